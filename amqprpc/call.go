@@ -1,0 +1,128 @@
+package amqprpc
+
+import (
+	"context"
+	"reflect"
+)
+
+// None is the message of a request or reply that has nothing to say. It encodes
+// as an empty object, and a receiver of None ignores the body.
+type None = struct{}
+
+func isNone[T any]() bool { return reflect.TypeFor[T]() == reflect.TypeFor[None]() }
+
+// Call sends req to queue and waits for the answer.
+//
+// It returns no later than ctx ends, or 30 s after its start if neither ctx nor
+// an option sets a deadline. Its errors are *[Error]: what a handler returned,
+// with its code, message and details; unavailable at once where no such queue
+// exists; deadline_exceeded or canceled, wrapping ctx's error, where ctx ended
+// first; and resource_exhausted, invalid_argument or internal where a limit or a
+// codec was in the way. [OutcomeOf] says whether a retry is safe.
+//
+// Resp cannot be inferred: either give both types, Call[int, int](…), or share a
+// [Method].
+func Call[Req, Resp any](ctx context.Context, c *Client, queue string, req Req, opts ...CallOption) (Resp, error) {
+	var cfg callConfig
+	for _, o := range opts {
+		o.applyCall(&cfg)
+	}
+	return call[Req, Resp](ctx, c, queue, req, &cfg)
+}
+
+func call[Req, Resp any](ctx context.Context, c *Client, queue string, req Req, cfg *callConfig) (Resp, error) {
+	var zero Resp
+	resp, err := c.start(ctx, &Request{
+		queue: queue, kind: Unary, msg: &req,
+		newResp: func() any { return new(Resp) }, noneResp: isNone[Resp](),
+	}, cfg)
+	if err != nil {
+		return zero, err
+	}
+	msg, err := resp.Message()
+	if err != nil {
+		return zero, localError(CodeOf(err), OutcomeExecuted, "call %s: %w", queue, err)
+	}
+	switch m := msg.(type) {
+	case *Resp:
+		return *m, nil
+	case Resp:
+		return m, nil
+	default:
+		return zero, localError(CodeInternal, OutcomeUnknown, "call %s: a middleware answered with %T, where %T was expected", queue, msg, zero)
+	}
+}
+
+// Notify sends req to queue for a handler to run, and returns once the broker
+// has it, without a reply. Errors of the handler are not heard of; those of
+// Notify itself are as with [Call]: unavailable where no such queue exists, and
+// so on. ctx bounds only the wait for the broker (30 s if it has no deadline);
+// the request itself expires only if [WithTimeout] says so.
+func Notify[Req any](ctx context.Context, c *Client, queue string, req Req, opts ...CallOption) error {
+	var cfg callConfig
+	for _, o := range opts {
+		o.applyCall(&cfg)
+	}
+	_, err := c.start(ctx, &Request{queue: queue, kind: Notification, msg: &req}, &cfg)
+	return err
+}
+
+// Go begins a call and returns at once; the Future has its answer. ctx bounds
+// the call as it does in [Call].
+func Go[Req, Resp any](ctx context.Context, c *Client, queue string, req Req, opts ...CallOption) *Future[Resp] {
+	var cfg callConfig
+	for _, o := range opts {
+		o.applyCall(&cfg)
+	}
+	f := &Future[Resp]{done: make(chan struct{})}
+	run := func() {
+		defer close(f.done)
+		f.resp, f.err = call[Req, Resp](ctx, c, queue, req, &cfg)
+	}
+	if !c.task(run) {
+		f.err = errClosed(queue, OutcomeNotSent)
+		close(f.done)
+	}
+	return f
+}
+
+// task runs f on a goroutine that Close waits for, unless the client is closed.
+func (c *Client) task(f func()) bool {
+	c.taskMu.Lock()
+	defer c.taskMu.Unlock()
+	select {
+	case <-c.closed:
+		return false
+	default:
+		c.tasks.Go(f)
+		return true
+	}
+}
+
+// Future is the answer to a call that [Go] began. It is safe for concurrent use.
+type Future[Resp any] struct {
+	done chan struct{}
+	resp Resp
+	err  error
+}
+
+// Done returns a channel that is closed when the answer is there.
+func (f *Future[Resp]) Done() <-chan struct{} { return f.done }
+
+// Await waits for the answer and returns it, as [Call] would have. If ctx ends
+// first it returns a deadline_exceeded or canceled error of outcome unknown; the
+// call goes on, and Await may be called again.
+func (f *Future[Resp]) Await(ctx context.Context) (Resp, error) {
+	select {
+	case <-f.done:
+		return f.resp, f.err
+	default:
+	}
+	select {
+	case <-f.done:
+		return f.resp, f.err
+	case <-ctx.Done():
+		var zero Resp
+		return zero, localError(CodeOf(ctx.Err()), OutcomeUnknown, "await an answer: %w", ctx.Err())
+	}
+}

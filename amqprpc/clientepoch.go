@@ -1,0 +1,307 @@
+package amqprpc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	amqp "github.com/rabbitmq/amqp091-go"
+)
+
+const (
+	replyQueuePrefix   = "amqprpc.reply."
+	directReplyTo      = "amq.rabbitmq.reply-to"
+	replyPrefetch      = 2000 // replies that the broker sends ahead of their acknowledgement
+	replyAckBatch      = 256
+	publishBatch       = 64
+	notifyBuffer       = 1024
+	closeTimeout       = 2 * time.Second
+	consumerTagReplies = "amqprpc-replies"
+)
+
+// clientEpoch is a client's time with one connection.
+type clientEpoch struct {
+	client  *Client
+	link    *link
+	number  int64
+	replyTo string
+
+	calls         *publisher
+	notifications *publisher // the same as calls where those are confirmed
+	replies       *amqp.Channel
+	deliveries    <-chan amqp.Delivery
+	manualAck     bool
+}
+
+// connect makes the connection, the channels and the reply queue of an epoch.
+func (c *Client) connect(ctx context.Context) (_ *clientEpoch, err error) {
+	l, err := c.dialer.dial(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			l.close(closeTimeout)
+		}
+	}()
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	c.epochs++
+	ep := &clientEpoch{client: c, link: l, number: c.epochs}
+	if ep.calls, err = newPublisher(ctx, c, l, !c.cfg.unconfirmed); err != nil {
+		return nil, err
+	}
+	ep.notifications = ep.calls
+	if c.cfg.unconfirmed {
+		if ep.notifications, err = newPublisher(ctx, c, l, true); err != nil {
+			return nil, err
+		}
+	}
+	if err = ep.openReplies(ctx); err != nil {
+		return nil, err
+	}
+	return ep, nil
+}
+
+// openReplies starts to consume replies, in the way that the reply mode says.
+func (ep *clientEpoch) openReplies(ctx context.Context) (err error) {
+	c := ep.client
+	switch c.cfg.replyMode {
+	case ReplyDirect:
+		// The broker wants consumer and publisher on one channel, and the
+		// consumer first.
+		ep.replies, ep.replyTo = ep.calls.ch, directReplyTo
+		return ep.consume(ctx, directReplyTo, nil)
+	case ReplyExclusive:
+		if ep.replies, err = ep.link.channel(ctx); err != nil {
+			return err
+		}
+		err = ep.link.do(ctx, func() error {
+			q, err := ep.replies.QueueDeclare("", false, true, true, false, nil)
+			ep.replyTo = q.Name
+			return err
+		})
+		if err != nil {
+			return explainReplyQueue("a server-named exclusive queue", err)
+		}
+		return ep.consume(ctx, ep.replyTo, nil)
+	default:
+		return ep.resumeReplies(ctx)
+	}
+}
+
+// resumeReplies goes back to the client's reply queue, or begins a new one where
+// there is none to go back to; the replies to all that was sent are then lost.
+func (ep *clientEpoch) resumeReplies(ctx context.Context) (err error) {
+	c := ep.client
+	ep.manualAck = true
+	// A half-open predecessor of this connection goes on receiving replies until
+	// the broker notices; the higher priority leaves it only what it has.
+	args := amqp.Table{"x-priority": int32(min(ep.number, 1<<30))}
+	if c.replyQueue != "" {
+		if err = ep.openReplyQueue(ctx, c.replyQueue, true, args); err == nil {
+			return nil
+		}
+		if ctx.Err() != nil {
+			return err
+		}
+		c.log.Warn("amqprpc: the reply queue is lost; calls in flight end as unknown", "queue", c.replyQueue, "error", err)
+		c.loseReplies(err)
+		c.replyQueue = ""
+	}
+	name := replyQueuePrefix + uuid.NewString()
+	if err = ep.openReplyQueue(ctx, name, false, args); err != nil {
+		return explainReplyQueue(name, err)
+	}
+	c.replyQueue = name
+	return nil
+}
+
+func (ep *clientEpoch) openReplyQueue(ctx context.Context, name string, passive bool, args amqp.Table) (err error) {
+	if ep.replies, err = ep.link.channel(ctx); err != nil {
+		return err
+	}
+	ep.replyTo = name
+	err = ep.link.do(ctx, func() error {
+		if passive {
+			_, err := ep.replies.QueueDeclarePassive(name, true, false, false, false, nil)
+			return err
+		}
+		_, err := ep.replies.QueueDeclare(name, true, false, false, false, amqp.Table{
+			"x-expires": ep.client.cfg.replyExpires.Milliseconds(),
+		})
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return ep.consume(ctx, name, args)
+}
+
+func (ep *clientEpoch) consume(ctx context.Context, queue string, args amqp.Table) error {
+	return ep.link.do(ctx, func() (err error) {
+		if ep.manualAck {
+			if err = ep.replies.Qos(replyPrefetch, 0, false); err != nil {
+				return fmt.Errorf("set the prefetch of replies: %w", err)
+			}
+		}
+		ep.deliveries, err = ep.replies.Consume(queue, consumerTagReplies, !ep.manualAck, false, false, false, args)
+		if err != nil {
+			return fmt.Errorf("consume replies: %w", err)
+		}
+		return nil
+	})
+}
+
+func explainReplyQueue(name string, err error) error {
+	if amqpCode(err) == amqp.AccessRefused {
+		return permanentError{fmt.Errorf("declare the reply queue %s: the user may not; grant it configure, write and read on it, or use WithReplyMode(ReplyDirect), which needs no queue: %w", name, err)}
+	}
+	return fmt.Errorf("declare the reply queue %s: %w", name, err)
+}
+
+// run works the epoch until its connection, or one of its channels, is lost, or
+// ctx is done. When it returns nothing of the epoch runs any more.
+func (ep *clientEpoch) run(ctx context.Context) error {
+	c := ep.client
+	work, stop := context.WithCancelCause(ctx)
+	done := make(chan struct{}, 5)
+	tasks := 0
+	start := func(f func()) {
+		tasks++
+		go func() {
+			defer func() { done <- struct{}{} }()
+			f()
+		}()
+	}
+	start(func() { stop(ep.readReplies()) })
+	start(func() { ep.watchBlocked() })
+	start(func() { stop(ep.calls.watch()) })
+	if ep.notifications != ep.calls {
+		start(func() { stop(ep.notifications.watch()) })
+	}
+	start(func() { c.publish(work, ep) })
+
+	var cause error
+	select {
+	case e := <-ep.link.lost:
+		cause = lostError(e)
+	case <-work.Done():
+		cause = context.Cause(work)
+	}
+	stop(cause)
+	if ctx.Err() != nil {
+		ep.farewell()
+	}
+	if ctx.Err() != nil {
+		ep.link.close(closeTimeout)
+	} else {
+		ep.link.abort()
+		ep.link.conn.CloseDeadline(time.Now())
+	}
+	for range tasks {
+		<-done
+	}
+	c.blocked.Store(false)
+	return cause
+}
+
+// farewell deletes the reply queue of a client that is being closed.
+func (ep *clientEpoch) farewell() {
+	if ep.client.cfg.replyMode != ReplyResumable {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancel()
+	ep.link.do(ctx, func() error {
+		_, err := ep.replies.QueueDelete(ep.replyTo, false, false, false)
+		return err
+	})
+}
+
+// watchBlocked follows connection.blocked, by which the broker says that it
+// takes no publishes for now, and fails what waits to be published.
+func (ep *clientEpoch) watchBlocked() {
+	for b := range ep.link.blocked {
+		ep.client.blocked.Store(b.Active)
+		if b.Active {
+			ep.client.failQueued()
+			ep.client.log.Warn("amqprpc: the broker has blocked the connection", "reason", b.Reason)
+		} else {
+			ep.client.log.Info("amqprpc: the broker has unblocked the connection")
+		}
+	}
+}
+
+// failQueued ends the attempts that are not written yet.
+func (c *Client) failQueued() {
+	for _, oc := range c.pending.all() {
+		if a := oc.inFlight(); a != nil && a.state.CompareAndSwap(attemptQueued, attemptAbandoned) {
+			a.settle(errBlocked(a.queue))
+		}
+	}
+}
+
+// readReplies hands replies to their calls until the consumer ends, and says
+// why it did. It never waits for a caller. Acknowledgements are gathered while
+// more replies are at hand, and never held back when none are.
+func (ep *clientEpoch) readReplies() error {
+	c := ep.client
+	closed := ep.replies.NotifyClose(make(chan *amqp.Error, 1))
+	var tag uint64
+	gathered := 0
+	ack := func() {
+		if gathered > 0 && ep.manualAck {
+			ep.replies.Ack(tag, true) // an error of it ends the channel, which ends the range
+		}
+		gathered = 0
+	}
+	for {
+		var d amqp.Delivery
+		ok := true
+		select {
+		case d, ok = <-ep.deliveries:
+		default:
+			ack()
+			d, ok = <-ep.deliveries
+		}
+		if !ok {
+			break
+		}
+		tag = d.DeliveryTag
+		c.dispatch(&d)
+		if gathered++; gathered == replyAckBatch {
+			ack()
+		}
+	}
+	select {
+	case e := <-closed:
+		if e != nil {
+			return fmt.Errorf("the channel of the replies was closed: %w", e)
+		}
+	default:
+	}
+	return errors.New("the broker cancelled the consumer of the replies: their queue is gone")
+}
+
+// dispatch hands one reply to the call that it answers.
+func (c *Client) dispatch(d *amqp.Delivery) {
+	number, n, ok := parseCorrelationID(c.prefix, d.CorrelationId)
+	if !ok {
+		c.stats.unknown.Add(1)
+		return
+	}
+	oc := c.pending.get(number)
+	if oc == nil {
+		c.stats.late.Add(1)
+		return
+	}
+	switch oc.deliver(n, d) {
+	case deliveredRepeated:
+		c.stats.repeated.Add(1)
+	case deliveredStale:
+		c.stats.late.Add(1)
+	}
+}

@@ -1,0 +1,48 @@
+package amqprpc
+
+// Code says what kind of failure an error is. There are sixteen, gRPC's,
+// spelled as Connect spells them. A Code is itself an error, so that a handler
+// may return one and so that
+//
+//	errors.Is(err, amqprpc.CodeNotFound)
+//
+// holds for an error with that code, on either side of the wire.
+type Code string
+
+// The codes, with the meaning that gRPC's documentation gives them
+// (https://grpc.io/docs/guides/status-codes/).
+const (
+	CodeCanceled           Code = "canceled"            // the caller no longer wants the answer
+	CodeUnknown            Code = "unknown"             // an error that carries no code
+	CodeInvalidArgument    Code = "invalid_argument"    // the request is wrong, whatever the state of the system
+	CodeDeadlineExceeded   Code = "deadline_exceeded"   // the deadline passed first
+	CodeNotFound           Code = "not_found"           // something that was asked for does not exist
+	CodeAlreadyExists      Code = "already_exists"      // something that was to be made exists
+	CodePermissionDenied   Code = "permission_denied"   // the caller is known and may not do this
+	CodeResourceExhausted  Code = "resource_exhausted"  // a limit is reached: a quota, a size, memory
+	CodeFailedPrecondition Code = "failed_precondition" // the system is not in the state that the request needs
+	CodeAborted            Code = "aborted"             // given up, for a conflict or a repetition
+	CodeOutOfRange         Code = "out_of_range"        // past the valid range
+	CodeUnimplemented      Code = "unimplemented"       // not offered here
+	CodeInternal           Code = "internal"            // an invariant of the server is broken
+	CodeUnavailable        Code = "unavailable"         // nobody is there just now; it may work later
+	CodeDataLoss           Code = "data_loss"           // data is lost or corrupt for good
+	CodeUnauthenticated    Code = "unauthenticated"     // it is not known who calls
+)
+
+// Error returns the code's name, as it stands on the wire.
+func (c Code) Error() string { return string(c) }
+
+// codeFromWire is what a code from a peer means here: a name that is none of
+// the sixteen is as good as none.
+func codeFromWire(name string) Code {
+	switch c := Code(name); c {
+	case CodeCanceled, CodeUnknown, CodeInvalidArgument, CodeDeadlineExceeded,
+		CodeNotFound, CodeAlreadyExists, CodePermissionDenied, CodeResourceExhausted,
+		CodeFailedPrecondition, CodeAborted, CodeOutOfRange, CodeUnimplemented,
+		CodeInternal, CodeUnavailable, CodeDataLoss, CodeUnauthenticated:
+		return c
+	default:
+		return CodeUnknown
+	}
+}

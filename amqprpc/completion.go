@@ -1,0 +1,130 @@
+package amqprpc
+
+import (
+	"slices"
+	"strings"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+)
+
+// completion is what is done with a delivery in the end. The zero value leaves
+// it to be delivered again.
+type completion struct {
+	tag    uint64
+	to     string // where the reply goes; "" is nowhere
+	reply  amqp.Publishing
+	reject bool // refuse it without an answer, never to be delivered again
+}
+
+// writeBatch bounds how many replies go before their acknowledgements.
+const writeBatch = 64
+
+// write replies and acknowledges what handlers complete, until all of the lane's
+// requests are completed. It is the only goroutine that does, on the channel that
+// the requests came from: the broker keeps the order of what one channel sends,
+// so that an acknowledgement never overtakes its reply.
+func (ln *lane) write() {
+	acks := acknowledgements{next: 1}
+	for c := range ln.out {
+		ln.link.sock.cork()
+		for n := 1; ; n++ {
+			ln.apply(&acks, &c)
+			if n == writeBatch {
+				break
+			}
+			var more bool
+			select {
+			case c, more = <-ln.out:
+			default:
+			}
+			if !more {
+				break
+			}
+		}
+		acks.flush(ln.ch)
+		ln.link.sock.uncork()
+	}
+}
+
+// apply publishes one reply and notes its acknowledgement. Errors are the
+// channel's end, which the lane learns elsewhere.
+func (ln *lane) apply(acks *acknowledgements, c *completion) {
+	if c.tag == 0 || ln.ctx.Err() != nil {
+		return
+	}
+	ln.left.Add(-1)
+	if c.to != "" {
+		// 3.10 and 4.0 both deliver a mandatory message to a direct reply-to
+		// address and return it.
+		mandatory := !strings.HasPrefix(c.to, directReplyTo)
+		ln.ch.Publish("", c.to, mandatory, false, c.reply)
+	}
+	if c.reject {
+		ln.ch.Reject(c.tag, false)
+		acks.settled(c.tag)
+		return
+	}
+	acks.add(c.tag)
+	ln.queue.server.stats.handled.Add(1)
+}
+
+// acknowledgements gathers delivery tags: the run without a gap from the lowest
+// outstanding one on goes out as one ack of multiple, and those beyond a gap go
+// singly, since waiting for a slow handler to close the gap would fill the
+// prefetch window.
+type acknowledgements struct {
+	next  uint64              // the lowest tag that is not settled
+	ahead map[uint64]struct{} // tags settled beyond next
+	batch []uint64
+}
+
+type acker interface {
+	Ack(tag uint64, multiple bool) error
+}
+
+func (a *acknowledgements) add(tag uint64) { a.batch = append(a.batch, tag) }
+
+// settled notes a tag that needs no acknowledgement any more.
+func (a *acknowledgements) settled(tag uint64) {
+	if tag != a.next {
+		if a.ahead == nil {
+			a.ahead = make(map[uint64]struct{})
+		}
+		a.ahead[tag] = struct{}{}
+		return
+	}
+	a.next++
+	for len(a.ahead) > 0 {
+		if _, ok := a.ahead[a.next]; !ok {
+			return
+		}
+		delete(a.ahead, a.next)
+		a.next++
+	}
+}
+
+func (a *acknowledgements) flush(ch acker) {
+	if len(a.batch) == 0 {
+		return
+	}
+	slices.Sort(a.batch)
+	run, length := uint64(0), 0
+	for _, tag := range a.batch {
+		if tag == a.next {
+			a.settled(tag)
+			run = tag
+			length++
+			continue
+		}
+		if length > 0 {
+			ch.Ack(run, length > 1)
+			length = 0
+		}
+		ch.Ack(tag, false)
+		a.settled(tag)
+	}
+	if length > 0 {
+		ch.Ack(run, length > 1)
+	}
+	a.batch = a.batch[:0]
+}

@@ -1,0 +1,187 @@
+package amqprpc
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// Error is a failure with a code. It is what calls return, and what handlers
+// return to choose the code that their caller sees; code, message and details
+// cross the wire, the wrapped cause stays on its own side.
+//
+// An Error is immutable and safe for concurrent use.
+type Error struct {
+	code    Code
+	message string
+	cause   error
+	details []errorDetail
+	outcome Outcome
+	remote  bool
+	queue   string // of the call, for errors that came from a peer and do not name it
+}
+
+// errorDetail is one named value beside the message, encoded as JSON whatever
+// the codec of the call.
+type errorDetail struct {
+	Name  string          `json:"name"`
+	Value json.RawMessage `json:"value"`
+}
+
+// errorEnvelope is an Error on the wire.
+type errorEnvelope struct {
+	Code    string        `json:"code"`
+	Message string        `json:"message"`
+	Details []errorDetail `json:"details,omitempty"`
+}
+
+// NewError gives err a code. The message that crosses the wire is err's text,
+// or the code's name if err is nil.
+func NewError(code Code, err error) *Error {
+	e := &Error{code: code, cause: err, message: string(code)}
+	if err != nil {
+		e.message = err.Error()
+	}
+	return e
+}
+
+// Errorf is NewError(code, fmt.Errorf(format, args...)); %w wraps.
+func Errorf(code Code, format string, args ...any) *Error {
+	return NewError(code, fmt.Errorf(format, args...))
+}
+
+// Code returns the error's code.
+func (e *Error) Code() Code { return e.code }
+
+// Message returns the error's text without its code: what crosses the wire.
+func (e *Error) Message() string { return e.message }
+
+// Outcome says what is known of the request's fate. It is OutcomeUnknown for an
+// error that did not come from a call.
+func (e *Error) Outcome() Outcome { return e.outcome }
+
+// Error returns the code and the message, and for an error that a server
+// answered with, the queue that was called.
+func (e *Error) Error() string {
+	if e.queue != "" {
+		return e.queue + ": " + string(e.code) + ": " + e.message
+	}
+	return string(e.code) + ": " + e.message
+}
+
+// Unwrap returns the error given to [NewError], or the local cause of a call's
+// failure: context.DeadlineExceeded behind a deadline that passed here. It is
+// nil for an error that came over the wire.
+func (e *Error) Unwrap() error { return e.cause }
+
+// Is reports whether target is the error's [Code].
+func (e *Error) Is(target error) bool {
+	c, ok := target.(Code)
+	return ok && c == e.code
+}
+
+// WithDetail returns a copy of the error that carries v under name; a detail of
+// that name is replaced. v is encoded as JSON now, so that later changes to it
+// do not show; a v that cannot be encoded becomes a string that says so. [Detail]
+// reads it on the other side.
+func (e *Error) WithDetail(name string, v any) *Error {
+	value, err := json.Marshal(v)
+	if err != nil {
+		value, _ = json.Marshal("!(detail could not be encoded: " + err.Error() + ")")
+	}
+	c := *e
+	c.details = slices.DeleteFunc(slices.Clone(e.details), func(d errorDetail) bool { return d.Name == name })
+	c.details = append(c.details, errorDetail{Name: name, Value: value})
+	return &c
+}
+
+// MarshalJSON returns the envelope of the wire: code, message and, if there are
+// any, details.
+func (e *Error) MarshalJSON() ([]byte, error) {
+	return json.Marshal(errorEnvelope{Code: string(e.code), Message: e.message, Details: e.details})
+}
+
+// UnmarshalJSON reads the envelope of the wire. A code that is none of the
+// sixteen becomes CodeUnknown.
+func (e *Error) UnmarshalJSON(data []byte) error {
+	var env errorEnvelope
+	if err := json.Unmarshal(data, &env); err != nil {
+		return err
+	}
+	*e = Error{code: codeFromWire(env.Code), message: env.Message, details: env.Details}
+	return nil
+}
+
+// Detail returns the detail of that name of err's [Error], decoded as T, and
+// false if there is none or it is not a T.
+func Detail[T any](err error, name string) (T, bool) {
+	var v T
+	e, ok := errors.AsType[*Error](err)
+	if !ok {
+		return v, false
+	}
+	for _, d := range e.details {
+		if d.Name != name {
+			continue
+		}
+		if json.Unmarshal(d.Value, &v) != nil {
+			var zero T
+			return zero, false
+		}
+		return v, true
+	}
+	return v, false
+}
+
+// CodeOf returns err's code: "" for nil, the [Error]'s or [Code]'s own where err
+// wraps one, CodeDeadlineExceeded and CodeCanceled for the errors of a context,
+// and CodeUnknown for all else.
+func CodeOf(err error) Code {
+	if err == nil {
+		return ""
+	}
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.code
+	}
+	if c, ok := errors.AsType[Code](err); ok {
+		return c
+	}
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return CodeDeadlineExceeded
+	case errors.Is(err, context.Canceled):
+		return CodeCanceled
+	default:
+		return CodeUnknown
+	}
+}
+
+// IsRemote reports whether err came over the wire: a server, or a broker's peer
+// of it, answered with it. Errors that a client makes itself (a deadline, a lost
+// connection, a queue that is not there) are local.
+func IsRemote(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && e.remote
+}
+
+// asWireError is err as it crosses the wire. Of an error that wraps an Error the
+// whole text crosses, under the wrapped one's code and details.
+func asWireError(err error) *Error {
+	if e, ok := err.(*Error); ok {
+		return e
+	}
+	w := &Error{code: CodeOf(err), message: err.Error(), cause: err}
+	if e, ok := errors.AsType[*Error](err); ok {
+		w.details = e.details
+	}
+	return w
+}
+
+// localError is an error that the client itself answers a call with.
+func localError(code Code, outcome Outcome, format string, args ...any) *Error {
+	e := Errorf(code, format, args...)
+	e.outcome = outcome
+	return e
+}

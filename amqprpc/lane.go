@@ -1,0 +1,188 @@
+package amqprpc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+)
+
+const consumerTagRequests = "amqprpc-requests"
+
+// servedQueue is a registered queue while the server serves. Its workers outlive
+// connections, so that the bound on handlers in flight holds across them.
+type servedQueue struct {
+	server   *Server
+	endpoint *endpoint
+	jobs     chan job
+	load     atomic.Int64 // jobs queued and running
+	stop     chan struct{}
+	workers  sync.WaitGroup
+	mu       sync.Mutex
+	running  int // workers
+	ready    bool
+}
+
+// job is a delivery on its way to a handler.
+type job struct {
+	lane    *lane
+	d       amqp.Delivery
+	arrived time.Time
+}
+
+// submit hands a job to a worker, of which there are as many as jobs, up to the
+// concurrency. It returns false if the lane was lost first.
+func (q *servedQueue) submit(j job) bool {
+	if load := q.load.Add(1); load <= int64(q.endpoint.cfg.concurrency) {
+		q.grow(int(load))
+	}
+	select {
+	case q.jobs <- j:
+		return true
+	case <-j.lane.ctx.Done():
+		q.load.Add(-1)
+		return false
+	}
+}
+
+// grow makes sure that there are at least n workers.
+func (q *servedQueue) grow(n int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for q.running < n {
+		q.running++
+		q.workers.Go(q.work)
+	}
+}
+
+func (q *servedQueue) work() {
+	for {
+		select {
+		case j := <-q.jobs:
+			q.handle(j)
+			q.load.Add(-1)
+		case <-q.stop:
+			return
+		}
+	}
+}
+
+// lane is a queue's time with one channel.
+type lane struct {
+	queue  *servedQueue
+	link   *link
+	ch     *amqp.Channel
+	ctx    context.Context // of its handlers: done when the channel is lost
+	cancel context.CancelFunc
+
+	deliveries <-chan amqp.Delivery
+	closed     chan *amqp.Error
+	out        chan completion
+	open       sync.WaitGroup // requests not completed, and the pump
+	left       atomic.Int64   // requests received and not answered
+	pumped     chan struct{}  // closed when no more deliveries come
+	drained    chan struct{}  // closed when all requests are completed and written
+}
+
+// openLane opens a channel, declares the queue and consumes it. It is not bound
+// by Serve's ctx: to give up in the middle costs the connection, on which other
+// queues are being drained.
+func (q *servedQueue) openLane(base context.Context, l *link) (_ *lane, err error) {
+	e := q.endpoint
+	ctx, cancel := context.WithTimeout(base, dialTimeout)
+	defer cancel()
+	ch, err := l.channel(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ln := &lane{
+		queue: q, link: l, ch: ch,
+		out:     make(chan completion, e.cfg.prefetch),
+		pumped:  make(chan struct{}),
+		drained: make(chan struct{}),
+	}
+	err = l.do(ctx, func() (err error) {
+		if err = e.cfg.queue.declare(ch, e.queue); err != nil {
+			return permanentCode(e.cfg.queue.explainDeclare(e.queue, err))
+		}
+		if err = ch.Qos(e.cfg.prefetch, 0, false); err != nil {
+			return fmt.Errorf("set the prefetch of queue %q: %w", e.queue, err)
+		}
+		returns := ch.NotifyReturn(make(chan amqp.Return, notifyBuffer))
+		ln.closed = ch.NotifyClose(make(chan *amqp.Error, 1))
+		ln.deliveries, err = ch.Consume(e.queue, consumerTagRequests, false, false, false, false, nil)
+		if err != nil {
+			return permanentCode(fmt.Errorf("consume queue %q: %w", e.queue, err))
+		}
+		q.server.tasks.Go(func() {
+			for range returns {
+				q.server.stats.returnedReplies.Add(1)
+			}
+		})
+		return nil
+	})
+	if err != nil {
+		if !isPermanent(err) && amqpCode(err) == 0 {
+			return nil, err // the connection is in doubt, and its end ends the channel
+		}
+		l.do(ctx, ch.Close)
+		return nil, err
+	}
+	ln.ctx, ln.cancel = context.WithCancel(base)
+	ln.open.Add(1)
+	q.server.tasks.Go(ln.pump)
+	q.server.tasks.Go(func() { ln.write(); close(ln.drained) })
+	q.server.tasks.Go(func() { ln.open.Wait(); close(ln.out) })
+	return ln, nil
+}
+
+// permanentCode marks the broker's refusals that asking again does not change.
+func permanentCode(err error) error {
+	switch amqpCode(err) {
+	case amqp.AccessRefused, amqp.NotFound, amqp.ResourceLocked, amqp.PreconditionFailed, amqp.NotAllowed:
+		return permanentError{err}
+	default:
+		return err
+	}
+}
+
+// pump takes deliveries from the driver as they come, so that the time of their
+// arrival is known, and hands them to the workers.
+func (ln *lane) pump() {
+	defer close(ln.pumped)
+	defer ln.open.Done()
+	for d := range ln.deliveries {
+		ln.open.Add(1)
+		ln.left.Add(1)
+		if !ln.queue.submit(job{lane: ln, d: d, arrived: time.Now()}) {
+			ln.done(completion{})
+		}
+	}
+}
+
+// done completes one request of the lane.
+func (ln *lane) done(c completion) {
+	ln.out <- c
+	ln.open.Done()
+}
+
+// end says why the lane gets no more deliveries; nil if its consumer was
+// cancelled and the channel still stands, as when the queue was deleted.
+func (ln *lane) end() error {
+	select {
+	case e := <-ln.closed:
+		if e == nil {
+			return errors.New("the channel was closed")
+		}
+		return fmt.Errorf("the channel was closed: %w", e)
+	default:
+	}
+	if ln.ch.IsClosed() {
+		return errors.New("the channel was closed")
+	}
+	return nil
+}

@@ -1,0 +1,242 @@
+package amqprpc
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+)
+
+// link is one connection to the broker. It is never repaired: when it is lost a
+// new one is made, with new channels and consumers. (The driver's own recovery
+// gives up, and its confirms lie about what it could not know.)
+type link struct {
+	conn    *amqp.Connection
+	sock    *sock
+	lost    chan *amqp.Error   // receives why, or is closed without a reason
+	blocked chan amqp.Blocking // must be drained: an unread one stalls the connection
+}
+
+// dialer makes links to one broker.
+type dialer struct {
+	cfg  connConfig
+	url  string
+	addr string // host:port, for messages: the URL holds a password
+	role string
+	fast int // connections closed in answer to the credentials, too soon for a refusal
+}
+
+func newDialer(rawURL, role string, cfg connConfig) (*dialer, error) {
+	uri, err := amqp.ParseURI(rawURL)
+	if err != nil {
+		// The text of a *url.Error repeats the URL with its password.
+		if ue, ok := errors.AsType[*url.Error](err); ok {
+			err = ue.Err
+		}
+		return nil, fmt.Errorf("the broker's URL is not of the form amqp://user:password@host:port/vhost: %w", err)
+	}
+	if cfg.name == "" {
+		cfg.name = filepath.Base(os.Args[0]) + " (amqprpc " + role + ")"
+	}
+	return &dialer{cfg: cfg, url: rawURL, role: role, addr: net.JoinHostPort(uri.Host, fmt.Sprint(uri.Port))}, nil
+}
+
+// dial connects once. It ends with ctx, or after dialTimeout.
+func (d *dialer) dial(ctx context.Context) (*link, error) {
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	l := &link{}
+	type result struct {
+		conn *amqp.Connection
+		err  error
+	}
+	dialled := make(chan *sock, 1)
+	done := make(chan result, 1)
+	start := time.Now()
+	go func() {
+		conn, err := amqp.DialConfig(d.url, d.config(ctx, dialled))
+		done <- result{conn, err}
+	}()
+	var r result
+	select {
+	case r = <-done:
+		select {
+		case l.sock = <-dialled:
+		default:
+		}
+	case <-ctx.Done():
+		// The handshake takes no ctx: closing the socket ends it. Before there
+		// is a socket the dialer ends with ctx by itself.
+		select {
+		case s := <-dialled:
+			s.Conn.Close()
+			r = <-done
+		case r = <-done:
+		}
+		if r.err == nil {
+			r.conn.CloseDeadline(time.Now())
+		}
+		return nil, fmt.Errorf("connect to %s: %w", d.addr, context.Cause(ctx))
+	}
+	if r.err != nil {
+		if l.sock != nil {
+			l.sock.Conn.Close()
+		}
+		return nil, d.explain(r.err, time.Since(start))
+	}
+	d.fast = 0
+	l.conn = r.conn
+	l.lost = l.conn.NotifyClose(make(chan *amqp.Error, 1))
+	l.blocked = l.conn.NotifyBlocked(make(chan amqp.Blocking, 16))
+	return l, nil
+}
+
+// config is the driver's configuration for one connection, whose socket is sent
+// to dialled.
+func (d *dialer) config(ctx context.Context, dialled chan<- *sock) amqp.Config {
+	cfg := amqp.Config{
+		Heartbeat: d.cfg.heartbeat,
+		Properties: amqp.Table{
+			"product":         "amqprpc-go",
+			"platform":        "golang",
+			"connection_name": d.cfg.name,
+		},
+		Dial: func(network, addr string) (net.Conn, error) {
+			dial := d.cfg.dial
+			if dial == nil {
+				dial = func(network, addr string) (net.Conn, error) {
+					return (&net.Dialer{}).DialContext(ctx, network, addr)
+				}
+			}
+			c, err := dial(network, addr)
+			if err != nil {
+				return nil, err
+			}
+			s := newSock(c, 2*d.cfg.heartbeat)
+			if deadline, ok := ctx.Deadline(); ok {
+				s.SetDeadline(deadline) // of the handshake; the driver clears it
+			}
+			dialled <- s
+			return s, nil
+		},
+	}
+	if d.cfg.tls != nil {
+		cfg.TLSClientConfig = d.cfg.tls.Clone() // the driver writes to it
+	}
+	return cfg
+}
+
+// permanentError is a failure that repeating cannot cure.
+type permanentError struct{ error }
+
+func (e permanentError) Unwrap() error { return e.error }
+
+func isPermanent(err error) bool {
+	_, ok := errors.AsType[permanentError](err)
+	return ok
+}
+
+// explain says what a failure to connect means and whether it is permanent.
+func (d *dialer) explain(err error, took time.Duration) error {
+	fail := func(advice string) error {
+		return permanentError{fmt.Errorf("connect to %s: %s: %w", d.addr, advice, err)}
+	}
+	if ae, ok := errors.AsType[*amqp.Error](err); ok {
+		switch {
+		case ae == amqp.ErrCredentials:
+			// The driver says so whenever the connection ends in answer to the
+			// credentials. RabbitMQ waits before it closes on wrong ones; a
+			// connection that is closed sooner was most likely only dropped,
+			// unless it happens again.
+			d.fast++
+			if took < time.Second && d.fast < 3 {
+				return fmt.Errorf("connect to %s: the connection was closed in the handshake: %w", d.addr, err)
+			}
+			return fail("the broker refused the user or password of the URL")
+		case ae == amqp.ErrVhost:
+			return fmt.Errorf("connect to %s: the connection was closed in the handshake: %w", d.addr, err)
+		case ae == amqp.ErrSASL:
+			return fail("the broker offers no login mechanism that the URL's credentials can be used with")
+		case ae.Server && ae.Code == amqp.AccessRefused:
+			return fail("the broker refused the user or password of the URL")
+		case ae.Server && ae.Code == amqp.NotAllowed:
+			return fail("the virtual host does not exist, or the user may not use it")
+		}
+	}
+	var tlsRecord tls.RecordHeaderError
+	var unknownCA x509.UnknownAuthorityError
+	var hostname x509.HostnameError
+	var verify *tls.CertificateVerificationError
+	switch {
+	case errors.As(err, &tlsRecord):
+		return fail("the port does not speak TLS; use amqp:// for it, or the broker's TLS port")
+	case errors.As(err, &unknownCA), errors.As(err, &hostname), errors.As(err, &verify):
+		return fail("the broker's certificate is not trusted; see WithTLS")
+	}
+	return fmt.Errorf("connect to %s: %w", d.addr, err)
+}
+
+// do runs a driver call that takes no ctx. When ctx ends first the connection is
+// given up, which ends the call.
+func (l *link) do(ctx context.Context, f func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- f() }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		l.abort()
+		<-done
+		return ctx.Err()
+	}
+}
+
+// channel opens a channel.
+func (l *link) channel(ctx context.Context) (*amqp.Channel, error) {
+	var ch *amqp.Channel
+	err := l.do(ctx, func() (err error) {
+		ch, err = l.conn.Channel()
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open a channel: %w", err)
+	}
+	return ch, nil
+}
+
+// abort drops the connection without a word to the broker.
+func (l *link) abort() { l.sock.Conn.Close() }
+
+// close ends the connection in good order, within the time given.
+func (l *link) close(within time.Duration) {
+	l.conn.CloseDeadline(time.Now().Add(within))
+	l.abort()
+}
+
+// lostError says why a link was lost.
+func lostError(e *amqp.Error) error {
+	if e == nil {
+		return errors.New("the connection was closed")
+	}
+	if !e.Server {
+		return fmt.Errorf("the connection was lost: %s", strings.TrimPrefix(e.Reason, "read "))
+	}
+	return fmt.Errorf("the broker closed the connection: %w", e)
+}
+
+// amqpCode is the reply code of the broker's exception within err, else 0.
+func amqpCode(err error) int {
+	if e, ok := errors.AsType[*amqp.Error](err); ok {
+		return e.Code
+	}
+	return 0
+}

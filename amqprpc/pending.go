@@ -1,0 +1,209 @@
+package amqprpc
+
+import (
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+)
+
+// pendingTable holds the calls in flight by their number, in shards, so that
+// concurrent callers and the reader of replies seldom meet at one lock.
+type pendingTable struct {
+	count  atomic.Int64
+	shards [16]struct {
+		mu    sync.Mutex
+		calls map[uint64]*outCall
+		_     [40]byte // a cache line each
+	}
+}
+
+// add registers a call unless limit are registered already.
+func (t *pendingTable) add(oc *outCall, limit int) bool {
+	if t.count.Add(1) > int64(limit) {
+		t.count.Add(-1)
+		return false
+	}
+	s := &t.shards[oc.number%uint64(len(t.shards))]
+	s.mu.Lock()
+	if s.calls == nil {
+		s.calls = make(map[uint64]*outCall)
+	}
+	s.calls[oc.number] = oc
+	s.mu.Unlock()
+	return true
+}
+
+func (t *pendingTable) get(number uint64) *outCall {
+	s := &t.shards[number%uint64(len(t.shards))]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.calls[number]
+}
+
+func (t *pendingTable) remove(oc *outCall) {
+	s := &t.shards[oc.number%uint64(len(t.shards))]
+	s.mu.Lock()
+	delete(s.calls, oc.number)
+	s.mu.Unlock()
+	t.count.Add(-1)
+}
+
+// all returns the calls registered now.
+func (t *pendingTable) all() []*outCall {
+	calls := make([]*outCall, 0, t.count.Load())
+	for i := range t.shards {
+		s := &t.shards[i]
+		s.mu.Lock()
+		for _, oc := range s.calls {
+			calls = append(calls, oc)
+		}
+		s.mu.Unlock()
+	}
+	return calls
+}
+
+// outCall is a call in flight on a client, with all its attempts. It is
+// registered from before its first attempt is published until it settles, so
+// that the answer to any of them settles it.
+type outCall struct {
+	number     uint64
+	registered bool // owned by the caller's goroutine
+	results    chan result
+
+	mu       sync.Mutex
+	current  *attempt
+	answered int // the highest attempt that a reply came for
+}
+
+// attempt is one message published for a call.
+type attempt struct {
+	call   *outCall
+	n      int // 1 for the first
+	queue  string
+	kind   Kind
+	id     string // correlation_id
+	pub    amqp.Publishing
+	state  atomic.Int32 // attemptQueued …
+	epoch  atomic.Int64 // that it was written in
+	acked  atomic.Bool  // confirmed by the broker
+	expiry deadline
+}
+
+const (
+	attemptQueued    = iota // waits for the publisher
+	attemptWritten          // handed to the driver: the broker may have it
+	attemptAbandoned        // its caller gave up before it was written
+)
+
+// result ends an attempt: by a reply, by the broker's confirm (of a
+// notification), or by an error that the client makes.
+type result struct {
+	reply *amqp.Delivery
+	err   *Error
+}
+
+// delivered says what became of a reply.
+type delivered int
+
+const (
+	deliveredFirst delivered = iota
+	deliveredRepeated
+	deliveredStale // the answer to an attempt that no longer counts
+)
+
+// deliver hands a reply to attempt n to the caller. A reply to an earlier attempt
+// counts if it tells of an execution.
+func (oc *outCall) deliver(n int, d *amqp.Delivery) delivered {
+	oc.mu.Lock()
+	defer oc.mu.Unlock()
+	switch {
+	case oc.current == nil || n > oc.current.n:
+		return deliveredStale
+	case n <= oc.answered:
+		return deliveredRepeated
+	case n < oc.current.n && !toldOfExecution(d):
+		return deliveredStale
+	}
+	oc.answered = n
+	select {
+	case oc.results <- result{reply: d}:
+		return deliveredFirst
+	default:
+		return deliveredRepeated // another answer came first
+	}
+}
+
+// toldOfExecution reports whether a reply is a result, or an error that a
+// handler returned.
+func toldOfExecution(d *amqp.Delivery) bool {
+	if _, isError := d.Headers[headerCode]; !isError {
+		return true
+	}
+	o, _ := d.Headers[headerOutcome].(string)
+	return outcomeFromWire(o) == OutcomeExecuted
+}
+
+// settle ends an attempt with err, or with the broker's confirm if that is nil,
+// if it is still the current one and nothing came before.
+func (a *attempt) settle(err *Error) {
+	oc := a.call
+	oc.mu.Lock()
+	defer oc.mu.Unlock()
+	if oc.current != a {
+		return
+	}
+	select {
+	case oc.results <- result{err: err}:
+	default:
+	}
+}
+
+// begin makes a the attempt whose fate counts.
+func (oc *outCall) begin(a *attempt) {
+	oc.mu.Lock()
+	oc.current = a
+	oc.mu.Unlock()
+}
+
+// inFlight returns the attempt that counts now.
+func (oc *outCall) inFlight() *attempt {
+	oc.mu.Lock()
+	defer oc.mu.Unlock()
+	return oc.current
+}
+
+// correlationID names attempt n at call number: the client's prefix, which
+// nobody else can guess, the number, and from the second attempt on the attempt.
+func correlationID(prefix string, number uint64, n int) string {
+	b := make([]byte, 0, len(prefix)+20)
+	b = append(b, prefix...)
+	b = strconv.AppendUint(b, number, 36)
+	if n > 1 {
+		b = append(b, '.')
+		b = strconv.AppendInt(b, int64(n), 10)
+	}
+	return string(b)
+}
+
+// parseCorrelationID undoes correlationID; false if id is not of this prefix.
+func parseCorrelationID(prefix, id string) (number uint64, n int, ok bool) {
+	rest, ok := strings.CutPrefix(id, prefix)
+	if !ok {
+		return 0, 0, false
+	}
+	rest, attempt, several := strings.Cut(rest, ".")
+	number, err := strconv.ParseUint(rest, 36, 64)
+	if err != nil {
+		return 0, 0, false
+	}
+	n = 1
+	if several {
+		if n, err = strconv.Atoi(attempt); err != nil || n < 2 {
+			return 0, 0, false
+		}
+	}
+	return number, n, true
+}

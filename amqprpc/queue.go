@@ -1,0 +1,105 @@
+package amqprpc
+
+import (
+	"fmt"
+	"maps"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+)
+
+// Queue says how a server declares a request queue. The zero value is a durable
+// queue of the virtual host's default type, classic unless the operator chose
+// another. Clients declare no request queue.
+//
+// A queue that exists keeps its properties: a declaration that differs is
+// refused by the broker (406 PRECONDITION_FAILED), and Serve returns that.
+type Queue struct {
+	// Transient makes the queue vanish when the broker restarts.
+	Transient bool
+	// Type is "classic", "quorum" or "" for the virtual host's default.
+	// A quorum queue cannot be Transient.
+	Type string
+	// Expires deletes the queue when it has been unused for so long
+	// (milliseconds on the wire); 0 never.
+	Expires time.Duration
+	// MessageTTL drops requests that have waited for so long, whatever their
+	// own deadline; 0 never.
+	MessageTTL time.Duration
+	// MaxLength bounds the number of waiting requests, MaxLengthBytes the bytes
+	// of their bodies; 0 is no bound.
+	MaxLength      int
+	MaxLengthBytes int64
+	// Overflow is what happens to a request beyond the bounds: "drop-head" (the
+	// broker's default, also for ""), which drops the oldest one, or
+	// "reject-publish", which refuses the new one.
+	Overflow string
+	// DeadLetterExchange and DeadLetterRoutingKey say where expired, rejected
+	// and overflowing requests go; "" and "" is nowhere. To dead-letter to a
+	// queue through the default exchange set only the routing key.
+	DeadLetterExchange   string
+	DeadLetterRoutingKey string
+	// SingleActiveConsumer lets only one of several servers consume at a time.
+	SingleActiveConsumer bool
+	// MaxPriority makes a classic queue honour priorities up to it; 0 none.
+	MaxPriority int
+	// DeliveryLimit is how often a quorum queue delivers a request before it
+	// drops or dead-letters it; 0 is the broker's default.
+	DeliveryLimit int
+	// Arguments are further arguments of queue.declare, as they are.
+	Arguments map[string]any
+	// Passive declares nothing and only checks that the queue is there.
+	Passive bool
+}
+
+// arguments returns the arguments of queue.declare, nil if there are none.
+func (q Queue) arguments() amqp.Table {
+	t := amqp.Table{}
+	maps.Copy(t, q.Arguments)
+	set := func(name string, v any, wanted bool) {
+		if wanted {
+			t[name] = v
+		}
+	}
+	set("x-queue-type", q.Type, q.Type != "")
+	set("x-expires", q.Expires.Milliseconds(), q.Expires > 0)
+	set("x-message-ttl", q.MessageTTL.Milliseconds(), q.MessageTTL > 0)
+	set("x-max-length", int64(q.MaxLength), q.MaxLength > 0)
+	set("x-max-length-bytes", q.MaxLengthBytes, q.MaxLengthBytes > 0)
+	set("x-overflow", q.Overflow, q.Overflow != "")
+	set("x-dead-letter-exchange", q.DeadLetterExchange, q.DeadLetterExchange != "" || q.DeadLetterRoutingKey != "")
+	set("x-dead-letter-routing-key", q.DeadLetterRoutingKey, q.DeadLetterRoutingKey != "")
+	set("x-single-active-consumer", true, q.SingleActiveConsumer)
+	set("x-max-priority", int64(q.MaxPriority), q.MaxPriority > 0)
+	set("x-delivery-limit", int64(q.DeliveryLimit), q.DeliveryLimit > 0)
+	if len(t) == 0 {
+		return nil
+	}
+	return t
+}
+
+// declare makes or checks the queue. An error of the broker's has closed ch.
+func (q Queue) declare(ch *amqp.Channel, name string) error {
+	if q.Passive {
+		_, err := ch.QueueDeclarePassive(name, true, false, false, false, nil)
+		return err
+	}
+	_, err := ch.QueueDeclare(name, !q.Transient, false, false, false, q.arguments())
+	return err
+}
+
+// explainDeclare turns the broker's refusal of a declaration into advice.
+func (q Queue) explainDeclare(name string, err error) error {
+	switch amqpCode(err) {
+	case amqp.PreconditionFailed:
+		return fmt.Errorf("declare queue %q: it exists with other properties; give WithQueue the ones it has, or WithQueue(Queue{Passive: true}) to take it as it is, or delete it: %w", name, err)
+	case amqp.NotFound:
+		return fmt.Errorf("queue %q is not there and WithQueue says Passive; declare it first, or leave Passive out: %w", name, err)
+	case amqp.AccessRefused:
+		return fmt.Errorf("declare queue %q: the user may not; grant it configure, write and read on the queue, or declare it elsewhere and use WithQueue(Queue{Passive: true}): %w", name, err)
+	case amqp.ResourceLocked:
+		return fmt.Errorf("declare queue %q: it is exclusive to another connection: %w", name, err)
+	default:
+		return fmt.Errorf("declare queue %q: %w", name, err)
+	}
+}

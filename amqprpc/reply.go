@@ -1,0 +1,93 @@
+package amqprpc
+
+import (
+	"encoding/json"
+	"strings"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+)
+
+// reply turns what the chain returned into what is done with the delivery.
+func (q *servedQueue) reply(req *Request, resp *Response, err error) completion {
+	in := req.in
+	if err != nil {
+		outcome := OutcomeUnknown
+		switch {
+		case in.started && in.finished:
+			outcome = OutcomeExecuted
+		case !in.started && !in.d.Redelivered:
+			outcome = OutcomeNotExecuted
+		}
+		return q.errorReply(in, asWireError(err), outcome, req.replyHeader)
+	}
+	if req.kind == Notification {
+		return completion{tag: in.d.DeliveryTag}
+	}
+	body, _ := resp.Body() // the chain's seal has looked at the error
+	h := req.replyHeader
+	if h == nil {
+		h = resp.header
+	} else {
+		h = h.clone()
+		for name, v := range resp.header {
+			h[name] = v
+		}
+	}
+	fail := func(code Code, format string, args ...any) completion {
+		return q.errorReply(in, Errorf(code, format, args...), OutcomeExecuted, nil)
+	}
+	limit := q.server.cfg.conn.maxMessageSize
+	switch herr := h.check(); {
+	case herr != nil:
+		return fail(CodeInternal, "the reply's metadata cannot be sent: %w", herr)
+	case len(body) > limit:
+		return fail(CodeResourceExhausted, "the reply has %d bytes; the limit is %d", len(body), limit)
+	case len(resp.contentType) > maxShortString:
+		return fail(CodeInternal, "the reply's content type has %d bytes; AMQP allows %d", len(resp.contentType), maxShortString)
+	}
+	var headers amqp.Table
+	if len(h) > 0 {
+		headers = make(amqp.Table, len(h))
+		h.into(headers)
+	}
+	return q.replyWith(in, amqp.Publishing{Headers: headers, ContentType: resp.contentType, Body: body})
+}
+
+// errorReply answers with an error. A notification's goes to nobody.
+func (q *servedQueue) errorReply(in *inbound, e *Error, outcome Outcome, h Header) completion {
+	if in.d.ReplyTo == "" {
+		return completion{tag: in.d.DeliveryTag}
+	}
+	if h.check() != nil {
+		h = nil // the error itself matters more
+	}
+	headers := make(amqp.Table, len(h)+2)
+	h.into(headers)
+	headers[headerCode] = string(e.code)
+	headers[headerOutcome] = outcome.String()
+	return q.replyWith(in, amqp.Publishing{
+		Headers: headers, ContentType: "application/json",
+		Body: envelopeWithin(e, q.server.cfg.conn.maxMessageSize),
+	})
+}
+
+// envelopeWithin encodes an error, in no more than limit bytes: details go
+// first, then the end of the message.
+func envelopeWithin(e *Error, limit int) []byte {
+	if body, err := json.Marshal(e); err == nil && len(body) <= limit {
+		return body
+	}
+	// Details were encoded when they were added, so only size can be the matter;
+	// a byte of text takes at most six of JSON.
+	short := Error{code: e.code, message: strings.ToValidUTF8(e.message[:min(len(e.message), limit/12)], "")}
+	body, _ := json.Marshal(&short)
+	return body
+}
+
+func (q *servedQueue) replyWith(in *inbound, p amqp.Publishing) completion {
+	p.CorrelationId = in.d.CorrelationId
+	if p.CorrelationId == "" {
+		p.CorrelationId = in.d.MessageId
+	}
+	return completion{tag: in.d.DeliveryTag, to: in.d.ReplyTo, reply: p}
+}

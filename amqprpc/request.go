@@ -1,0 +1,204 @@
+package amqprpc
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/bbebcec1/amqprpc-go/codec"
+)
+
+// Kind is the kind of a request.
+type Kind int
+
+const (
+	Unary        Kind = iota // one request, one reply
+	Notification             // a request without a reply
+)
+
+// String returns the kind's name: unary or notification.
+func (k Kind) String() string {
+	if k == Notification {
+		return "notification"
+	}
+	return "unary"
+}
+
+// Request is one request as middleware sees it, on its way out of a client or
+// into a server. It belongs to the goroutine that runs the chain: none of its
+// methods may be called concurrently with another, nor after the chain returned.
+type Request struct {
+	queue       string
+	kind        Kind
+	client      bool
+	id          string
+	attempt     int
+	redelivered bool
+	header      Header
+	contentType string
+
+	codec   codec.Codec
+	body    []byte
+	msg     any // a *Req
+	newMsg  func() any
+	none    bool // Req is None: the body is ignored
+	decoded bool
+	encoded bool
+	err     error // of decoding on a server, of encoding on a client
+
+	newResp     func() any // a fresh *Resp
+	noneResp    bool
+	replyHeader Header
+
+	in     *inbound // server only
+	out    *outCall // client only
+	expiry deadline // of a notification that asked for one; client only
+}
+
+// Queue returns the name of the queue that is called.
+func (r *Request) Queue() string { return r.queue }
+
+// Kind returns the request's kind.
+func (r *Request) Kind() Kind { return r.kind }
+
+// IsClient reports whether the request is on its way out of a client.
+func (r *Request) IsClient() bool { return r.client }
+
+// ID returns the call's id, the same for every attempt at it and for every
+// delivery of it: the key by which a repetition is known.
+func (r *Request) ID() string { return r.id }
+
+// Attempt returns which attempt at the call this is, 1 for the first. On a
+// client it counts the times that the chain reached the wire.
+func (r *Request) Attempt() int { return max(1, r.attempt) }
+
+// Redelivered reports whether the broker has, or may have, delivered this
+// message before. It is always false on a client.
+func (r *Request) Redelivered() bool { return r.redelivered }
+
+// Header returns the request's metadata, never nil. What client middleware puts
+// there is sent.
+func (r *Request) Header() Header {
+	if r.header == nil {
+		r.header = Header{}
+	}
+	return r.header
+}
+
+// ContentType returns the content type of the body, as it is on the wire: on a
+// server what the message says, "" if it says nothing.
+func (r *Request) ContentType() string { return r.contentType }
+
+// Body returns the encoded message. It is not a copy. On a client it is encoded
+// on first use, after which changes to the message no longer count, and is nil
+// if the message cannot be encoded, which is then the call's error.
+func (r *Request) Body() []byte {
+	if r.client {
+		r.encode()
+	}
+	return r.body
+}
+
+// Message returns the message as a *Req. On a server it is decoded on first
+// use, once; the error is the one that the call will end with: the content type
+// is not accepted, or the body is no Req.
+func (r *Request) Message() (any, error) {
+	if r.client || r.decoded {
+		return r.msg, r.err
+	}
+	r.decoded = true
+	if r.codec == nil {
+		r.err = r.in.refusal
+		return nil, r.err
+	}
+	msg := r.newMsg()
+	if err := decodeBody(r.codec, r.body, msg, r.none); err != nil {
+		r.err = Errorf(CodeInvalidArgument, "the request does not decode: %w", err)
+		return nil, r.err
+	}
+	r.msg = msg
+	return msg, nil
+}
+
+// Delivery returns a copy of the message as the broker delivered it, for what
+// has no place in Request: priority, timestamp, tables in headers. The copy
+// cannot acknowledge. It is nil on a client.
+func (r *Request) Delivery() *amqp.Delivery {
+	if r.in == nil {
+		return nil
+	}
+	d := r.in.d
+	d.Acknowledger = nil
+	return &d
+}
+
+// encode encodes a client's message, once; its error is the call's.
+func (r *Request) encode() {
+	if r.encoded {
+		return
+	}
+	r.encoded = true
+	body, err := r.codec.Marshal(r.msg)
+	if err != nil {
+		r.err = localError(CodeInvalidArgument, OutcomeNotSent, "call %s: the request cannot be encoded: %w", r.queue, err)
+		return
+	}
+	r.body = body
+}
+
+// decodeBody decodes body into dst, a pointer. An empty body is no message,
+// unless none is wanted.
+func decodeBody(c codec.Codec, body []byte, dst any, none bool) error {
+	if none {
+		return nil
+	}
+	if len(body) == 0 {
+		return fmt.Errorf("the body is empty, where %s was expected", c.ContentType())
+	}
+	return c.Unmarshal(body, dst)
+}
+
+type requestKey struct{}
+
+// serverContext is the ctx of a handler: it knows its request.
+type serverContext struct {
+	context.Context
+	req *Request
+}
+
+func (c serverContext) Value(key any) any {
+	if key == (requestKey{}) {
+		return c.req
+	}
+	return c.Context.Value(key)
+}
+
+// RequestFromContext returns the request that a handler is working on, and false
+// if ctx does not come from a server.
+func RequestFromContext(ctx context.Context) (*Request, bool) {
+	r, ok := ctx.Value(requestKey{}).(*Request)
+	return r, ok
+}
+
+// ReplyHeader returns the metadata of the reply that a handler is about to give,
+// for it to add to: sent with its result and with its error alike. It belongs to
+// the goroutine that runs the handler. For a ctx that does not come from a
+// server it is a map that goes nowhere.
+func ReplyHeader(ctx context.Context) Header {
+	r, ok := RequestFromContext(ctx)
+	if !ok {
+		return Header{}
+	}
+	if r.replyHeader == nil {
+		r.replyHeader = Header{}
+	}
+	return r.replyHeader
+}
+
+// deadlineOf returns the deadline of a request's ctx, zero if it has none.
+func deadlineOf(ctx context.Context) time.Time {
+	d, _ := ctx.Deadline()
+	return d
+}

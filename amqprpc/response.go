@@ -1,0 +1,129 @@
+package amqprpc
+
+import (
+	"context"
+	"reflect"
+
+	"github.com/bbebcec1/amqprpc-go/codec"
+)
+
+// Response is the successful answer to a request. Like [Request] it belongs to
+// the goroutine that runs the chain.
+type Response struct {
+	header      Header
+	msg         any // a *Resp
+	contentType string
+	body        []byte
+	codec       codec.Codec
+	newMsg      func() any
+	none        bool
+	decoded     bool
+	encoded     bool
+	err         error
+}
+
+// NewResponse makes a response of msg, a *Resp or a Resp, for middleware that
+// answers by itself.
+func NewResponse(msg any) *Response {
+	if v := reflect.ValueOf(msg); v.IsValid() && v.Kind() != reflect.Pointer {
+		p := reflect.New(v.Type())
+		p.Elem().Set(v)
+		msg = p.Interface()
+	}
+	return &Response{msg: msg, decoded: true}
+}
+
+// NewRawResponse makes a response of a body that is encoded already, for
+// middleware that replays a stored answer. An empty contentType means the
+// request's; h may be nil, and body is not copied.
+func NewRawResponse(contentType string, body []byte, h Header) *Response {
+	return &Response{contentType: contentType, body: body, header: h.clone(), encoded: true}
+}
+
+// Header returns the reply's metadata, never nil. What server middleware puts
+// there is sent, over what the handler put in [ReplyHeader].
+func (r *Response) Header() Header {
+	if r.header == nil {
+		r.header = Header{}
+	}
+	return r.header
+}
+
+// Message returns the message as a *Resp, decoded on first use, once. It is nil
+// for a notification's response on a client.
+func (r *Response) Message() (any, error) {
+	if r.decoded {
+		return r.msg, r.err
+	}
+	r.decoded = true
+	if r.newMsg == nil {
+		return nil, nil
+	}
+	msg := r.newMsg()
+	if err := decodeBody(r.codec, r.body, msg, r.none); err != nil {
+		r.err = Errorf(CodeInternal, "the reply does not decode: %w", err)
+		return nil, r.err
+	}
+	r.msg = msg
+	return msg, nil
+}
+
+// ContentType returns the content type of the body; "" only for a response that
+// has not left the middleware that made it.
+func (r *Response) ContentType() string { return r.contentType }
+
+// Body returns the encoded message, encoded once; it is not a copy. On a server
+// it is encoded when the handler returns, inside the chain, so that an encoding
+// error is seen by all middleware.
+func (r *Response) Body() ([]byte, error) {
+	if r.encoded || r.codec == nil {
+		return r.body, r.err
+	}
+	r.encoded = true
+	body, err := r.codec.Marshal(r.msg)
+	if err != nil {
+		r.err = Errorf(CodeInternal, "the reply cannot be encoded: %w", err)
+		return nil, r.err
+	}
+	r.body = body
+	return body, nil
+}
+
+// bind gives a response that middleware made what it needs of its request to
+// encode and decode itself. c is the codec for contentType, or the request's.
+func (r *Response) bind(req *Request, c codec.Codec) {
+	if r.codec != nil {
+		return
+	}
+	r.codec = c
+	r.newMsg, r.none = req.newResp, req.noneResp
+	if r.contentType == "" && c != nil {
+		r.contentType = c.ContentType()
+	}
+}
+
+// sealWith is what each step of a chain goes through: neither response nor error
+// becomes an error, and a response knows how to encode itself before anybody
+// outward looks at it. lookup finds the codec for a response's content type.
+func sealWith(lookup func(req *Request, contentType string) codec.Codec, encode bool) func(Invoker) Invoker {
+	return func(next Invoker) Invoker {
+		return func(ctx context.Context, req *Request) (*Response, error) {
+			resp, err := next(ctx, req)
+			if err != nil {
+				return nil, err
+			}
+			if resp == nil {
+				return nil, Errorf(CodeInternal, "queue %s: a middleware returned neither a response nor an error", req.queue)
+			}
+			if resp.codec == nil {
+				resp.bind(req, lookup(req, resp.contentType))
+			}
+			if encode && req.kind == Unary {
+				if _, err := resp.Body(); err != nil {
+					return nil, err
+				}
+			}
+			return resp, nil
+		}
+	}
+}

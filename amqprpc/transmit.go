@@ -1,0 +1,256 @@
+package amqprpc
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+)
+
+// start runs a call through the chain and settles it. mws are the call's own.
+func (c *Client) start(ctx context.Context, req *Request, cfg *callConfig) (*Response, error) {
+	if cfg.codec != nil {
+		req.codec = cfg.codec
+	} else {
+		req.codec = c.cfg.codec
+	}
+	req.client = true
+	req.contentType = req.codec.ContentType()
+	req.header = cfg.header
+	oc := &outCall{number: c.numbers.Add(1), results: make(chan result, 1)}
+	req.out = oc
+	if req.id = cfg.id; req.id == "" {
+		req.id = correlationID(c.prefix, oc.number, 1)
+	}
+	ctx, cancel := c.bound(ctx, req, cfg.timeout)
+	defer cancel()
+	invoke := c.invoke
+	if len(cfg.middleware) > 0 {
+		invoke = chain(c.cfg.middleware, chain(cfg.middleware, c.transmit, c.seal), c.seal)
+	}
+	resp, err := invoke(ctx, req)
+	if oc.registered {
+		c.pending.remove(oc)
+	}
+	if cfg.replyHeader != nil {
+		*cfg.replyHeader = req.replyHeader
+		if resp != nil {
+			*cfg.replyHeader = resp.Header()
+		}
+		if *cfg.replyHeader == nil {
+			*cfg.replyHeader = Header{}
+		}
+	}
+	return resp, err
+}
+
+// bound gives a call its deadline: the earlier of ctx's and the call's timeout,
+// and the client's timeout where there is neither. The timeout of a notification
+// becomes the deadline of its request.
+func (c *Client) bound(ctx context.Context, req *Request, timeout time.Duration) (context.Context, context.CancelFunc) {
+	if timeout > 0 {
+		if req.kind == Notification {
+			req.expiry.at = time.Now().Add(timeout)
+		}
+		return context.WithTimeout(ctx, timeout)
+	}
+	if _, ok := ctx.Deadline(); ok {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, c.cfg.timeout)
+}
+
+// transmit is the end of a client's chain: one attempt, on the wire.
+func (c *Client) transmit(ctx context.Context, req *Request) (*Response, error) {
+	if err := c.admit(ctx, req); err != nil {
+		return nil, err
+	}
+	oc := req.out
+	if !oc.registered {
+		if !c.pending.add(oc, c.cfg.maxPending) {
+			return nil, localError(CodeResourceExhausted, OutcomeNotSent,
+				"call %s: %d calls are in flight already (WithMaxPending)", req.queue, c.cfg.maxPending)
+		}
+		oc.registered = true
+	}
+	req.attempt++
+	if req.attempt > 1 {
+		// The answer to an earlier attempt may have come meanwhile.
+		select {
+		case r := <-oc.results:
+			return c.finish(req, r)
+		default:
+		}
+	}
+	a := c.newAttempt(ctx, req)
+	oc.begin(a)
+	select {
+	case c.outbox <- a:
+	case r := <-oc.results:
+		return c.finish(req, r)
+	case <-ctx.Done():
+		a.state.Store(attemptAbandoned)
+		return nil, c.gaveUp(ctx, a)
+	case <-c.closed:
+		return nil, errClosed(req.queue, OutcomeNotSent)
+	}
+	select {
+	case r := <-oc.results:
+		return c.finish(req, r)
+	case <-ctx.Done():
+		a.state.CompareAndSwap(attemptQueued, attemptAbandoned)
+		return nil, c.gaveUp(ctx, a)
+	case <-c.closed:
+		outcome := OutcomeUnknown
+		if a.state.CompareAndSwap(attemptQueued, attemptAbandoned) {
+			outcome = OutcomeNotSent
+		}
+		return nil, errClosed(req.queue, outcome)
+	}
+}
+
+// admit refuses what must not be published: it would end the connection, and
+// with it every other call.
+func (c *Client) admit(ctx context.Context, req *Request) error {
+	refuse := func(code Code, format string, args ...any) error {
+		return localError(code, OutcomeNotSent, "call %.300s: "+format, append([]any{req.queue}, args...)...)
+	}
+	select {
+	case <-c.closed:
+		return errClosed(req.queue, OutcomeNotSent)
+	default:
+	}
+	if ctx.Err() != nil {
+		return ended(ctx, req.queue, OutcomeNotSent, "before it was sent")
+	}
+	switch {
+	case req.queue == "":
+		return localError(CodeInvalidArgument, OutcomeNotSent, "call: the queue's name is empty")
+	case len(req.queue) > maxShortString:
+		return refuse(CodeInvalidArgument, "the queue's name has %d bytes; AMQP allows %d", len(req.queue), maxShortString)
+	case len(req.id) > maxShortString:
+		return refuse(CodeInvalidArgument, "the call's id has %d bytes; AMQP allows %d", len(req.id), maxShortString)
+	case len(req.contentType) > maxShortString:
+		return refuse(CodeInvalidArgument, "the codec's content type has %d bytes; AMQP allows %d", len(req.contentType), maxShortString)
+	}
+	if err := req.header.check(); err != nil {
+		return refuse(headerErrorCode(err), "%w", err)
+	}
+	if req.encode(); req.err != nil {
+		return req.err
+	}
+	if len(req.body) > c.cfg.conn.maxMessageSize {
+		return refuse(CodeResourceExhausted, "the request has %d bytes; the limit is %d (WithMaxMessageSize)", len(req.body), c.cfg.conn.maxMessageSize)
+	}
+	if c.blocked.Load() {
+		return errBlocked(req.queue)
+	}
+	return nil
+}
+
+// newAttempt makes the message of one attempt; what depends on the connection
+// and on the time is added when it is written.
+func (c *Client) newAttempt(ctx context.Context, req *Request) *attempt {
+	a := &attempt{call: req.out, n: req.attempt, queue: req.queue, kind: req.kind, expiry: req.expiry}
+	a.id = req.id
+	if req.attempt > 1 || len(a.id) <= len(c.prefix) || a.id[:len(c.prefix)] != c.prefix {
+		a.id = correlationID(c.prefix, req.out.number, req.attempt)
+	}
+	if req.kind == Unary {
+		a.expiry.at = deadlineOf(ctx)
+	}
+	headers := make(amqp.Table, len(req.header)+2)
+	req.header.into(headers)
+	if req.attempt > 1 {
+		headers[headerAttempt] = int32(req.attempt)
+	}
+	a.pub = amqp.Publishing{
+		Headers:       headers,
+		ContentType:   req.contentType,
+		CorrelationId: a.id,
+		MessageId:     req.id,
+		Body:          req.body,
+	}
+	return a
+}
+
+// finish turns the result of an attempt into what the chain returns.
+func (c *Client) finish(req *Request, r result) (*Response, error) {
+	if r.err != nil {
+		return nil, r.err
+	}
+	if req.kind == Notification {
+		return &Response{codec: req.codec, contentType: req.contentType}, nil
+	}
+	d := r.reply
+	req.replyHeader = headerFromTable(d.Headers)
+	if code, isError := d.Headers[headerCode]; isError {
+		return nil, remoteError(req.queue, code, d)
+	}
+	cd := c.replyCodec(req, d.ContentType)
+	if cd == nil {
+		return nil, localError(CodeInternal, OutcomeExecuted,
+			"call %s: the reply's content type %q is none that this client decodes (WithCodec)", req.queue, d.ContentType)
+	}
+	if len(d.Body) > c.cfg.conn.maxMessageSize {
+		return nil, localError(CodeResourceExhausted, OutcomeExecuted,
+			"call %s: the reply has %d bytes; the limit is %d (WithMaxMessageSize)", req.queue, len(d.Body), c.cfg.conn.maxMessageSize)
+	}
+	contentType := d.ContentType
+	if contentType == "" {
+		contentType = cd.ContentType()
+	}
+	return &Response{
+		header: req.replyHeader, contentType: contentType, body: d.Body, encoded: true,
+		codec: cd, newMsg: req.newResp, none: req.noneResp,
+	}, nil
+}
+
+// remoteError reads the error that a server answered with. One that cannot be
+// read is an error all the same, with the code of the header.
+func remoteError(queue string, code any, d *amqp.Delivery) *Error {
+	name, _ := code.(string)
+	e := &Error{}
+	if err := json.Unmarshal(d.Body, e); err != nil {
+		e.message = "the server's error could not be read"
+	}
+	e.code = codeFromWire(name)
+	e.remote, e.queue = true, queue
+	o, _ := d.Headers[headerOutcome].(string)
+	e.outcome = outcomeFromWire(o)
+	return e
+}
+
+// gaveUp is the error of a call whose ctx ended first.
+func (c *Client) gaveUp(ctx context.Context, a *attempt) error {
+	if a.state.Load() != attemptAbandoned {
+		if why := c.down.Load(); why != nil {
+			return ended(ctx, a.queue, OutcomeUnknown, "after the request was sent; the client has no connection now: "+*why)
+		}
+		if a.kind == Notification {
+			return ended(ctx, a.queue, OutcomeUnknown, "before the broker confirmed the notification")
+		}
+		return ended(ctx, a.queue, OutcomeUnknown, "before an answer came")
+	}
+	if why := c.down.Load(); why != nil {
+		return ended(ctx, a.queue, OutcomeNotSent, "waiting for a connection to the broker: "+*why)
+	}
+	return ended(ctx, a.queue, OutcomeNotSent, "before the request could be sent")
+}
+
+// ended is the error of a ctx that is done.
+func ended(ctx context.Context, queue string, outcome Outcome, when string) *Error {
+	err := ctx.Err()
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, err) {
+		err = fmt.Errorf("%w (%w)", err, cause)
+	}
+	e := localError(CodeOf(ctx.Err()), outcome, "call %.300s: %w, %s", queue, err, when)
+	return e
+}
+
+func errClosed(queue string, outcome Outcome) *Error {
+	return localError(CodeCanceled, outcome, "call %.300s: %w", queue, ErrClientClosed)
+}
