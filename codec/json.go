@@ -3,7 +3,11 @@ package codec
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"reflect"
+	"strconv"
+	"strings"
 	"sync"
 )
 
@@ -11,9 +15,11 @@ import (
 // The zero value is ready to use.
 //
 // It does what encoding/json does, but for these: HTML characters are not
-// escaped (a message body is no web page), there is no trailing newline, and
-// a value passed to Marshal by value gets its pointer-receiver MarshalJSON and
-// MarshalText methods called, as one passed by pointer does.
+// escaped (a message body is no web page), there is no newline at the end, and
+// pointer-receiver MarshalJSON and MarshalText methods are called on a struct
+// that Marshal gets by value as they are on one that it gets by pointer.
+//
+// Errors name the field and wrap what encoding/json or a user's method said.
 type JSON struct {
 	// DisallowUnknownFields makes Unmarshal refuse an object that has a key
 	// which no field of the Go struct takes.
@@ -27,28 +33,37 @@ type JSON struct {
 // ContentType returns "application/json".
 func (JSON) ContentType() string { return "application/json" }
 
-// Marshal returns the JSON encoding of v, without a trailing newline.
+// Marshal returns the JSON encoding of v.
 func (JSON) Marshal(v any) ([]byte, error) {
 	e := jsonEncoders.Get().(*jsonEncoder)
-	defer e.release()
-	if err := e.enc.Encode(v); err != nil {
-		return nil, fmt.Errorf("codec: json: %w", err)
+	err := e.json.Encode(withAddress(v))
+	out := e.out
+	e.out = nil
+	jsonEncoders.Put(e)
+	if err != nil {
+		return nil, finish("json", jsonReason(err))
 	}
-	// Encode ends the value with a newline. What stays in the pooled buffer
-	// is not the caller's, so it gets a copy of the right size.
-	out := make([]byte, e.buf.Len()-1)
-	copy(out, e.buf.Bytes())
-	return out, nil
+	return bytes.TrimSuffix(out, []byte("\n")), nil
 }
 
 // Unmarshal decodes the JSON value data into what v points to. White space
-// around the value is allowed, anything else after it is an error.
+// around the value is allowed; anything else after it is an error.
 func (c JSON) Unmarshal(data []byte, v any) error {
+	if _, err := checkTarget(v); err != nil {
+		return finish("json", err)
+	}
+	if err := c.unmarshal(data, v); err != nil {
+		return finish("json", jsonReason(err))
+	}
+	return nil
+}
+
+func (c JSON) unmarshal(data []byte, v any) error {
 	if !c.DisallowUnknownFields && !c.UseNumber {
-		if err := json.Unmarshal(data, v); err != nil {
-			return fmt.Errorf("codec: json: %w", err)
-		}
-		return nil
+		return json.Unmarshal(data, v)
+	}
+	if len(data) == 0 {
+		return json.Unmarshal(data, v) // for the same error
 	}
 	dec := json.NewDecoder(bytes.NewReader(data))
 	if c.DisallowUnknownFields {
@@ -58,35 +73,85 @@ func (c JSON) Unmarshal(data []byte, v any) error {
 		dec.UseNumber()
 	}
 	if err := dec.Decode(v); err != nil {
-		return fmt.Errorf("codec: json: %w", err)
+		return err
 	}
 	if rest := bytes.TrimLeft(data[dec.InputOffset():], " \t\r\n"); len(rest) > 0 {
-		return fmt.Errorf("codec: json: %d bytes after the value", len(rest))
+		return errTrailing(len(rest))
 	}
 	return nil
 }
 
-// jsonEncoder is an encoding/json encoder together with the buffer that it
-// writes to, so that both are reused.
+func errTrailing(n int) error {
+	return fmt.Errorf("%d bytes after the value", n)
+}
+
+// jsonEncoder is a reusable encoding/json encoder. The encoder assembles each
+// value in a buffer of its own and hands it over in one piece, so that the
+// copy made of it here is both the only one and the caller's.
 type jsonEncoder struct {
-	buf bytes.Buffer
-	enc *json.Encoder
+	json *json.Encoder
+	out  []byte
 }
 
 var jsonEncoders = sync.Pool{New: func() any {
 	e := new(jsonEncoder)
-	e.enc = json.NewEncoder(&e.buf)
-	e.enc.SetEscapeHTML(false)
+	e.json = json.NewEncoder(e)
+	e.json.SetEscapeHTML(false)
 	return e
 }}
 
-// maxPooledBuffer bounds what one huge message can leave behind in a pool.
-const maxPooledBuffer = 1 << 20
+func (e *jsonEncoder) Write(p []byte) (int, error) {
+	out := make([]byte, len(e.out)+len(p))
+	copy(out[copy(out, e.out):], p)
+	e.out = out
+	return len(p), nil
+}
 
-func (e *jsonEncoder) release() {
-	if e.buf.Cap() > maxPooledBuffer {
-		return
+// jsonReason says in this package's words what encoding/json said in its own.
+func jsonReason(err error) error {
+	var (
+		typ    *json.UnmarshalTypeError
+		syntax *json.SyntaxError
+	)
+	switch {
+	case errors.As(err, &typ):
+		r := error(&reason{text: typeReason(typ), err: err})
+		if typ.Field != "" {
+			r = inField(r, typ.Field)
+		}
+		return r
+	case errors.As(err, &syntax):
+		return &reason{text: fmt.Sprintf("%v (at byte %d)", syntax, syntax.Offset), err: err}
 	}
-	e.buf.Reset()
-	jsonEncoders.Put(e)
+	if text, ok := strings.CutPrefix(err.Error(), "json: "); ok {
+		return &reason{text: text, err: err}
+	}
+	return err
+}
+
+func typeReason(err *json.UnmarshalTypeError) string {
+	literal, isNumber := strings.CutPrefix(err.Value, "number ")
+	if !isNumber {
+		return errKind(article(err.Value), err.Type).Error()
+	}
+	switch err.Type.Kind() {
+	case reflect.Float32, reflect.Float64:
+		return errRange(literal, err.Type).Error()
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64,
+		reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64, reflect.Uintptr:
+		if isInteger(literal) {
+			return errRange(literal, err.Type).Error()
+		}
+		if !validNumber(literal) { // the key of a map with integer keys
+			literal = strconv.Quote(literal)
+		}
+	}
+	return errKind(literal, err.Type).Error()
+}
+
+func article(kind string) string {
+	if strings.ContainsAny(kind[:min(1, len(kind))], "aeiou") {
+		return "an " + kind
+	}
+	return "a " + kind
 }
