@@ -28,7 +28,6 @@ type Client struct {
 	log    *slog.Logger
 	codecs *codec.Registry
 	invoke Invoker // the client's middleware around transmit
-	seal   func(Invoker) Invoker
 
 	prefix  string // of correlation ids
 	numbers atomic.Uint64
@@ -82,8 +81,7 @@ func Dial(ctx context.Context, url string, opts ...ClientOption) (*Client, error
 		outbox: make(chan *attempt, 256),
 		closed: make(chan struct{}),
 	}
-	c.seal = sealWith(c.replyCodec, false)
-	c.invoke = chain(cfg.middleware, c.transmit, c.seal)
+	c.invoke = chain(cfg.middleware, c.attempt, c.clientSeal)
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	c.cancel = cancel
 	if _, ok := ctx.Deadline(); !ok {

@@ -20,7 +20,8 @@ type Error struct {
 	details []errorDetail
 	outcome Outcome
 	remote  bool
-	queue   string // of the call, for errors that came from a peer and do not name it
+	call    *outCall // that it is the error of, nil if of none
+	queue   string   // of the call, for errors that came from a peer and do not name it
 }
 
 // errorDetail is one named value beside the message, encoded as JSON whatever
@@ -38,11 +39,15 @@ type errorEnvelope struct {
 }
 
 // NewError gives err a code. The message that crosses the wire is err's text,
-// or the code's name if err is nil.
+// or the code's name if err is nil. The details of an Error that err wraps are
+// kept.
 func NewError(code Code, err error) *Error {
 	e := &Error{code: code, cause: err, message: string(code)}
 	if err != nil {
 		e.message = err.Error()
+	}
+	if inner, ok := errors.AsType[*Error](err); ok {
+		e.details = inner.details
 	}
 	return e
 }
@@ -172,12 +177,22 @@ func asWireError(err error) *Error {
 	if e, ok := err.(*Error); ok {
 		return e
 	}
-	w := &Error{code: CodeOf(err), message: err.Error(), cause: err}
-	if e, ok := errors.AsType[*Error](err); ok {
-		w.details = e.details
-	}
-	return w
+	return NewError(CodeOf(err), err)
 }
+
+// PanicError is the cause of the internal error that a handler's or middleware's
+// panic becomes, for server middleware that reports panics:
+//
+//	if p, ok := errors.AsType[*amqprpc.PanicError](err); ok { … }
+//
+// The caller sees a neutral message; neither value nor stack crosses the wire.
+type PanicError struct {
+	Value any    // given to panic
+	Stack []byte // of the goroutine that panicked
+}
+
+// Error returns the value as text.
+func (p *PanicError) Error() string { return fmt.Sprintf("panic: %v", p.Value) }
 
 // localError is an error that the client itself answers a call with.
 func localError(code Code, outcome Outcome, format string, args ...any) *Error {

@@ -113,9 +113,10 @@ func (in *inbound) expired() *Error {
 }
 
 func (s *Server) panicked(queue string, p any) *Error {
+	cause := &PanicError{Value: p, Stack: debug.Stack()}
 	s.stats.panics.Add(1)
-	s.log.Error("amqprpc: panic in a handler", "queue", queue, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
-	return Errorf(CodeInternal, "internal error")
+	s.log.Error("amqprpc: panic in a handler", "queue", queue, "panic", fmt.Sprint(p), "stack", string(cause.Stack))
+	return &Error{code: CodeInternal, message: "internal error", cause: cause}
 }
 
 // request makes the Request of a delivery, and finds what must keep it from

@@ -75,7 +75,7 @@ func (s *Server) register(e *endpoint, opts []HandlerOption) {
 		panic(fmt.Sprintf("amqprpc: Register %q: %v", e.queue, err))
 	}
 	mws := append(append([]Middleware(nil), s.cfg.middleware...), e.cfg.middleware...)
-	e.invoke = chain(mws, s.handler(e), sealWith(e.replyCodec, true))
+	e.invoke = chain(mws, s.handler(e), e.serverSeal)
 
 	s.mu.Lock()
 	defer s.mu.Unlock()

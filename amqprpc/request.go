@@ -105,7 +105,10 @@ func (r *Request) Body() []byte {
 // use, once; the error is the one that the call will end with: the content type
 // is not accepted, or the body is no Req.
 func (r *Request) Message() (any, error) {
-	if r.client || r.decoded {
+	if r.client {
+		return r.msg, nil
+	}
+	if r.decoded {
 		return r.msg, r.err
 	}
 	r.decoded = true
@@ -141,11 +144,7 @@ func (r *Request) encode() {
 	}
 	r.encoded = true
 	body, err := r.codec.Marshal(r.msg)
-	if err != nil {
-		r.err = localError(CodeInvalidArgument, OutcomeNotSent, "call %s: the request cannot be encoded: %w", r.queue, err)
-		return
-	}
-	r.body = body
+	r.body, r.err = body, err
 }
 
 // decodeBody decodes body into dst, a pointer. An empty body is no message,

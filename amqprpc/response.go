@@ -1,7 +1,6 @@
 package amqprpc
 
 import (
-	"context"
 	"reflect"
 
 	"github.com/bbebcec1/amqprpc-go/codec"
@@ -59,6 +58,10 @@ func (r *Response) Message() (any, error) {
 	if r.newMsg == nil {
 		return nil, nil
 	}
+	if r.codec == nil {
+		r.err = Errorf(CodeInternal, "no codec is known for the content type %q", r.contentType)
+		return nil, r.err
+	}
 	msg := r.newMsg()
 	if err := decodeBody(r.codec, r.body, msg, r.none); err != nil {
 		r.err = Errorf(CodeInternal, "the reply does not decode: %w", err)
@@ -99,31 +102,5 @@ func (r *Response) bind(req *Request, c codec.Codec) {
 	r.newMsg, r.none = req.newResp, req.noneResp
 	if r.contentType == "" && c != nil {
 		r.contentType = c.ContentType()
-	}
-}
-
-// sealWith is what each step of a chain goes through: neither response nor error
-// becomes an error, and a response knows how to encode itself before anybody
-// outward looks at it. lookup finds the codec for a response's content type.
-func sealWith(lookup func(req *Request, contentType string) codec.Codec, encode bool) func(Invoker) Invoker {
-	return func(next Invoker) Invoker {
-		return func(ctx context.Context, req *Request) (*Response, error) {
-			resp, err := next(ctx, req)
-			if err != nil {
-				return nil, err
-			}
-			if resp == nil {
-				return nil, Errorf(CodeInternal, "queue %s: a middleware returned neither a response nor an error", req.queue)
-			}
-			if resp.codec == nil {
-				resp.bind(req, lookup(req, resp.contentType))
-			}
-			if encode && req.kind == Unary {
-				if _, err := resp.Body(); err != nil {
-					return nil, err
-				}
-			}
-			return resp, nil
-		}
 	}
 }

@@ -29,7 +29,7 @@ func (c *Client) start(ctx context.Context, req *Request, cfg *callConfig) (*Res
 	defer cancel()
 	invoke := c.invoke
 	if len(cfg.middleware) > 0 {
-		invoke = chain(c.cfg.middleware, chain(cfg.middleware, c.transmit, c.seal), c.seal)
+		invoke = chain(c.cfg.middleware, chain(cfg.middleware, c.attempt, c.clientSeal), c.clientSeal)
 	}
 	resp, err := invoke(ctx, req)
 	if oc.registered {
@@ -63,8 +63,19 @@ func (c *Client) bound(ctx context.Context, req *Request, timeout time.Duration)
 	return context.WithTimeout(ctx, c.cfg.timeout)
 }
 
-// transmit is the end of a client's chain: one attempt, on the wire.
-func (c *Client) transmit(ctx context.Context, req *Request) (*Response, error) {
+// attempt is the end of a client's chain: one attempt, whose error is marked as
+// this call's.
+func (c *Client) attempt(ctx context.Context, req *Request) (*Response, error) {
+	resp, err := c.transmit(ctx, req)
+	if err != nil {
+		err.call = req.out
+		return nil, err
+	}
+	return resp, nil
+}
+
+// transmit makes one attempt on the wire.
+func (c *Client) transmit(ctx context.Context, req *Request) (*Response, *Error) {
 	if err := c.admit(ctx, req); err != nil {
 		return nil, err
 	}
@@ -114,8 +125,8 @@ func (c *Client) transmit(ctx context.Context, req *Request) (*Response, error) 
 
 // admit refuses what must not be published: it would end the connection, and
 // with it every other call.
-func (c *Client) admit(ctx context.Context, req *Request) error {
-	refuse := func(code Code, format string, args ...any) error {
+func (c *Client) admit(ctx context.Context, req *Request) *Error {
+	refuse := func(code Code, format string, args ...any) *Error {
 		return localError(code, OutcomeNotSent, "call %.300s: "+format, append([]any{req.queue}, args...)...)
 	}
 	select {
@@ -140,7 +151,7 @@ func (c *Client) admit(ctx context.Context, req *Request) error {
 		return refuse(headerErrorCode(err), "%w", err)
 	}
 	if req.encode(); req.err != nil {
-		return req.err
+		return localError(CodeInvalidArgument, OutcomeNotSent, "call %s: the request cannot be encoded: %w", req.queue, req.err)
 	}
 	if len(req.body) > c.cfg.conn.maxMessageSize {
 		return refuse(CodeResourceExhausted, "the request has %d bytes; the limit is %d (WithMaxMessageSize)", len(req.body), c.cfg.conn.maxMessageSize)
@@ -178,7 +189,7 @@ func (c *Client) newAttempt(ctx context.Context, req *Request) *attempt {
 }
 
 // finish turns the result of an attempt into what the chain returns.
-func (c *Client) finish(req *Request, r result) (*Response, error) {
+func (c *Client) finish(req *Request, r result) (*Response, *Error) {
 	if r.err != nil {
 		return nil, r.err
 	}
@@ -225,7 +236,7 @@ func remoteError(queue string, code any, d *amqp.Delivery) *Error {
 }
 
 // gaveUp is the error of a call whose ctx ended first.
-func (c *Client) gaveUp(ctx context.Context, a *attempt) error {
+func (c *Client) gaveUp(ctx context.Context, a *attempt) *Error {
 	if a.state.Load() != attemptAbandoned {
 		if why := c.down.Load(); why != nil {
 			return ended(ctx, a.queue, OutcomeUnknown, "after the request was sent; the client has no connection now: "+*why)

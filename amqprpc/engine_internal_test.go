@@ -1,0 +1,356 @@
+package amqprpc
+
+import (
+	"encoding/base64"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+	"github.com/stretchr/testify/require"
+)
+
+// ackModel is a broker's view of a channel: what is outstanding, and what would
+// have closed it.
+type ackModel struct {
+	t           *testing.T
+	outstanding map[uint64]bool
+	settled     map[uint64]bool // completed by the server
+	frames      int
+}
+
+func (m *ackModel) Ack(tag uint64, multiple bool) error {
+	m.frames++
+	require.True(m.t, m.outstanding[tag], "406: unknown delivery tag %d", tag)
+	for t := range m.outstanding {
+		if t == tag || multiple && t < tag {
+			require.True(m.t, m.settled[t], "tag %d was acknowledged before it was settled", t)
+			delete(m.outstanding, t)
+		}
+	}
+	return nil
+}
+
+// Whatever the order in which requests complete, each is acknowledged once and
+// none before its time; and a run without gaps costs one frame.
+func TestAcknowledgements(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(300) {
+		r := rand.New(rand.NewPCG(seed, 1))
+		m := &ackModel{t: t, outstanding: map[uint64]bool{}, settled: map[uint64]bool{}}
+		acks := acknowledgements{next: 1}
+		n := 1 + r.Uint64N(60)
+		order := make([]uint64, n)
+		for i := range order {
+			order[i] = uint64(i) + 1
+			m.outstanding[uint64(i)+1] = true
+		}
+		window := 1 + r.IntN(20)
+		for i := 0; i+window <= len(order); i += window {
+			r.Shuffle(window, func(a, b int) { order[i+a], order[i+b] = order[i+b], order[i+a] })
+		}
+		for _, tag := range order {
+			m.settled[tag] = true
+			if r.IntN(8) == 0 { // rejected
+				delete(m.outstanding, tag)
+				acks.settled(tag)
+			} else {
+				acks.add(tag)
+			}
+			if r.IntN(3) == 0 {
+				acks.flush(m)
+			}
+		}
+		acks.flush(m)
+		require.Empty(t, m.outstanding, "seed %d", seed)
+		require.Empty(t, acks.ahead, "seed %d", seed)
+		require.Equal(t, n+1, acks.next, "seed %d", seed)
+	}
+	m := &ackModel{t: t, outstanding: map[uint64]bool{}, settled: map[uint64]bool{}}
+	acks := acknowledgements{next: 1}
+	for tag := range uint64(100) {
+		m.outstanding[tag+1], m.settled[tag+1] = true, true
+		acks.add(100 - tag)
+	}
+	acks.flush(m)
+	require.Equal(t, 1, m.frames)
+}
+
+func TestWindow(t *testing.T) {
+	t.Parallel()
+	var w window
+	r := rand.New(rand.NewPCG(7, 7))
+	at := map[uint64]*attempt{}
+	next := uint64(1)
+	for range 20_000 {
+		if r.IntN(2) == 0 {
+			a := &attempt{n: int(next)}
+			w.add(a)
+			at[next] = a
+			next++
+			continue
+		}
+		for tag, a := range at { // in any order
+			require.Same(t, a, w.take(tag))
+			require.Nil(t, w.take(tag), "taken once")
+			delete(at, tag)
+			break
+		}
+	}
+	require.Nil(t, w.take(0))
+	require.Nil(t, w.take(next))
+	w.add(&attempt{})
+	w.undo()
+	a := &attempt{}
+	w.add(a)
+	require.Same(t, a, w.take(next))
+	for tag, a := range at {
+		require.Same(t, a, w.take(tag))
+	}
+	require.Equal(t, w.head, len(w.ring))
+}
+
+func TestCorrelationID(t *testing.T) {
+	t.Parallel()
+	const prefix = "abc-"
+	for _, number := range []uint64{0, 1, 35, 36, 1 << 40, 1<<64 - 1} {
+		for _, n := range []int{1, 2, 9, 1000} {
+			id := correlationID(prefix, number, n)
+			gotNumber, gotN, ok := parseCorrelationID(prefix, id)
+			require.True(t, ok, id)
+			require.Equal(t, number, gotNumber)
+			require.Equal(t, n, gotN)
+		}
+	}
+	for _, id := range []string{"", "abc-", "abd-1", "abc-!", "abc-1.", "abc-1.x", "abc-1.1", "abc-1.-2", "abc-1.0", strings.Repeat("abc-z", 50)} {
+		_, _, ok := parseCorrelationID(prefix, id)
+		require.False(t, ok, id)
+	}
+}
+
+func FuzzParseCorrelationID(f *testing.F) {
+	f.Add("abc-1")
+	f.Add("abc-zz.7")
+	f.Fuzz(func(t *testing.T, id string) {
+		number, n, ok := parseCorrelationID("abc-", id)
+		if !ok {
+			return
+		}
+		again, m, ok := parseCorrelationID("abc-", correlationID("abc-", number, n))
+		if !ok || again != number || m != n {
+			t.Fatalf("%q: %d.%d became %d.%d", id, number, n, again, m)
+		}
+	})
+}
+
+func FuzzWellFormedDirect(f *testing.F) {
+	f.Add("amq.rabbitmq.reply-to.g2dkAA.AAAA")
+	f.Fuzz(func(t *testing.T, s string) {
+		if wellFormedDirect(s) && len(s) > 23+4*((5+65535+12)/3+1)+1+24 {
+			t.Fatalf("%d bytes are no address", len(s))
+		}
+	})
+}
+
+func TestWellFormedDirect(t *testing.T) {
+	t.Parallel()
+	address := func(pid, key []byte) string {
+		return directReplyTo + "." + base64.StdEncoding.EncodeToString(pid) + "." + base64.StdEncoding.EncodeToString(key)
+	}
+	node := "reply@123456"
+	newPID := append(append([]byte{131, 88, 119, byte(len(node))}, node...), make([]byte, 12)...)
+	oldPID := append(append([]byte{131, 103, 100, 0, byte(len(node))}, node...), make([]byte, 9)...)
+	key := make([]byte, 16)
+	require.True(t, wellFormedDirect(address(newPID, key)))
+	require.True(t, wellFormedDirect(address(oldPID, key)))
+	for _, bad := range []string{
+		address(newPID, key[1:]), address(newPID[1:], key), address(newPID[:len(newPID)-1], key), address(append(slices.Clone(newPID), 0), key),
+		address(nil, key), address(oldPID[:4], key), address([]byte{131, 88, 1, 2, 3}, key), address([]byte{131, 97, 1, 2, 3}, key),
+		directReplyTo + ".", directReplyTo + "..", directReplyTo + "x", address(newPID, key) + ".more",
+	} {
+		require.False(t, wellFormedDirect(bad), bad)
+	}
+}
+
+func TestRequestDeadline(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	at := func(d time.Duration) int64 { return now.Add(d).UnixMilli() }
+	const skew = time.Second
+	for name, c := range map[string]struct {
+		expiration string
+		header     any
+		want       time.Duration // from now; 0 is none
+	}{
+		"none":                  {"", nil, 0},
+		"expiration":            {"5000", nil, 5 * time.Second},
+		"expiration first":      {"5000", at(10 * time.Second), 5 * time.Second},
+		"header first":          {"50000", at(10 * time.Second), 11 * time.Second},
+		"past":                  {"60000", at(-10 * time.Second), -9 * time.Second},
+		"expiration of nothing": {"0", nil, 0},
+		"expiration absurd":     {"99999999999999999999", nil, 0},
+		"expiration too large":  {"999999999999999", nil, 0},
+		"expiration negative":   {"-1", nil, 0},
+		"expiration of words":   {"soon", nil, 0},
+	} {
+		d := &amqp.Delivery{Expiration: c.expiration}
+		if c.header != nil {
+			d.Headers = amqp.Table{headerDeadline: c.header}
+		}
+		got, err := requestDeadline(d, now, skew)
+		require.NoError(t, err, name)
+		switch {
+		case name == "expiration of nothing":
+			require.WithinDuration(t, now, got, time.Millisecond)
+		case c.want == 0:
+			require.True(t, got.IsZero(), name)
+		default:
+			require.WithinDuration(t, now.Add(c.want), got, 5*time.Millisecond, name)
+		}
+	}
+	_, err := requestDeadline(&amqp.Delivery{Headers: amqp.Table{headerDeadline: 1.5}}, now, skew)
+	require.ErrorIs(t, err, CodeInvalidArgument)
+}
+
+func TestDeadlineIntoMessage(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		for d, want := range map[time.Duration]string{
+			time.Second: "1000", 1500 * time.Microsecond: "2", time.Microsecond: "1", -time.Second: "1",
+		} {
+			p := amqp.Publishing{Headers: amqp.Table{}}
+			deadline{time.Now().Add(d)}.into(&p)
+			require.Equal(t, want, p.Expiration, d)
+			require.Equal(t, time.Now().Add(d).UnixMilli(), p.Headers[headerDeadline])
+		}
+		p := amqp.Publishing{Headers: amqp.Table{}}
+		deadline{}.into(&p)
+		require.Empty(t, p.Expiration)
+		require.Empty(t, p.Headers)
+	})
+}
+
+func TestBackoff(t *testing.T) {
+	t.Parallel()
+	var b backoff
+	span := backoffFirst
+	for range 100 {
+		d := b.next()
+		require.GreaterOrEqual(t, d, span/2)
+		require.LessOrEqual(t, d, span)
+		span = min(span*2, backoffMost)
+	}
+	b.reset()
+	require.LessOrEqual(t, b.next(), backoffFirst)
+}
+
+// Many goroutines write and cork and uncork at once: every byte arrives, each
+// goroutine's in order, and nothing is left behind when all are done.
+func TestSockGathersWithoutLoss(t *testing.T) {
+	t.Parallel()
+	a, b := tcpPair(t)
+	s := newSock(a, patienceSock)
+	const writers, lines = 8, 300
+	var wg sync.WaitGroup
+	for w := range writers {
+		wg.Go(func() {
+			for i := range lines {
+				if i%3 == 0 {
+					s.cork()
+					defer s.uncork()
+				}
+				line := fmt.Sprintf("%d %d %s\n", w, i, strings.Repeat("x", (i*7919)%40_000))
+				if _, err := s.Write([]byte(line)); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	go func() { wg.Wait(); a.Close() }()
+	data, err := io.ReadAll(b)
+	require.NoError(t, err)
+	next := make([]int, writers)
+	for line := range strings.Lines(string(data)) {
+		var w, i int
+		_, err := fmt.Sscanf(line, "%d %d", &w, &i)
+		require.NoError(t, err)
+		require.Equal(t, next[w], i)
+		next[w]++
+	}
+	for _, n := range next {
+		require.Equal(t, lines, n)
+	}
+}
+
+const patienceSock = 20 * time.Second
+
+func tcpPair(t *testing.T) (net.Conn, net.Conn) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer l.Close()
+	accepted := make(chan net.Conn, 1)
+	go func() { c, _ := l.Accept(); accepted <- c }()
+	a, err := net.Dial("tcp", l.Addr().String())
+	require.NoError(t, err)
+	b := <-accepted
+	t.Cleanup(func() { a.Close(); b.Close() })
+	return a, b
+}
+
+// A peer that reads nothing ends the connection after the write timeout, and
+// every writer with it.
+func TestSockBoundsAStalledWrite(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a, b := net.Pipe()
+		defer b.Close()
+		s := newSock(a, 10*time.Second)
+		start := time.Now()
+		var wg sync.WaitGroup
+		for range 4 {
+			wg.Go(func() {
+				for {
+					if _, err := s.Write(make([]byte, 30<<10)); err != nil {
+						return
+					}
+				}
+			})
+		}
+		wg.Wait()
+		require.Equal(t, 10*time.Second, time.Since(start))
+		_, err := s.Write([]byte("x"))
+		require.Error(t, err)
+	})
+}
+
+func TestHeaderCheck(t *testing.T) {
+	t.Parallel()
+	require.NoError(t, Header(nil).check())
+	require.NoError(t, Header{"a": strings.Repeat("x", maxHeaderBytes-1)}.check())
+	require.NoError(t, Header{strings.Repeat("x", 255): "", "cc": "lower case is the user's"}.check())
+	for name, h := range map[string]Header{
+		"size": {"a": strings.Repeat("x", maxHeaderBytes)}, "long": {strings.Repeat("x", 256): ""}, "empty": {"": "x"},
+		"rpc": {"rpc-anything": ""}, "CC": {"CC": "q"}, "BCC": {"BCC": "q"},
+	} {
+		require.Error(t, h.check(), name)
+	}
+}
+
+func TestEnvelopeWithin(t *testing.T) {
+	t.Parallel()
+	e := Errorf(CodeAborted, "%s", strings.Repeat("\x01<é", 1000)).WithDetail("d", strings.Repeat("x", 1000))
+	for _, limit := range []int{100, 500, 2000, 5000, 100_000} {
+		body := envelopeWithin(e, limit)
+		require.LessOrEqual(t, len(body), limit)
+		var back Error
+		require.NoError(t, back.UnmarshalJSON(body))
+		require.Equal(t, CodeAborted, back.code)
+	}
+}

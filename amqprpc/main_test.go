@@ -1,0 +1,200 @@
+package amqprpc_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	amqp "github.com/rabbitmq/amqp091-go"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/bbebcec1/amqprpc-go/amqprpc"
+	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/rabbitmq"
+)
+
+// node is the real broker that AMQPRPC_RABBITMQ asks for, nil for the in-process
+// one.
+var node *rabbitmq.Node
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(rabbitmq.Main(m, func(n *rabbitmq.Node) { node = n }))
+}
+
+// patience is how long a test waits for what must happen.
+const patience = 20 * time.Second
+
+// testContext is done when the test ends, or when patience does.
+func testContext(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// queueName is a queue of this test's alone: a real broker is shared by all.
+func queueName(t *testing.T) string {
+	return strings.NewReplacer("/", ".", " ", "_").Replace(t.Name()) + "." + uuid.NewString()[:8]
+}
+
+// testLog is a log that a test can read.
+type testLog struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (l *testLog) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(p)
+}
+
+func (l *testLog) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
+}
+
+func (l *testLog) logger() *slog.Logger {
+	return slog.New(slog.NewTextHandler(l, &slog.HandlerOptions{Level: slog.LevelDebug}))
+}
+
+// startServer serves until the test ends, then asserts a clean drain.
+func startServer(t *testing.T, url string, register func(*amqprpc.Server), opts ...amqprpc.ServerOption) (*amqprpc.Server, func()) {
+	t.Helper()
+	srv, stop := serve(t, url, register, opts...)
+	var once sync.Once
+	clean := func() { once.Do(func() { require.NoError(t, stop(), "Serve") }) }
+	t.Cleanup(clean)
+	return srv, clean
+}
+
+// serve begins to serve; stop ends it and returns what Serve did.
+func serve(t *testing.T, url string, register func(*amqprpc.Server), opts ...amqprpc.ServerOption) (*amqprpc.Server, func() error) {
+	t.Helper()
+	opts = append([]amqprpc.ServerOption{amqprpc.WithLogger(nil)}, opts...)
+	srv := amqprpc.NewServer(url, opts...)
+	register(srv)
+	ctx, cancel := context.WithCancel(context.Background())
+	served := make(chan error, 1)
+	go func() { served <- srv.Serve(ctx) }()
+	stop := sync.OnceValue(func() error {
+		cancel()
+		return <-served
+	})
+	t.Cleanup(func() { stop() })
+	select {
+	case <-srv.Ready():
+	case err := <-served:
+		served <- err
+		require.NoError(t, err, "Serve ended before it was ready")
+	case <-time.After(patience):
+		require.FailNow(t, "the server is not ready")
+	}
+	return srv, stop
+}
+
+// dial connects a client; when the test ends no call of it may be pending.
+func dial(t *testing.T, url string, opts ...amqprpc.ClientOption) *amqprpc.Client {
+	t.Helper()
+	opts = append([]amqprpc.ClientOption{amqprpc.WithLogger(nil)}, opts...)
+	cli, err := amqprpc.Dial(testContext(t), url, opts...)
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		require.NoError(t, cli.Close())
+		require.Zero(t, cli.Stats().Pending, "calls left pending")
+	})
+	return cli
+}
+
+// peer is a bare AMQP client: a foreign caller, or a foreign server.
+type peer struct {
+	t       *testing.T
+	conn    *amqp.Connection
+	ch      *amqp.Channel
+	replyTo string
+	replies <-chan amqp.Delivery
+}
+
+func newPeer(t *testing.T, url string) *peer {
+	t.Helper()
+	conn, err := amqp.Dial(url)
+	require.NoError(t, err)
+	t.Cleanup(func() { conn.Close() })
+	p := &peer{t: t, conn: conn}
+	p.ch, err = conn.Channel()
+	require.NoError(t, err)
+	q, err := p.ch.QueueDeclare("", false, true, true, false, nil)
+	require.NoError(t, err)
+	p.replyTo = q.Name
+	p.replies, err = p.ch.Consume(q.Name, "", true, true, false, false, nil)
+	require.NoError(t, err)
+	return p
+}
+
+// send publishes a request as it is, but for reply_to if that is empty.
+func (p *peer) send(queue string, m amqp.Publishing) {
+	p.t.Helper()
+	if m.ReplyTo == "" {
+		m.ReplyTo = p.replyTo
+	}
+	require.NoError(p.t, p.ch.Publish("", queue, true, false, m))
+}
+
+func (p *peer) reply() amqp.Delivery {
+	p.t.Helper()
+	select {
+	case d, ok := <-p.replies:
+		require.True(p.t, ok, "the peer's connection was lost")
+		return d
+	case <-time.After(patience):
+		require.FailNow(p.t, "no reply")
+		panic("unreachable")
+	}
+}
+
+func (p *peer) ask(queue string, m amqp.Publishing) amqp.Delivery {
+	p.t.Helper()
+	p.send(queue, m)
+	return p.reply()
+}
+
+func square(_ context.Context, n int) (int, error) { return n * n, nil }
+
+// counting is a handler that remembers how often it ran for each request.
+type counting struct {
+	mu   sync.Mutex
+	runs map[string]int
+}
+
+func (c *counting) ran(id string) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.runs == nil {
+		c.runs = make(map[string]int)
+	}
+	c.runs[id]++
+	return c.runs[id]
+}
+
+func (c *counting) total() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := 0
+	for _, r := range c.runs {
+		n += r
+	}
+	return n
+}
+
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	require.Eventually(t, ok, patience, 2*time.Millisecond, what)
+}
+
+func fmtErr(err error) string { return fmt.Sprintf("%v [%v]", err, amqprpc.OutcomeOf(err)) }

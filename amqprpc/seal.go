@@ -1,0 +1,70 @@
+package amqprpc
+
+import (
+	"context"
+	"errors"
+)
+
+// serverSeal is what each step of a server's chain goes through, so that all
+// middleware outward of it sees a response that is encoded, or the error of that.
+func (e *endpoint) serverSeal(next Invoker) Invoker {
+	return func(ctx context.Context, req *Request) (*Response, error) {
+		resp, err := next(ctx, req)
+		if err != nil {
+			return nil, err
+		}
+		if resp == nil {
+			return nil, errNeither(req)
+		}
+		if resp.codec == nil {
+			resp.bind(req, e.replyCodec(req, resp.contentType))
+		}
+		if req.kind == Unary {
+			if _, err := resp.Body(); err != nil {
+				return nil, err
+			}
+		}
+		return resp, nil
+	}
+}
+
+// clientSeal is what each step of a client's chain goes through, so that all
+// middleware outward of it sees the very error that the caller would: with a
+// code, and with the outcome of this call.
+func (c *Client) clientSeal(next Invoker) Invoker {
+	return func(ctx context.Context, req *Request) (*Response, error) {
+		resp, err := next(ctx, req)
+		if err == nil && resp == nil {
+			err = errNeither(req)
+		}
+		if err != nil {
+			return nil, ownError(req, err)
+		}
+		if resp.codec == nil {
+			resp.bind(req, c.replyCodec(req, resp.contentType))
+		}
+		return resp, nil
+	}
+}
+
+func errNeither(req *Request) error {
+	return Errorf(CodeInternal, "queue %s: a middleware returned neither a response nor an error", req.queue)
+}
+
+// ownError makes of what a step returned an error of this call. What the wire
+// returned is one already. One that middleware made, or got from another call of
+// its own, says nothing of this call's outcome: where no attempt was made nothing
+// was sent, else all is possible.
+func ownError(req *Request, err error) error {
+	if e, ok := errors.AsType[*Error](err); ok && e.call == req.out {
+		return err
+	}
+	own := *asWireError(err)
+	own.cause, own.call = err, req.out
+	own.remote, own.queue = false, ""
+	own.outcome = OutcomeUnknown
+	if req.attempt == 0 {
+		own.outcome = OutcomeNotSent
+	}
+	return &own
+}
