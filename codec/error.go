@@ -37,7 +37,7 @@ func (e *codecError) Error() string {
 	case e.path[0] == '[':
 		return fmt.Sprintf("codec: %s: element %s: %v", e.codec, e.path, e.err)
 	default:
-		return fmt.Sprintf("codec: %s: field %q: %v", e.codec, e.path, e.err)
+		return fmt.Sprintf("codec: %s: field \"%s\": %v", e.codec, e.path, e.err)
 	}
 }
 
@@ -56,7 +56,7 @@ func (r *reason) Unwrap() error { return r.err }
 // It is made on the way back from an error only, so that the path costs
 // nothing as long as all goes well.
 type pathError struct {
-	parts []string // the innermost first: `name`, `[3]`, `["key"]`
+	parts []string // the innermost first: "name", "[3]", "[key]"
 	err   error
 }
 
@@ -88,16 +88,21 @@ func inPart(err error, part string) error {
 
 func inField(err error, name string) error { return inPart(err, name) }
 func inIndex(err error, i int) error       { return inPart(err, "["+strconv.Itoa(i)+"]") }
-func inKey(err error, key string) error    { return inPart(err, "["+quoteShort(key)+"]") }
+func inKey(err error, key string) error    { return inPart(err, "["+printable(key)+"]") }
 
-// quoteShort quotes what came from outside, cut to a length fit for an error.
-func quoteShort(s string) string {
+// printable is what came from outside, fit for an error: cut to a readable
+// length, and nothing in it that a terminal or a log would not show.
+func printable(s string) string {
 	const limit = 40
+	end := ""
 	if len(s) > limit {
-		return strconv.Quote(s[:limit]) + "…"
+		s, end = s[:limit], "…"
 	}
-	return strconv.Quote(s)
+	q := strconv.Quote(s)
+	return q[1:len(q)-1] + end
 }
+
+func quoteShort(s string) string { return `"` + printable(s) + `"` }
 
 // finish turns what a codec's inner functions return into what users see.
 func finish(codec string, err error) error {

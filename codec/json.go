@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"reflect"
 	"strconv"
 	"strings"
@@ -62,9 +63,6 @@ func (c JSON) unmarshal(data []byte, v any) error {
 	if !c.DisallowUnknownFields && !c.UseNumber {
 		return json.Unmarshal(data, v)
 	}
-	if len(data) == 0 {
-		return json.Unmarshal(data, v) // for the same error
-	}
 	dec := json.NewDecoder(bytes.NewReader(data))
 	if c.DisallowUnknownFields {
 		dec.DisallowUnknownFields()
@@ -72,7 +70,10 @@ func (c JSON) unmarshal(data []byte, v any) error {
 	if c.UseNumber {
 		dec.UseNumber()
 	}
-	if err := dec.Decode(v); err != nil {
+	switch err := dec.Decode(v); {
+	case err == io.EOF:
+		return json.Unmarshal(nil, v) // which has the better words
+	case err != nil:
 		return err
 	}
 	if rest := bytes.TrimLeft(data[dec.InputOffset():], " \t\r\n"); len(rest) > 0 {
@@ -134,6 +135,7 @@ func typeReason(err *json.UnmarshalTypeError) string {
 	if !isNumber {
 		return errKind(article(err.Value), err.Type).Error()
 	}
+	literal = printable(literal)
 	switch err.Type.Kind() {
 	case reflect.Float32, reflect.Float64:
 		return errRange(literal, err.Type).Error()

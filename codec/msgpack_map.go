@@ -96,7 +96,7 @@ func decodeUintKey(key []byte, v reflect.Value) error {
 
 func errIntKey(key string, t reflect.Type) error {
 	if isInteger(key) {
-		return errRange(quoteLong(key), t)
+		return errRange(printable(key), t)
 	}
 	return errKind(quoteShort(key), t)
 }

@@ -2,6 +2,7 @@ package codec
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"reflect"
 	"strconv"
@@ -68,8 +69,13 @@ func decodeQuoted(d *decoder, v reflect.Value) error {
 	if err != nil {
 		return err
 	}
-	if err := json.Unmarshal(b, v.Addr().Interface()); err != nil {
+	err = json.Unmarshal(b, v.Addr().Interface())
+	var typ *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &typ):
 		return jsonReason(err)
+	case err != nil:
+		return errKind(quoteShort(string(b)), v.Type())
 	}
 	return nil
 }

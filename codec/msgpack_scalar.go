@@ -155,18 +155,9 @@ func (d *decoder) bigInt(c byte, v reflect.Value) error {
 		return err
 	}
 	if s := string(payload); typ == extNumber && isInteger(s) {
-		return errRange(quoteLong(s), v.Type())
+		return errRange(printable(s), v.Type())
 	}
 	return errKind(kindExt.String(), v.Type())
-}
-
-// quoteLong shortens a number that is too long to read.
-func quoteLong(s string) string {
-	const limit = 40
-	if len(s) > limit {
-		return s[:limit] + "…"
-	}
-	return s
 }
 
 func decodeFloat(d *decoder, v reflect.Value) error {
@@ -210,7 +201,7 @@ func (d *decoder) extFloat(c byte, v reflect.Value) (float64, error) {
 	}
 	f, err := strconv.ParseFloat(s, v.Type().Bits())
 	if err != nil {
-		return 0, errRange(quoteLong(s), v.Type())
+		return 0, errRange(printable(s), v.Type())
 	}
 	return f, nil
 }

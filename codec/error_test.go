@@ -1,0 +1,354 @@
+package codec_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"math"
+	"math/big"
+	"net/netip"
+	"reflect"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/vmihailenco/msgpack/v5"
+
+	"github.com/bbebcec1/amqprpc-go/codec"
+)
+
+type object = map[string]any
+
+type person struct {
+	Name    string            `json:"name"`
+	Age     int8              `json:"age"`
+	Tags    []string          `json:"tags"`
+	Visits  []visit           `json:"visits"`
+	ByID    map[int8]uint8    `json:"by_id"`
+	Born    time.Time         `json:"born"`
+	Addr    netip.Addr        `json:"addr"`
+	Scores  map[string]age    `json:"scores"`
+	Ratio   float32           `json:"ratio"`
+	Quoted  uint8             `json:"quoted,string"`
+	Data    []byte            `json:"data"`
+	Pair    [2]int8           `json:"pair"`
+	Labels  map[string]string `json:"labels"`
+	Err     error             `json:"err"`
+	Chan    chan int          `json:"chan"`
+	ByFloat map[float64]int   `json:"by_float"`
+	*person2
+}
+
+// person2 is embedded as a pointer and unexported: nothing can make one.
+type person2 struct{ Unreachable int }
+
+type visit struct {
+	Minutes *uint16 `json:"minutes"`
+}
+
+// decodeErrors is the table of what both codecs refuse, and how. A body is
+// written by encoding/json and by msgpack itself, not by what is tested.
+var decodeErrors = []struct {
+	name   string
+	body   any
+	target any
+	want   string // after "codec: json: " and "codec: msgpack: "
+}{
+	{"int8 above", 300, int8(0), "300 does not fit int8"},
+	{"int8 just above", 128, int8(0), "128 does not fit int8"},
+	{"int8 below", -129, int8(0), "-129 does not fit int8"},
+	{"int16 above", 1 << 15, int16(0), "32768 does not fit int16"},
+	{"int16 below", -1<<15 - 1, int16(0), "-32769 does not fit int16"},
+	{"int32 above", 1 << 31, int32(0), "2147483648 does not fit int32"},
+	{"int32 below", -1<<31 - 1, int32(0), "-2147483649 does not fit int32"},
+	{"int64 above", uint64(1 << 63), int64(0), "9223372036854775808 does not fit int64"},
+	{"int above", uint64(math.MaxUint64), 0, "18446744073709551615 does not fit int"},
+	{"uint8 above", 256, uint8(0), "256 does not fit uint8"},
+	{"uint8 negative", -1, uint8(0), "-1 does not fit uint8"},
+	{"uint16 above", 1 << 16, uint16(0), "65536 does not fit uint16"},
+	{"uint16 negative", -200, uint16(0), "-200 does not fit uint16"},
+	{"uint32 above", 1 << 32, uint32(0), "4294967296 does not fit uint32"},
+	{"uint32 negative", math.MinInt32, uint32(0), "-2147483648 does not fit uint32"},
+	{"uint64 negative", math.MinInt64, uint64(0), "-9223372036854775808 does not fit uint64"},
+	{"uint negative", -1, uint(0), "-1 does not fit uint"},
+	{"uintptr negative", -1, uintptr(0), "-1 does not fit uintptr"},
+	{"named", 300, age(0), "300 does not fit codec_test.age"},
+	{"duration", uint64(1 << 63), time.Duration(0), "9223372036854775808 does not fit time.Duration"},
+	{"pointer", 300, ptr(int8(0)), "300 does not fit int8"},
+	{"pointer to pointer", 300, ptr(ptr(int8(0))), "300 does not fit int8"},
+
+	{"in a field", object{"age": 300}, person{}, `field "age": 300 does not fit int8`},
+	{"in a field of another case", object{"AGE": 300}, person{}, `field "age": 300 does not fit int8`},
+	{"in an array", []int{1, 300}, [2]int8{}, "300 does not fit int8"},
+	{"in a slice", []int{1, 2, -1}, []uint8{}, "-1 does not fit uint8"},
+	{"in a map", object{"a": 300}, map[string]int8{}, "300 does not fit int8"},
+	{"as a key", object{"300": 1}, map[int8]int{}, "300 does not fit int8"},
+	{"as an unsigned key", object{"-1": 1}, map[uint8]int{}, "-1 does not fit uint8"},
+	{"as a key of letters", object{"a": 1}, map[int]int{}, `"a"`},
+	{"beyond 64 bits", json.Number("123456789012345678901234567890"), int64(0), "123456789012345678901234567890 does not fit int64"},
+	{"beyond 64 bits unsigned", json.Number("18446744073709551616"), uint64(0), "18446744073709551616 does not fit uint64"},
+	{"quoted", object{"quoted": "300"}, person{}, `field "quoted": 300 does not fit uint8`},
+	{"quoted but bare", object{"quoted": 3}, person{}, "uint8"},
+	{"quoted garbage", object{"quoted": "x"}, person{}, "uint8"},
+	{"quoted empty", object{"quoted": ""}, person{}, ""},
+
+	{"float into int", 1.5, 0, "into int"},
+	{"float into uint", object{"quoted": "1.5"}, person{}, "into uint8"},
+	{"float32 above", 1e39, float32(0), "1e+39 does not fit float32"},
+	{"float64 above", json.Number("1e400"), float64(0), "1e400 does not fit float64"},
+	{"string into int", "7", 0, "cannot decode a string into int"},
+	{"bool into int", true, 0, "cannot decode a bool into int"},
+	{"array into int", []int{}, 0, "cannot decode an array into int"},
+	{"object into int", object{}, 0, "cannot decode an object into int"},
+	{"string into uint", "7", uint(0), "cannot decode a string into uint"},
+	{"string into float", "7", 0.5, "cannot decode a string into float64"},
+	{"string into bool", "true", false, "cannot decode a string into bool"},
+	{"bool into string", true, "", "cannot decode a bool into string"},
+	{"string into slice", "x", []string{}, "cannot decode a string into []string"},
+	{"object into slice", object{}, []string{}, "cannot decode an object into []string"},
+	{"string into array", "x", [1]int{}, "cannot decode a string into [1]int"},
+	{"object into bytes", object{}, []byte{}, "cannot decode an object into []uint8"},
+	{"array into map", []int{}, map[string]int{}, "cannot decode an array into map[string]int"},
+	{"string into map of strings", "x", map[string]string{}, "cannot decode a string into map[string]string"},
+	{"bool in map of strings", object{"a": true}, map[string]string{}, "cannot decode a bool into string"},
+	{"string into any map", "x", map[string]any{}, "cannot decode a string into map[string]interface {}"},
+	{"array into struct", []int{}, struct{}{}, "cannot decode an array into struct {}"},
+	{"string into struct", "", visit{}, "cannot decode a string into codec_test.visit"},
+	{"in a field of a field", object{"visits": []object{{"minutes": -1}}}, person{}, "-1 does not fit uint16"},
+	{"in a map of a field", object{"scores": object{"x": 300}}, person{}, "300 does not fit codec_test.age"},
+	{"interface with methods", object{"err": "x"}, person{}, "into error"},
+	{"channel", object{"chan": 1}, person{}, "chan int"},
+	{"map with float keys", object{"by_float": object{"1.5": 1}}, person{}, "map[float64]int"},
+	{"embedded pointer to unexported", object{"Unreachable": 1}, person{}, "cannot set embedded pointer to unexported struct"},
+
+	{"time", object{"born": "yesterday"}, person{}, "yesterday"},
+	{"time of a number", 7, time.Time{}, ""},
+	{"text", object{"addr": "256.0.0.1"}, person{}, "256.0.0.1"},
+	{"text of a number", object{"addr": 7}, person{}, "netip.Addr"},
+	{"own method", []int{1, 300}, shortList{}, "300 is too long"},
+	{"number", "12x", json.Number(""), "12x"},
+	{"number of a bool", true, json.Number(""), "cannot decode a bool into json.Number"},
+	{"big.Int of a float", 1.5, big.Int{}, "1.5"},
+}
+
+// shortList has a method of its own that fails.
+type shortList []int
+
+func (*shortList) UnmarshalJSON([]byte) error { return errTooLong }
+
+var errTooLong = errors.New("300 is too long")
+
+func TestDecodeErrors(t *testing.T) {
+	t.Parallel()
+	for _, tt := range decodeErrors {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			both(t, func(t *testing.T, c codec.Codec) {
+				err := c.Unmarshal(foreignBody(t, c, tt.body), reflect.New(reflect.TypeOf(tt.target)).Interface())
+				require.Error(t, err)
+				text, ok := strings.CutPrefix(err.Error(), "codec: "+shortName(c)+": ")
+				require.True(t, ok, err)
+				require.Contains(t, text, tt.want)
+			})
+		})
+	}
+}
+
+// foreignBody encodes v for c by other means than c.
+func foreignBody(t *testing.T, c codec.Codec, v any) []byte {
+	t.Helper()
+	var body []byte
+	var err error
+	switch n, isNumber := v.(json.Number); {
+	case shortName(c) == "json":
+		body, err = json.Marshal(v)
+	case isNumber: // the extension for numbers, which no other library writes
+		body = append([]byte{0xc7, byte(len(n)), 'N'}, n...)
+	default:
+		body, err = msgpack.Marshal(v)
+	}
+	require.NoError(t, err)
+	return body
+}
+
+// TestDecodeErrorPaths holds MsgPack to naming the whole way to the field,
+// where encoding/json leaves out elements and keys.
+func TestDecodeErrorPaths(t *testing.T) {
+	t.Parallel()
+	for want, tt := range map[string]struct{ body, target any }{
+		`codec: msgpack: field "visits[1].minutes": 65536 does not fit uint16`:                                 {object{"visits": []object{{}, {"minutes": 65536}}}, person{}},
+		`codec: msgpack: field "scores[x]": 300 does not fit codec_test.age`:                                   {object{"scores": object{"x": 300}}, person{}},
+		`codec: msgpack: element [2]: cannot decode a string into int`:                                         {[]any{1, 2, "3"}, []int{}},
+		`codec: msgpack: field "tags[0]": cannot decode an integer into string`:                                {object{"tags": []int{1}}, person{}},
+		`codec: msgpack: field "pair[1]": 128 does not fit int8`:                                               {object{"pair": []int{1, 128}}, person{}},
+		`codec: msgpack: field "by_id[128]": 128 does not fit int8`:                                            {object{"by_id": map[int]int{128: 1}}, person{}},
+		`codec: msgpack: field "by_id[1]": 256 does not fit uint8`:                                             {object{"by_id": map[int]int{1: 256}}, person{}},
+		`codec: msgpack: field "labels[a]": cannot decode an array into string`:                                {object{"labels": object{"a": []int{}}}, person{}},
+		`codec: msgpack: field "labels[` + strings.Repeat("k", 40) + `…]": cannot decode`:                      {object{"labels": object{strings.Repeat("k", 50): 1}}, person{}},
+		`codec: msgpack: field "quoted": cannot decode an integer into uint8, which its tag wants in a string`: {object{"quoted": 3}, person{}},
+	} {
+		body, err := msgpack.Marshal(tt.body)
+		require.NoError(t, err)
+		err = codec.MsgPack{}.Unmarshal(body, reflect.New(reflect.TypeOf(tt.target)).Interface())
+		require.ErrorContains(t, err, want)
+	}
+}
+
+func TestDecodeErrorInTheDeepIsShort(t *testing.T) {
+	t.Parallel()
+	body := []byte(strings.Repeat("\x91", 5000) + "\xc1")
+	var v any
+	err := codec.MsgPack{}.Unmarshal(body, &v)
+	require.EqualError(t, err, "codec: msgpack: element "+strings.Repeat("[0]", 8)+"…"+strings.Repeat("[0]", 8)+": code 0xc1 is none of MessagePack")
+}
+
+func TestErrorsWrapTheirCause(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, c codec.Codec) {
+		var v pair[shortList, time.Time]
+		require.ErrorIs(t, c.Unmarshal(foreignBody(t, c, object{"A": []int{}}), &v), errTooLong)
+		var parse *time.ParseError
+		require.ErrorAs(t, c.Unmarshal(foreignBody(t, c, object{"B": "x"}), &v), &parse)
+		_, err := c.Marshal(pair[failing, int]{})
+		require.ErrorIs(t, err, errTooLong)
+		_, err = c.Marshal(pair[failingText, int]{})
+		require.ErrorIs(t, err, errTooLong)
+	})
+	var typ *json.UnmarshalTypeError
+	require.ErrorAs(t, codec.JSON{}.Unmarshal([]byte(`{"A":7}`), &struct{ A string }{}), &typ)
+	var syntax *json.SyntaxError
+	require.ErrorAs(t, codec.JSON{}.Unmarshal([]byte(`{`), new(any)), &syntax)
+	require.ErrorIs(t, codec.MsgPack{}.Unmarshal([]byte{0x92, 1}, new(any)), io.ErrUnexpectedEOF)
+}
+
+type failing struct{}
+
+func (failing) MarshalJSON() ([]byte, error) { return nil, errTooLong }
+
+type failingText struct{}
+
+func (failingText) MarshalText() ([]byte, error) { return nil, errTooLong }
+
+type invalidJSON struct{}
+
+func (invalidJSON) MarshalJSON() ([]byte, error) { return []byte(`{"a":}`), nil }
+
+func TestMarshalErrors(t *testing.T) {
+	t.Parallel()
+	cycle := &tree{}
+	cycle.Children = []*tree{cycle}
+	loop := map[string]any{}
+	loop["self"] = loop
+	var self any
+	self = &self
+	for name, tt := range map[string]struct {
+		value any
+		want  string
+	}{
+		"NaN":               {pair[string, float64]{"a", math.NaN()}, ""},
+		"Inf":               {[]any{math.Inf(1)}, ""},
+		"-Inf float32":      {float32(math.Inf(-1)), ""},
+		"NaN quoted":        {quoted{Float: math.NaN()}, ""},
+		"channel":           {make(chan int), "chan int"},
+		"func in a field":   {pair[int, func()]{}, "func()"},
+		"complex":           {complex(1, 2), "complex128"},
+		"map by struct":     {map[struct{}]int{{}: 1}, "map[struct {}]int"},
+		"map by any":        {map[any]int{"a": 1}, "map[interface {}]int"},
+		"invalid number":    {json.Number("1x"), "1x"},
+		"invalid quoted":    {quoted{Number: "1x"}, "1x"},
+		"invalid JSON":      {invalidJSON{}, "invalid character '}'"},
+		"invalid raw":       {json.RawMessage("{"), "unexpected end"},
+		"own error":         {[]failing{{}}, "300 is too long"},
+		"own text error":    {object{"x": failingText{}}, "300 is too long"},
+		"own key error":     {map[failingText]int{{}: 1}, "300 is too long"},
+		"year 10000":        {time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC), "year"},
+		"struct cycle":      {cycle, ""},
+		"map cycle":         {loop, ""},
+		"interface cycle":   {self, ""},
+		"raw in a raw deep": {json.RawMessage(strings.Repeat("[", 20_000) + strings.Repeat("]", 20_000)), ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			both(t, func(t *testing.T, c codec.Codec) {
+				body, err := c.Marshal(tt.value)
+				require.ErrorContains(t, err, tt.want)
+				require.True(t, strings.HasPrefix(err.Error(), "codec: "+shortName(c)+": "), err)
+				require.Nil(t, body)
+
+				// The failure leaves nothing behind in what is reused.
+				body, err = c.Marshal("next")
+				require.NoError(t, err)
+				requireDecodes(t, c, body, "next")
+			})
+		})
+	}
+}
+
+func TestMsgPackMarshalErrorsNameTheField(t *testing.T) {
+	t.Parallel()
+	_, err := codec.MsgPack{}.Marshal(page[pair[float64, string]]{Items: []pair[float64, string]{{}, {A: math.NaN()}}})
+	require.EqualError(t, err, `codec: msgpack: field "items[1].A": NaN and infinities have no encoding`)
+	_, err = codec.MsgPack{}.Marshal(object{"a": []any{map[string]func(){"f": nil}}})
+	require.EqualError(t, err, `codec: msgpack: element [a][0][f]: type func() has no encoding`)
+}
+
+func TestTargetsThatCannotBeSet(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, c codec.Codec) {
+		body, err := c.Marshal(7)
+		require.NoError(t, err)
+		for _, target := range []any{nil, 7, "x", (*int)(nil), struct{}{}, map[string]int{}} {
+			require.ErrorContains(t, c.Unmarshal(body, target), "it must be a pointer that is not nil")
+		}
+	})
+}
+
+func TestWhatFollowsTheValue(t *testing.T) {
+	t.Parallel()
+	for _, c := range []codec.Codec{codec.JSON{}, codec.JSON{UseNumber: true}, codec.JSON{DisallowUnknownFields: true}} {
+		for _, body := range []string{"1 1", "1,", "{}{}", "[1]]", "null null", "1\x00", `"a" "b"`, "{} // x"} {
+			require.Error(t, c.Unmarshal([]byte(body), new(any)), body)
+		}
+		for _, body := range []string{"1 ", "\r\n\t 1", " 1\r\n\t ", "{}\n"} {
+			require.NoError(t, c.Unmarshal([]byte(body), new(any)), strconv.Quote(body))
+		}
+		for _, body := range []string{"", " ", "\n"} {
+			require.ErrorContains(t, c.Unmarshal([]byte(body), new(any)), "unexpected end of JSON input", strconv.Quote(body))
+		}
+	}
+	for body, want := range map[string]string{
+		"\x01\x01":     "1 bytes after the value",
+		"\x01\n":       "1 bytes after the value",
+		"\xc0\xc0\xc0": "2 bytes after the value",
+		"\x80\x80":     "1 bytes after the value",
+		"\xa1ab":       "1 bytes after the value",
+		"":             "the body ends in the middle of a value",
+	} {
+		require.ErrorContains(t, codec.MsgPack{}.Unmarshal([]byte(body), new(any)), want, strconv.Quote(body))
+	}
+}
+
+func TestOptions(t *testing.T) {
+	t.Parallel()
+	for _, c := range []codec.Codec{
+		codec.JSON{DisallowUnknownFields: true, UseNumber: true},
+		codec.MsgPack{DisallowUnknownFields: true, UseNumber: true},
+	} {
+		t.Run(shortName(c), func(t *testing.T) {
+			t.Parallel()
+			body, err := c.Marshal(object{"minutes": 1, "hours": 2})
+			require.NoError(t, err)
+			require.ErrorContains(t, c.Unmarshal(body, new(visit)), `unknown field "hours"`)
+			require.ErrorContains(t, c.Unmarshal(body, new(struct{})), "unknown field")
+
+			body, err = c.Marshal([]any{1, -1.5, uint64(math.MaxUint64), object{"n": 1e30}, json.Number("1e999")})
+			require.NoError(t, err)
+			requireDecodes(t, c, body, []any{
+				json.Number("1"), json.Number("-1.5"), json.Number("18446744073709551615"),
+				object{"n": json.Number("1e+30")}, json.Number("1e999"),
+			})
+		})
+	}
+}

@@ -1,0 +1,158 @@
+package codec_test
+
+import (
+	"bytes"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/bbebcec1/amqprpc-go/codec"
+)
+
+// TestMarshalledBytesAreTheCallers keeps many results while others are made
+// of the same pooled buffers, and then looks at them again.
+func TestMarshalledBytesAreTheCallers(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, c codec.Codec) {
+		var wg sync.WaitGroup
+		for worker := range 8 {
+			wg.Go(func() {
+				var kept, copies [][]byte
+				for i := range 200 {
+					body, err := c.Marshal(newOrder((worker*31 + i*7) % 40))
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					kept = append(kept, body)
+					copies = append(copies, bytes.Clone(body))
+				}
+				for i := range kept {
+					if !bytes.Equal(kept[i], copies[i]) {
+						t.Errorf("result %d changed", i)
+						return
+					}
+					// What is appended to one result is nobody else's.
+					_ = append(kept[i], "overwritten"...)
+				}
+			})
+		}
+		wg.Wait()
+	})
+}
+
+// TestUnmarshalDoesNotKeepData overwrites the body, and then looks at what
+// was decoded.
+func TestUnmarshalDoesNotKeepData(t *testing.T) {
+	t.Parallel()
+	type target struct {
+		String string
+		Bytes  []byte
+		Strs   []string
+		Map    map[string]string
+		Any    any
+		AnyMap map[string]any
+		Raw    shape
+		Text   stamp
+		Num    []any
+		Keys   map[level]int
+		Nested *target
+	}
+	build := func() target {
+		return target{
+			String: "string", Bytes: []byte("bytes"), Strs: []string{"a", "b"}, Map: map[string]string{"k": "v"},
+			Any: []any{"x", object{"y": "z"}}, AnyMap: object{"key": "value"}, Raw: shape{`"raw"`}, Text: stamp{"text"},
+			Num: []any{"n"}, Keys: map[level]int{"high": 1},
+			Nested: &target{String: "inner", Bytes: []byte("bytes"), Raw: shape{`["raw"]`}},
+		}
+	}
+	both(t, func(t *testing.T, c codec.Codec) {
+		body, err := c.Marshal(build())
+		require.NoError(t, err)
+		var got, other target
+		require.NoError(t, c.Unmarshal(body, &got))
+		clear(body)
+		body, err = c.Marshal(target{String: strings.Repeat("!", 1000), Raw: shape{`"!!!!!!!!!!!!"`}})
+		require.NoError(t, err)
+		require.NoError(t, c.Unmarshal(body, &other))
+		require.Equal(t, build(), got)
+	})
+}
+
+func TestConcurrentUse(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, c codec.Codec) {
+		var wg sync.WaitGroup
+		for range 8 {
+			wg.Go(func() {
+				for i := range 50 {
+					want := page[order]{Items: []order{newOrder(i % 5)}}
+					body, err := c.Marshal(want)
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					var got page[order]
+					if err := c.Unmarshal(body, &got); err != nil {
+						t.Error(err)
+						return
+					}
+					if len(got.Items) != 1 || len(got.Items[0].Lines) != i%5 {
+						t.Errorf("got %+v", got)
+						return
+					}
+				}
+			})
+		}
+		wg.Wait()
+	})
+}
+
+// TestHugeMessagesLeaveNothingBehind checks that a pooled buffer which once
+// grew beyond measure is not kept: what comes after still works.
+func TestHugeMessagesLeaveNothingBehind(t *testing.T) {
+	t.Parallel()
+	huge := strings.Repeat("x", 3<<20)
+	both(t, func(t *testing.T, c codec.Codec) {
+		for range 3 {
+			body, err := c.Marshal(shape{`"` + huge + `"`})
+			require.NoError(t, err)
+			var got shape
+			require.NoError(t, c.Unmarshal(body, &got))
+			require.Len(t, got.text, len(huge)+2)
+		}
+		body, err := c.Marshal(1)
+		require.NoError(t, err)
+		requireDecodes(t, c, body, 1)
+	})
+}
+
+// TestAllocations holds MsgPack to what makes it worth choosing.
+func TestAllocations(t *testing.T) {
+	o := newOrder(9)
+	marshal := testing.AllocsPerRun(200, func() {
+		if _, err := (codec.MsgPack{}).Marshal(&o); err != nil {
+			t.Error(err)
+		}
+	})
+	require.LessOrEqual(t, marshal, 2.0, "one for the result, one in case a collection empties the pool")
+
+	body, err := codec.MsgPack{}.Marshal(&o)
+	require.NoError(t, err)
+	var n int
+	number, err := codec.MsgPack{}.Marshal(832040)
+	require.NoError(t, err)
+	require.LessOrEqual(t, testing.AllocsPerRun(200, func() {
+		if err := (codec.MsgPack{}).Unmarshal(number, &n); err != nil {
+			t.Error(err)
+		}
+	}), 1.0)
+	var skipped struct{}
+	require.LessOrEqual(t, testing.AllocsPerRun(200, func() {
+		if err := (codec.MsgPack{}).Unmarshal(body, &skipped); err != nil {
+			t.Error(err)
+		}
+	}), 1.0, "fields that nobody wants cost nothing")
+}
