@@ -1,0 +1,148 @@
+package middleware_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/bbebcec1/amqprpc-go/amqprpc"
+	"github.com/bbebcec1/amqprpc-go/amqprpc/amqptest"
+	"github.com/bbebcec1/amqprpc-go/middleware"
+)
+
+// serve runs srv in the background until stop is called.
+func serve(srv *amqprpc.Server) (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- srv.Serve(ctx) }()
+	<-srv.Ready()
+	return func() {
+		cancel()
+		if err := <-done; err != nil {
+			fmt.Println(err)
+		}
+	}
+}
+
+func ExampleLogging() {
+	broker := amqptest.NewBroker()
+	defer broker.Close()
+
+	// What differs from run to run is left out of this example's lines.
+	logger := slog.New(slog.NewTextHandler(os.Stdout, &slog.HandlerOptions{
+		ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+			switch a.Key {
+			case slog.TimeKey, "id", "duration":
+				return slog.Attr{}
+			}
+			return a
+		},
+	}))
+	srv := amqprpc.NewServer(broker.URL(), amqprpc.WithLogger(nil),
+		amqprpc.WithMiddleware(middleware.Logging(logger)))
+	amqprpc.Register(srv, "half", func(_ context.Context, n int) (int, error) {
+		if n%2 != 0 {
+			return 0, amqprpc.Errorf(amqprpc.CodeFailedPrecondition, "%d is odd", n)
+		}
+		return n / 2, nil
+	})
+	defer serve(srv)()
+
+	ctx := context.Background()
+	cli, err := amqprpc.Dial(ctx, broker.URL(), amqprpc.WithLogger(nil))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer cli.Close()
+	amqprpc.Call[int, int](ctx, cli, "half", 12)
+	amqprpc.Call[int, int](ctx, cli, "half", 13)
+
+	// Output:
+	// level=INFO msg=rpc side=server kind=unary queue=half attempt=1 code=ok
+	// level=WARN msg=rpc side=server kind=unary queue=half attempt=1 code=failed_precondition error="failed_precondition: 13 is odd"
+}
+
+// Order is a message that knows what it may be.
+type Order struct {
+	Item  string `json:"item"`
+	Count int    `json:"count"`
+}
+
+func (o Order) Validate() error {
+	switch {
+	case o.Item == "":
+		return errors.New("an order needs an item")
+	case o.Count < 1 || o.Count > 100:
+		return amqprpc.Errorf(amqprpc.CodeOutOfRange, "%d pieces", o.Count).WithDetail("most", 100)
+	}
+	return nil
+}
+
+func ExampleValidate() {
+	broker := amqptest.NewBroker()
+	defer broker.Close()
+
+	srv := amqprpc.NewServer(broker.URL(), amqprpc.WithLogger(nil),
+		amqprpc.WithMiddleware(middleware.Validate()))
+	place := amqprpc.Method[Order, string]("orders")
+	place.Register(srv, func(_ context.Context, o Order) (string, error) {
+		return fmt.Sprintf("%d × %s", o.Count, o.Item), nil
+	})
+	defer serve(srv)()
+
+	ctx := context.Background()
+	cli, err := amqprpc.Dial(ctx, broker.URL(), amqprpc.WithLogger(nil))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer cli.Close()
+
+	for _, o := range []Order{{"tea", 3}, {"", 3}, {"tea", 1000}} {
+		got, err := place.Call(ctx, cli, o)
+		if err != nil {
+			fmt.Println(err, "|", amqprpc.OutcomeOf(err))
+			continue
+		}
+		fmt.Println(got)
+	}
+
+	// The same middleware on the client's side saves the way.
+	_, err = place.Call(ctx, cli, Order{}, amqprpc.WithMiddleware(middleware.Validate()))
+	fmt.Println(err, "|", amqprpc.OutcomeOf(err))
+
+	// Output:
+	// 3 × tea
+	// orders: invalid_argument: an order needs an item | not-executed
+	// orders: out_of_range: 1000 pieces | not-executed
+	// invalid_argument: an order needs an item | not-sent
+}
+
+func ExampleTimeout() {
+	broker := amqptest.NewBroker()
+	defer broker.Close()
+
+	srv := amqprpc.NewServer(broker.URL(), amqprpc.WithLogger(nil))
+	amqprpc.Register(srv, "slow", func(ctx context.Context, _ amqprpc.None) (string, error) {
+		<-ctx.Done() // a query, say, that takes ctx
+		return "", ctx.Err()
+	}, amqprpc.WithMiddleware(middleware.Timeout(20*time.Millisecond)))
+	defer serve(srv)()
+
+	ctx := context.Background()
+	cli, err := amqprpc.Dial(ctx, broker.URL(), amqprpc.WithLogger(nil))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer cli.Close()
+	_, err = amqprpc.Call[amqprpc.None, string](ctx, cli, "slow", amqprpc.None{})
+	fmt.Println(err)
+
+	// Output:
+	// slow: deadline_exceeded: context deadline exceeded (middleware.Timeout of 20ms)
+}

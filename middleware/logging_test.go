@@ -1,0 +1,277 @@
+package middleware_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+	"github.com/stretchr/testify/require"
+
+	"github.com/bbebcec1/amqprpc-go/amqprpc"
+	"github.com/bbebcec1/amqprpc-go/middleware"
+)
+
+// lines is a log that a test reads line by line.
+type lines struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(p)
+}
+
+func (l *lines) logger(level slog.Level) *slog.Logger {
+	return slog.New(slog.NewJSONHandler(l, &slog.HandlerOptions{Level: level}))
+}
+
+// take returns the lines written so far and forgets them.
+func (l *lines) take(t *testing.T) []map[string]any {
+	t.Helper()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var all []map[string]any
+	for line := range bytes.Lines(l.buf.Bytes()) {
+		m := make(map[string]any)
+		require.NoError(t, json.Unmarshal(line, &m))
+		all = append(all, m)
+	}
+	l.buf.Reset()
+	return all
+}
+
+// one waits for a single line.
+func (l *lines) one(t *testing.T) map[string]any {
+	t.Helper()
+	var got []map[string]any
+	require.Eventually(t, func() bool {
+		got = append(got, l.take(t)...)
+		return len(got) > 0
+	}, patience, time.Millisecond)
+	require.Len(t, got, 1)
+	return got[0]
+}
+
+func answer(_ context.Context, how string) (string, error) {
+	switch how {
+	case "":
+		return "fine", nil
+	case "panic":
+		panic("as asked")
+	default:
+		return "", amqprpc.Errorf(amqprpc.Code(how), "as asked")
+	}
+}
+
+func TestLogging(t *testing.T) {
+	t.Parallel()
+	url := startBroker(t)
+	var server, client lines
+	startServer(t, url, func(s *amqprpc.Server) { amqprpc.Register(s, "q", answer) },
+		amqprpc.WithMiddleware(middleware.Logging(server.logger(slog.LevelDebug))))
+	cli := dial(t, url, amqprpc.WithMiddleware(middleware.Logging(client.logger(slog.LevelDebug))))
+	ctx := testContext(t)
+
+	for _, tt := range []struct{ how, code, level, err, outcome string }{
+		{how: "", code: "ok", level: "INFO"},
+		{how: "not_found", code: "not_found", level: "INFO", err: "not_found: as asked", outcome: "executed"},
+		{how: "unavailable", code: "unavailable", level: "WARN", err: "unavailable: as asked", outcome: "executed"},
+		{how: "internal", code: "internal", level: "ERROR", err: "internal: as asked", outcome: "executed"},
+		{how: "panic", code: "internal", level: "ERROR", err: "internal: internal error", outcome: "executed"},
+	} {
+		t.Run(tt.code, func(t *testing.T) {
+			_, err := amqprpc.Call[string, string](ctx, cli, "q", tt.how)
+			require.Equal(t, tt.err == "", err == nil)
+			c, s := client.one(t), server.one(t)
+			for side, line := range map[string]map[string]any{"client": c, "server": s} {
+				require.Equal(t, "rpc", line["msg"])
+				require.Equal(t, side, line["side"])
+				require.Equal(t, "unary", line["kind"])
+				require.Equal(t, "q", line["queue"])
+				require.Equal(t, tt.code, line["code"])
+				require.Equal(t, tt.level, line["level"])
+				require.EqualValues(t, 1, line["attempt"])
+				require.Positive(t, line["duration"])
+				require.NotContains(t, line, "redelivered")
+			}
+			require.Equal(t, c["id"], s["id"])
+			require.NotEmpty(t, c["id"])
+			require.GreaterOrEqual(t, c["duration"], s["duration"])
+			if tt.err == "" {
+				require.NotContains(t, c, "error")
+				require.NotContains(t, s, "error")
+				require.NotContains(t, c, "outcome")
+				return
+			}
+			require.Equal(t, tt.err, s["error"])
+			require.Equal(t, "q: "+tt.err, c["error"])
+			require.Equal(t, tt.outcome, c["outcome"])
+			require.NotContains(t, s, "outcome")
+		})
+	}
+
+	t.Run("notification", func(t *testing.T) {
+		require.NoError(t, amqprpc.Notify(ctx, cli, "q", ""))
+		require.Equal(t, "notification", client.one(t)["kind"])
+		require.Equal(t, "notification", server.one(t)["kind"])
+	})
+	t.Run("nobody", func(t *testing.T) {
+		_, err := amqprpc.Call[string, string](ctx, cli, "nobody", "")
+		line := client.one(t)
+		require.Equal(t, "unavailable", line["code"])
+		require.Equal(t, "not-executed", line["outcome"])
+		require.Equal(t, err.Error(), line["error"])
+	})
+	t.Run("undecodable", func(t *testing.T) {
+		_, err := amqprpc.Call[int, string](ctx, cli, "q", 1)
+		require.ErrorIs(t, err, amqprpc.CodeInvalidArgument)
+		require.Equal(t, "not-executed", client.one(t)["outcome"])
+		require.Equal(t, "invalid_argument", server.one(t)["code"])
+	})
+}
+
+// A second try by middleware within is seen as such.
+func TestLoggingAttempts(t *testing.T) {
+	t.Parallel()
+	url := startBroker(t)
+	var server, client lines
+	fail := make(chan bool, 2)
+	fail <- true
+	fail <- false
+	startServer(t, url, func(s *amqprpc.Server) {
+		amqprpc.Register(s, "q", func(context.Context, int) (int, error) {
+			if <-fail {
+				return 0, amqprpc.CodeUnavailable
+			}
+			return 1, nil
+		})
+	}, amqprpc.WithMiddleware(middleware.Logging(server.logger(slog.LevelInfo))))
+	again := func(next amqprpc.Invoker) amqprpc.Invoker {
+		return func(ctx context.Context, req *amqprpc.Request) (*amqprpc.Response, error) {
+			if resp, err := next(ctx, req); err == nil {
+				return resp, nil
+			}
+			return next(ctx, req)
+		}
+	}
+	cli := dial(t, url, amqprpc.WithMiddleware(middleware.Logging(client.logger(slog.LevelInfo)), again))
+	_, err := amqprpc.Call[int, int](testContext(t), cli, "q", 1)
+	require.NoError(t, err)
+	c := client.one(t)
+	require.EqualValues(t, 2, c["attempt"])
+	var s []map[string]any
+	require.Eventually(t, func() bool { s = append(s, server.take(t)...); return len(s) == 2 }, patience, time.Millisecond)
+	require.EqualValues(t, []any{1.0, 2.0}, []any{s[0]["attempt"], s[1]["attempt"]})
+	require.Equal(t, c["id"], s[0]["id"])
+	require.Equal(t, c["id"], s[1]["id"])
+}
+
+func TestLoggingRedelivered(t *testing.T) {
+	t.Parallel()
+	url := startBroker(t)
+
+	// A consumer that takes the request and goes away without an acknowledgement.
+	conn, err := amqp.Dial(url)
+	require.NoError(t, err)
+	ch, err := conn.Channel()
+	require.NoError(t, err)
+	_, err = ch.QueueDeclare("q", true, false, false, false, nil)
+	require.NoError(t, err)
+	taken, err := ch.Consume("q", "", false, false, false, false, nil)
+	require.NoError(t, err)
+	cli := dial(t, url)
+	future := amqprpc.Go[string, string](testContext(t), cli, "q", "")
+	<-taken
+	require.NoError(t, conn.Close())
+
+	var server lines
+	startServer(t, url, func(s *amqprpc.Server) { amqprpc.Register(s, "q", answer) },
+		amqprpc.WithMiddleware(middleware.Logging(server.logger(slog.LevelInfo))))
+	_, err = future.Await(testContext(t))
+	require.NoError(t, err)
+	require.Equal(t, true, server.one(t)["redelivered"])
+}
+
+func TestLoggingOptions(t *testing.T) {
+	t.Parallel()
+	url := startBroker(t)
+	var log, quiet lines
+	startServer(t, url, func(s *amqprpc.Server) { amqprpc.Register(s, "q", answer) })
+	cli := dial(t, url, amqprpc.WithMiddleware(
+		middleware.Logging(nil),
+		middleware.Logging(quiet.logger(slog.LevelError)),
+		middleware.Logging(log.logger(slog.LevelInfo),
+			middleware.LogLevel(func(code amqprpc.Code) slog.Level {
+				if code == "" {
+					return slog.LevelDebug
+				}
+				return slog.LevelError
+			}),
+			middleware.LogAttrs(func(req *amqprpc.Request) []slog.Attr {
+				return []slog.Attr{slog.String("tenant", req.Header()["tenant"])}
+			}),
+		),
+	))
+	ctx := testContext(t)
+	_, err := amqprpc.Call[string, string](ctx, cli, "q", "")
+	require.NoError(t, err)
+	require.Empty(t, log.take(t), "success was to be logged at debug")
+	_, err = amqprpc.Call[string, string](ctx, cli, "q", "not_found", amqprpc.WithHeader("tenant", "blue"))
+	require.ErrorIs(t, err, amqprpc.CodeNotFound)
+	line := log.one(t)
+	require.Equal(t, "ERROR", line["level"])
+	require.Equal(t, "blue", line["tenant"])
+	require.Empty(t, quiet.take(t), "below the level of the logger")
+}
+
+// A middleware's panic leaves its line behind as well.
+func TestLoggingPanic(t *testing.T) {
+	t.Parallel()
+	url := startBroker(t)
+	var server, client lines
+	boom := func(amqprpc.Invoker) amqprpc.Invoker {
+		return func(context.Context, *amqprpc.Request) (*amqprpc.Response, error) { panic("boom") }
+	}
+	startServer(t, url, func(s *amqprpc.Server) { amqprpc.Register(s, "q", answer) },
+		amqprpc.WithMiddleware(middleware.Logging(server.logger(slog.LevelInfo)), boom))
+	cli := dial(t, url, amqprpc.WithMiddleware(middleware.Logging(client.logger(slog.LevelInfo))))
+	_, err := amqprpc.Call[string, string](testContext(t), cli, "q", "")
+	require.ErrorIs(t, err, amqprpc.CodeInternal)
+	require.Equal(t, "internal", server.one(t)["code"])
+	client.one(t)
+	require.PanicsWithValue(t, "boom", func() {
+		amqprpc.Call[string, string](testContext(t), cli, "q", "", amqprpc.WithMiddleware(boom))
+	})
+	require.Equal(t, "ERROR", client.one(t)["level"])
+}
+
+func TestDefaultLogLevel(t *testing.T) {
+	t.Parallel()
+	infos := []amqprpc.Code{"", amqprpc.CodeCanceled, amqprpc.CodeInvalidArgument, amqprpc.CodeNotFound, amqprpc.CodeAlreadyExists, amqprpc.CodeUnauthenticated}
+	errs := []amqprpc.Code{amqprpc.CodeUnknown, amqprpc.CodeInternal, amqprpc.CodeUnimplemented, amqprpc.CodeDataLoss}
+	for _, code := range []amqprpc.Code{
+		"", amqprpc.CodeCanceled, amqprpc.CodeUnknown, amqprpc.CodeInvalidArgument, amqprpc.CodeDeadlineExceeded,
+		amqprpc.CodeNotFound, amqprpc.CodeAlreadyExists, amqprpc.CodePermissionDenied, amqprpc.CodeResourceExhausted,
+		amqprpc.CodeFailedPrecondition, amqprpc.CodeAborted, amqprpc.CodeOutOfRange, amqprpc.CodeUnimplemented,
+		amqprpc.CodeInternal, amqprpc.CodeUnavailable, amqprpc.CodeDataLoss, amqprpc.CodeUnauthenticated,
+	} {
+		want := slog.LevelWarn
+		switch {
+		case slices.Contains(infos, code):
+			want = slog.LevelInfo
+		case slices.Contains(errs, code):
+			want = slog.LevelError
+		}
+		require.Equal(t, want, middleware.DefaultLogLevel(code), "code %q", code)
+	}
+	require.Equal(t, slog.LevelError, middleware.DefaultLogLevel(amqprpc.CodeOf(errors.New("of no code"))))
+}
