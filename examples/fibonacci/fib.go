@@ -1,0 +1,89 @@
+package main
+
+import (
+	"context"
+
+	"github.com/bbebcec1/amqprpc-go/amqprpc"
+)
+
+// The contract: what client and server share.
+const (
+	// Fib is the tutorial's queue. Its Python client and server speak on it too.
+	Fib amqprpc.Method[int, int64] = "rpc_queue"
+	// Recursive computes the same as the tutorial does, by plain recursion, and
+	// so takes practically for ever from 60 or so on.
+	Recursive amqprpc.Method[int, int64] = "rpc_queue.recursive"
+)
+
+// maxN is the last n whose Fibonacci number fits an int64.
+const maxN = 92
+
+// Bounds is a detail of the error that a server answers a wrong n with.
+type Bounds struct {
+	Min int `json:"min"`
+	Max int `json:"max"`
+}
+
+// check is what the tutorial leaves open: that a message makes sense before it is
+// worked on.
+func check(n int) error {
+	bounds := Bounds{Min: 0, Max: maxN}
+	switch {
+	case n < bounds.Min:
+		return amqprpc.Errorf(amqprpc.CodeInvalidArgument, "there is no Fibonacci number before the first: n is %d", n).
+			WithDetail("bounds", bounds)
+	case n > bounds.Max:
+		return amqprpc.Errorf(amqprpc.CodeOutOfRange, "fib(%d) does not fit an int64", n).
+			WithDetail("bounds", bounds)
+	}
+	return nil
+}
+
+// fib is the handler of Fib.
+func fib(_ context.Context, n int) (int64, error) {
+	if err := check(n); err != nil {
+		return 0, err
+	}
+	a, b := int64(0), int64(1)
+	for range n {
+		a, b = b, a+b
+	}
+	return a, nil
+}
+
+// fibRecursive is the handler of Recursive. It stops when nobody waits for the
+// answer any longer, which its ctx tells it.
+func fibRecursive(ctx context.Context, n int) (int64, error) {
+	if err := check(n); err != nil {
+		return 0, err
+	}
+	steps := 0
+	var err error
+	var f func(n int) int64
+	f = func(n int) int64 {
+		if steps++; steps%10_000 == 0 && err == nil {
+			err = ctx.Err()
+		}
+		if n < 2 || err != nil {
+			return int64(n)
+		}
+		return f(n-1) + f(n-2)
+	}
+	result := f(n)
+	if err != nil {
+		return 0, err
+	}
+	return result, nil
+}
+
+// newServer makes the server of both methods.
+func newServer(url string, opts ...amqprpc.ServerOption) *amqprpc.Server {
+	srv := amqprpc.NewServer(url, opts...)
+	// Transient is how the tutorial's server declares the queue, so that it and
+	// this one can share the work. The default, a durable queue, is what a service
+	// of your own wants.
+	queue := amqprpc.WithQueue(amqprpc.Queue{Transient: true})
+	Fib.Register(srv, fib, queue)
+	Recursive.Register(srv, fibRecursive, queue)
+	return srv
+}
