@@ -139,6 +139,20 @@ func TestLogging(t *testing.T) {
 	})
 }
 
+// What middleware further in refuses on a client is logged as not sent.
+func TestLoggingRefusedOnClient(t *testing.T) {
+	t.Parallel()
+	var client lines
+	cli := dial(t, startBroker(t), amqprpc.WithMiddleware(
+		middleware.Logging(client.logger(slog.LevelInfo)), middleware.Validate()))
+	_, err := amqprpc.Call[failing, any](testContext(t), cli, "q", failing{})
+	require.ErrorIs(t, err, errFailing)
+	line := client.one(t)
+	require.Equal(t, "invalid_argument", line["code"])
+	require.Equal(t, "not-sent", line["outcome"])
+	require.Equal(t, err.Error(), line["error"])
+}
+
 // A second try by middleware within is seen as such.
 func TestLoggingAttempts(t *testing.T) {
 	t.Parallel()
