@@ -1,0 +1,369 @@
+package amqptest
+
+import (
+	"errors"
+	"log/slog"
+	"net"
+	"sync/atomic"
+	"time"
+
+	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/frame"
+)
+
+// phase is how far a connection has come.
+type phase uint8
+
+const (
+	starting phase = iota // connection.start is out
+	securing              // a challenge is out
+	tuning                // connection.tune is out
+	opening               // tune-ok is in
+	running
+	closed // a close or close-ok is out; only the last frames are exchanged
+)
+
+// connection is one client's. Its reader runs the core on the client's behalf;
+// its writer sends what the core leaves in the outbox.
+type connection struct {
+	b      *Broker
+	id     uint64
+	link   *link
+	frames *frame.Reader
+	out    *outbox
+	log    *slog.Logger
+
+	// Of the reader alone.
+	phase     atomic.Uint32 // a phase; changed under the broker's lock
+	auth      mechanism
+	mechanism string
+	partial   map[uint16]*content // messages that have not arrived whole
+
+	// Under the broker's lock.
+	user       string
+	vhost      *vhost
+	channels   map[uint16]*channel
+	exclusive  map[*queue]struct{}
+	channelMax uint16
+	frameMax   uint32
+	beat       *heartbeat
+	cancels    bool        // the client understands basic.cancel from the broker
+	hearsBlock bool        // … and connection.blocked
+	hearsAuth  bool        // … and connection.close when a login is refused
+	published  bool        // it has published while publishers are blocked
+	told       bool        // it was told that it is blocked
+	stalled    atomic.Bool // its consumers wait for its socket
+	dropped    bool
+	linger     *time.Timer // ends a closed connection whose client does not
+}
+
+func newConnection(b *Broker, nc net.Conn, id uint64) *connection {
+	c := &connection{
+		b:         b,
+		id:        id,
+		link:      newLink(nc),
+		out:       newOutbox(),
+		log:       b.cfg.log.With("connection", id, "peer", nc.RemoteAddr().String()),
+		channels:  make(map[uint16]*channel),
+		exclusive: make(map[*queue]struct{}),
+		partial:   make(map[uint16]*content),
+		frameMax:  frame.MinSize,
+	}
+	c.frames = frame.NewReader(c.link, frame.MinSize)
+	return c
+}
+
+func (c *connection) is(p phase) bool { return phase(c.phase.Load()) == p }
+
+func (c *connection) enter(p phase) { c.phase.Store(uint32(p)) }
+
+// batch is how many frames of one connection are handled before the writers
+// are woken, if more have arrived already.
+const batch = 64
+
+// read is the reader: it handles frames until the connection ends.
+func (c *connection) read() {
+	defer c.gone()
+	if !c.greet() {
+		return
+	}
+	for n := 1; ; n++ {
+		f, err := c.frames.Next()
+		if err != nil {
+			c.unreadable(err)
+			return
+		}
+		c.handle(f)
+		if n >= batch || !c.frames.Ready() {
+			n = 0
+			c.b.mu.Lock()
+			c.b.release()
+		}
+		c.throttle()
+	}
+}
+
+// throttle holds the reader back while the client does not read its answers,
+// and while publishers are blocked and this connection is one. What the client
+// sends meanwhile stays in its socket, and in the end in the client.
+func (c *connection) throttle() {
+	if c.out.size.Load() >= replyLimit {
+		c.b.lock()
+		c.beat.pause()
+		c.b.release()
+		c.out.awaitRoom(replyLimit)
+		c.b.lock()
+		c.beat.resume()
+		c.b.release()
+	}
+	b := c.b
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !c.published || !b.mustBlock() {
+		return
+	}
+	b.flush()
+	c.beat.pause()
+	for b.mustBlock() && c.is(running) && !c.dropped {
+		b.unblock.Wait()
+	}
+	c.published = false
+	c.beat.resume()
+	b.flush()
+}
+
+// unreadable says why reading ends, to the client if it is its fault.
+func (c *connection) unreadable(err error) {
+	var size *frame.SizeError
+	var end *frame.EndError
+	var ex *exception
+	switch {
+	case errors.As(err, &size):
+		ex = fail(frameError, "type %d, all octets = <<>>: {frame_too_large,%d,%d}",
+			size.Type, size.Size, size.Max-frame.Overhead)
+	case errors.As(err, &end):
+		ex = fail(frameError, "type %d, %s: {invalid_frame_end_marker,%d}",
+			end.Frame.Type, snippet(end.Frame.Payload), end.Got)
+	default:
+		c.log.Debug("connection lost", "error", err)
+		return
+	}
+	c.b.lock()
+	c.raise(0, ex)
+	c.b.release()
+	c.drain()
+}
+
+// drain discards what the client sends until it hangs up, so that the close
+// that was sent is not overtaken by a reset.
+func (c *connection) drain() {
+	p := make([]byte, 4096)
+	for {
+		if _, err := c.link.Read(p); err != nil {
+			return
+		}
+	}
+}
+
+// handle runs one frame.
+func (c *connection) handle(f frame.Frame) {
+	switch {
+	case f.Channel == 0:
+		c.handleZero(f)
+	case c.is(running):
+		c.handleChannel(f)
+	case c.is(closed):
+		// The client has not seen the close yet.
+	default:
+		c.refuseFrame(f)
+	}
+}
+
+// handleZero runs a frame of channel zero: the connection's own.
+func (c *connection) handleZero(f frame.Frame) {
+	if f.Type == frame.TypeMethod {
+		if id, fields, ok := frame.MethodID(f.Payload); ok {
+			c.method(id, fields)
+			return
+		}
+	}
+	switch {
+	case c.is(closed):
+	case f.Type == frame.TypeHeartbeat && len(f.Payload) == 0:
+	case f.Type == frame.TypeHeader && len(f.Payload) >= 12, f.Type == frame.TypeBody:
+		c.refuseFrame(f)
+	default:
+		c.unknownFrame(f)
+	}
+}
+
+func (c *connection) refuseFrame(f frame.Frame) {
+	c.b.lock()
+	c.raise(f.Channel, fail(unexpectedFrame, "type %d, %s", f.Type, snippet(f.Payload)))
+	c.b.release()
+}
+
+func (c *connection) unknownFrame(f frame.Frame) {
+	c.b.lock()
+	c.raise(f.Channel, fail(frameError, "type %d, %s: unknown_frame", f.Type, snippet(f.Payload)))
+	c.b.release()
+}
+
+// method runs a method of class connection.
+func (c *connection) method(id frame.ID, fields []byte) {
+	c.b.lock()
+	defer c.b.release()
+	m, err := frame.ParseMethod(id, fields)
+	if err != nil {
+		if !c.is(closed) {
+			c.raise(0, malformed(err))
+		}
+		return
+	}
+	switch m := m.(type) {
+	case *frame.ConnectionClose:
+		c.closedByClient(m)
+		return
+	case *frame.ConnectionCloseOk:
+		if c.is(closed) {
+			c.drop()
+			return
+		}
+	}
+	if c.is(closed) {
+		return
+	}
+	if ex := c.negotiate(m); ex != nil {
+		c.raise(0, ex.in(id))
+	}
+}
+
+// malformed is the exception for a method that does not decode.
+func malformed(err error) *exception {
+	var fe *frame.FieldsError
+	if errors.As(err, &fe) {
+		return fail(frameError, "cannot decode %s", binaryBytes(fe.Fields)).in(fe.ID)
+	}
+	return crash()
+}
+
+// closedByClient answers connection.close.
+func (c *connection) closedByClient(m *frame.ConnectionClose) {
+	if !c.is(closed) {
+		c.log.Debug("closed by client", "code", m.ReplyCode, "text", m.ReplyText)
+		c.shutdown()
+	}
+	c.send(0, &frame.ConnectionCloseOk{})
+}
+
+// raise ends a channel or the connection with an exception. The channel is the
+// one that caused it.
+func (c *connection) raise(channel uint16, ex *exception) {
+	if c.is(closed) {
+		return
+	}
+	c.log.Info("exception", "channel", channel, "code", ex.code, "text", ex.text)
+	ch := c.channels[channel]
+	if channel != 0 && !ex.hard && ch != nil {
+		ch.fail(ex)
+		return
+	}
+	c.shutdown()
+	c.send(0, &frame.ConnectionClose{ReplyCode: ex.code, ReplyText: ex.text,
+		ClassID: ex.method.Class(), MethodID: ex.method.Method()})
+}
+
+// closeTimeout is how long a closed connection waits for its client, unless the
+// heartbeat is shorter.
+const closeTimeout = 30 * time.Second
+
+// shutdown gives back all that the connection holds and marks it closed.
+func (c *connection) shutdown() {
+	c.enter(closed)
+	for _, ch := range c.channels {
+		ch.release()
+	}
+	clear(c.channels)
+	for q := range c.exclusive {
+		q.delete()
+	}
+	wait := closeTimeout
+	if c.beat != nil && c.beat.interval < wait {
+		wait = c.beat.interval
+	}
+	c.linger = time.AfterFunc(wait, func() {
+		c.b.lock()
+		c.drop()
+		c.b.release()
+	})
+	c.b.unblock.Broadcast()
+}
+
+// drop hangs up: the reader notices and does the rest.
+func (c *connection) drop() {
+	if c.dropped {
+		return
+	}
+	c.dropped = true
+	if c.linger != nil {
+		c.linger.Stop()
+	}
+	c.b.unblock.Broadcast()
+	c.out.finish()
+	c.link.shut()
+}
+
+// gone is the end of the reader: the client has hung up, or must.
+func (c *connection) gone() {
+	for _, p := range c.partial {
+		c.b.arriving.Add(-int64(len(p.body)))
+	}
+	c.b.lock()
+	if !c.is(closed) {
+		c.shutdown()
+	}
+	c.beat.stop()
+	c.drop()
+	delete(c.b.conns, c)
+	if c.link.halfOpen() && !c.b.closed {
+		c.b.abandoned = append(c.b.abandoned, c.link.Conn)
+	} else {
+		_ = c.link.Close()
+	}
+	c.b.release()
+}
+
+// write is the writer.
+func (c *connection) write() {
+	for {
+		bufs, ok := c.out.take()
+		if !ok {
+			break
+		}
+		n, err := c.link.writeAll(bufs)
+		if err != nil {
+			break
+		}
+		c.out.wrote(n)
+		if c.out.size.Load() < resumeAt && c.stalled.Load() {
+			c.resumeConsumers()
+		}
+	}
+	c.out.abandon()
+	c.b.lock()
+	c.drop()
+	c.b.release()
+}
+
+// send adds a method to the outbox.
+func (c *connection) send(channel uint16, m frame.Method) {
+	c.out.add(func(dst []byte) []byte { return frame.AppendMethod(dst, channel, m) })
+	c.toWake()
+}
+
+// toWake notes that the writer has work, for the next flush.
+func (c *connection) toWake() {
+	if !c.out.queued {
+		c.out.queued = true
+		c.b.toWake = append(c.b.toWake, c.out)
+	}
+}

@@ -1,0 +1,238 @@
+package amqptest
+
+import (
+	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/frame"
+)
+
+// message is what a publisher sent. It never changes: queues share it.
+type message struct {
+	exchange  []byte   // its name
+	key       []byte   // the routing key
+	extra     []string // routing keys from CC and BCC headers
+	props     []byte   // the property list, as frame.Properties has it
+	body      []byte
+	ttl       int64 // nanoseconds from its expiration; negative for none
+	priority  uint8
+	persisted bool // delivery mode 2
+}
+
+// size is what the message occupies, for the memory limit.
+func (m *message) size() int64 {
+	const overhead = 256 // of the broker's own structures
+	return int64(len(m.key)+len(m.props)+len(m.body)) + overhead
+}
+
+// content is a message that is arriving on a channel: its method is here, and
+// its header and body may not be. It belongs to the connection's reader.
+type content struct {
+	active    bool // a method is here
+	method    frame.BasicPublish
+	names     []byte // what method's strings alias
+	hasHeader bool
+	props     []byte
+	body      []byte
+	expected  uint64 // octets of body that the header announced
+	received  uint64 // octets of body so far, those over the limit included
+}
+
+// begin takes the method that announces a message.
+func (p *content) begin(m *frame.BasicPublish) {
+	p.names = append(append(p.names[:0], m.Exchange...), m.RoutingKey...)
+	p.method = *m
+	p.method.Exchange = p.names[:len(m.Exchange):len(m.Exchange)]
+	p.method.RoutingKey = p.names[len(m.Exchange):]
+	p.active, p.hasHeader, p.props, p.body = true, false, nil, nil
+	p.expected, p.received = 0, 0
+}
+
+// header takes the content header. One piece of memory holds the routing key,
+// the properties and, unless it is large, the body.
+func (p *content) header(h frame.Header) {
+	const enough = 64 << 10 // what a header may make us allocate on its word alone
+	key, room := len(p.method.RoutingKey), int(min(h.BodySize, enough))
+	mem := make([]byte, 0, key+len(h.Properties)+room)
+	mem = append(mem, p.method.RoutingKey...)
+	mem = append(mem, h.Properties...)
+	p.method.RoutingKey = mem[:key:key]
+	p.props = mem[key:len(mem):len(mem)]
+	p.body = mem[len(mem):]
+	if h.BodySize > enough {
+		p.body = nil
+	}
+	p.hasHeader, p.expected = true, h.BodySize
+}
+
+// add takes a piece of the body. What is over the limit is counted and dropped:
+// the message will be refused when it is complete.
+func (p *content) add(piece []byte, limit int) {
+	p.received += uint64(len(piece))
+	if p.received <= uint64(limit) {
+		p.body = append(p.body, piece...)
+	} else {
+		p.body = nil
+	}
+}
+
+func (p *content) complete() bool { return p.hasHeader && p.received == p.expected }
+
+// handleChannel runs one frame of a channel.
+func (c *connection) handleChannel(f frame.Frame) {
+	p := c.partial[f.Channel]
+	switch f.Type {
+	case frame.TypeMethod:
+		id, fields, ok := frame.MethodID(f.Payload)
+		if !ok {
+			c.unknownFrame(f)
+			return
+		}
+		c.channelMethod(f.Channel, p, id, fields)
+	case frame.TypeHeader:
+		h, ok := frame.ParseHeader(f.Payload)
+		if !ok {
+			c.unknownFrame(f)
+			return
+		}
+		c.contentHeader(f.Channel, p, h)
+	case frame.TypeBody:
+		if p == nil || !p.hasHeader {
+			c.outOfStep(f.Channel, p)
+			return
+		}
+		c.contentBody(f.Channel, p, f.Payload)
+	case frame.TypeHeartbeat:
+		if len(f.Payload) == 0 {
+			c.refuseFrame(f)
+			return
+		}
+		c.unknownFrame(f)
+	default:
+		c.unknownFrame(f)
+	}
+}
+
+// channelMethod runs a method, or keeps a publish until its content is here.
+func (c *connection) channelMethod(channel uint16, p *content, id frame.ID, fields []byte) {
+	if p != nil && p.active {
+		c.outOfStep(channel, p)
+		return
+	}
+	if id == frame.IDBasicPublish {
+		var m frame.BasicPublish
+		if !m.Parse(fields) {
+			c.fault(channel, malformed(&frame.FieldsError{ID: id, Fields: fields}))
+			return
+		}
+		if p == nil {
+			if p = c.newContent(channel); p == nil {
+				return
+			}
+		}
+		p.begin(&m)
+		return
+	}
+	if id.HasContent() {
+		// A method that only the broker sends; its content would follow.
+		c.fault(channel, fail(commandInvalid, "unimplemented method").in(id))
+		return
+	}
+	c.b.lock()
+	c.run(channel, id, fields)
+	c.b.mu.Unlock()
+	if id == frame.IDChannelClose || id == frame.IDChannelCloseOk {
+		delete(c.partial, channel)
+	}
+}
+
+// newContent makes room for the messages of an open channel; nil, and an
+// exception, if it is not open.
+func (c *connection) newContent(channel uint16) *content {
+	c.b.lock()
+	ch := c.channelFor(channel, frame.IDBasicPublish)
+	c.b.mu.Unlock()
+	if ch == nil {
+		return nil
+	}
+	p := &content{}
+	c.partial[channel] = p
+	return p
+}
+
+// fault raises an exception from outside of the core.
+func (c *connection) fault(channel uint16, ex *exception) {
+	c.b.lock()
+	c.raise(channel, ex)
+	c.b.release()
+}
+
+// outOfStep is the exception for a frame that is not the one that content wants.
+func (c *connection) outOfStep(channel uint16, p *content) {
+	switch {
+	case p == nil || !p.active:
+		c.fault(channel, fail(unexpectedFrame, "expected method frame, got non method frame instead"))
+	case !p.hasHeader:
+		c.fault(channel, fail(unexpectedFrame, "expected content header for class %d, "+
+			"got non content header frame instead", frame.IDBasicPublish.Class()).in(frame.IDBasicPublish))
+	default:
+		c.fault(channel, fail(unexpectedFrame, "expected content body, "+
+			"got non content body frame instead").in(frame.IDBasicPublish))
+	}
+}
+
+func (c *connection) contentHeader(channel uint16, p *content, h frame.Header) {
+	const class = 60
+	switch {
+	case p == nil || !p.active || p.hasHeader || h.Weight != 0:
+		c.outOfStep(channel, p)
+		return
+	case h.Class != class:
+		c.fault(channel, fail(unexpectedFrame, "expected content header for class %d, "+
+			"got one for class %d instead", class, h.Class).in(frame.IDBasicPublish))
+		return
+	}
+	p.header(h)
+	c.publishing()
+	if p.complete() {
+		c.publish(channel, p)
+	}
+}
+
+func (c *connection) contentBody(channel uint16, p *content, piece []byte) {
+	if uint64(len(piece)) > p.expected-p.received {
+		// RabbitMQ goes on counting below zero and waits for ever; nothing that
+		// follows could be understood.
+		c.fault(channel, fail(unexpectedFrame, "content body is longer than announced").in(frame.IDBasicPublish))
+		return
+	}
+	before := len(p.body)
+	p.add(piece, c.b.cfg.maxMessageSize)
+	if c.b.arriving.Add(int64(len(p.body)-before)) > c.b.cfg.memoryLimit {
+		c.publishing()
+	}
+	if p.complete() {
+		c.publish(channel, p)
+	}
+}
+
+// publishing notes that the client publishes: from here on it can be blocked.
+func (c *connection) publishing() {
+	c.b.mu.Lock()
+	c.b.checkMemory()
+	if c.b.mustBlock() {
+		c.published = true
+		c.tellBlocked()
+	}
+	c.b.mu.Unlock()
+}
+
+// publish hands a complete message to its channel.
+func (c *connection) publish(channel uint16, p *content) {
+	c.b.arriving.Add(-int64(len(p.body)))
+	c.b.lock()
+	if ch := c.channelFor(channel, frame.IDBasicPublish); ch != nil && !ch.closing {
+		if ex := ch.publish(p); ex != nil {
+			c.raise(channel, ex.in(frame.IDBasicPublish))
+		}
+	}
+	c.b.mu.Unlock()
+	p.active, p.hasHeader, p.props, p.body = false, false, nil, nil
+}

@@ -1,0 +1,164 @@
+package amqptest
+
+import (
+	"time"
+
+	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/frame"
+)
+
+// Why a message is dead, as x-death says it
+// (https://www.rabbitmq.com/docs/dlx).
+const (
+	deadExpired  = "expired"
+	deadRejected = "rejected"
+	deadMaxlen   = "maxlen"
+	deadLimit    = "delivery_limit"
+)
+
+// deadLetter publishes a message that left the queue without being consumed to
+// the queue's dead-letter exchange. Without one, or if it does not exist now,
+// the message is gone.
+func (q *queue) deadLetter(m *message, reason string) {
+	if !q.opts.deadLetters || q.deleted {
+		return
+	}
+	x := q.vhost.exchanges[q.opts.dlx]
+	if x == nil {
+		return
+	}
+	b := q.vhost.b
+	dead := q.obituary(m, x, reason)
+	if x.name == "" {
+		_ = b.routeReplies(dead)
+	}
+	// The routing that led here may not be done with its queues.
+	outer := b.router
+	b.router = router{serial: outer.serial}
+	for _, target := range b.route(x, dead) {
+		if reason != deadRejected && cycles(dead, target.name) {
+			b.cfg.log.Warn("message dropped: dead-letter queues cycle", "queue", target.name)
+			continue
+		}
+		target.publish(dead)
+	}
+	outer.serial = b.router.serial
+	b.router = outer
+}
+
+// obituary is the message as the dead-letter exchange gets it: with its history
+// in x-death and without its expiration.
+func (q *queue) obituary(m *message, x *exchange, reason string) *message {
+	var p frame.Properties
+	_ = p.Parse(m.props) // it was parsed when it came
+	headers, _ := frame.ParseTable(p.Headers)
+	keys := []any{string(m.key)}
+	for _, k := range copyKeys(headers) {
+		keys = append(keys, k)
+	}
+	info := frame.Table{
+		{Key: "count", Value: int64(1)},
+		{Key: "reason", Value: reason},
+		{Key: "queue", Value: q.name},
+		{Key: "time", Value: frame.Timestamp(time.Now().Unix())},
+		{Key: "exchange", Value: string(m.exchange)},
+		{Key: "routing-keys", Value: keys},
+	}
+	if p.Has(frame.FlagExpiration) {
+		info = append(info, frame.Field{Key: "original-expiration", Value: string(p.Expiration)})
+	}
+	headers = addDeath(headers, info)
+	dead := &message{exchange: x.nameBytes, key: m.key, extra: m.extra, body: m.body,
+		ttl: -1, priority: m.priority, persisted: m.persisted}
+	if q.opts.hasDLXKey {
+		dead.key, dead.extra = []byte(q.opts.dlxKey), nil
+		headers = without(headers, "CC")
+	}
+	p.Headers = frame.AppendFields(nil, headers)
+	p.Expiration = nil
+	p.Flags = p.Flags&^frame.FlagExpiration | frame.FlagHeaders
+	dead.props = p.Append(nil)
+	return dead
+}
+
+// copyKeys are the routing keys of the CC header.
+func copyKeys(headers frame.Table) []string {
+	v, _ := headers.Lookup("CC")
+	list, _ := v.([]any)
+	var keys []string
+	for _, item := range list {
+		if s, ok := item.(string); ok {
+			keys = append(keys, s)
+		}
+	}
+	return keys
+}
+
+// addDeath records a death: in the entry of the same queue and reason if there
+// is one, which moves to the front, else in a new one before the others.
+func addDeath(headers, info frame.Table) frame.Table {
+	v, had := headers.Lookup("x-death")
+	deaths, valid := v.([]any)
+	if !had {
+		headers = setField(headers, "x-first-death-reason", field(info, "reason"))
+		headers = setField(headers, "x-first-death-queue", field(info, "queue"))
+		headers = setField(headers, "x-first-death-exchange", field(info, "exchange"))
+	}
+	if !had || !valid {
+		return setField(headers, "x-death", []any{info})
+	}
+	var others []any
+	merged := info
+	for _, d := range deaths {
+		t, _ := d.(frame.Table)
+		if field(t, "queue") != field(info, "queue") || field(t, "reason") != field(info, "reason") {
+			others = append(others, d)
+			continue
+		}
+		n, _ := field(t, "count").(int64)
+		merged = setField(t, "count", n+1)
+	}
+	// RabbitMQ turns the others around whenever it counts.
+	if len(deaths) > 1 {
+		for i, j := 0, len(others)-1; i < j; i, j = i+1, j-1 {
+			others[i], others[j] = others[j], others[i]
+		}
+	}
+	sorted := sortedFields(merged)
+	return setField(headers, "x-death", append([]any{sorted}, others...))
+}
+
+func field(t frame.Table, key string) any {
+	v, _ := t.Lookup(key)
+	return v
+}
+
+// setField is t with key set to v, by name.
+func setField(t frame.Table, key string, v any) frame.Table {
+	t = append(frame.Table(nil), t...)
+	for i := range t {
+		if t[i].Key == key {
+			t[i].Value = v
+			sortTable(t)
+			return t
+		}
+	}
+	t = append(t, frame.Field{Key: key, Value: v})
+	sortTable(t)
+	return t
+}
+
+// cycles reports whether a dead message would come to a queue in which it has
+// died already, without a consumer having rejected it on the way.
+func cycles(dead *message, queue string) bool {
+	deaths, _ := field(dead.headers(), "x-death").([]any)
+	for _, d := range deaths {
+		t, _ := d.(frame.Table)
+		if field(t, "reason") == deadRejected {
+			return false
+		}
+		if field(t, "queue") == queue {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,135 @@
+package amqptest
+
+import (
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// link is a connection's transport with the faults that a test may put on it.
+type link struct {
+	net.Conn
+	received atomic.Int64 // octets, for the heartbeat
+	sent     atomic.Int64
+
+	mu     sync.Mutex
+	change sync.Cond
+	in     fault // on what the client sends
+	out    fault // on what the broker sends
+	closed bool
+}
+
+// fault is what happens to one direction of a connection.
+type fault uint8
+
+const (
+	healthy fault = iota
+	frozen        // nothing moves, and nothing is lost
+	lost          // what is sent vanishes
+)
+
+func newLink(nc net.Conn) *link {
+	l := &link{Conn: nc}
+	l.change.L = &l.mu
+	return l
+}
+
+// await returns the fault of a direction once it is not frozen; false when the
+// link has been closed.
+func (l *link) await(direction *fault) (fault, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for *direction == frozen && !l.closed {
+		l.change.Wait()
+	}
+	return *direction, !l.closed
+}
+
+func (l *link) Read(p []byte) (int, error) {
+	for {
+		if _, open := l.await(&l.in); !open {
+			return 0, net.ErrClosed
+		}
+		n, err := l.Conn.Read(p)
+		// What arrives after the freeze is held until the thaw.
+		f, open := l.await(&l.in)
+		if !open {
+			return 0, net.ErrClosed
+		}
+		if f == lost && err == nil {
+			continue
+		}
+		l.received.Add(int64(n))
+		return n, err
+	}
+}
+
+// writeAll writes a batch of segments.
+func (l *link) writeAll(batch net.Buffers) (int64, error) {
+	f, open := l.await(&l.out)
+	if !open {
+		return 0, net.ErrClosed
+	}
+	if f == lost {
+		var n int64
+		for _, b := range batch {
+			n += int64(len(b))
+		}
+		return n, nil
+	}
+	if len(batch) == 1 {
+		n, err := l.Conn.Write(batch[0])
+		l.sent.Add(int64(n))
+		return int64(n), err
+	}
+	n, err := batch.WriteTo(l.Conn)
+	l.sent.Add(n)
+	return n, err
+}
+
+// set changes the faults of both directions; a direction that has lost
+// something stays lost.
+func (l *link) set(in, out fault) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.in != lost {
+		l.in = in
+	}
+	if l.out != lost {
+		l.out = out
+	}
+	l.change.Broadcast()
+}
+
+// halfOpen reports whether a direction is lost: then the peer must not see the
+// broker close its end either.
+func (l *link) halfOpen() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.in == lost || l.out == lost
+}
+
+// shut makes Read and writeAll return without closing the transport.
+func (l *link) shut() {
+	l.mu.Lock()
+	l.closed = true
+	l.change.Broadcast()
+	l.mu.Unlock()
+	past := time.Unix(1, 0)
+	_ = l.Conn.SetDeadline(past)
+}
+
+// Close closes the transport too.
+func (l *link) Close() error {
+	l.shut()
+	return l.Conn.Close()
+}
+
+// reset closes with a TCP reset where there is TCP.
+func (l *link) reset() {
+	if tcp, ok := l.Conn.(interface{ SetLinger(sec int) error }); ok {
+		_ = tcp.SetLinger(0)
+	}
+	_ = l.Close()
+}

@@ -1,0 +1,103 @@
+package amqptest
+
+import (
+	"log/slog"
+	"maps"
+	"time"
+)
+
+// Option changes what [NewBroker] starts.
+type Option func(*config)
+
+type config struct {
+	addr           string
+	listen         bool
+	users          map[string]string
+	vhosts         []string
+	log            *slog.Logger
+	channelMax     uint16
+	frameMax       uint32
+	heartbeat      time.Duration
+	maxMessageSize int
+	memoryLimit    int64
+}
+
+// The limits that RabbitMQ 3.10 proposes, and its greatest message.
+const (
+	defaultChannelMax     = 2047
+	defaultFrameMax       = 131072
+	defaultHeartbeat      = 60 * time.Second
+	defaultMaxMessageSize = 128 << 20
+	defaultMemoryLimit    = 512 << 20
+)
+
+func newConfig(opts []Option) config {
+	cfg := config{
+		addr:           "127.0.0.1:0",
+		listen:         true,
+		users:          map[string]string{"guest": "guest"},
+		vhosts:         []string{"/"},
+		log:            slog.New(slog.DiscardHandler),
+		channelMax:     defaultChannelMax,
+		frameMax:       defaultFrameMax,
+		heartbeat:      defaultHeartbeat,
+		maxMessageSize: defaultMaxMessageSize,
+		memoryLimit:    defaultMemoryLimit,
+	}
+	for _, o := range opts {
+		o(&cfg)
+	}
+	return cfg
+}
+
+// WithAddr listens on addr, "host:port", instead of a free port of 127.0.0.1.
+// An address that is not loopback opens the broker to the network: its only
+// protection is the password.
+func WithAddr(addr string) Option { return func(c *config) { c.addr = addr } }
+
+// WithoutListener opens no port: the broker is reached by [Broker.Dial] alone.
+// A broker made so inside a [testing/synctest] bubble lives in the bubble's time.
+func WithoutListener() Option { return func(c *config) { c.listen = false } }
+
+// WithUser adds a user, or changes the password of one. The first call takes the
+// place of RabbitMQ's default user, guest with the password guest.
+func WithUser(name, password string) Option {
+	return func(c *config) {
+		users := map[string]string{name: password}
+		if _, isDefault := c.users["guest"]; !isDefault || len(c.users) > 1 || c.users["guest"] != "guest" {
+			maps.Copy(users, c.users)
+			users[name] = password
+		}
+		c.users = users
+	}
+}
+
+// WithVHosts adds virtual hosts to the one that is always there, "/".
+func WithVHosts(names ...string) Option {
+	return func(c *config) { c.vhosts = append(c.vhosts[:len(c.vhosts):len(c.vhosts)], names...) }
+}
+
+// WithLogger says what happens to connections and channels. Without it nothing
+// is logged. Credentials and messages never are.
+func WithLogger(l *slog.Logger) Option { return func(c *config) { c.log = l } }
+
+// WithHeartbeat proposes a heartbeat other than RabbitMQ's 60 s; whole seconds,
+// zero for none. A client may settle for another.
+func WithHeartbeat(d time.Duration) Option { return func(c *config) { c.heartbeat = d } }
+
+// WithChannelMax bounds the channels of a connection; RabbitMQ's default is 2047.
+// Zero means no limit.
+func WithChannelMax(n uint16) Option { return func(c *config) { c.channelMax = n } }
+
+// WithFrameMax bounds the size of a frame, in octets; RabbitMQ's default is
+// 131072. Less than 4096 is 4096.
+func WithFrameMax(n uint32) Option { return func(c *config) { c.frameMax = max(n, 4096) } }
+
+// WithMaxMessageSize bounds the body of a message, in octets: 128 MiB is
+// RabbitMQ 3.10's default, 16 MiB that of 4.0.
+func WithMaxMessageSize(n int) Option { return func(c *config) { c.maxMessageSize = n } }
+
+// WithMemoryLimit bounds what queued messages may occupy, in octets, 512 MiB by
+// default. Above it connections that publish are blocked, as by RabbitMQ's
+// memory alarm (https://www.rabbitmq.com/docs/alarms), until consumers make room.
+func WithMemoryLimit(n int64) Option { return func(c *config) { c.memoryLimit = n } }

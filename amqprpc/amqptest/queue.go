@@ -1,0 +1,334 @@
+package amqptest
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"strings"
+	"time"
+
+	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/frame"
+)
+
+// queue holds messages and hands them to consumers. All of it is under the
+// broker's lock.
+type queue struct {
+	vhost      *vhost
+	name       string
+	durable    bool
+	autoDelete bool
+	owner      *connection // of an exclusive queue; nil for any other
+	args       frame.Table
+	opts       queueOptions
+	deleted    bool
+
+	incoming map[*binding]struct{}
+	ready    readyList
+	seq      uint64 // of the last message
+	unacked  int
+
+	consumers    consumerSet
+	hadConsumers bool
+	refusing     bool // a quorum queue's, until there is room
+
+	ttlTimer    *time.Timer // drops messages at the head when they expire
+	ttlAt       int64       // when it fires; zero when it is not set
+	expiryTimer *time.Timer // deletes an unused queue (x-expires)
+	expiresAt   int64       // when that is due
+
+	visited uint64 // the number of the message that was last routed here
+}
+
+// randomName is a name as the broker makes them up: unguessable.
+func randomName(prefix string) string {
+	var id [16]byte
+	_, _ = rand.Read(id[:]) // never fails
+	return prefix + "-" + base64.RawURLEncoding.EncodeToString(id[:])
+}
+
+func (ch *channel) declareQueue(m *frame.QueueDeclare) *exception {
+	if strings.HasPrefix(m.Queue, replyToQueue) {
+		return ch.declareReplies(m)
+	}
+	v := ch.c.vhost
+	name := stripNewlines(m.Queue)
+	q := v.queues[name]
+	switch {
+	case m.Passive && q == nil:
+		return fail(notFound, "no %s", v.queueName(name))
+	case m.Passive:
+		if ex := q.access(ch.c); ex != nil {
+			return ex
+		}
+	case q != nil && name != "":
+		if ex := q.equivalent(ch.c, m); ex != nil {
+			return ex
+		}
+	default:
+		var ex *exception
+		if q, ex = ch.makeQueue(name, m); ex != nil {
+			return ex
+		}
+	}
+	ch.lastQueue = q.name
+	q.used()
+	if !m.NoWait {
+		ch.send(&frame.QueueDeclareOk{Queue: q.name,
+			MessageCount: uint32(q.ready.n), ConsumerCount: uint32(q.consumers.n)})
+	}
+	return nil
+}
+
+// makeQueue creates a queue.
+func (ch *channel) makeQueue(name string, m *frame.QueueDeclare) (*queue, *exception) {
+	v := ch.c.vhost
+	switch {
+	case name == "":
+		if kind, _ := m.Arguments.Lookup("x-queue-type"); kind == "quorum" {
+			return nil, fail(preconditionFailed, "Cannot declare a server-named queue for type rabbit_quorum_queue")
+		}
+		name = randomName("amq.gen")
+	case strings.HasPrefix(name, "amq."):
+		return nil, fail(accessRefused, "queue name '%s' contains reserved prefix 'amq.*'", name)
+	}
+	of := v.queueName(name)
+	if dlx, ok := m.Arguments.Lookup("x-dead-letter-exchange"); ok {
+		if _, isString := dlx.(string); !isString {
+			return nil, fail(preconditionFailed, "invalid type '%s' for arg '%s' in %s",
+				typeName(dlx), "x-dead-letter-exchange", of)
+		}
+	}
+	opts, ex := parseQueueArguments(of, m.Arguments)
+	if ex != nil {
+		return nil, ex
+	}
+	q := &queue{
+		vhost: v, name: name, durable: m.Durable && !m.Exclusive, autoDelete: m.AutoDelete,
+		args: m.Arguments, opts: opts,
+		incoming: make(map[*binding]struct{}),
+		ready:    newReadyList(opts.maxPriority),
+	}
+	if opts.quorum {
+		if ex := quorumProperties(of, m); ex != nil {
+			return nil, ex
+		}
+	}
+	if m.Exclusive {
+		q.owner = ch.c
+		ch.c.exclusive[q] = struct{}{}
+	}
+	v.queues[name] = q
+	return q, nil
+}
+
+// quorumProperties refuses what a quorum queue cannot be.
+func quorumProperties(of string, m *frame.QueueDeclare) *exception {
+	switch {
+	case m.AutoDelete:
+		return fail(preconditionFailed, "invalid property 'auto-delete' for %s", of)
+	case m.Exclusive:
+		return fail(preconditionFailed, "invalid property 'exclusive-owner' for %s", of)
+	case !m.Durable:
+		return fail(preconditionFailed, "invalid property 'non-durable' for %s", of)
+	}
+	return nil
+}
+
+// access refuses a connection that is not the owner of an exclusive queue.
+func (q *queue) access(c *connection) *exception {
+	if q.owner != nil && q.owner != c {
+		return q.locked()
+	}
+	return nil
+}
+
+func (q *queue) locked() *exception {
+	return fail(resourceLocked, "cannot obtain exclusive access to locked %s. It could be originally "+
+		"declared on another connection or the exclusive property value does not match that of the "+
+		"original declaration.", q.fullName())
+}
+
+func (q *queue) fullName() string { return q.vhost.queueName(q.name) }
+
+// equivalent checks a declaration of a queue that exists.
+func (q *queue) equivalent(c *connection, m *frame.QueueDeclare) *exception {
+	if m.Exclusive != (q.owner != nil) || q.owner != nil && q.owner != c {
+		return q.locked()
+	}
+	of := q.fullName()
+	if ex := sameFlag("durable", of, m.Durable && !m.Exclusive, q.durable); ex != nil {
+		return ex
+	}
+	if ex := sameFlag("auto_delete", of, m.AutoDelete, q.autoDelete); ex != nil {
+		return ex
+	}
+	for _, a := range queueArguments {
+		if q.opts.quorum && !a.quorum || !q.opts.quorum && !a.classic {
+			continue
+		}
+		if ex := sameArgument(a.name, of, m.Arguments, q.args); ex != nil {
+			return ex
+		}
+	}
+	return nil
+}
+
+func (ch *channel) deleteQueue(m *frame.QueueDelete) *exception {
+	name, ex := ch.resolveQueue(m.Queue)
+	if ex != nil {
+		return ex
+	}
+	name = stripNewlines(name)
+	count := 0
+	// Deleting what does not exist succeeds.
+	if q := ch.c.vhost.queues[name]; q != nil {
+		if ex := q.access(ch.c); ex != nil {
+			return ex
+		}
+		switch {
+		case q.opts.quorum && (m.IfUnused || m.IfEmpty):
+			flag := "if-unused"
+			if !m.IfUnused {
+				flag = "if-empty"
+			}
+			return fail(notImplemented, "cannot delete %s. queue.delete operations with %s flag set "+
+				"are not supported by quorum queues", q.fullName(), flag)
+		case m.IfEmpty && q.ready.n > 0:
+			return fail(preconditionFailed, "%s not empty", q.fullName())
+		case m.IfUnused && q.consumers.n > 0:
+			return fail(preconditionFailed, "%s in use", q.fullName())
+		}
+		count = q.ready.n
+		q.delete()
+	}
+	if !m.NoWait {
+		ch.send(&frame.QueueDeleteOk{MessageCount: uint32(count)})
+	}
+	return nil
+}
+
+func (ch *channel) purgeQueue(m *frame.QueuePurge) *exception {
+	name, ex := ch.resolveQueue(m.Queue)
+	if ex != nil {
+		return ex
+	}
+	q, ex := ch.queue(name)
+	if ex != nil {
+		return ex
+	}
+	count := q.ready.n
+	for q.ready.n > 0 {
+		q.pop()
+	}
+	if !m.NoWait {
+		ch.send(&frame.QueuePurgeOk{MessageCount: uint32(count)})
+	}
+	return nil
+}
+
+// delete removes the queue with its messages and bindings and tells its consumers.
+func (q *queue) delete() {
+	if q.deleted {
+		return
+	}
+	q.deleted = true
+	delete(q.vhost.queues, q.name)
+	if q.owner != nil {
+		delete(q.owner.exclusive, q)
+	}
+	q.stopTimers()
+	for q.ready.n > 0 {
+		q.pop()
+	}
+	q.cancelConsumers()
+	for bd := range q.incoming {
+		bd.source.unbind(bd)
+	}
+	clear(q.incoming)
+}
+
+// pop takes the next message out.
+func (q *queue) pop() entry {
+	e := q.ready.pop()
+	q.lose(e)
+	return e
+}
+
+// lose lets go of a message that leaves the broker.
+func (q *queue) lose(e entry) { q.vhost.b.held -= e.msg.size() }
+
+// publish takes a message; false if the queue refuses it.
+func (q *queue) publish(m *message) bool {
+	if q.opts.quorum {
+		return q.publishQuorum(m)
+	}
+	if q.opts.overflow != overflowDrop && q.overflows(m) {
+		if q.opts.overflow == overflowRejectDLX {
+			q.deadLetter(m, deadMaxlen)
+		}
+		return false
+	}
+	q.seq++
+	e := entry{msg: m, seq: q.seq}
+	if q.ready.n == 0 {
+		if c := q.nextConsumer(); c != nil {
+			c.deliver(e)
+			return true
+		}
+	}
+	if q.opts.ttl == 0 && !q.opts.deadLetters {
+		return true // nobody takes it at once, and it may not wait
+	}
+	if ttl := q.ttlOf(m); ttl >= 0 {
+		e.expires = max(1, q.vhost.b.now()+ttl)
+	}
+	q.vhost.b.held += m.size()
+	q.ready.push(e)
+	q.dropOverflow()
+	if q.ready.n > 0 && (q.ready.n == 1 || e.expires != 0) {
+		q.dropExpired()
+	}
+	return true
+}
+
+// run hands ready messages to consumers until there are no more of either.
+func (q *queue) run() {
+	for q.ready.n > 0 && !q.deleted {
+		q.dropExpired()
+		if q.ready.n == 0 {
+			return
+		}
+		c := q.nextConsumer()
+		if c == nil {
+			return
+		}
+		c.deliver(q.pop())
+	}
+}
+
+// goOn keeps the limits and delivers what can be delivered after messages came
+// back or consumers have room again.
+func (q *queue) goOn() {
+	switch {
+	case q.deleted:
+	case q.opts.quorum:
+		q.run()
+		q.keepQuorumLimits()
+	case q.ready.n > 0:
+		q.dropOverflow()
+		q.run()
+	}
+}
+
+// comeBack queues a message again that a consumer refused or lost.
+func (q *queue) comeBack(e entry, lost bool) {
+	if q.opts.quorum {
+		q.comeBackQuorum(e, lost)
+		return
+	}
+	if q.deleted {
+		return
+	}
+	e.redelivered = true
+	q.vhost.b.held += e.msg.size()
+	q.ready.putBack(e)
+}

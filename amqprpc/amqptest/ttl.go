@@ -1,0 +1,92 @@
+package amqptest
+
+import "time"
+
+// Messages expire at the head of their queue alone, as in RabbitMQ's classic
+// queues (https://www.rabbitmq.com/docs/ttl): one behind another that lives on
+// waits for it.
+
+// ttlOf is how long a message may wait in the queue: the shorter of its own
+// expiration and the queue's; negative for ever.
+func (q *queue) ttlOf(m *message) int64 {
+	if m.ttl >= 0 && (q.opts.ttl < 0 || m.ttl < q.opts.ttl) {
+		return m.ttl
+	}
+	return q.opts.ttl
+}
+
+// dropExpired removes expired messages from the head and sets the timer for the
+// next one.
+func (q *queue) dropExpired() {
+	now := q.vhost.b.now()
+	for h := q.ready.head(); h != nil; h = q.ready.head() {
+		if h.expires == 0 {
+			return
+		}
+		if h.expires > now {
+			q.setTTLTimer(h.expires, now)
+			return
+		}
+		e := q.pop()
+		q.deadLetter(e.msg, deadExpired)
+	}
+}
+
+// setTTLTimer fires at the given time or before. A timer that turns out to be
+// early sets itself again: that costs less than moving it for every message.
+func (q *queue) setTTLTimer(at, now int64) {
+	if q.ttlAt != 0 && q.ttlAt <= at {
+		return
+	}
+	q.ttlAt = at
+	wait := time.Duration(at - now)
+	if q.ttlTimer == nil {
+		q.ttlTimer = time.AfterFunc(wait, q.onTTL)
+		return
+	}
+	q.ttlTimer.Reset(wait)
+}
+
+func (q *queue) onTTL() {
+	b := q.vhost.b
+	b.lock()
+	defer b.release()
+	if q.deleted || b.closed {
+		return
+	}
+	q.ttlAt = 0
+	q.dropExpired()
+}
+
+// used starts the time after which an unused queue is deleted anew: a
+// declaration, a get or the end of the last consumer does.
+func (q *queue) used() {
+	if q.opts.expires == 0 || q.consumers.n > 0 || q.deleted {
+		return
+	}
+	q.expiresAt = q.vhost.b.now() + int64(q.opts.expires)
+	if q.expiryTimer == nil {
+		q.expiryTimer = time.AfterFunc(q.opts.expires, q.onExpiry)
+		return
+	}
+	q.expiryTimer.Reset(q.opts.expires)
+}
+
+func (q *queue) onExpiry() {
+	b := q.vhost.b
+	b.lock()
+	defer b.release()
+	if q.deleted || b.closed || q.consumers.n > 0 || b.now() < q.expiresAt {
+		return
+	}
+	q.delete()
+}
+
+func (q *queue) stopTimers() {
+	if q.ttlTimer != nil {
+		q.ttlTimer.Stop()
+	}
+	if q.expiryTimer != nil {
+		q.expiryTimer.Stop()
+	}
+}

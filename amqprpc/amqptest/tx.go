@@ -1,0 +1,145 @@
+package amqptest
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/frame"
+)
+
+// transaction is what a transactional channel has done since the last commit.
+// As in RabbitMQ it covers publishing and acknowledging, and is atomic for one
+// queue alone (https://www.rabbitmq.com/docs/semantics).
+type transaction struct {
+	published []published
+	settled   []settled
+}
+
+type published struct {
+	x         *exchange
+	msg       *message
+	mandatory bool
+}
+
+type settled struct {
+	u *unacked
+	v verdict
+}
+
+func (ch *channel) selectTx() *exception {
+	if ch.confirms.on {
+		return fail(preconditionFailed, "cannot switch from confirm to tx mode")
+	}
+	if ch.tx == nil {
+		ch.tx = &transaction{}
+	}
+	ch.send(&frame.TxSelectOk{})
+	return nil
+}
+
+func (t *transaction) publish(x *exchange, msg *message, mandatory bool) {
+	t.published = append(t.published, published{x, msg, mandatory})
+	x.vhost.b.held += msg.size()
+}
+
+// settle keeps a verdict for the commit; the delivery is off the list at once.
+func (t *transaction) settle(ch *channel, u *unacked, multiple bool, v verdict) {
+	for x := u; x != nil; {
+		prev := x.prev
+		if !multiple {
+			prev = nil
+		}
+		ch.unacked.remove(x)
+		t.settled = append(t.settled, settled{x, v})
+		x = prev
+	}
+}
+
+func (ch *channel) commit() *exception {
+	if ch.tx == nil {
+		return fail(preconditionFailed, "channel is not transactional")
+	}
+	t := ch.tx
+	ch.tx = &transaction{}
+	complete := true
+	for _, p := range t.published {
+		ch.c.b.held -= p.msg.size()
+		accepted, ex := ch.publishNow(p)
+		if ex != nil {
+			ch.tx = nil
+			t.published = nil
+			ch.restore(t)
+			return ex
+		}
+		complete = complete && accepted
+	}
+	slices.SortStableFunc(t.settled, func(a, b settled) int { return cmp.Compare(a.u.tag, b.u.tag) })
+	for _, v := range []verdict{acked, requeued, discarded} {
+		var batch []*unacked
+		for _, s := range t.settled {
+			if s.v == v {
+				batch = append(batch, s.u)
+			}
+		}
+		ch.finishAll(batch, v)
+	}
+	if !complete {
+		return fail(preconditionFailed, "partial tx completion")
+	}
+	ch.send(&frame.TxCommitOk{})
+	return nil
+}
+
+// publishNow routes a message of a transaction; false if a queue refuses it.
+func (ch *channel) publishNow(p published) (accepted bool, ex *exception) {
+	b := ch.c.b
+	if p.x.name == "" {
+		if ex := b.routeReplies(p.msg); ex != nil {
+			return false, ex
+		}
+	}
+	return ch.enqueue(b.route(p.x, p.msg), p.msg, p.mandatory), nil
+}
+
+func (ch *channel) rollback() *exception {
+	if ch.tx == nil {
+		return fail(preconditionFailed, "channel is not transactional")
+	}
+	t := ch.tx
+	ch.tx = &transaction{}
+	for _, p := range t.published {
+		ch.c.b.held -= p.msg.size()
+	}
+	ch.restore(t)
+	ch.send(&frame.TxRollbackOk{})
+	return nil
+}
+
+// abandon ends a transaction with its channel.
+func (t *transaction) abandon(ch *channel) {
+	for _, p := range t.published {
+		ch.c.b.held -= p.msg.size()
+	}
+	t.published = nil
+	ch.restore(t)
+}
+
+// restore puts the deliveries of a transaction back on the channel's list.
+func (ch *channel) restore(t *transaction) {
+	if len(t.settled) == 0 {
+		return
+	}
+	all := make([]*unacked, 0, len(t.settled)+ch.unacked.n)
+	for _, s := range t.settled {
+		all = append(all, s.u)
+	}
+	for u := ch.unacked.head; u != nil; u = u.next {
+		all = append(all, u)
+	}
+	slices.SortFunc(all, func(a, b *unacked) int { return cmp.Compare(a.tag, b.tag) })
+	ch.unacked = unackedList{}
+	for _, u := range all {
+		ch.unacked.push(u)
+	}
+	t.settled = nil
+}

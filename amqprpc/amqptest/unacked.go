@@ -1,0 +1,226 @@
+package amqptest
+
+import (
+	"slices"
+)
+
+// unacked is a delivery that the client has not acknowledged.
+type unacked struct {
+	tag        uint64
+	e          entry
+	q          *queue
+	c          *consumer // nil for a get
+	prev, next *unacked
+}
+
+// unackedList is a channel's deliveries by tag, and in the order of tags.
+type unackedList struct {
+	byTag      map[uint64]*unacked
+	head, tail *unacked
+	n          int
+}
+
+func (l *unackedList) push(u *unacked) {
+	if l.byTag == nil {
+		l.byTag = make(map[uint64]*unacked)
+	}
+	l.byTag[u.tag] = u
+	u.prev, u.next = l.tail, nil
+	if l.tail == nil {
+		l.head = u
+	} else {
+		l.tail.next = u
+	}
+	l.tail = u
+	l.n++
+}
+
+func (l *unackedList) remove(u *unacked) {
+	delete(l.byTag, u.tag)
+	if u.prev == nil {
+		l.head = u.next
+	} else {
+		u.prev.next = u.next
+	}
+	if u.next == nil {
+		l.tail = u.prev
+	} else {
+		u.next.prev = u.prev
+	}
+	l.n--
+}
+
+// take notes a delivery that must be acknowledged. The channel's last tag is its.
+func (ch *channel) take(e entry, q *queue, c *consumer) {
+	b := ch.c.b
+	u := b.free
+	if u == nil {
+		u = &unacked{}
+	} else {
+		b.free = u.next
+	}
+	*u = unacked{tag: ch.tags, e: e, q: q, c: c}
+	ch.unacked.push(u)
+	q.unacked++
+	b.held += e.msg.size()
+}
+
+// verdict is what becomes of a delivery.
+type verdict uint8
+
+const (
+	acked verdict = iota
+	requeued
+	orphaned // requeued because its channel is gone
+	discarded
+)
+
+func refusal(requeue bool) verdict {
+	if requeue {
+		return requeued
+	}
+	return discarded
+}
+
+// settle acknowledges or refuses a delivery or, if multiple, all up to it; tag
+// zero is then all there are.
+func (ch *channel) settle(tag uint64, multiple bool, v verdict) *exception {
+	l := &ch.unacked
+	if tag == 0 && multiple {
+		if l.tail == nil {
+			return nil
+		}
+		tag = l.tail.tag
+	}
+	u := l.byTag[tag]
+	if u == nil {
+		return fail(preconditionFailed, "unknown delivery tag %d", tag)
+	}
+	if ch.tx != nil {
+		ch.tx.settle(ch, u, multiple, v)
+		return nil
+	}
+	if !multiple || u.prev == nil {
+		ch.unacked.remove(u)
+		ch.finish(u, v)
+		return nil
+	}
+	batch := ch.c.b.batch[:0]
+	for x := l.head; ; x = l.head {
+		l.remove(x)
+		batch = append(batch, x)
+		if x == u {
+			break
+		}
+	}
+	ch.finishAll(batch, v)
+	clear(batch)
+	ch.c.b.batch = batch[:0]
+	return nil
+}
+
+// finish settles one delivery that has left the list.
+func (ch *channel) finish(u *unacked, v verdict) {
+	q, c := u.q, u.c
+	ch.leave(u, v)
+	if v == requeued || c != nil {
+		ch.after(q, c)
+	}
+}
+
+// finishAll settles deliveries in order; what goes back is there before any of
+// it is delivered again.
+func (ch *channel) finishAll(batch []*unacked, v verdict) {
+	type pair struct {
+		q *queue
+		c *consumer
+	}
+	var seen []pair
+	for _, u := range batch {
+		p := pair{u.q, u.c}
+		if len(seen) == 0 || !slices.Contains(seen, p) {
+			seen = append(seen, p)
+		}
+		ch.leave(u, v)
+	}
+	for _, p := range seen {
+		ch.after(p.q, p.c)
+	}
+}
+
+// leave takes a delivery off the books and does with it as v says.
+func (ch *channel) leave(u *unacked, v verdict) {
+	b := ch.c.b
+	q := u.q
+	q.unacked--
+	b.held -= u.e.msg.size()
+	if u.c != nil {
+		u.c.unacked--
+		ch.inFlight--
+	}
+	switch v {
+	case requeued, orphaned:
+		q.comeBack(u.e, v == orphaned)
+	case discarded:
+		if !q.deleted {
+			q.deadLetter(u.e.msg, deadRejected)
+		}
+	}
+	*u = unacked{next: b.free}
+	b.free = u
+}
+
+// after lets deliveries go on once there is room.
+func (ch *channel) after(q *queue, c *consumer) {
+	switch {
+	case ch.limit > 0 && ch.inFlight < ch.limit:
+		ch.unparkAll()
+	case c != nil:
+		c.unpark()
+	}
+	q.goOn()
+}
+
+// requeueAll gives everything back that the channel has not acknowledged and
+// lets its former queues go on.
+func (ch *channel) requeueAll(queues []*queue) {
+	if ch.tx != nil {
+		ch.tx.abandon(ch)
+	}
+	l := &ch.unacked
+	for u := l.head; u != nil; u = l.head {
+		l.remove(u)
+		if !slices.Contains(queues, u.q) {
+			queues = append(queues, u.q)
+		}
+		ch.leave(u, orphaned)
+	}
+	for _, q := range queues {
+		switch {
+		case q.deleted:
+		case q.autoDelete && q.hadConsumers && q.consumers.n == 0:
+			q.delete()
+		default:
+			if q.opts.single && q.consumers.active == nil {
+				q.promote()
+			}
+			q.used()
+			q.goOn()
+		}
+	}
+}
+
+// recover requeues everything; RabbitMQ has no recover without.
+func (ch *channel) recover(requeue bool) *exception {
+	if !requeue {
+		return fail(notImplemented, "requeue=false")
+	}
+	l := &ch.unacked
+	var batch []*unacked
+	for u := l.head; u != nil; u = l.head {
+		l.remove(u)
+		batch = append(batch, u)
+	}
+	ch.finishAll(batch, requeued)
+	return nil
+}
