@@ -38,9 +38,13 @@ type Client struct {
 	replyQueue string // of the epoch, in ReplyResumable kept across epochs; the run loop's own
 	epochs     int64
 
-	blocked atomic.Bool            // by the broker, for lack of memory or disk
-	down    atomic.Pointer[string] // why there is no connection; nil while there is one
+	current atomic.Pointer[clientEpoch] // nil while there is no connection
+	blocked atomic.Bool                 // by the broker, for lack of memory or disk
+	down    atomic.Pointer[string]      // why there is no connection; nil while there is one
+	upSince atomic.Int64                // unix nanoseconds of the epoch's begin
 	stats   clientCounters
+	timers  timerPool
+	sights  sights
 
 	closed  chan struct{} // when Close is called
 	closing sync.Once
@@ -68,6 +72,9 @@ func Dial(ctx context.Context, url string, opts ...ClientOption) (*Client, error
 		cfg.timeout = defaultCallTimeout
 	}
 	d, err := newDialer(url, "client", cfg.conn)
+	if err == nil && cfg.bounce && cfg.replyMode == ReplyDirect {
+		err = errors.New("WithBounce needs a reply queue, and WithReplyMode(ReplyDirect) has none")
+	}
 	if err != nil {
 		return nil, fmt.Errorf("amqprpc: dial: %w", err)
 	}
@@ -166,6 +173,7 @@ func (c *Client) run(ctx context.Context, first chan<- error) {
 			}
 			why := err.Error()
 			c.down.Store(&why)
+			c.cfg.conn.state(StateDisconnected)
 			pause := wait.next()
 			c.log.Warn("amqprpc: client is not connected", "error", err, "retry_in", pause)
 			sleep(ctx, pause)
@@ -179,13 +187,17 @@ func (c *Client) run(ctx context.Context, first chan<- error) {
 			c.stats.reconnects.Add(1)
 			c.log.Info("amqprpc: client is connected again", "broker", c.dialer.addr)
 		}
+		c.cfg.conn.state(StateConnected)
 		start := time.Now()
+		c.upSince.Store(start.UnixNano())
+		c.current.Store(ep)
 		cause := ep.run(ctx)
 		if ctx.Err() != nil {
 			return
 		}
 		why := cause.Error()
 		c.down.Store(&why)
+		c.cfg.conn.state(StateDisconnected)
 		c.log.Warn("amqprpc: client lost its connection", "broker", c.dialer.addr, "error", cause)
 		c.afterEpoch(ep, cause)
 		// A connection that holds for a while starts the backoff afresh; one
@@ -201,32 +213,52 @@ func (c *Client) run(ctx context.Context, first chan<- error) {
 	}
 }
 
-// afterEpoch ends the attempts whose fate the lost connection has made unknown.
-// Those that the broker has confirmed go on waiting where their replies will
-// find the client again.
+// afterEpoch deals with the attempts whose fate the lost connection has made
+// unknown. Those that the broker has confirmed go on waiting where their replies
+// will find the client again.
 func (c *Client) afterEpoch(ep *clientEpoch, cause error) {
 	for _, oc := range c.pending.all() {
 		a := oc.inFlight()
-		if a == nil || a.state.Load() != attemptWritten || a.epoch.Load() != ep.number {
+		if a == nil {
 			continue
 		}
-		confirmed := a.acked.Load() || (c.cfg.unconfirmed && a.kind == Unary)
+		if oc.send.failFast && a.state.CompareAndSwap(attemptQueued, attemptAbandoned) {
+			a.settle(localError(CodeUnavailable, OutcomeNotSent, "call %s: the connection was lost before the request was sent: %w", a.queue, cause))
+			continue
+		}
+		if a.state.Load() != attemptWritten || a.epoch.Load() != ep.number {
+			continue
+		}
+		confirmed := a.acked.Load() || (c.cfg.unconfirmed && a.kind == Unary && !oc.send.idempotent)
 		switch {
 		case c.cfg.replyMode != ReplyResumable && a.kind == Unary:
-			a.settle(localError(CodeUnavailable, OutcomeUnknown, "call %s: the reply was lost with the connection: %w", a.queue, cause))
+			c.resend(a, "the reply was lost with the connection", cause)
 		case !confirmed:
-			a.settle(localError(CodeUnavailable, OutcomeUnknown, "call %s: the connection was lost before the broker confirmed the request: %w", a.queue, cause))
+			c.resend(a, "the connection was lost before the broker confirmed the request", cause)
 		}
 	}
 }
 
-// loseReplies ends every attempt that was written in an earlier epoch: the queue
-// that their replies go to is gone.
+// loseReplies deals with every attempt that was written in an earlier epoch: the
+// queue that their replies go to is gone.
 func (c *Client) loseReplies(cause error) {
 	for _, oc := range c.pending.all() {
 		a := oc.inFlight()
 		if a != nil && a.kind == Unary && a.state.Load() == attemptWritten {
-			a.settle(localError(CodeUnavailable, OutcomeUnknown, "call %s: the reply queue was lost while the client was away: %w", a.queue, cause))
+			c.resend(a, "the reply queue was lost while the client was away", cause)
 		}
+	}
+}
+
+// resend makes another attempt at a call whose last one is lost from sight, if it
+// is idempotent, and fails it otherwise. It is the run loop's, between epochs.
+func (c *Client) resend(a *attempt, what string, cause error) {
+	if !a.call.send.idempotent {
+		a.settle(localError(CodeUnavailable, OutcomeUnknown, "call %s: %s: %w", a.queue, what, cause))
+		return
+	}
+	if b := a.next(c.prefix); b != nil {
+		c.stats.resent.Add(1)
+		c.stash = append(c.stash, b)
 	}
 }

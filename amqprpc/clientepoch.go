@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -33,6 +34,12 @@ type clientEpoch struct {
 	replies       *amqp.Channel
 	deliveries    <-chan amqp.Delivery
 	manualAck     bool
+
+	eyes  sync.Mutex
+	eye   *amqp.Channel // for looking at queues; opened when it is first wanted
+	mu    sync.Mutex
+	over  bool
+	tasks sync.WaitGroup
 }
 
 // connect makes the connection, the channels and the reply queue of an epoch.
@@ -46,7 +53,7 @@ func (c *Client) connect(ctx context.Context) (_ *clientEpoch, err error) {
 			l.close(closeTimeout)
 		}
 	}()
-	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
 	c.epochs++
 	ep := &clientEpoch{client: c, link: l, number: c.epochs}
@@ -142,6 +149,11 @@ func (ep *clientEpoch) openReplyQueue(ctx context.Context, name string, passive 
 
 func (ep *clientEpoch) consume(ctx context.Context, queue string, args amqp.Table) error {
 	return ep.link.do(ctx, func() (err error) {
+		if ep.client.cfg.bounce {
+			if err = ep.bindBounce(); err != nil {
+				return err
+			}
+		}
 		if ep.manualAck {
 			if err = ep.replies.Qos(replyPrefetch, 0, false); err != nil {
 				return fmt.Errorf("set the prefetch of replies: %w", err)
@@ -167,22 +179,13 @@ func explainReplyQueue(name string, err error) error {
 func (ep *clientEpoch) run(ctx context.Context) error {
 	c := ep.client
 	work, stop := context.WithCancelCause(ctx)
-	done := make(chan struct{}, 5)
-	tasks := 0
-	start := func(f func()) {
-		tasks++
-		go func() {
-			defer func() { done <- struct{}{} }()
-			f()
-		}()
-	}
-	start(func() { stop(ep.readReplies()) })
-	start(func() { ep.watchBlocked() })
-	start(func() { stop(ep.calls.watch()) })
+	ep.tasks.Go(func() { stop(ep.readReplies()) })
+	ep.tasks.Go(ep.watchBlocked)
+	ep.tasks.Go(func() { stop(ep.calls.watch()) })
 	if ep.notifications != ep.calls {
-		start(func() { stop(ep.notifications.watch()) })
+		ep.tasks.Go(func() { stop(ep.notifications.watch()) })
 	}
-	start(func() { c.publish(work, ep) })
+	ep.tasks.Go(func() { c.publish(work, ep) })
 
 	var cause error
 	select {
@@ -192,18 +195,18 @@ func (ep *clientEpoch) run(ctx context.Context) error {
 		cause = context.Cause(work)
 	}
 	stop(cause)
+	c.current.Store(nil)
+	ep.mu.Lock()
+	ep.over = true
+	ep.mu.Unlock()
 	if ctx.Err() != nil {
 		ep.farewell()
-	}
-	if ctx.Err() != nil {
 		ep.link.close(closeTimeout)
 	} else {
 		ep.link.abort()
 		ep.link.conn.CloseDeadline(time.Now())
 	}
-	for range tasks {
-		<-done
-	}
+	ep.tasks.Wait()
 	c.blocked.Store(false)
 	return cause
 }
@@ -227,9 +230,11 @@ func (ep *clientEpoch) watchBlocked() {
 	for b := range ep.link.blocked {
 		ep.client.blocked.Store(b.Active)
 		if b.Active {
+			ep.client.cfg.conn.state(StateBlocked)
 			ep.client.failQueued()
 			ep.client.log.Warn("amqprpc: the broker has blocked the connection", "reason", b.Reason)
 		} else {
+			ep.client.cfg.conn.state(StateUnblocked)
 			ep.client.log.Info("amqprpc: the broker has unblocked the connection")
 		}
 	}
@@ -294,6 +299,12 @@ func (c *Client) dispatch(d *amqp.Delivery) {
 		return
 	}
 	oc := c.pending.get(number)
+	if _, alive := d.Headers[headerHeartbeat]; alive {
+		if oc != nil {
+			oc.lastBeat.Store(time.Now().UnixNano())
+		}
+		return
+	}
 	if oc == nil {
 		c.stats.late.Add(1)
 		return

@@ -7,13 +7,14 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// completion is what is done with a delivery in the end. The zero value leaves
-// it to be delivered again.
+// completion is what a worker has the lane's writer do: send a message, then
+// acknowledge or reject a delivery, or one of both.
 type completion struct {
-	tag    uint64
-	to     string // where the reply goes; "" is nowhere
+	to     string // where the message goes; "" is nowhere
 	reply  amqp.Publishing
-	reject bool // refuse it without an answer, never to be delivered again
+	tag    uint64 // of the delivery; 0 is none
+	reject bool   // instead of acknowledging: never to be delivered again, but to be dead-lettered
+	final  *lane  // of the request, where nothing more is to be done for it
 }
 
 // writeBatch bounds how many replies go before their acknowledgements.
@@ -49,23 +50,27 @@ func (ln *lane) write() {
 // apply publishes one reply and notes its acknowledgement. Errors are the
 // channel's end, which the lane learns elsewhere.
 func (ln *lane) apply(acks *acknowledgements, c *completion) {
-	if c.tag == 0 || ln.ctx.Err() != nil {
+	if ln.ctx.Err() != nil {
 		return
 	}
-	ln.left.Add(-1)
 	if c.to != "" {
 		// 3.10 and 4.0 both deliver a mandatory message to a direct reply-to
 		// address and return it.
 		mandatory := !strings.HasPrefix(c.to, directReplyTo)
 		ln.ch.Publish("", c.to, mandatory, false, c.reply)
 	}
-	if c.reject {
+	if c.final != nil {
+		c.final.left.Add(-1)
+		ln.queue.server.stats.handled.Add(1)
+	}
+	switch {
+	case c.tag == 0:
+	case c.reject:
 		ln.ch.Reject(c.tag, false)
 		acks.settled(c.tag)
-		return
+	default:
+		acks.add(c.tag)
 	}
-	acks.add(c.tag)
-	ln.queue.server.stats.handled.Add(1)
 }
 
 // acknowledgements gathers delivery tags: the run without a gap from the lowest

@@ -22,8 +22,11 @@ const (
 	headerAttempt  = "rpc-attempt"
 	headerDeadline = "rpc-deadline"
 	headerStream   = "rpc-stream"
-	headerCode     = "rpc-code"
-	headerOutcome  = "rpc-outcome"
+
+	headerHeartbeat  = "rpc-heartbeat"  // on a request: the wish, in milliseconds; on a reply: a sign of life, no answer
+	headerDeliveries = "rpc-deliveries" // on a request that a server sent back: how often it was delivered
+	headerCode       = "rpc-code"
+	headerOutcome    = "rpc-outcome"
 )
 
 // protocolVersion is the highest rpc-version that is understood here.

@@ -4,8 +4,9 @@ import (
 	"context"
 	"fmt"
 	"runtime/debug"
+	"strconv"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -17,36 +18,114 @@ const answerGrace = 250 * time.Millisecond
 
 // inbound is a request being handled by a server.
 type inbound struct {
-	d        amqp.Delivery
-	lane     *lane
-	deadline time.Time // of the request or, if earlier, of the handler's time
-	limited  bool      // the deadline is the handler's, not the request's
-	refusal  error     // why it must not be handled; found before anything is decoded
+	d          amqp.Delivery
+	queue      *servedQueue
+	lane       *lane
+	deliveries int       // how often it was delivered, as far as is known; 1 is the first time
+	deadline   time.Time // of the request or, if earlier, of the handler's time
+	limited    bool      // the deadline is the handler's, not the request's
+	refusal    error     // why it must not be handled; found before anything is decoded
+	deadLetter bool      // reject it, besides answering
+	atMostOnce bool
+	beat       time.Duration // the caller wants signs of life so often
+	beats      *time.Timer
+	acked      bool // at most once: before the handler starts
+	started    bool
+	finished   bool // the handler; all of these are the worker's goroutine's
 
-	started, finished bool        // the handler; of the worker's goroutine
-	answered          atomic.Bool // by the worker, or at the deadline
+	mu       sync.Mutex
+	answered bool // by the worker, or at the deadline
 }
+
+// answer reports whether the caller of it is the one to answer the request.
+func (in *inbound) answer() bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	first := !in.answered
+	in.answered = true
+	return first
+}
+
+// start is called before the handler; false means that it must not start, since
+// its request will be delivered again.
+func (in *inbound) start() bool {
+	if in.atMostOnce {
+		if !in.lane.post(completion{tag: in.d.DeliveryTag}) {
+			return false
+		}
+		in.acked = true
+	}
+	in.started = true
+	if in.beat > 0 {
+		in.mu.Lock()
+		in.beats = time.AfterFunc(0, in.giveSign)
+		in.mu.Unlock()
+	}
+	return true
+}
+
+// finish is called when the handler returned or panicked.
+func (in *inbound) finish() {
+	in.finished = true
+	if in.beats != nil {
+		in.beats.Stop()
+	}
+}
+
+// giveSign tells the caller that the handler still runs, and comes back.
+func (in *inbound) giveSign() {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.answered {
+		return
+	}
+	in.queue.send(completion{to: in.d.ReplyTo, reply: amqp.Publishing{
+		CorrelationId: in.correlationID(),
+		Headers:       amqp.Table{headerHeartbeat: in.beat.Milliseconds()},
+		Expiration:    strconv.FormatInt((livenessMisses * in.beat).Milliseconds(), 10),
+	}}, in)
+	in.beats.Reset(in.beat)
+}
+
+func (in *inbound) correlationID() string {
+	if in.d.CorrelationId != "" {
+		return in.d.CorrelationId
+	}
+	return in.d.MessageId
+}
+
+// lost reports whether the request's connection is lost, so that it will be
+// delivered again and must not be answered here. A request that was acknowledged
+// at the start is not.
+func (in *inbound) lost() bool { return !in.acked && in.lane.ctx.Err() != nil }
 
 // handle works one request off: whatever happens, it is answered and
 // acknowledged once, or left to be delivered again.
 func (q *servedQueue) handle(j job) {
 	s, e := q.server, q.endpoint
-	in := &inbound{d: j.d, lane: j.lane}
-	if j.lane.ctx.Err() != nil {
-		j.lane.done(completion{}) // it will be delivered again
-		return
-	}
-	if in.d.Redelivered {
-		s.stats.redelivered.Add(1)
+	in := &inbound{d: j.d, queue: q, lane: j.lane, atMostOnce: e.cfg.atMostOnce}
+	defer j.lane.open.Done()
+	if in.lost() {
+		return // it will be delivered again
 	}
 	if in.d.ReplyTo != "" && !s.replyPolicy.allows(in.d.ReplyTo) {
 		s.stats.refusedReplyTo.Add(1)
 		s.log.Warn("amqprpc: request rejected unanswered: its reply_to is not allowed (WithReplyTo)",
 			"queue", e.queue, "reply_to", loggableReplyTo(in.d.ReplyTo), "message_id", in.d.MessageId)
-		j.lane.done(completion{tag: in.d.DeliveryTag, reject: true})
+		j.lane.post(completion{tag: in.d.DeliveryTag, reject: true, final: j.lane})
 		return
 	}
 	req := q.request(in)
+	if in.refusal == nil {
+		if back, again := q.countDelivery(in); again {
+			j.lane.post(back)
+			return
+		}
+	}
+	req.redelivered = in.deliveries > 1
+	if req.redelivered {
+		s.stats.redelivered.Add(1)
+	}
 	in.deadline = time.Now().Add(e.cfg.timeout)
 	in.limited = true
 	at, err := requestDeadline(&in.d, j.arrived, s.cfg.clockSkew)
@@ -56,22 +135,25 @@ func (q *servedQueue) handle(j job) {
 	if !at.IsZero() && at.Before(in.deadline) {
 		in.deadline, in.limited = at, false
 	}
-	ctx, cancel := context.WithDeadline(j.lane.ctx, in.deadline)
+	base := j.lane.ctx
+	if in.atMostOnce {
+		base = q.base
+	}
+	ctx, cancel := context.WithDeadline(base, in.deadline)
 	late := time.AfterFunc(time.Until(in.deadline)+answerGrace, func() { q.answerLate(in) })
 	resp, err := q.invoke(serverContext{ctx, req}, req)
 	cancel()
 	late.Stop()
-	if !in.answered.CompareAndSwap(false, true) {
+	if !in.answer() {
 		s.stats.lateResults.Add(1)
 		s.log.Warn("amqprpc: a handler returned after its request had been answered with deadline_exceeded", "queue", e.queue, "id", req.id)
 		return
 	}
-	if j.lane.ctx.Err() != nil {
+	if in.lost() {
 		s.stats.lateResults.Add(1)
-		j.lane.done(completion{})
 		return
 	}
-	j.lane.done(q.reply(req, resp, err))
+	q.send(q.reply(req, resp, err), in)
 }
 
 // invoke runs the chain; a panic of middleware is an error like a handler's.
@@ -88,22 +170,17 @@ func (q *servedQueue) invoke(ctx context.Context, req *Request) (resp *Response,
 // among the handlers in flight stays taken until it returns; the request is done
 // with, so that neither caller nor broker waits for it.
 func (q *servedQueue) answerLate(in *inbound) {
-	if !in.answered.CompareAndSwap(false, true) {
+	if !in.answer() || in.lost() {
 		return
 	}
-	if in.lane.ctx.Err() != nil {
-		in.lane.done(completion{})
-		return
-	}
-	err := *in.expired()
-	in.lane.done(q.errorReply(in, &err, OutcomeUnknown, nil))
+	q.send(q.errorReply(in, in.expired(), OutcomeUnknown, nil), in)
 }
 
 // expired is the error of a request whose deadline has passed, or whose
 // connection is lost.
 func (in *inbound) expired() *Error {
 	switch {
-	case in.lane.ctx.Err() != nil && time.Now().Before(in.deadline):
+	case in.lost() && time.Now().Before(in.deadline):
 		return Errorf(CodeCanceled, "the connection of the request was lost")
 	case in.limited:
 		return Errorf(CodeDeadlineExceeded, "the handler's time limit passed (WithTimeout): %w", context.DeadlineExceeded)
@@ -124,7 +201,7 @@ func (s *Server) panicked(queue string, p any) *Error {
 func (q *servedQueue) request(in *inbound) *Request {
 	d, e := &in.d, q.endpoint
 	req := &Request{
-		queue: e.queue, id: d.MessageId, redelivered: d.Redelivered,
+		queue: e.queue, id: d.MessageId,
 		contentType: d.ContentType, body: d.Body,
 		newMsg: e.newReq, none: e.noneReq, newResp: e.newResp, noneResp: e.noneResp,
 		in: in,
@@ -144,7 +221,7 @@ func (q *servedQueue) request(in *inbound) *Request {
 
 func (q *servedQueue) refusal(req *Request) error {
 	d, e := &req.in.d, q.endpoint
-	if err := readControl(d.Headers, req); err != nil {
+	if err := readControl(d.Headers, req, req.in); err != nil {
 		return err
 	}
 	if size := tableSize(d.Headers); size > maxHeaderBytes {
@@ -173,7 +250,7 @@ func (q *servedQueue) refusal(req *Request) error {
 
 // readControl reads the framework's own headers of a request. Those that it does
 // not know it ignores.
-func readControl(t amqp.Table, req *Request) error {
+func readControl(t amqp.Table, req *Request, in *inbound) error {
 	if v, ok := t[headerVersion]; ok {
 		n, isInt := integerField(v)
 		if !isInt {
@@ -192,6 +269,13 @@ func readControl(t amqp.Table, req *Request) error {
 			return Errorf(CodeInvalidArgument, "the header %s is %v (%T), not a positive integer", headerAttempt, v, v)
 		}
 		req.attempt = int(n)
+	}
+	if v, ok := t[headerHeartbeat]; ok && in.d.ReplyTo != "" {
+		n, isInt := integerField(v)
+		if !isInt || n < 1 || n > maxDeadlineMillis {
+			return Errorf(CodeInvalidArgument, "the header %s is %v (%T), not a positive integer (milliseconds)", headerHeartbeat, v, v)
+		}
+		in.beat = max(time.Duration(n)*time.Millisecond, minLiveness)
 	}
 	return nil
 }

@@ -22,9 +22,12 @@ type servedQueue struct {
 	load     atomic.Int64 // jobs queued and running
 	stop     chan struct{}
 	workers  sync.WaitGroup
+	base     context.Context // of handlers that outlive their channel
 	mu       sync.Mutex
 	running  int // workers
 	ready    bool
+	lane     *lane        // the newest
+	orphans  []completion // replies that wait for the next lane
 }
 
 // job is a delivery on its way to a handler.
@@ -82,6 +85,8 @@ type lane struct {
 	deliveries <-chan amqp.Delivery
 	closed     chan *amqp.Error
 	out        chan completion
+	mu         sync.Mutex     // guards sealed, and out against being closed under a sender
+	sealed     bool           // out is closed
 	open       sync.WaitGroup // requests not completed, and the pump
 	left       atomic.Int64   // requests received and not answered
 	pumped     chan struct{}  // closed when no more deliveries come
@@ -93,7 +98,7 @@ type lane struct {
 // queues are being drained.
 func (q *servedQueue) openLane(base context.Context, l *link) (_ *lane, err error) {
 	e := q.endpoint
-	ctx, cancel := context.WithTimeout(base, dialTimeout)
+	ctx, cancel := context.WithTimeout(base, connectTimeout)
 	defer cancel()
 	ch, err := l.channel(ctx)
 	if err != nil {
@@ -136,8 +141,58 @@ func (q *servedQueue) openLane(base context.Context, l *link) (_ *lane, err erro
 	ln.open.Add(1)
 	q.server.tasks.Go(ln.pump)
 	q.server.tasks.Go(func() { ln.write(); close(ln.drained) })
-	q.server.tasks.Go(func() { ln.open.Wait(); close(ln.out) })
+	q.server.tasks.Go(ln.seal)
+	q.adopt(ln)
 	return ln, nil
+}
+
+// seal lets the lane's writer end when all its requests are completed.
+func (ln *lane) seal() {
+	ln.open.Wait()
+	ln.mu.Lock()
+	defer ln.mu.Unlock()
+	ln.sealed = true
+	close(ln.out)
+}
+
+// post hands a completion to the lane's writer, and reports whether it will be
+// written, as far as can be known.
+func (ln *lane) post(c completion) bool {
+	ln.mu.Lock()
+	defer ln.mu.Unlock()
+	if ln.sealed || ln.ctx.Err() != nil {
+		return false
+	}
+	ln.out <- c
+	return true
+}
+
+// send hands a completion to the lane of its request; or, for a request that was
+// acknowledged when its handler started, to whichever lane there is or will be.
+func (q *servedQueue) send(c completion, in *inbound) {
+	if in.lane.post(c) || !in.acked {
+		return
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if (q.lane == nil || !q.lane.post(c)) && len(q.orphans) < maxOrphans {
+		q.orphans = append(q.orphans, c)
+	}
+}
+
+// maxOrphans bounds the replies that wait for a connection.
+const maxOrphans = 10_000
+
+// adopt makes ln the queue's newest lane and gives it the replies that wait.
+func (q *servedQueue) adopt(ln *lane) {
+	q.mu.Lock()
+	q.lane = ln
+	orphans := q.orphans
+	q.orphans = nil
+	q.mu.Unlock()
+	for _, c := range orphans {
+		ln.post(c)
+	}
 }
 
 // permanentCode marks the broker's refusals that asking again does not change.
@@ -159,15 +214,9 @@ func (ln *lane) pump() {
 		ln.open.Add(1)
 		ln.left.Add(1)
 		if !ln.queue.submit(job{lane: ln, d: d, arrived: time.Now()}) {
-			ln.done(completion{})
+			ln.open.Done()
 		}
 	}
-}
-
-// done completes one request of the lane.
-func (ln *lane) done(c completion) {
-	ln.out <- c
-	ln.open.Done()
 }
 
 // end says why the lane gets no more deliveries; nil if its consumer was

@@ -26,33 +26,57 @@ type link struct {
 	blocked chan amqp.Blocking // must be drained: an unread one stalls the connection
 }
 
-// dialer makes links to one broker.
+// dialer makes links, to one broker or, in turn, to several.
 type dialer struct {
 	cfg  connConfig
-	url  string
-	addr string // host:port, for messages: the URL holds a password
-	role string
-	fast int // connections closed in answer to the credentials, too soon for a refusal
+	urls []string
+	turn int
+	url  string // of the broker whose turn it is
+	addr string // its host:port, for messages: the URL holds a password
+	fast int    // connections closed in answer to the credentials, too soon for a refusal
 }
 
 func newDialer(rawURL, role string, cfg connConfig) (*dialer, error) {
-	uri, err := amqp.ParseURI(rawURL)
+	if cfg.name == "" {
+		cfg.name = filepath.Base(os.Args[0]) + " (amqprpc " + role + ")"
+	}
+	d := &dialer{cfg: cfg, urls: append([]string{rawURL}, cfg.brokers...)}
+	for range d.urls {
+		if err := d.next(); err != nil {
+			return nil, err
+		}
+	}
+	return d, d.next()
+}
+
+// next makes it the next broker's turn.
+func (d *dialer) next() error {
+	d.url = d.urls[d.turn%len(d.urls)]
+	d.turn++
+	uri, err := amqp.ParseURI(d.url)
 	if err != nil {
 		// The text of a *url.Error repeats the URL with its password.
 		if ue, ok := errors.AsType[*url.Error](err); ok {
 			err = ue.Err
 		}
-		return nil, fmt.Errorf("the broker's URL is not of the form amqp://user:password@host:port/vhost: %w", err)
+		return fmt.Errorf("the broker's URL is not of the form amqp://user:password@host:port/vhost: %w", err)
 	}
-	if cfg.name == "" {
-		cfg.name = filepath.Base(os.Args[0]) + " (amqprpc " + role + ")"
-	}
-	return &dialer{cfg: cfg, url: rawURL, role: role, addr: net.JoinHostPort(uri.Host, fmt.Sprint(uri.Port))}, nil
+	d.addr = net.JoinHostPort(uri.Host, fmt.Sprint(uri.Port))
+	return nil
 }
 
-// dial connects once. It ends with ctx, or after dialTimeout.
+// dial connects once, and leaves the turn to the next broker if it cannot. It
+// ends with ctx, or after connectTimeout.
 func (d *dialer) dial(ctx context.Context) (*link, error) {
-	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	l, err := d.connect(ctx)
+	if err != nil && !isPermanent(err) {
+		d.next()
+	}
+	return l, err
+}
+
+func (d *dialer) connect(ctx context.Context) (*link, error) {
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
 	l := &link{}
 	type result struct {

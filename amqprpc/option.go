@@ -49,6 +49,11 @@ type (
 		CallOption
 		HandlerOption
 	}
+	// SendOption says how requests are sent: all of a client's, or one call's.
+	SendOption interface {
+		ClientOption
+		CallOption
+	}
 )
 
 // The defaults, in one place.
@@ -62,11 +67,17 @@ const (
 	defaultMaxPending     = 1 << 16
 	defaultHeartbeat      = 5 * time.Second
 	defaultReplyExpires   = time.Minute
-	dialTimeout           = 30 * time.Second // of Dial where its ctx has no deadline, and of one attempt to connect
+	defaultMaxDeliveries  = 3
+	dialTimeout           = 30 * time.Second // of Dial where its ctx has no deadline
+	connectTimeout        = 10 * time.Second // of one attempt to connect, and of setting up what is used on the connection
+	minLiveness           = 100 * time.Millisecond
+	livenessMisses        = 3 // of a handler's signs of life, before its call fails
 )
 
 type connConfig struct {
 	logger         *slog.Logger
+	brokers        []string
+	onState        func(State)
 	tls            *tls.Config
 	dial           func(network, addr string) (net.Conn, error)
 	name           string
@@ -88,12 +99,14 @@ type serverConfig struct {
 }
 
 type handlerConfig struct {
-	middleware  []Middleware
-	codecs      []codec.Codec
-	concurrency int
-	prefetch    int
-	queue       Queue
-	timeout     time.Duration
+	middleware    []Middleware
+	codecs        []codec.Codec
+	concurrency   int
+	prefetch      int
+	queue         Queue
+	timeout       time.Duration
+	atMostOnce    bool
+	maxDeliveries int
 }
 
 type clientConfig struct {
@@ -101,16 +114,41 @@ type clientConfig struct {
 	middleware   []Middleware
 	codec        codec.Codec
 	timeout      time.Duration
+	send         sendConfig
 	maxPending   int
 	replyMode    ReplyMode
 	replyExpires time.Duration
 	unconfirmed  bool
+	bounce       bool
+}
+
+// sendConfig is what clients and calls can both say of how requests are sent;
+// what either says counts.
+type sendConfig struct {
+	idempotent    bool
+	failFast      bool
+	persistent    bool
+	rejectPublish bool
+	liveness      time.Duration
+}
+
+// with returns what c and o say together.
+func (c sendConfig) with(o sendConfig) sendConfig {
+	c.idempotent = c.idempotent || o.idempotent
+	c.failFast = c.failFast || o.failFast
+	c.persistent = c.persistent || o.persistent
+	c.rejectPublish = c.rejectPublish || o.rejectPublish
+	if o.liveness > 0 {
+		c.liveness = o.liveness
+	}
+	return c
 }
 
 type callConfig struct {
 	middleware  []Middleware
 	codec       codec.Codec
 	timeout     time.Duration
+	send        sendConfig
 	header      Header
 	replyHeader *Header
 	id          string
@@ -132,6 +170,11 @@ func (o handlerOption) applyHandler(c *handlerConfig) { o(c) }
 type clientOption func(*clientConfig)
 
 func (o clientOption) applyClient(c *clientConfig) { o(c) }
+
+type sendOption func(*sendConfig)
+
+func (o sendOption) applyClient(c *clientConfig) { o(&c.send) }
+func (o sendOption) applyCall(c *callConfig)     { o(&c.send) }
 
 type callOption func(*callConfig)
 
@@ -175,6 +218,12 @@ func WithDialer(dial func(network, addr string) (net.Conn, error)) ConnOption {
 // The default is the program's name and the role.
 func WithConnectionName(name string) ConnOption {
 	return connOption(func(c *connConfig) { c.name = name })
+}
+
+// WithBrokers adds further brokers, the other nodes of a cluster, by their URLs;
+// when one cannot be reached the next is tried.
+func WithBrokers(urls ...string) ConnOption {
+	return connOption(func(c *connConfig) { c.brokers = append(c.brokers, urls...) })
 }
 
 // WithHeartbeat sets the heartbeat that is asked of the broker; the smaller of
@@ -276,6 +325,29 @@ func WithQueue(q Queue) HandlerOption {
 	return handlerOption(func(c *handlerConfig) { c.queue = q })
 }
 
+// WithAtMostOnce acknowledges a request when its handler starts, instead of after
+// the reply: it may not run, and never runs twice for one attempt. A request that
+// is delivered again is answered aborted, since it may have run. A handler then
+// outlives the connection that its request came on, and answers on the next one.
+// It does not go together with callers that use [WithIdempotent].
+func WithAtMostOnce() HandlerOption {
+	return handlerOption(func(c *handlerConfig) { c.atMostOnce = true })
+}
+
+// WithMaxDeliveries bounds how often a request is delivered: one that was
+// delivered n times without being answered, as it would be if it killed its
+// server each time, is refused, aborted, and dead-lettered if the queue says where
+// to. The default is 3; below 1 there is no bound.
+//
+// On a queue declared with Type "quorum" the broker counts. On others the server
+// does: a request that is delivered again goes back to the queue's tail with its
+// count, for which the queue must have no length limit (with one, requests are not
+// counted). All requests that were prefetched by a server that died count as
+// delivered.
+func WithMaxDeliveries(n int) HandlerOption {
+	return handlerOption(func(c *handlerConfig) { c.maxDeliveries = n })
+}
+
 // WithMaxPending bounds a client's calls in flight; one more is
 // resource_exhausted, not sent. The default is 65,536. Values below 1 leave it.
 func WithMaxPending(n int) ClientOption {
@@ -291,6 +363,48 @@ func WithMaxPending(n int) ClientOption {
 // broker ends only at its deadline. Notifications are confirmed regardless.
 func WithoutConfirms() ClientOption {
 	return clientOption(func(c *clientConfig) { c.unconfirmed = true })
+}
+
+// WithIdempotent says that a handler may run more than once for a call: when the
+// connection is lost before the broker has confirmed the request, or while its
+// reply queue dies, the client sends it again, under the same call id, instead of
+// failing the call with an unknown outcome.
+func WithIdempotent() SendOption {
+	return sendOption(func(c *sendConfig) { c.idempotent = true })
+}
+
+// WithFailFast makes a call fail at once, unavailable and not sent, where
+// otherwise it would wait: while the client has no connection, and when the queue
+// has no consumer, which costs a round trip to the broker before each call. Where
+// the user may not ask (RabbitMQ 4.3 wants the configure permission) the call is
+// made as usual.
+func WithFailFast() SendOption {
+	return sendOption(func(c *sendConfig) { c.failFast = true })
+}
+
+// WithPersistent makes the broker write the request to disk, so that on a durable
+// queue it survives the broker's restart; a handler may then find its caller
+// gone. The default is transient, which is faster.
+func WithPersistent() SendOption {
+	return sendOption(func(c *sendConfig) { c.persistent = true })
+}
+
+// WithRejectPublish says that the queue is declared with overflow
+// "reject-publish", so that a request which the broker refuses (basic.nack) was
+// one too many: resource_exhausted, not executed. Without it a refusal, which
+// gives no reason, is unavailable, its outcome unknown.
+func WithRejectPublish() SendOption {
+	return sendOption(func(c *sendConfig) { c.rejectPublish = true })
+}
+
+// WithLiveness makes the server tell, every d from the handler's start on, that
+// the handler still runs, and fails the call, unavailable and of unknown outcome,
+// when nothing is heard for three times d. So a call may have a long deadline and
+// its caller still learn within seconds that the server died. Before the handler
+// starts only the deadline counts. At least 100 ms; servers other than amqprpc's
+// ignore it. It means nothing for notifications.
+func WithLiveness(d time.Duration) SendOption {
+	return sendOption(func(c *sendConfig) { c.liveness = max(d, minLiveness) })
 }
 
 // WithHeader sends name with value beside the request.

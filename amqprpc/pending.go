@@ -1,6 +1,7 @@
 package amqprpc
 
 import (
+	"maps"
 	"strconv"
 	"strings"
 	"sync"
@@ -73,7 +74,12 @@ type outCall struct {
 	registered bool // owned by the caller's goroutine
 	results    chan result
 
+	send     sendConfig
+	lastBeat atomic.Int64          // unix nanoseconds of the handler's last sign of life
+	seen     atomic.Pointer[sight] // of the queue, when the answer was late
+
 	mu       sync.Mutex
+	attempts int // how many there were
 	current  *attempt
 	answered int // the highest attempt that a reply came for
 }
@@ -84,12 +90,12 @@ type attempt struct {
 	n      int // 1 for the first
 	queue  string
 	kind   Kind
-	id     string // correlation_id
 	pub    amqp.Publishing
 	state  atomic.Int32 // attemptQueued …
 	epoch  atomic.Int64 // that it was written in
 	acked  atomic.Bool  // confirmed by the broker
 	expiry deadline
+	resent bool // made by the client itself after one whose fate is unknown
 }
 
 const (
@@ -139,6 +145,9 @@ func (oc *outCall) deliver(n int, d *amqp.Delivery) delivered {
 // toldOfExecution reports whether a reply is a result, or an error that a
 // handler returned.
 func toldOfExecution(d *amqp.Delivery) bool {
+	if d.Exchange == bounceExchange {
+		return false
+	}
 	if _, isError := d.Headers[headerCode]; !isError {
 		return true
 	}
@@ -161,11 +170,39 @@ func (a *attempt) settle(err *Error) {
 	}
 }
 
-// begin makes a the attempt whose fate counts.
-func (oc *outCall) begin(a *attempt) {
+// begin makes a the attempt whose fate counts, and numbers it.
+func (oc *outCall) begin(a *attempt, prefix string) {
 	oc.mu.Lock()
+	defer oc.mu.Unlock()
+	oc.attempts++
+	a.number(oc.attempts, prefix)
 	oc.current = a
-	oc.mu.Unlock()
+}
+
+// next returns a further attempt like a, whose fate cannot be known any more, or
+// nil if a does not count or its answer has come.
+func (a *attempt) next(prefix string) *attempt {
+	oc := a.call
+	oc.mu.Lock()
+	defer oc.mu.Unlock()
+	if oc.current != a || len(oc.results) > 0 {
+		return nil
+	}
+	b := &attempt{call: oc, queue: a.queue, kind: a.kind, pub: a.pub, expiry: a.expiry, resent: true}
+	b.pub.Headers = maps.Clone(a.pub.Headers)
+	oc.attempts++
+	b.number(oc.attempts, prefix)
+	oc.current = b
+	return b
+}
+
+// number makes a the n-th attempt at its call.
+func (a *attempt) number(n int, prefix string) {
+	a.n = n
+	a.pub.CorrelationId = correlationID(prefix, a.call.number, n)
+	if n > 1 {
+		a.pub.Headers[headerAttempt] = int32(n)
+	}
 }
 
 // inFlight returns the attempt that counts now.

@@ -171,6 +171,11 @@ func (p *publisher) confirmed(cf amqp.Confirmation) {
 	}
 	if !cf.Ack {
 		p.client.stats.nacked.Add(1)
+		if a.call.send.rejectPublish {
+			a.settle(localError(CodeResourceExhausted, OutcomeNotExecuted,
+				"call %s: the queue is full (basic.nack; overflow reject-publish)", a.queue))
+			return
+		}
 		a.settle(localError(CodeUnavailable, OutcomeUnknown,
 			"call %s: the broker refused the request (basic.nack): the queue is full, too many bytes, or its node is gone", a.queue))
 		return

@@ -39,6 +39,11 @@ type Queue struct {
 	// queue through the default exchange set only the routing key.
 	DeadLetterExchange   string
 	DeadLetterRoutingKey string
+	// Bounce sends requests that expire, are rejected or overflow back to their
+	// caller, which gets an error within milliseconds if it was dialled with
+	// [WithBounce]: the queue dead-letters to the exchange amqprpc.bounce. It
+	// excludes the two fields above.
+	Bounce bool
 	// SingleActiveConsumer lets only one of several servers consume at a time.
 	SingleActiveConsumer bool
 	// MaxPriority makes a classic queue honour priorities up to it; 0 none.
@@ -67,6 +72,7 @@ func (q Queue) arguments() amqp.Table {
 	set("x-max-length", int64(q.MaxLength), q.MaxLength > 0)
 	set("x-max-length-bytes", q.MaxLengthBytes, q.MaxLengthBytes > 0)
 	set("x-overflow", q.Overflow, q.Overflow != "")
+	set("x-dead-letter-exchange", bounceExchange, q.Bounce)
 	set("x-dead-letter-exchange", q.DeadLetterExchange, q.DeadLetterExchange != "" || q.DeadLetterRoutingKey != "")
 	set("x-dead-letter-routing-key", q.DeadLetterRoutingKey, q.DeadLetterRoutingKey != "")
 	set("x-single-active-consumer", true, q.SingleActiveConsumer)
@@ -83,6 +89,11 @@ func (q Queue) declare(ch *amqp.Channel, name string) error {
 	if q.Passive {
 		_, err := ch.QueueDeclarePassive(name, true, false, false, false, nil)
 		return err
+	}
+	if q.Bounce {
+		if err := declareBounce(ch); err != nil {
+			return err
+		}
 	}
 	_, err := ch.QueueDeclare(name, !q.Transient, false, false, false, q.arguments())
 	return err

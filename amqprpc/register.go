@@ -53,7 +53,7 @@ type endpoint struct {
 }
 
 func (s *Server) register(e *endpoint, opts []HandlerOption) {
-	e.cfg = handlerConfig{concurrency: defaultConcurrency}
+	e.cfg = handlerConfig{concurrency: defaultConcurrency, maxDeliveries: defaultMaxDeliveries}
 	for _, o := range opts {
 		o.applyHandler(&e.cfg)
 	}
@@ -121,11 +121,13 @@ func (s *Server) handler(e *endpoint) Invoker {
 		if ctx.Err() != nil || !time.Now().Before(in.deadline) {
 			return nil, in.expired()
 		}
-		in.started = true
+		if !in.start() {
+			return nil, in.expired()
+		}
 		s.stats.inFlight.Add(1)
 		defer func() {
 			s.stats.inFlight.Add(-1)
-			in.finished = true
+			in.finish()
 			if p := recover(); p != nil {
 				err = s.panicked(e.queue, p)
 			}

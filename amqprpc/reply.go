@@ -15,13 +15,13 @@ func (q *servedQueue) reply(req *Request, resp *Response, err error) completion 
 		switch {
 		case in.started && in.finished:
 			outcome = OutcomeExecuted
-		case !in.started && !in.d.Redelivered:
+		case !in.started && in.deliveries <= 1 && !in.d.Redelivered:
 			outcome = OutcomeNotExecuted
 		}
 		return q.errorReply(in, asWireError(err), outcome, req.replyHeader)
 	}
 	if req.kind == Notification {
-		return completion{tag: in.d.DeliveryTag}
+		return in.completed(completion{})
 	}
 	body, _ := resp.Body() // the chain's seal has looked at the error
 	h := req.replyHeader
@@ -56,7 +56,7 @@ func (q *servedQueue) reply(req *Request, resp *Response, err error) completion 
 // errorReply answers with an error. A notification's goes to nobody.
 func (q *servedQueue) errorReply(in *inbound, e *Error, outcome Outcome, h Header) completion {
 	if in.d.ReplyTo == "" {
-		return completion{tag: in.d.DeliveryTag}
+		return in.completed(completion{})
 	}
 	if h.check() != nil {
 		h = nil // the error itself matters more
@@ -85,9 +85,15 @@ func envelopeWithin(e *Error, limit int) []byte {
 }
 
 func (q *servedQueue) replyWith(in *inbound, p amqp.Publishing) completion {
-	p.CorrelationId = in.d.CorrelationId
-	if p.CorrelationId == "" {
-		p.CorrelationId = in.d.MessageId
+	p.CorrelationId = in.correlationID()
+	return in.completed(completion{to: in.d.ReplyTo, reply: p})
+}
+
+// completed adds to c what is done with the delivery itself.
+func (in *inbound) completed(c completion) completion {
+	if !in.acked {
+		c.tag, c.reject = in.d.DeliveryTag, in.deadLetter
 	}
-	return completion{tag: in.d.DeliveryTag, to: in.d.ReplyTo, reply: p}
+	c.final = in.lane
+	return c
 }

@@ -93,7 +93,7 @@ func (s *Server) Serve(ctx context.Context) error {
 	r := &serving{Server: s, dialer: d, stop: make(chan struct{})}
 	r.base, r.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	for _, e := range s.endpoints {
-		r.queues = append(r.queues, &servedQueue{server: s, endpoint: e, jobs: make(chan job, e.cfg.prefetch), stop: r.stop})
+		r.queues = append(r.queues, &servedQueue{server: s, endpoint: e, jobs: make(chan job, e.cfg.prefetch), stop: r.stop, base: r.base})
 	}
 	err = r.run(ctx)
 	r.cancel()
@@ -153,6 +153,7 @@ func (r *serving) run(ctx context.Context) error {
 				return err
 			}
 			pause := wait.next()
+			r.cfg.conn.state(StateDisconnected)
 			r.log.Warn("amqprpc: server is not connected", "error", err, "retry_in", pause)
 			sleep(ctx, pause)
 			continue
@@ -160,6 +161,7 @@ func (r *serving) run(ctx context.Context) error {
 		if connected {
 			r.stats.reconnects.Add(1)
 		}
+		r.cfg.conn.state(StateConnected)
 		r.log.Info("amqprpc: server is connected", "broker", r.dialer.addr, "again", connected)
 		connected = true
 		start := time.Now()
@@ -168,6 +170,7 @@ func (r *serving) run(ctx context.Context) error {
 		if ctx.Err() != nil || isPermanent(err) {
 			return err
 		}
+		r.cfg.conn.state(StateDisconnected)
 		r.log.Warn("amqprpc: server lost its connection", "broker", r.dialer.addr, "error", err)
 		if time.Since(start) > backoffMost {
 			wait.reset()

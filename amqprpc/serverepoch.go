@@ -24,6 +24,11 @@ func (ep *serverEpoch) run(ctx context.Context) error {
 	defer stop(nil)
 	ep.tasks.Go(func() {
 		for b := range ep.link.blocked {
+			if b.Active {
+				ep.cfg.conn.state(StateBlocked)
+			} else {
+				ep.cfg.conn.state(StateUnblocked)
+			}
 			ep.log.Warn("amqprpc: the broker has blocked or unblocked the connection", "blocked", b.Active, "reason", b.Reason)
 		}
 	})
@@ -131,6 +136,7 @@ func (ep *serverEpoch) add(ln *lane) {
 func (ep *serverEpoch) drain(queues *sync.WaitGroup) error {
 	limit, cancel := context.WithTimeout(context.Background(), ep.cfg.drainTimeout)
 	defer cancel()
+	ep.cfg.conn.state(StateDraining)
 	ep.log.Info("amqprpc: server drains", "in_flight", ep.stats.inFlight.Load())
 	stopped := make(chan struct{})
 	go func() { queues.Wait(); close(stopped) }()
@@ -174,8 +180,8 @@ func (ep *serverEpoch) drain(queues *sync.WaitGroup) error {
 	case left == 0:
 		return nil
 	case lost:
-		return fmt.Errorf("the connection was lost while draining: %d requests will be delivered again", left)
+		return fmt.Errorf("the connection was lost while draining: %d requests are not answered; what is not at most once will be delivered again", left)
 	default:
-		return fmt.Errorf("the drain limit of %v passed: %d requests were handed back and will be delivered again", ep.cfg.drainTimeout, left)
+		return fmt.Errorf("the drain limit of %v passed: %d requests were handed back; what is not at most once will be delivered again", ep.cfg.drainTimeout, left)
 	}
 }

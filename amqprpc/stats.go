@@ -11,10 +11,11 @@ type ClientStats struct {
 	UnknownReplies  int64 // messages in the reply queue that answer no call of this client
 	Returned        int64 // requests that the broker could route to no queue
 	Nacked          int64 // requests that the broker refused (basic.nack)
+	Resent          int64 // further attempts at idempotent calls, made by the client itself
 }
 
 type clientCounters struct {
-	reconnects, late, repeated, unknown, returned, nacked atomic.Int64
+	reconnects, late, repeated, unknown, returned, nacked, resent atomic.Int64
 }
 
 // Stats returns the client's counters. It is safe for concurrent use.
@@ -27,6 +28,7 @@ func (c *Client) Stats() ClientStats {
 		UnknownReplies:  c.stats.unknown.Load(),
 		Returned:        c.stats.returned.Load(),
 		Nacked:          c.stats.nacked.Load(),
+		Resent:          c.stats.resent.Load(),
 	}
 }
 
@@ -38,13 +40,14 @@ type ServerStats struct {
 	Redelivered     int64 // requests received that may have been delivered before
 	RefusedReplyTo  int64 // requests rejected for a reply_to that is not allowed
 	ReturnedReplies int64 // replies that found their queue gone
+	Poisoned        int64 // requests refused for having been delivered too often
 	Panics          int64 // panics in handlers and middleware
 	LateResults     int64 // results that came after their request had been answered or handed back
 	Reconnects      int64 // connections after the first
 }
 
 type serverCounters struct {
-	inFlight, handled, redelivered, refusedReplyTo, returnedReplies, panics, lateResults, reconnects atomic.Int64
+	inFlight, handled, redelivered, refusedReplyTo, returnedReplies, poisoned, panics, lateResults, reconnects atomic.Int64
 }
 
 // Stats returns the server's counters. It is safe for concurrent use.
@@ -55,6 +58,7 @@ func (s *Server) Stats() ServerStats {
 		Redelivered:     s.stats.redelivered.Load(),
 		RefusedReplyTo:  s.stats.refusedReplyTo.Load(),
 		ReturnedReplies: s.stats.returnedReplies.Load(),
+		Poisoned:        s.stats.poisoned.Load(),
 		Panics:          s.stats.panics.Load(),
 		LateResults:     s.stats.lateResults.Load(),
 		Reconnects:      s.stats.reconnects.Load(),

@@ -20,7 +20,7 @@ func (c *Client) start(ctx context.Context, req *Request, cfg *callConfig) (*Res
 	req.client = true
 	req.contentType = req.codec.ContentType()
 	req.header = cfg.header
-	oc := &outCall{number: c.numbers.Add(1), results: make(chan result, 1)}
+	oc := &outCall{number: c.numbers.Add(1), results: make(chan result, 1), send: c.cfg.send.with(cfg.send)}
 	req.out = oc
 	if req.id = cfg.id; req.id == "" {
 		req.id = correlationID(c.prefix, oc.number, 1)
@@ -87,8 +87,7 @@ func (c *Client) transmit(ctx context.Context, req *Request) (*Response, *Error)
 		}
 		oc.registered = true
 	}
-	req.attempt++
-	if req.attempt > 1 {
+	if req.attempt > 0 {
 		// The answer to an earlier attempt may have come meanwhile.
 		select {
 		case r := <-oc.results:
@@ -96,8 +95,17 @@ func (c *Client) transmit(ctx context.Context, req *Request) (*Response, *Error)
 		default:
 		}
 	}
+	if oc.send.failFast {
+		if err := c.nobodyThere(ctx, req); err != nil {
+			return nil, err
+		}
+	}
 	a := c.newAttempt(ctx, req)
-	oc.begin(a)
+	if oc.send.failFast && c.current.Load() == nil {
+		// Lost since the look. If it is lost from here on, the end of the epoch
+		// finds the attempt.
+		return nil, c.notConnected(req)
+	}
 	select {
 	case c.outbox <- a:
 	case r := <-oc.results:
@@ -108,19 +116,103 @@ func (c *Client) transmit(ctx context.Context, req *Request) (*Response, *Error)
 	case <-c.closed:
 		return nil, errClosed(req.queue, OutcomeNotSent)
 	}
-	select {
-	case r := <-oc.results:
-		return c.finish(req, r)
-	case <-ctx.Done():
-		a.state.CompareAndSwap(attemptQueued, attemptAbandoned)
-		return nil, c.gaveUp(ctx, a)
-	case <-c.closed:
-		outcome := OutcomeUnknown
-		if a.state.CompareAndSwap(attemptQueued, attemptAbandoned) {
-			outcome = OutcomeNotSent
-		}
-		return nil, errClosed(req.queue, outcome)
+	return c.await(ctx, req)
+}
+
+// await waits for the end of the attempt that was queued last, or of one that the
+// client made in its place. Shortly before the deadline it looks at the queue, so
+// that the error can say what it saw; and where the handler is to give signs of
+// life it looks for those.
+func (c *Client) await(ctx context.Context, req *Request) (*Response, *Error) {
+	oc := req.out
+	var late, alive <-chan time.Time
+	if d := lateness(ctx); d > 0 && req.kind == Unary {
+		t := c.timers.get(d)
+		defer c.timers.put(t)
+		late = t.C
 	}
+	if oc.send.liveness > 0 && req.kind == Unary {
+		ticker := time.NewTicker(oc.send.liveness)
+		defer ticker.Stop()
+		alive = ticker.C
+	}
+	for {
+		select {
+		case r := <-oc.results:
+			return c.finish(req, r)
+		case <-ctx.Done():
+			a := oc.inFlight()
+			a.state.CompareAndSwap(attemptQueued, attemptAbandoned)
+			return nil, c.gaveUp(ctx, a)
+		case <-c.closed:
+			outcome := OutcomeUnknown
+			if a := oc.inFlight(); !a.resent && a.state.CompareAndSwap(attemptQueued, attemptAbandoned) {
+				outcome = OutcomeNotSent
+			}
+			return nil, errClosed(req.queue, outcome)
+		case <-late:
+			late = nil
+			c.task(func() {
+				s := c.look(ctx, req.queue)
+				oc.seen.Store(&s)
+			})
+		case <-alive:
+			if silent := c.silence(oc); silent > livenessMisses*oc.send.liveness {
+				return nil, localError(CodeUnavailable, OutcomeUnknown,
+					"call %s: the handler gave no sign of life for %v (WithLiveness): its server died, or lost its connection", req.queue, silent.Round(time.Millisecond))
+			}
+		}
+	}
+}
+
+// lateness is how long an answer may take before it counts as late: all of the
+// time but the last second, or half of a shorter one.
+func lateness(ctx context.Context) time.Duration {
+	d, ok := ctx.Deadline()
+	if !ok {
+		return 0
+	}
+	left := time.Until(d)
+	return left - min(left/2, time.Second)
+}
+
+// silence is how long a handler that had given a sign of life has given none. Time
+// without a connection does not count.
+func (c *Client) silence(oc *outCall) time.Duration {
+	last := oc.lastBeat.Load()
+	if last == 0 || c.current.Load() == nil {
+		return 0
+	}
+	return time.Duration(time.Now().UnixNano() - max(last, c.upSince.Load()))
+}
+
+// nobodyThere is the error of a call that shall not wait, where there is no
+// connection, no such queue, or nobody who consumes it.
+func (c *Client) nobodyThere(ctx context.Context, req *Request) *Error {
+	refuse := func(format string, args ...any) *Error {
+		return localError(CodeUnavailable, OutcomeNotSent, "call %s: "+format, append([]any{req.queue}, args...)...)
+	}
+	s := c.look(ctx, req.queue)
+	switch {
+	case ctx.Err() != nil:
+		return ended(ctx, req.queue, OutcomeNotSent, "before it was sent")
+	case s.err != nil && amqpCode(s.err) != amqp.AccessRefused && !s.gone():
+		return c.notConnected(req)
+	case s.gone():
+		return refuse("there is no such queue: has a server registered it on this virtual host?")
+	case s.err == nil && s.consumers == 0:
+		return refuse("nobody consumes the queue, in which %d messages wait", s.messages)
+	default:
+		return nil
+	}
+}
+
+func (c *Client) notConnected(req *Request) *Error {
+	why := "the connection was just lost"
+	if w := c.down.Load(); w != nil {
+		why = *w
+	}
+	return localError(CodeUnavailable, OutcomeNotSent, "call %s: the client is not connected: %s", req.queue, why)
 }
 
 // admit refuses what must not be published: it would end the connection, and
@@ -165,31 +257,43 @@ func (c *Client) admit(ctx context.Context, req *Request) *Error {
 // newAttempt makes the message of one attempt; what depends on the connection
 // and on the time is added when it is written.
 func (c *Client) newAttempt(ctx context.Context, req *Request) *attempt {
-	a := &attempt{call: req.out, n: req.attempt, queue: req.queue, kind: req.kind, expiry: req.expiry}
-	a.id = req.id
-	if req.attempt > 1 || len(a.id) <= len(c.prefix) || a.id[:len(c.prefix)] != c.prefix {
-		a.id = correlationID(c.prefix, req.out.number, req.attempt)
-	}
+	oc := req.out
+	a := &attempt{call: oc, queue: req.queue, kind: req.kind, expiry: req.expiry}
 	if req.kind == Unary {
 		a.expiry.at = deadlineOf(ctx)
 	}
 	headers := make(amqp.Table, len(req.header)+2)
 	req.header.into(headers)
-	if req.attempt > 1 {
-		headers[headerAttempt] = int32(req.attempt)
-	}
 	a.pub = amqp.Publishing{
-		Headers:       headers,
-		ContentType:   req.contentType,
-		CorrelationId: a.id,
-		MessageId:     req.id,
-		Body:          req.body,
+		Headers:     headers,
+		ContentType: req.contentType,
+		MessageId:   req.id,
+		Body:        req.body,
 	}
+	if oc.send.persistent {
+		a.pub.DeliveryMode = amqp.Persistent
+	}
+	if oc.send.liveness > 0 && req.kind == Unary {
+		headers[headerHeartbeat] = oc.send.liveness.Milliseconds()
+	}
+	if c.cfg.bounce {
+		headers[headerClient] = c.prefix
+	}
+	oc.begin(a, c.prefix)
+	req.attempt = a.n
 	return a
 }
 
 // finish turns the result of an attempt into what the chain returns.
 func (c *Client) finish(req *Request, r result) (*Response, *Error) {
+	resp, err := c.read(req, r)
+	if err != nil && (err.outcome == OutcomeNotSent || err.outcome == OutcomeNotExecuted) && req.out.inFlight().resent {
+		err.outcome = OutcomeUnknown // of this attempt it is known, of the one before it not
+	}
+	return resp, err
+}
+
+func (c *Client) read(req *Request, r result) (*Response, *Error) {
 	if r.err != nil {
 		return nil, r.err
 	}
@@ -197,6 +301,9 @@ func (c *Client) finish(req *Request, r result) (*Response, *Error) {
 		return &Response{codec: req.codec, contentType: req.contentType}, nil
 	}
 	d := r.reply
+	if d.Exchange == bounceExchange {
+		return nil, bounced(req.queue, d)
+	}
 	req.replyHeader = headerFromTable(d.Headers)
 	if code, isError := d.Headers[headerCode]; isError {
 		return nil, remoteError(req.queue, code, d)
@@ -237,14 +344,14 @@ func remoteError(queue string, code any, d *amqp.Delivery) *Error {
 
 // gaveUp is the error of a call whose ctx ended first.
 func (c *Client) gaveUp(ctx context.Context, a *attempt) *Error {
-	if a.state.Load() != attemptAbandoned {
+	if a.resent || a.state.Load() != attemptAbandoned {
 		if why := c.down.Load(); why != nil {
 			return ended(ctx, a.queue, OutcomeUnknown, "after the request was sent; the client has no connection now: "+*why)
 		}
 		if a.kind == Notification {
 			return ended(ctx, a.queue, OutcomeUnknown, "before the broker confirmed the notification")
 		}
-		return ended(ctx, a.queue, OutcomeUnknown, "before an answer came")
+		return ended(ctx, a.queue, OutcomeUnknown, "before an answer came"+a.call.seen.Load().String())
 	}
 	if why := c.down.Load(); why != nil {
 		return ended(ctx, a.queue, OutcomeNotSent, "waiting for a connection to the broker: "+*why)

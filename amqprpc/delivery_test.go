@@ -1,0 +1,443 @@
+package amqprpc_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+	"github.com/stretchr/testify/require"
+
+	"github.com/bbebcec1/amqprpc-go/amqprpc"
+	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/faultproxy"
+)
+
+func TestFailFast(t *testing.T) {
+	t.Parallel()
+	url, queue := brokerURL(t), queueName(t)
+	proxy, clientURL := proxied(t, url)
+	cli := dial(t, clientURL, amqprpc.WithFailFast())
+	p := newPeer(t, url)
+	_, err := p.ch.QueueDeclare(queue, true, false, false, false, nil)
+	require.NoError(t, err)
+	fails := func(text string) {
+		t.Helper()
+		_, err := amqprpc.Call[int, int](testContext(t), cli, queue, 3)
+		require.ErrorIs(t, err, amqprpc.CodeUnavailable)
+		require.Equal(t, amqprpc.OutcomeNotSent, amqprpc.OutcomeOf(err))
+		require.ErrorContains(t, err, text)
+	}
+	fails("nobody consumes the queue, in which 0 messages wait")
+	require.NoError(t, amqprpc.Notify(testContext(t), dial(t, url), queue, 3))
+	eventually(t, "the notification waits", func() bool {
+		q, err := p.ch.QueueDeclarePassive(queue, true, false, false, false, nil)
+		return err == nil && q.Messages == 1
+	})
+	fails("1 messages wait")
+	_, err = p.ch.QueueDelete(queue, false, false, false)
+	require.NoError(t, err)
+	fails("no such queue")
+	fails("no such queue") // the channel that the broker closed is made anew
+	_, stop := startServer(t, url, func(s *amqprpc.Server) { amqprpc.Register(s, queue, square) })
+	got, err := amqprpc.Call[int, int](testContext(t), cli, queue, 3)
+	require.NoError(t, err)
+	require.Equal(t, 9, got)
+	stop()
+	proxy.Refuse()
+	proxy.Cut(faultproxy.RST)
+	eventually(t, "it says so when there is no connection", func() bool {
+		_, err := amqprpc.Call[int, int](testContext(t), cli, queue, 3)
+		return err != nil && strings.Contains(err.Error(), "not connected") && amqprpc.OutcomeOf(err) == amqprpc.OutcomeNotSent
+	})
+	require.NoError(t, proxy.Accept())
+}
+
+// A call that ends at its deadline says what it saw of the queue.
+func TestLateCallLooksAtTheQueue(t *testing.T) {
+	t.Parallel()
+	url, queue := brokerURL(t), queueName(t)
+	_, err := newPeer(t, url).ch.QueueDeclare(queue, false, true, false, false, nil)
+	require.NoError(t, err)
+	cli := dial(t, url)
+	_, err = amqprpc.Call[int, int](testContext(t), cli, queue, 3, amqprpc.WithTimeout(300*time.Millisecond))
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	require.ErrorContains(t, err, "0 consumers and 1 messages waiting")
+	require.Equal(t, amqprpc.OutcomeUnknown, amqprpc.OutcomeOf(err))
+}
+
+// An unconfirmed request is lost from sight with the connection; an idempotent
+// call is sent again under its id, and its first answer counts.
+func TestIdempotentCallIsSentAgain(t *testing.T) {
+	t.Parallel()
+	for _, idempotent := range []bool{false, true} {
+		t.Run(fmt.Sprint(idempotent), func(t *testing.T) {
+			t.Parallel()
+			url, queue := brokerURL(t), queueName(t)
+			var runs counting
+			attempts := make(chan int, 2)
+			startServer(t, url, func(s *amqprpc.Server) {
+				amqprpc.Register(s, queue, func(ctx context.Context, n int) (int, error) {
+					r, _ := amqprpc.RequestFromContext(ctx)
+					runs.ran(r.ID())
+					attempts <- r.Attempt()
+					return n * n, nil
+				})
+			})
+			proxy, clientURL := proxied(t, url)
+			cli := dial(t, clientURL)
+			// What the client sends from now on does not reach the broker.
+			proxy.Stall(faultproxy.ToBroker)
+			var opts []amqprpc.CallOption
+			if idempotent {
+				opts = append(opts, amqprpc.WithIdempotent())
+			}
+			before := proxy.Stats().ToBroker
+			f := amqprpc.Go[int, int](testContext(t), cli, queue, 9, opts...)
+			eventually(t, "written", func() bool { return cli.Stats().Pending == 1 })
+			require.Equal(t, before, proxy.Stats().ToBroker)
+			cutUntilLost(t, proxy, cli)
+			got, err := f.Await(testContext(t))
+			if !idempotent {
+				require.ErrorIs(t, err, amqprpc.CodeUnavailable)
+				require.Equal(t, amqprpc.OutcomeUnknown, amqprpc.OutcomeOf(err))
+				require.ErrorContains(t, err, "before the broker confirmed")
+				require.Zero(t, runs.total())
+				return
+			}
+			require.NoError(t, err)
+			require.Equal(t, 81, got)
+			require.Equal(t, 1, runs.total())
+			require.EqualValues(t, 1, cli.Stats().Resent)
+			require.Equal(t, 2, <-attempts)
+		})
+	}
+}
+
+// cutUntilLost drops what the proxy holds back, once it holds something, and lets
+// the client reconnect.
+func cutUntilLost(t *testing.T, proxy *faultproxy.Proxy, cli *amqprpc.Client) {
+	t.Helper()
+	// The request has been handed to the driver when a second one is pending
+	// behind it, which is what the publisher's order says.
+	n := make(chan error, 1)
+	go func() { n <- amqprpc.Notify(testContext(t), cli, "nowhere", 0) }()
+	eventually(t, "written", func() bool { return cli.Stats().Pending == 2 })
+	proxy.Cut(faultproxy.RST)
+	proxy.Resume(faultproxy.ToBroker)
+	require.Error(t, <-n)
+}
+
+func TestAtMostOnce(t *testing.T) {
+	t.Parallel()
+	url, queue := brokerURL(t), queueName(t)
+	g := newGated()
+	proxy, serverURL := proxied(t, url)
+	srv, _ := startServer(t, serverURL, func(s *amqprpc.Server) { amqprpc.Register(s, queue, g.handle, amqprpc.WithAtMostOnce()) })
+	cli := dial(t, url)
+	f := amqprpc.Go[int, int](testContext(t), cli, queue, 9)
+	<-g.started
+	p := newPeer(t, url)
+	proxy.Cut(faultproxy.FIN)
+	eventually(t, "the server is back", func() bool { return srv.Stats().Reconnects == 1 })
+	close(g.release)
+	got, err := f.Await(testContext(t))
+	if err == nil {
+		require.Equal(t, 81, got, "the handler outlives its channel and answers on the next one")
+	} else {
+		// The acknowledgement was lost with the connection.
+		require.ErrorIs(t, err, amqprpc.CodeAborted)
+		require.Equal(t, amqprpc.OutcomeUnknown, amqprpc.OutcomeOf(err))
+	}
+	require.Equal(t, 1, g.total())
+
+	// One that is delivered again is not run.
+	d := p.ask(queue, amqp.Publishing{Body: []byte("3"), CorrelationId: "again", Headers: amqp.Table{"rpc-deliveries": int32(2)}})
+	require.Equal(t, "aborted", d.Headers["rpc-code"])
+	require.Equal(t, "unknown", d.Headers["rpc-outcome"])
+	d = p.ask(queue, amqp.Publishing{Body: []byte("3"), CorrelationId: "once"})
+	require.Equal(t, "9", string(d.Body))
+	require.NoError(t, amqprpc.Notify(testContext(t), cli, queue, 1))
+	eventually(t, "the notification ran", func() bool { return g.total() == 3 })
+}
+
+// killer is a server that takes a request and dies, again and again.
+func killer(t *testing.T, url, queue string) {
+	t.Helper()
+	conn, err := amqp.Dial(url)
+	require.NoError(t, err)
+	defer conn.Close()
+	ch, err := conn.Channel()
+	require.NoError(t, err)
+	require.NoError(t, ch.Qos(1, 0, false))
+	deliveries, err := ch.Consume(queue, "", false, false, false, false, nil)
+	require.NoError(t, err)
+	select {
+	case <-deliveries:
+	case <-time.After(patience):
+		require.FailNow(t, "nothing was delivered")
+	}
+}
+
+// A request that was delivered three times without an answer is refused, whoever
+// counts: the broker on a quorum queue, the servers on others.
+func TestPoison(t *testing.T) {
+	t.Parallel()
+	url := brokerURL(t)
+	for name, q := range map[string]amqprpc.Queue{
+		"classic": {DeadLetterRoutingKey: "set"}, "quorum": {Type: "quorum", DeadLetterRoutingKey: "set"}, "no dead letters": {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			queue := queueName(t)
+			dead := queue + ".dead"
+			if q.DeadLetterRoutingKey != "" {
+				q.DeadLetterRoutingKey = dead
+			}
+			p := newPeer(t, url)
+			_, err := p.ch.QueueDeclare(dead, false, true, false, false, nil)
+			require.NoError(t, err)
+			deadLetters, err := p.ch.Consume(dead, "", true, false, false, false, nil)
+			require.NoError(t, err)
+			cli := dial(t, url)
+
+			// Every server takes it off the queue and hands it back past its drain
+			// limit, which is as good as dying for the broker's account of it.
+			var runs counting
+			var f *amqprpc.Future[int]
+			for i := range 3 {
+				started := make(chan struct{})
+				var once sync.Once
+				_, stop := serve(t, url, func(s *amqprpc.Server) {
+					amqprpc.Register(s, queue, func(ctx context.Context, _ int) (int, error) {
+						r, _ := amqprpc.RequestFromContext(ctx)
+						runs.ran(r.ID())
+						require.Equal(t, i > 0, r.Redelivered())
+						once.Do(func() { close(started) })
+						<-ctx.Done()
+						return 0, ctx.Err()
+					}, amqprpc.WithQueue(q))
+				}, amqprpc.WithDrainTimeout(10*time.Millisecond))
+				if i == 0 {
+					f = amqprpc.Go[int, int](testContext(t), cli, queue, 1)
+				}
+				<-started
+				require.ErrorContains(t, stop(), "handed back")
+			}
+			srv, _ := startServer(t, url, func(s *amqprpc.Server) {
+				amqprpc.Register(s, queue, func(ctx context.Context, n int) (int, error) {
+					r, _ := amqprpc.RequestFromContext(ctx)
+					runs.ran(r.ID())
+					return n * n, nil
+				}, amqprpc.WithQueue(q))
+			})
+			_, err = f.Await(testContext(t))
+			require.ErrorIs(t, err, amqprpc.CodeAborted)
+			require.ErrorContains(t, err, "3 times")
+			require.Equal(t, amqprpc.OutcomeUnknown, amqprpc.OutcomeOf(err))
+			require.Equal(t, 3, runs.total())
+			require.EqualValues(t, 1, srv.Stats().Poisoned)
+			if q.DeadLetterRoutingKey != "" {
+				select {
+				case d := <-deadLetters:
+					require.Equal(t, "1", string(d.Body))
+				case <-time.After(patience):
+					require.FailNow(t, "no dead letter")
+				}
+			}
+			got, err := amqprpc.Call[int, int](testContext(t), cli, queue, 2)
+			require.NoError(t, err)
+			require.Equal(t, 4, got)
+			_, err = p.ch.QueueDelete(queue, false, false, false)
+			require.NoError(t, err)
+		})
+	}
+}
+
+// What the caller says of earlier deliveries is believed only to its own harm.
+func TestDeliveryCountsOfCallersAreNotTrusted(t *testing.T) {
+	t.Parallel()
+	url, queue := brokerURL(t), queueName(t)
+	startServer(t, url, func(s *amqprpc.Server) { amqprpc.Register(s, queue, square) })
+	p := newPeer(t, url)
+	for _, v := range []any{int32(-1000), "many", int64(0), 1.5} {
+		_, err := p.ch.QueueDeclare(queue+".k", true, false, false, false, nil)
+		require.NoError(t, err)
+		m := amqp.Publishing{Body: []byte("3"), Headers: amqp.Table{"rpc-deliveries": v, "x-delivery-count": int64(99), "CC": []any{p.replyTo}}}
+		if _, ok := v.(int32); !ok {
+			delete(m.Headers, "CC")
+		}
+		delete(m.Headers, "CC")
+		require.Equal(t, "9", string(p.ask(queue, m).Body), "%v", v)
+		_, err = p.ch.QueueDelete(queue+".k", false, false, false)
+		require.NoError(t, err)
+	}
+	// A request that goes back to the queue is not copied to where CC says.
+	copies, err := p.ch.QueueDeclare("", false, true, true, false, nil)
+	require.NoError(t, err)
+	again := queue + ".again"
+	_, err = p.ch.QueueDeclare(again, true, false, false, false, nil)
+	require.NoError(t, err)
+	p.send(again, amqp.Publishing{Body: []byte("3"), Headers: amqp.Table{"CC": []any{copies.Name}}})
+	killer(t, url, again)
+	startServer(t, url, func(s *amqprpc.Server) { amqprpc.Register(s, again, square) })
+	require.Equal(t, "9", string(p.reply().Body))
+	got, err := p.ch.QueueDeclarePassive(copies.Name, false, true, true, false, nil)
+	require.NoError(t, err)
+	require.Equal(t, 1, got.Messages, "the broker's own copy, when it was sent, and no other")
+}
+
+func TestRejectPublishIsAnsweredAtOnce(t *testing.T) {
+	t.Parallel()
+	url, queue := brokerURL(t), queueName(t)
+	p := newPeer(t, url)
+	_, err := p.ch.QueueDeclare(queue, false, true, false, false, amqp.Table{"x-max-length": int32(1), "x-overflow": "reject-publish"})
+	require.NoError(t, err)
+	cli := dial(t, url)
+	require.NoError(t, amqprpc.Notify(testContext(t), cli, queue, 1))
+	_, err = amqprpc.Call[int, int](testContext(t), cli, queue, 2, amqprpc.WithRejectPublish())
+	require.ErrorIs(t, err, amqprpc.CodeResourceExhausted)
+	require.Equal(t, amqprpc.OutcomeNotExecuted, amqprpc.OutcomeOf(err))
+	err = amqprpc.Notify(testContext(t), cli, queue, 2)
+	require.ErrorIs(t, err, amqprpc.CodeUnavailable)
+	require.Equal(t, amqprpc.OutcomeUnknown, amqprpc.OutcomeOf(err), "a nack gives no reason")
+	require.EqualValues(t, 2, cli.Stats().Nacked)
+}
+
+func TestLiveness(t *testing.T) {
+	t.Parallel()
+	url, queue := brokerURL(t), queueName(t)
+	const sign = 100 * time.Millisecond
+	g := newGated()
+	proxy, serverURL := proxied(t, url)
+	startServer(t, serverURL, func(s *amqprpc.Server) { amqprpc.Register(s, queue, g.handle) })
+	cli := dial(t, url)
+	alive := amqprpc.Go[int, int](testContext(t), cli, queue, 3, amqprpc.WithLiveness(sign))
+	<-g.started
+	select {
+	case <-alive.Done():
+		_, err := alive.Await(testContext(t))
+		require.NoError(t, err, "a handler that gives signs of life is waited for")
+	case <-time.After(8 * sign):
+	}
+	g.release <- struct{}{}
+	got, err := alive.Await(testContext(t))
+	require.NoError(t, err)
+	require.Equal(t, 9, got)
+
+	silent := amqprpc.Go[int, int](testContext(t), cli, queue, 3, amqprpc.WithLiveness(sign))
+	<-g.started
+	select { // until a sign of this handler is certain to have come
+	case <-silent.Done():
+		require.Fail(t, "it is alive")
+	case <-time.After(5 * sign):
+	}
+	proxy.Refuse()
+	proxy.DropBroker(faultproxy.FIN)
+	proxy.DropClients(faultproxy.FIN)
+	begin := time.Now()
+	_, err = silent.Await(testContext(t))
+	require.ErrorIs(t, err, amqprpc.CodeUnavailable)
+	require.Equal(t, amqprpc.OutcomeUnknown, amqprpc.OutcomeOf(err))
+	require.ErrorContains(t, err, "no sign of life")
+	require.Less(t, time.Since(begin), patience)
+	require.NoError(t, proxy.Accept())
+	close(g.release)
+}
+
+func TestPersistentAndQuorum(t *testing.T) {
+	t.Parallel()
+	url, queue := brokerURL(t), queueName(t)
+	modes := make(chan uint8, 1)
+	startServer(t, url, func(s *amqprpc.Server) {
+		amqprpc.Register(s, queue, func(ctx context.Context, n int) (int, error) {
+			r, _ := amqprpc.RequestFromContext(ctx)
+			modes <- r.Delivery().DeliveryMode
+			return n, nil
+		}, amqprpc.WithQueue(amqprpc.Queue{Type: "quorum"}))
+	})
+	cli := dial(t, url, amqprpc.WithPersistent())
+	_, err := amqprpc.Call[int, int](testContext(t), cli, queue, 1)
+	require.NoError(t, err)
+	require.Equal(t, amqp.Persistent, <-modes)
+	_, err = newPeer(t, url).ch.QueueDelete(queue, false, false, false)
+	require.NoError(t, err)
+}
+
+func TestBounce(t *testing.T) {
+	t.Parallel()
+	url, queue := brokerURL(t), queueName(t)
+	cli := dial(t, url, amqprpc.WithBounce())
+	other := dial(t, url, amqprpc.WithBounce())
+	// A server declares the queues, and goes.
+	_, stop := startServer(t, url, func(s *amqprpc.Server) {
+		amqprpc.Register(s, queue+".ttl", square, amqprpc.WithQueue(amqprpc.Queue{Bounce: true, MessageTTL: 50 * time.Millisecond, Expires: time.Minute}))
+		amqprpc.Register(s, queue+".full", square, amqprpc.WithQueue(amqprpc.Queue{Bounce: true, MaxLength: 1, Expires: time.Minute}))
+	})
+	got, err := amqprpc.Call[int, int](testContext(t), cli, queue+".ttl", 3)
+	require.NoError(t, err)
+	require.Equal(t, 9, got)
+	stop()
+	_, err = amqprpc.Call[int, int](testContext(t), cli, queue+".ttl", 3)
+	require.ErrorIs(t, err, amqprpc.CodeDeadlineExceeded)
+	require.NotErrorIs(t, err, context.DeadlineExceeded)
+	require.Equal(t, amqprpc.OutcomeUnknown, amqprpc.OutcomeOf(err))
+	require.ErrorContains(t, err, "came back")
+	dropped := amqprpc.Go[int, int](testContext(t), other, queue+".full", 1)
+	eventually(t, "it waits", func() bool { return other.Stats().Pending == 1 })
+	awaitConfirms(t, url, other)
+	require.NoError(t, amqprpc.Notify(testContext(t), cli, queue+".full", 2))
+	_, err = dropped.Await(testContext(t))
+	require.ErrorIs(t, err, amqprpc.CodeResourceExhausted)
+	require.Zero(t, cli.Stats().UnknownReplies)
+	_, err = amqprpc.Dial(testContext(t), url, amqprpc.WithBounce(), amqprpc.WithReplyMode(amqprpc.ReplyDirect))
+	require.ErrorContains(t, err, "WithBounce")
+}
+
+func TestStateCallback(t *testing.T) {
+	t.Parallel()
+	url, queue := brokerURL(t), queueName(t)
+	states := make(chan amqprpc.State, 20)
+	note := amqprpc.WithStateCallback(func(s amqprpc.State) { states <- s })
+	proxy, proxyURL := proxied(t, url)
+	_, stop := startServer(t, proxyURL, func(s *amqprpc.Server) { amqprpc.Register(s, queue, square) }, note)
+	require.Equal(t, amqprpc.StateConnected, <-states)
+	proxy.Cut(faultproxy.RST)
+	require.Equal(t, amqprpc.StateDisconnected, <-states)
+	require.Equal(t, amqprpc.StateConnected, <-states)
+	_, err := amqprpc.Call[int, int](testContext(t), dial(t, url), queue, 3)
+	require.NoError(t, err)
+	stop()
+	require.Equal(t, amqprpc.StateDraining, <-states)
+	cli := dial(t, proxyURL, note)
+	require.Equal(t, amqprpc.StateConnected, <-states)
+	proxy.Cut(faultproxy.RST)
+	require.Equal(t, amqprpc.StateDisconnected, <-states)
+	require.Equal(t, amqprpc.StateConnected, <-states)
+	require.EqualValues(t, 1, cli.Stats().Reconnects)
+	for s := amqprpc.State(0); s <= amqprpc.StateDraining; s++ {
+		require.NotEmpty(t, s.String())
+	}
+}
+
+func TestSeveralBrokers(t *testing.T) {
+	t.Parallel()
+	url, queue := brokerURL(t), queueName(t)
+	startServer(t, "amqp://127.0.0.1:1/", func(s *amqprpc.Server) { amqprpc.Register(s, queue, square) }, amqprpc.WithBrokers(url))
+	a, aURL := proxied(t, url)
+	_, bURL := proxied(t, url)
+	cli := dial(t, aURL, amqprpc.WithBrokers(bURL))
+	call := func() {
+		got, err := amqprpc.Call[int, int](testContext(t), cli, queue, 3, amqprpc.WithIdempotent())
+		require.NoError(t, err)
+		require.Equal(t, 9, got)
+	}
+	call()
+	a.Refuse()
+	a.Cut(faultproxy.RST)
+	call()
+	_, err := amqprpc.Dial(testContext(t), url, amqprpc.WithBrokers("nonsense://"), amqprpc.WithLogger(nil))
+	require.ErrorContains(t, err, "amqp://")
+}
