@@ -50,9 +50,9 @@ var differences = []struct {
 	},
 	{
 		"spelling of a json.Number: MessagePack keeps the value, not how it was written",
-		[]json.Number{"12.50", "1E3", "-0.0"},
-		[]json.Number{"12.50", "1E3", "-0.0"},
-		[]json.Number{"12.5", "1000", "-0"},
+		[]json.Number{"12.50", "1E3", "-0.0", "-0"},
+		[]json.Number{"12.50", "1E3", "-0.0", "-0"},
+		[]json.Number{"12.5", "1000", "-0", "0"},
 	},
 	{
 		"spelling of a json.RawMessage",

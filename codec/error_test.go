@@ -94,6 +94,16 @@ var decodeErrors = []struct {
 	{"quoted garbage", object{"quoted": "x"}, person{}, "uint8"},
 	{"quoted empty", object{"quoted": ""}, person{}, ""},
 
+	{"quoted bool", object{"Bool": "yes"}, quoted{}, "into bool"},
+	{"quoted int of a float", object{"Int": "1.5"}, quoted{}, "into int64"},
+	{"quoted int above", object{"Int": "9223372036854775808"}, quoted{}, `field "Int": 9223372036854775808 does not fit int64`},
+	{"quoted uint below", object{"Uint": "-1"}, quoted{}, `field "Uint": -1 does not fit uint64`},
+	{"quoted float", object{"Float": "x"}, quoted{}, "into float64"},
+	{"quoted float, nearly", object{"Float": "1e"}, quoted{}, ""},
+	{"quoted float above", object{"Float32": "1e39"}, quoted{}, `field "Float32": 1e39 does not fit float32`},
+	{"quoted string without quotes", object{"String": "abc"}, quoted{}, "into string"},
+	{"quoted number", object{"Number": "x"}, quoted{}, "into json.Number"},
+
 	{"float into int", 1.5, 0, "into int"},
 	{"float into uint", object{"quoted": "1.5"}, person{}, "into uint8"},
 	{"float32 above", 1e39, float32(0), "1e+39 does not fit float32"},

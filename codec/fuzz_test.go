@@ -85,7 +85,7 @@ func seedsHostile(f *testing.F) {
 	for _, body := range []string{
 		"\xdd\xff\xff\xff\xff", "\xdf\xff\xff\xff\xff\xa0\xc0", "\xdb\x7f\xff\xff\xff", "\xc9\xff\xff\xff\xff\xff",
 		"\x81\xa4Ints\x95\x01\x02\x03\x04\xcd\x01\x2c", "\x81\xa6Custom\x91\xa1x", "\x81\xa6quoted\x81\xa3Int\x01",
-		"\xd6\xff\x00\x00\x00\x01", "\xd7\xff\x00\x00\x00\x04\x00\x00\x00\x01", "\xc7\x05N1e999", "\xd4\x07\x00", "\xc1",
+		"\xd6\xff\x00\x00\x00\x01", "\xd7\xff\x00\x00\x00\x04\x00\x00\x00\x01", "\xc7\x05N1e999", "\xc7\x06N100.00", "\xc7\x04N1e10", "\xcb\x44\x15\xaf\x1d\x78\xb5\x8c\x40", "\xd4\x07\x00", "\xc1",
 		"\xcb\x7f\xf8\x00\x00\x00\x00\x00\x01", "\x81\x01\x02", "\x81\xc0\x01", strings.Repeat("\x91", 10_001), "\x01\x01",
 		"\x81\xa5Shape\xc4\x01\xff", "\x81\xa5Stamp\xd6\xff\x00\x00\x00\x01", "\x81\xa2id\xc4\x10aaaaaaaaaaaaaaaa",
 	} {
@@ -97,7 +97,7 @@ func seedsHostile(f *testing.F) {
 // body, must encode again, and must come back the same from that.
 func fuzzDecode[T any](t *testing.T, c codec.Codec, body []byte) {
 	original := bytes.Clone(body)
-	var first, second T
+	var first, second, third T
 	err := c.Unmarshal(body, &first)
 	require.Equal(t, original, body, "the body was changed")
 	if err != nil {
@@ -109,14 +109,16 @@ func fuzzDecode[T any](t *testing.T, c codec.Codec, body []byte) {
 	require.Error(t, c.Unmarshal(append(original, 0), new(T)), "bytes after the value")
 
 	again, err := c.Marshal(&first)
-	if err != nil {
-		// Raw text that JSON takes may say what MessagePack's own types do not.
-		t.Skip(err)
-	}
-	require.NoError(t, c.Unmarshal(again, &second), "%q", again)
-	third, err := c.Marshal(&second)
 	require.NoError(t, err)
-	require.Equal(t, again, third)
+	require.NoError(t, c.Unmarshal(again, &second), "%q", again)
+	// A number may have been spelled 1e2 at first; after one round it has the
+	// spelling that it keeps.
+	settled, err := c.Marshal(&second)
+	require.NoError(t, err)
+	require.NoError(t, c.Unmarshal(settled, &third), "%q", settled)
+	last, err := c.Marshal(&third)
+	require.NoError(t, err)
+	require.Equal(t, settled, last)
 }
 
 // alike is what both codecs decode alike from any JSON text. It leaves out
@@ -161,7 +163,7 @@ func FuzzParity(f *testing.F) {
 		`{"time":"2026-01-02T03:04:05.678+05:45","took":-1,"big":123456789012345678901234567890,"id":"0b2f5a9e-5f0b-4c39-9a63-0d8f2f4f9d11"}`,
 		`{"temp":"1.5°C","points":[[1,2],null,[3]],"next":{"next":null,"none":{"x":[]}},"ptr":"\ud83d\ude00","Quoted":{"Int":"-1","Bool":"true"}}`,
 		`{"Quoted":{"Int":1}}`, `{"Quoted":{"Bool":null}}`, `{"version":3,"Shown":true}`, `{"ByAddr":{"10.0.0.1":1,"::1":null}}`,
-		`{"float":1e400}`, `{"float32":1e39}`, `{"float32":0.1,"float":-0}`, `null`, `[]`, `{"string":"\u0000\"\\"}`, `{"a":{"b":[{}]}}`,
+		`{"float":1e400}`, `{"int":-0}`, `{"float32":1e39}`, `{"float32":0.1,"float":-0}`, `null`, `[]`, `{"string":"\u0000\"\\"}`, `{"a":{"b":[{}]}}`,
 	} {
 		f.Add([]byte(text))
 	}

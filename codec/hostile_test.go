@@ -142,7 +142,7 @@ func TestPointerToItself(t *testing.T) {
 	require.ErrorContains(t, codec.MsgPack{}.Unmarshal([]byte{1}, &v), "nested deeper")
 
 	type self *self
-	require.ErrorContains(t, codec.MsgPack{}.Unmarshal([]byte{1}, new(self)), "has no encoding")
+	require.ErrorContains(t, codec.MsgPack{}.Unmarshal([]byte{1}, new(self)), "cannot decode an integer into codec_test.self")
 	require.NoError(t, codec.MsgPack{}.Unmarshal([]byte{0xc0}, new(self)))
 	_, err := codec.MsgPack{}.Marshal(self(nil))
 	require.ErrorContains(t, err, "has no encoding")
@@ -175,4 +175,25 @@ func TestKeysThatAreNotStrings(t *testing.T) {
 			require.ErrorContains(t, codec.MsgPack{}.Unmarshal([]byte(body), v), want)
 		}
 	}
+}
+
+// TestUnexportedEmbeddedPointerWithAName is a field that Go lets nobody set,
+// and that encoding/json panics on.
+func TestUnexportedEmbeddedPointerWithAName(t *testing.T) {
+	t.Parallel()
+	type target struct {
+		*named2 `json:"inside"`
+	}
+	var v target
+	require.NoError(t, codec.MsgPack{}.Unmarshal([]byte("\x81\xa6inside\xc0"), &v))
+	require.ErrorContains(t, codec.MsgPack{}.Unmarshal([]byte("\x81\xa6inside\x80"), &v), "unexported struct codec_test.named2")
+	v.named2 = &named2{1}
+	body, err := codec.MsgPack{}.Marshal(v)
+	require.NoError(t, err)
+	require.Equal(t, "\x81\xa6inside\x81\xa6Inside\x01", string(body))
+	v.Inside = 0
+	require.NoError(t, codec.MsgPack{}.Unmarshal(body, &v))
+	require.Equal(t, 1, v.Inside)
+	require.NoError(t, codec.MsgPack{}.Unmarshal([]byte("\x81\xa6inside\xc0"), &v))
+	require.NotNil(t, v.named2)
 }

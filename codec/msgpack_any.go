@@ -260,12 +260,24 @@ func (d *decoder) anyExt(c byte) (any, error) {
 		return timestamp(typ, payload)
 	case extNumber:
 		if n := json.Number(payload); validNumber(string(n)) {
-			return n, nil
+			return d.anyLiteral(n)
 		}
 	}
 	d.pos = start
 	var x any
 	return x, d.foreign(reflect.ValueOf(&x).Elem())
+}
+
+// anyLiteral returns what a number as JSON writes it becomes in an any: what
+// it would have become in MessagePack's own form, if there is one.
+func (d *decoder) anyLiteral(n json.Number) (any, error) {
+	if !d.options.UseNumber {
+		native := decoder{reader: reader{data: appendNumber(nil, string(n))}}
+		if c, _ := native.code(); kindOf(c) != kindExt {
+			return native.anyNumber(c)
+		}
+	}
+	return n, nil
 }
 
 // timestamp decodes MessagePack's own extension for a point in time, in UTC.

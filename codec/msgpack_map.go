@@ -211,9 +211,6 @@ func (m *mapPlan) decode(d *decoder, v reflect.Value) error {
 		if err := m.decodeKey(k, key); err != nil {
 			return inKey(err, string(k))
 		}
-		if !key.Comparable() {
-			return errKind("a key", m.typ.Key())
-		}
 		elem.SetZero()
 		if err := m.elem.decode(d, elem); err != nil {
 			return inKey(err, fmt.Sprint(key))

@@ -12,13 +12,11 @@ import (
 // a pointer to one, which stands in the object as a string with what JSON
 // would write.
 func (c *compiler) quoted(t reflect.Type) *plan {
+	p := &plan{typ: t, encode: encodeQuoted, decode: decodeQuoted}
 	if t.Kind() == reflect.Pointer {
-		elem := c.quoted(t.Elem())
-		p := &plan{typ: t}
-		p.encode, p.decode = pointerTo(elem)
-		return p
+		p.encode, _ = pointerTo(&plan{encode: encodeQuoted})
 	}
-	return &plan{typ: t, encode: encodeQuoted, decode: decodeQuoted}
+	return p
 }
 
 func encodeQuoted(e *encoder, v reflect.Value) error {
@@ -52,30 +50,78 @@ func encodeQuoted(e *encoder, v reflect.Value) error {
 	return nil
 }
 
-// decodeQuoted decodes the string, which is JSON, by encoding/json.
+// decodeQuoted decodes what quoted describes. As in JSON, "null" in the string
+// is a nil too.
 func decodeQuoted(d *decoder, v reflect.Value) error {
 	c, err := d.code()
 	if err != nil {
 		return err
 	}
+	text := "null"
 	switch kindOf(c) {
 	case kindNil:
-		return nil
 	case kindString:
+		b, err := d.bytes(c)
+		if err != nil {
+			return err
+		}
+		text = string(b)
 	default:
 		return fmt.Errorf("%w, which its tag wants in a string", d.mismatch(c, v))
 	}
-	b, err := d.bytes(c)
-	if err != nil {
-		return err
+	if v.Kind() == reflect.Pointer {
+		if text == "null" {
+			v.SetZero()
+			return nil
+		}
+		if v.IsNil() {
+			v.Set(reflect.New(v.Type().Elem()))
+		}
+		v = v.Elem()
 	}
-	err = json.Unmarshal(b, v.Addr().Interface())
-	var typ *json.UnmarshalTypeError
-	switch {
-	case errors.As(err, &typ):
-		return jsonReason(err)
-	case err != nil:
-		return errKind(quoteShort(string(b)), v.Type())
+	if text == "null" {
+		return nil
+	}
+	return setQuoted(v, text)
+}
+
+// setQuoted sets the scalar v to what JSON writes as text.
+func setQuoted(v reflect.Value, text string) error {
+	invalid := errKind(quoteShort(text), v.Type())
+	switch k := v.Kind(); {
+	case k == reflect.Bool:
+		if text != "true" && text != "false" {
+			return invalid
+		}
+		v.SetBool(text == "true")
+	case v.Type() == numberType:
+		if !validNumber(text) {
+			return invalid
+		}
+		v.SetString(text)
+	case k == reflect.String:
+		var s string
+		if err := json.Unmarshal([]byte(text), &s); err != nil {
+			return invalid
+		}
+		v.SetString(s)
+	case v.CanFloat():
+		if text == "" || numberLen(text) != len(text) {
+			return invalid
+		}
+		f, err := strconv.ParseFloat(text, v.Type().Bits())
+		if errors.Is(err, strconv.ErrRange) {
+			return errRange(printable(text), v.Type())
+		} else if err != nil {
+			return invalid
+		}
+		v.SetFloat(f)
+	case !isInteger(text):
+		return invalid
+	case v.CanInt():
+		return decodeIntKey([]byte(text), v)
+	default:
+		return decodeUintKey([]byte(text), v)
 	}
 	return nil
 }

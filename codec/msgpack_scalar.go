@@ -91,19 +91,16 @@ func decodeInt(d *decoder, v reflect.Value) error {
 		v.SetInt(int64(c))
 		return nil
 	}
-	switch kindOf(c) {
-	case kindInt:
-		n, err := d.integer(c)
-		if err != nil {
-			return err
-		}
-		return setInt(v, n)
-	case kindNil:
-		return nil
-	case kindExt:
-		return d.bigInt(c, v)
+	n, ok, err := d.anyInteger(c, v)
+	if !ok || err != nil {
+		return err
 	}
-	return d.mismatch(c, v)
+	i := int64(n.bits)
+	if !n.negative && n.bits > math.MaxInt64 || v.OverflowInt(i) {
+		return errRange(n.String(), v.Type())
+	}
+	v.SetInt(i)
+	return nil
 }
 
 func decodeUint(d *decoder, v reflect.Value) error {
@@ -115,31 +112,10 @@ func decodeUint(d *decoder, v reflect.Value) error {
 		v.SetUint(uint64(c))
 		return nil
 	}
-	switch kindOf(c) {
-	case kindInt:
-		n, err := d.integer(c)
-		if err != nil {
-			return err
-		}
-		return setUint(v, n)
-	case kindNil:
-		return nil
-	case kindExt:
-		return d.bigInt(c, v)
+	n, ok, err := d.anyInteger(c, v)
+	if !ok || err != nil {
+		return err
 	}
-	return d.mismatch(c, v)
-}
-
-func setInt(v reflect.Value, n integer) error {
-	i := int64(n.bits)
-	if !n.negative && n.bits > math.MaxInt64 || v.OverflowInt(i) {
-		return errRange(n.String(), v.Type())
-	}
-	v.SetInt(i)
-	return nil
-}
-
-func setUint(v reflect.Value, n integer) error {
 	if n.negative || v.OverflowUint(n.bits) {
 		return errRange(n.String(), v.Type())
 	}
@@ -147,17 +123,42 @@ func setUint(v reflect.Value, n integer) error {
 	return nil
 }
 
-// bigInt is for an extension where an integer should be: our own number
-// extension has what no integer type of Go can hold.
-func (d *decoder) bigInt(c byte, v reflect.Value) error {
+// anyInteger reads what is left of the integer that begins with c and is meant
+// for v; ok is false for a nil, which leaves v as it is.
+func (d *decoder) anyInteger(c byte, v reflect.Value) (n integer, ok bool, err error) {
+	switch kindOf(c) {
+	case kindInt:
+		n, err = d.integer(c)
+	case kindExt:
+		n, err = d.extInteger(c, v)
+	case kindNil:
+		return n, false, nil
+	default:
+		err = d.mismatch(c, v)
+	}
+	return n, true, err
+}
+
+// extInteger reads what is left of an extension that begins with c where an
+// integer should be. Our extension for numbers normally has one that no
+// integer type of Go can hold.
+func (d *decoder) extInteger(c byte, v reflect.Value) (integer, error) {
 	typ, payload, err := d.ext(c)
 	if err != nil {
-		return err
+		return integer{}, err
 	}
-	if s := string(payload); typ == extNumber && isInteger(s) {
-		return errRange(printable(s), v.Type())
+	s := string(payload)
+	if typ != extNumber || !validNumber(s) {
+		return integer{}, errKind(kindExt.String(), v.Type())
 	}
-	return errKind(kindExt.String(), v.Type())
+	native := reader{data: appendNumber(nil, s)}
+	switch c, _ := native.code(); {
+	case kindOf(c) == kindInt:
+		return native.integer(c)
+	case !isInteger(s):
+		return integer{}, errKind(printable(s), v.Type())
+	}
+	return integer{}, errRange(printable(s), v.Type())
 }
 
 func decodeFloat(d *decoder, v reflect.Value) error {

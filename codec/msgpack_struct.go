@@ -1,6 +1,7 @@
 package codec
 
 import (
+	"encoding/binary"
 	"fmt"
 	"reflect"
 )
@@ -11,10 +12,12 @@ type structPlan struct {
 	fields []fieldPlan
 	byName map[string]*fieldPlan
 	byFold map[string]*fieldPlan // of names that differ in case alone, the first
+	always bool                  // no field is ever left out
 }
 
 type fieldPlan struct {
 	structField
+	pos    int    // in structPlan.fields
 	key    []byte // the name, encoded
 	plan   *plan
 	isZero func(reflect.Value) bool // nil without omitzero
@@ -27,10 +30,11 @@ func (c *compiler) structPlan(t reflect.Type) *structPlan {
 		fields: make([]fieldPlan, len(fields)),
 		byName: make(map[string]*fieldPlan, len(fields)),
 		byFold: make(map[string]*fieldPlan, len(fields)),
+		always: true,
 	}
 	for i, sf := range fields {
 		f := &s.fields[i]
-		f.structField = sf
+		f.structField, f.pos = sf, i
 		f.key = appendString(nil, sf.name)
 		switch {
 		case sf.quoted && !hasMethods(sf.typ):
@@ -43,6 +47,7 @@ func (c *compiler) structPlan(t reflect.Type) *structPlan {
 		if sf.omitZero {
 			f.isZero = zeroChecker(sf.typ)
 		}
+		s.always = s.always && !sf.omitEmpty && !sf.omitZero && len(sf.index) == 1
 		s.byName[sf.name] = f
 		if fold := string(foldName(nil, []byte(sf.name))); s.byFold[fold] == nil {
 			s.byFold[fold] = f
@@ -55,15 +60,8 @@ func (s *structPlan) encode(e *encoder, v reflect.Value) error {
 	if err := e.enter(); err != nil {
 		return err
 	}
-	// The head counts the fields, and which of them are there is known only
-	// when all have been looked at. Up to 15, the head is one byte whatever
-	// the number, which is patched; above, fields are looked at twice.
 	head := len(e.buf)
-	if len(s.fields) > 15 {
-		e.buf = appendMapHead(e.buf, s.count(v))
-	} else {
-		e.buf = append(e.buf, codeFixedMap)
-	}
+	e.buf = s.appendHead(e.buf)
 	n := 0
 	for i := range s.fields {
 		f := &s.fields[i]
@@ -77,22 +75,33 @@ func (s *structPlan) encode(e *encoder, v reflect.Value) error {
 			return inField(err, f.name)
 		}
 	}
-	if len(s.fields) <= 15 {
-		e.buf[head] |= byte(n)
-	}
+	s.setHead(e.buf[head:], n)
 	e.leave()
 	return nil
 }
 
-// count counts the fields of v that are encoded.
-func (s *structPlan) count(v reflect.Value) int {
-	n := 0
-	for i := range s.fields {
-		if _, ok := s.fields[i].of(v); ok {
-			n++
-		}
+// appendHead appends the head of the object, which counts the fields. Where
+// some may be left out, how many there are is known only at the end: then the
+// head has room for their greatest number, and setHead fills it in.
+func (s *structPlan) appendHead(b []byte) []byte {
+	switch {
+	case s.always:
+		return appendMapHead(b, len(s.fields))
+	case len(s.fields) < 16:
+		return append(b, codeFixedMap)
+	default:
+		return append(b, codeMap16, 0, 0)
 	}
-	return n
+}
+
+func (s *structPlan) setHead(head []byte, n int) {
+	switch {
+	case s.always:
+	case len(s.fields) < 16:
+		head[0] |= byte(n)
+	default:
+		binary.BigEndian.PutUint16(head[1:], uint16(n))
+	}
 }
 
 // of returns the field of the struct v, unless it is omitted or part of an
@@ -166,12 +175,7 @@ func (s *structPlan) find(d *decoder, key []byte, next int) (*fieldPlan, int) {
 	if f == nil {
 		return nil, next
 	}
-	for i := next; i < len(s.fields); i++ {
-		if &s.fields[i] == f {
-			return f, i + 1
-		}
-	}
-	return f, next
+	return f, f.pos + 1
 }
 
 func (s *structPlan) decodeField(d *decoder, v reflect.Value, f *fieldPlan, key []byte) error {

@@ -7,7 +7,8 @@ import (
 
 // The appending half of the MessagePack format
 // (https://github.com/msgpack/msgpack/blob/master/spec.md): each function
-// appends one value, or the head of one, in its shortest form.
+// appends one value, or the head of one, in its shortest form but for
+// extensions, which have shorter ones for some lengths.
 
 func appendNil(b []byte) []byte { return append(b, codeNil) }
 
@@ -74,20 +75,7 @@ func appendBinary(b, s []byte) []byte {
 }
 
 func appendExt(b []byte, typ int8, payload string) []byte {
-	switch len(payload) {
-	case 1:
-		b = append(b, codeFixExt1)
-	case 2:
-		b = append(b, codeFixExt2)
-	case 4:
-		b = append(b, codeFixExt4)
-	case 8:
-		b = append(b, codeFixExt8)
-	case 16:
-		b = append(b, codeFixExt16)
-	default:
-		b = appendHead(b, len(payload), codeExt8, codeExt16, codeExt32)
-	}
+	b = appendHead(b, len(payload), codeExt8, codeExt16, codeExt32)
 	return append(append(b, byte(typ)), payload...)
 }
 

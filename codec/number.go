@@ -51,21 +51,23 @@ func isInteger(s string) bool {
 
 // appendNumber appends the JSON number literal s in the shortest form that
 // keeps its value: an integer, a float64, or, for what neither of them holds
-// exactly, an extension with the literal itself.
+// exactly, an extension with the literal itself. What is written as an integer
+// comes back written as one, or a big.Int would not read it.
 func appendNumber(b []byte, s string) []byte {
-	if isInteger(s) && s != "-0" {
+	whole := isInteger(s)
+	if whole {
 		if n, err := strconv.ParseInt(s, 10, 64); err == nil {
 			return appendInt(b, n)
 		}
 		if n, err := strconv.ParseUint(s, 10, 64); err == nil {
 			return appendUint(b, n)
 		}
-		// A float64 might do (1e30), but would come back spelled as one,
-		// which an integer type such as big.Int does not read.
-		return appendExt(b, extNumber, s)
 	}
 	f, err := strconv.ParseFloat(s, 64)
-	if err == nil && decimalOf(s) == decimalOf(strconv.FormatFloat(f, 'e', -1, 64)) {
+	switch {
+	case err != nil:
+	case whole && string(appendJSONFloat(nil, f, 64)) == s,
+		!whole && decimalOf(s) == decimalOf(strconv.FormatFloat(f, 'e', -1, 64)):
 		return appendFloat64(b, f)
 	}
 	return appendExt(b, extNumber, s)

@@ -126,6 +126,9 @@ var parity = []struct {
 	{name: "embedded nil", value: embedding{base: base{ID: "x"}}},
 	{name: "hidden field does not travel", value: embedding{base: base{Version: 1}, Version: 2}, want: embedding{Version: 2}},
 	{name: "ambiguous", value: ambiguous{left{1, 2}, right{3, 4}}, want: ambiguous{left: left{Wins: 2}}},
+	{name: "diamond", value: diamond{viaLeft{base{"a", 1}}, viaRight{base{"b", 2}}, 3}, want: diamond{Own: 3}},
+	{name: "unexported embedded with names", value: hiding{base: base{"a", 1}}},
+	{name: "embeds itself", value: recursive{nil, "a"}},
 	{name: "tree", value: tree{1, []*tree{{Value: 2}, nil, {3, []*tree{{Value: 4}}, nil}}, map[string]*tree{"a": {Value: 5}, "b": nil}}},
 	{name: "generic", value: page[int]{[]int{1}, &page[int]{}, pair[int, int]{1, 2}}},
 	{name: "anonymous struct", value: struct {
@@ -157,7 +160,7 @@ var parity = []struct {
 	{name: "raw in a struct", value: pair[json.RawMessage, *json.RawMessage]{json.RawMessage(`[]`), ptr(json.RawMessage(`"x"`))}},
 	{name: "raw with repeated keys", value: json.RawMessage(`{"a":1,"a":2}`)},
 	{name: "raw with 20 elements", value: json.RawMessage(`[0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,[19,{"twenty":21}]]`)},
-	{name: "number", value: []json.Number{"0", "-1", "12.5", "18446744073709551615", "-9223372036854775808", "123456789012345678901234567890", "1e+400", "0.1", "1e-7", "-0", "3.14159265358979323846"}},
+	{name: "number", value: []json.Number{"0", "-1", "12.5", "18446744073709551615", "-9223372036854775808", "123456789012345678901234567890", "1e+400", "0.1", "1e-7", "3.14159265358979323846"}},
 	{name: "number empty", value: json.Number(""), want: json.Number("0")},
 }
 
@@ -270,6 +273,47 @@ func TestDecodingIntoWhatIsThere(t *testing.T) {
 		}, got)
 		require.Equal(t, pair[int, int]{5, 2}, *inner, "a pointer is followed")
 		require.Equal(t, pair[int, int]{1, 8}, *held, "a pointer in an interface is followed")
+	})
+}
+
+// TestNullChangesNothing decodes nulls into variables of kinds that know no
+// nil, and which keep what they have.
+func TestNullChangesNothing(t *testing.T) {
+	t.Parallel()
+	build := func() rich {
+		v := rich{
+			everything: everything{
+				Created: time.Unix(1, 0).UTC(), Took: 2, Temp: 3, Data: []byte{4}, Key: [4]byte{5}, Limit: big.NewInt(6),
+				Quoted: quoted{Bool: true, Int: 7, String: "8", Ptr: ptr(9), Number: "10"}, Addr: netip.MustParseAddrPort("[::1]:11"),
+			},
+			Ints: [4]int8{12}, Stamp: stamp{"13"}, Strings: map[string]string{"14": ""}, AnyMap: object{"15": 1}, Omit: omitting{Bool: true, Float: 16},
+		}
+		v.Page.Items = []pair[string, *bool]{{"17", nil}}
+		return v
+	}
+	quotedNulls := object{"Bool": nil, "Int": "null", "String": nil, "Ptr": "null", "Number": nil}
+	both(t, func(t *testing.T, c codec.Codec) {
+		body, err := c.Marshal(object{
+			"created": nil, "took": nil, "temp": nil, "data": nil, "key": nil, "limit": nil, "quoted": quotedNulls, "addr": nil,
+			"Ints": nil, "Stamp": nil, "Strings": nil, "AnyMap": nil, "Omit": object{"bool": nil, "float": nil}, "page": nil,
+		})
+		require.NoError(t, err)
+		got, want := build(), build()
+		require.NoError(t, c.Unmarshal(body, &got))
+		want.Data, want.Limit, want.Quoted.Ptr, want.Strings, want.AnyMap = nil, nil, nil, nil, nil
+		require.Equal(t, want, got)
+	})
+}
+
+func TestArraysOfAnotherLength(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, c codec.Codec) {
+		body, err := c.Marshal([]any{1, 2, object{"left": "out"}})
+		require.NoError(t, err)
+		requireDecodes(t, c, body, [2]int{1, 2})
+		array := [4]any{3: "old"}
+		require.NoError(t, c.Unmarshal(body, &array))
+		require.Equal(t, [4]any{1.0, 2.0, object{"left": "out"}, nil}, array)
 	})
 }
 

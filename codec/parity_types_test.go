@@ -14,6 +14,8 @@ import (
 	"github.com/google/uuid"
 )
 
+//lint:file-ignore SA5008 what odd tags mean is part of the test
+
 // The Go types of the parity table.
 
 type (
@@ -120,6 +122,28 @@ type left struct {
 type right struct {
 	Same int
 	Won  int
+}
+
+// diamond embeds one struct twice, at one level, and once more below.
+type diamond struct {
+	viaLeft
+	viaRight
+	Own int
+}
+
+type viaLeft struct{ base }
+
+type viaRight struct{ base }
+
+// hiding has a name for an embedded struct that is not exported.
+type hiding struct {
+	base `json:"base"`
+}
+
+// recursive embeds a pointer to itself.
+type recursive struct {
+	*recursive
+	Name string
 }
 
 type tree struct {

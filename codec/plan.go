@@ -136,7 +136,7 @@ func decodeUnsupported(d *decoder, v reflect.Value) error {
 	if err != nil || c == codeNil {
 		return err
 	}
-	return errUnsupported(v.Type())
+	return d.mismatch(c, v)
 }
 
 // isByte reports whether slices and arrays of t are binary data: bytes without
@@ -179,7 +179,9 @@ func pointerTo(elem *plan) (enc func(*encoder, reflect.Value) error, dec func(*d
 	dec = func(d *decoder, v reflect.Value) error {
 		if d.peek() == codeNil {
 			d.pos++
-			v.SetZero()
+			if v.CanSet() {
+				v.SetZero()
+			}
 			return nil
 		}
 		if v.IsNil() {

@@ -3,7 +3,6 @@ package codec
 import (
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"strconv"
 	"unicode/utf8"
 )
@@ -12,18 +11,12 @@ import (
 // themselves in JSON and not in MessagePack. The order of keys is kept.
 func (e *encoder) transcode(text []byte) error {
 	if !json.Valid(text) {
-		var x any
-		return cmpErr(json.Unmarshal(text, &x), errors.New("invalid JSON"))
+		// Unmarshal looks at the text before anything else, and says what is
+		// wrong with it.
+		return jsonReason(json.Unmarshal(text, new(any)))
 	}
 	t := transcoder{encoder: e, text: text, sizes: sizes(text)}
 	return t.value()
-}
-
-func cmpErr(err, otherwise error) error {
-	if err != nil {
-		return jsonReason(err)
-	}
-	return otherwise
 }
 
 // sizes returns how many elements each array, and how many pairs each object
@@ -165,9 +158,10 @@ func plain(b []byte) bool {
 	return utf8.Valid(b)
 }
 
-func numberLen(text []byte) int {
-	for i, c := range text {
-		switch c {
+// numberLen counts the bytes that text begins with and that are of a number.
+func numberLen[T string | []byte](text T) int {
+	for i := range len(text) {
+		switch text[i] {
 		case '+', '-', '.', 'e', 'E', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9':
 		default:
 			return i

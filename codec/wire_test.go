@@ -64,11 +64,13 @@ var wire = []struct {
 	{struct{}{}, `{}`, "80"},
 	{map[string]int{"b": 2, "a": 1, "c": 3}, `{"a":1,"b":2,"c":3}`, "83a16101a16202a16303"},
 	{map[int]string{10: "", 9: ""}, `{"10":"","9":""}`, "82a23130a0a139a0"},
+	{map[*secret]int{nil: 1}, `{"":1}`, "81a001"},
 	{object{"x": nil}, `{"x":null}`, "81a178c0"},
 	{pair[int, *int]{1, nil}, `{"A":1,"B":null}`, "82a14101a142c0"},
 	{time.Date(2026, 1, 2, 3, 4, 5, 600, time.UTC), `"2026-01-02T03:04:05.0000006Z"`, "bc" + hex.EncodeToString([]byte("2026-01-02T03:04:05.0000006Z"))},
 	{json.Number("12.5"), `12.5`, "cb4029000000000000"},
 	{json.Number("18446744073709551616"), `18446744073709551616`, "c7144e" + hex.EncodeToString([]byte("18446744073709551616"))},
+	{json.Number("100000000000000000000"), `100000000000000000000`, "cb4415af1d78b58c40"},
 	{json.Number("1e999"), `1e999`, "c7054e" + hex.EncodeToString([]byte("1e999"))},
 	{json.RawMessage(`{"b":[],"a":{}}`), `{"b":[],"a":{}}`, "82a16290a16180"},
 }

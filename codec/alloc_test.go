@@ -1,0 +1,42 @@
+//go:build !race
+
+// The race detector makes sync.Pool forget things at random, to find those
+// that rely on it.
+
+package codec_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/bbebcec1/amqprpc-go/codec"
+)
+
+// TestAllocations holds MsgPack to what makes it worth choosing.
+func TestAllocations(t *testing.T) {
+	o := newOrder(9)
+	marshal := testing.AllocsPerRun(200, func() {
+		if _, err := (codec.MsgPack{}).Marshal(&o); err != nil {
+			t.Error(err)
+		}
+	})
+	require.LessOrEqual(t, marshal, 2.0, "one for the result, one in case a collection empties the pool")
+
+	body, err := codec.MsgPack{}.Marshal(&o)
+	require.NoError(t, err)
+	var n int
+	number, err := codec.MsgPack{}.Marshal(832040)
+	require.NoError(t, err)
+	require.LessOrEqual(t, testing.AllocsPerRun(200, func() {
+		if err := (codec.MsgPack{}).Unmarshal(number, &n); err != nil {
+			t.Error(err)
+		}
+	}), 1.0)
+	var skipped struct{}
+	require.LessOrEqual(t, testing.AllocsPerRun(200, func() {
+		if err := (codec.MsgPack{}).Unmarshal(body, &skipped); err != nil {
+			t.Error(err)
+		}
+	}), 1.0, "fields that nobody wants cost nothing")
+}
