@@ -16,28 +16,32 @@ import (
 // forgets everything when it is closed.
 type Broker struct {
 	cfg      config
-	listener net.Listener // nil without one
-	epoch    time.Time    // of the broker's clock
-	nodeHash string       // of the made-up node in direct reply-to addresses
-	creation uint32       // … and which of its lives this is
+	rules    atomic.Pointer[[]*rule]
+	epoch    time.Time // of the broker's clock
+	nodeHash string    // of the made-up node in direct reply-to addresses
+	creation uint32    // … and which of its lives this is
 	wg       sync.WaitGroup
 	arriving atomic.Int64 // octets of messages that have not arrived whole
 
 	// mu guards the core: everything below, and every virtual host, exchange,
 	// queue, consumer and channel. Its sections are short and never wait.
 	mu        sync.Mutex
+	listener  net.Listener // nil without one; the last one after it was closed
 	vhosts    map[string]*vhost
 	conns     map[*connection]struct{}
 	abandoned []net.Conn // half-open ones that only the client still believes in
 	closed    bool
 
 	router    router
+	records   []*Record
 	replies   map[string]*replyConsumer // by address
 	toWake    []*outbox                 // outboxes that have frames and a sleeping writer
 	toConfirm []*channel                // channels that owe confirms
 	held      int64                     // octets of queued messages
 	alarm     bool                      // publishers are blocked: too much is held
 	blocking  string                    // … or a test said so, for this reason
+	refusing  bool                      // new connections
+	frozen    Direction                 // what of every connection
 	unblock   sync.Cond                 // of readers that a blocked connection has stopped
 	free      *unacked                  // a list of entries for reuse
 	batch     []*unacked                // memory for an acknowledgement of several
@@ -76,12 +80,17 @@ func start(cfg config) (*Broker, error) {
 		b.vhosts[name] = newVHost(b, name)
 	}
 	if cfg.listen {
-		l, err := net.Listen("tcp", cfg.addr)
+		addr := cfg.addr
+		if host, port, err := net.SplitHostPort(addr); err == nil && host == "" {
+			// To listen on every interface somebody must write 0.0.0.0.
+			addr = net.JoinHostPort("127.0.0.1", port)
+		}
+		l, err := net.Listen("tcp", addr)
 		if err != nil {
 			return nil, fmt.Errorf("amqptest: listen: %w", err)
 		}
 		b.listener = l
-		b.wg.Go(b.accept)
+		b.wg.Go(func() { b.accept(l) })
 	}
 	return b, nil
 }
@@ -89,6 +98,8 @@ func start(cfg config) (*Broker, error) {
 // Addr is the address that the broker listens on, "host:port"; empty without a
 // listener.
 func (b *Broker) Addr() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	if b.listener == nil {
 		return ""
 	}
@@ -121,9 +132,9 @@ func (b *Broker) user() (name, password string) {
 	return name, b.cfg.users[name]
 }
 
-func (b *Broker) accept() {
+func (b *Broker) accept(l net.Listener) {
 	for {
-		nc, err := b.listener.Accept()
+		nc, err := l.Accept()
 		if err != nil {
 			if errors.Is(err, net.ErrClosed) {
 				return
@@ -135,17 +146,19 @@ func (b *Broker) accept() {
 	}
 }
 
-// serve starts a connection's goroutines, or closes nc if the broker is closed.
+// serve starts a connection's goroutines, or closes nc if the broker is closed
+// or refuses.
 func (b *Broker) serve(nc net.Conn) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.closed {
+	if b.closed || b.refusing {
 		_ = nc.Close()
 		return false
 	}
 	b.serial++
 	c := newConnection(b, nc, b.serial)
 	b.conns[c] = struct{}{}
+	c.freeze(b.frozen)
 	b.wg.Go(c.read)
 	b.wg.Go(c.write)
 	return true
@@ -159,12 +172,15 @@ const closeGrace = 200 * time.Millisecond
 // left. Queues and messages are gone. It may be called more than once.
 func (b *Broker) Close() error {
 	b.mu.Lock()
-	already := b.closed
+	listening := b.listener
+	if b.closed || b.refusing {
+		listening = nil
+	}
 	b.closed = true
 	b.mu.Unlock()
 	var err error
-	if !already && b.listener != nil {
-		err = b.listener.Close()
+	if listening != nil {
+		err = listening.Close()
 	}
 	b.lock()
 	for c := range b.conns {
@@ -182,6 +198,10 @@ func (b *Broker) Close() error {
 		_ = nc.Close()
 	}
 	b.abandoned = nil
+	for _, r := range b.records {
+		r.end()
+	}
+	b.records = nil
 	b.mu.Unlock()
 	return err
 }

@@ -71,6 +71,9 @@ func (c *connection) run(number uint16, id frame.ID, fields []byte) {
 	ch.sendConfirms()
 	if known == nil {
 		ch.send(&frame.ChannelOpenOk{})
+		if c.b.recording() {
+			ch.emit(Event{Kind: ChannelOpened}, nil)
+		}
 		return
 	}
 	if ex := ch.dispatch(m); ex != nil {
@@ -125,7 +128,7 @@ func (ch *channel) dispatch(m frame.Method) *exception {
 	case *frame.ChannelOpen:
 		return fail(channelError, "second 'channel.open' seen")
 	case *frame.ChannelClose:
-		ch.release()
+		ch.release("")
 		delete(ch.c.channels, ch.id)
 		ch.send(&frame.ChannelCloseOk{})
 	case *frame.ChannelFlow:
@@ -197,15 +200,14 @@ func (ch *channel) send(m frame.Method) { ch.c.send(ch.id, m) }
 // answers, for until then its number is taken.
 func (ch *channel) fail(ex *exception) {
 	ch.sendConfirms()
-	ch.release()
-	ch.closing = true
+	ch.release(ex.text)
 	ch.send(&frame.ChannelClose{ReplyCode: ex.code, ReplyText: ex.text,
 		ClassID: ex.method.Class(), MethodID: ex.method.Method()})
 }
 
 // release gives back what the channel holds: consumers go, and what they had
 // not acknowledged is queued again.
-func (ch *channel) release() {
+func (ch *channel) release(why string) {
 	if ch.closing {
 		return
 	}
@@ -215,6 +217,9 @@ func (ch *channel) release() {
 	ch.confirms.forget()
 	queues := ch.dropConsumers()
 	ch.requeueAll(queues)
+	if ch.c.b.recording() {
+		ch.emit(Event{Kind: ChannelClosed, Reason: why}, nil)
+	}
 }
 
 // resolveQueue is the queue of that name, or the last one that the channel

@@ -1,6 +1,11 @@
 package amqptest
 
-import "github.com/bbebcec1/amqprpc-go/amqprpc/internal/frame"
+import (
+	"cmp"
+	"slices"
+
+	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/frame"
+)
 
 // confirms are what a channel owes a publisher that asked for them. They are
 // collected and sent together: one basic.ack can answer many messages.
@@ -8,7 +13,8 @@ type confirms struct {
 	on    bool
 	seq   uint64 // of the last message
 	owed  []confirm
-	await bool // the channel is in the broker's list of those that owe
+	await bool                // the channel is in the broker's list of those that owe
+	held  map[uint64]struct{} // messages that a test has left without an answer
 }
 
 type confirm struct {
@@ -37,8 +43,37 @@ func (ch *channel) confirm(accepted bool) {
 	ch.owe(confirm{c.seq, !accepted})
 }
 
+// hold numbers the next message and owes it no answer yet; zero if the
+// publisher wants none.
+func (c *confirms) hold() uint64 {
+	if !c.on {
+		return 0
+	}
+	c.seq++
+	if c.held == nil {
+		c.held = make(map[uint64]struct{})
+	}
+	c.held[c.seq] = struct{}{}
+	return c.seq
+}
+
+// answer owes the publisher the answer to a message that was held.
+func (ch *channel) answer(a confirm) {
+	if a.seq != 0 && !ch.closing {
+		delete(ch.confirms.held, a.seq)
+		ch.owe(a)
+	}
+}
+
 func (ch *channel) owe(answer confirm) {
 	c := &ch.confirms
+	if ch.c.b.recording() {
+		kind := Confirmed
+		if answer.nack {
+			kind = Refused
+		}
+		ch.emit(Event{Kind: kind, Tag: answer.seq}, nil)
+	}
 	c.owed = append(c.owed, answer)
 	if !c.await {
 		c.await = true
@@ -51,6 +86,9 @@ func (ch *channel) sendConfirms() {
 	c := &ch.confirms
 	c.await = false
 	owed := c.owed
+	// One answer for several would answer those before them that are held or
+	// that have another answer behind.
+	together := len(c.held) == 0 && slices.IsSortedFunc(owed, func(a, b confirm) int { return cmp.Compare(a.seq, b.seq) })
 	for len(owed) > 0 {
 		if owed[0].nack {
 			ch.sendNack(owed[0].seq)
@@ -58,7 +96,7 @@ func (ch *channel) sendConfirms() {
 			continue
 		}
 		n := 1
-		for n < len(owed) && !owed[n].nack {
+		for together && n < len(owed) && !owed[n].nack {
 			n++
 		}
 		ch.sendAck(owed[n-1].seq, n > 1)

@@ -1,9 +1,12 @@
 package amqptest
 
 import (
+	"cmp"
 	"errors"
 	"log/slog"
+	"maps"
 	"net"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -40,6 +43,7 @@ type connection struct {
 
 	// Under the broker's lock.
 	user       string
+	name       string // that the client gave
 	vhost      *vhost
 	channels   map[uint16]*channel
 	exclusive  map[*queue]struct{}
@@ -53,6 +57,7 @@ type connection struct {
 	told       bool        // it was told that it is blocked
 	stalled    atomic.Bool // its consumers wait for its socket
 	dropped    bool
+	reason     string      // of the close, if the broker had one
 	linger     *time.Timer // ends a closed connection whose client does not
 }
 
@@ -108,11 +113,11 @@ func (c *connection) read() {
 func (c *connection) throttle() {
 	if c.out.size.Load() >= replyLimit {
 		c.b.lock()
-		c.beat.pause()
+		c.beat.pause(pauseUnread)
 		c.b.release()
 		c.out.awaitRoom(replyLimit)
 		c.b.lock()
-		c.beat.resume()
+		c.beat.resume(pauseUnread)
 		c.b.release()
 	}
 	b := c.b
@@ -122,12 +127,12 @@ func (c *connection) throttle() {
 		return
 	}
 	b.flush()
-	c.beat.pause()
+	c.beat.pause(pauseBlocked)
 	for b.mustBlock() && c.is(running) && !c.dropped {
 		b.unblock.Wait()
 	}
 	c.published = false
-	c.beat.resume()
+	c.beat.resume(pauseBlocked)
 	b.flush()
 }
 
@@ -267,6 +272,7 @@ func (c *connection) raise(channel uint16, ex *exception) {
 		ch.fail(ex)
 		return
 	}
+	c.reason = ex.text
 	c.shutdown()
 	c.send(0, &frame.ConnectionClose{ReplyCode: ex.code, ReplyText: ex.text,
 		ClassID: ex.method.Class(), MethodID: ex.method.Method()})
@@ -278,9 +284,10 @@ const closeTimeout = 30 * time.Second
 
 // shutdown gives back all that the connection holds and marks it closed.
 func (c *connection) shutdown() {
+	opened := c.is(running)
 	c.enter(closed)
-	for _, ch := range c.channels {
-		ch.release()
+	for _, ch := range c.ordered() {
+		ch.release("")
 	}
 	clear(c.channels)
 	for q := range c.exclusive {
@@ -296,6 +303,16 @@ func (c *connection) shutdown() {
 		c.b.release()
 	})
 	c.b.unblock.Broadcast()
+	if opened && c.b.recording() {
+		c.b.emit(Event{Kind: ConnectionClosed, Connection: c.name, Reason: c.reason}, nil)
+	}
+}
+
+// ordered is the connection's channels by number.
+func (c *connection) ordered() []*channel {
+	all := slices.Collect(maps.Values(c.channels))
+	slices.SortFunc(all, func(a, b *channel) int { return cmp.Compare(a.id, b.id) })
+	return all
 }
 
 // drop hangs up: the reader notices and does the rest.

@@ -72,6 +72,9 @@ func (s *consumerSet) add(c *consumer) {
 
 func (s *consumerSet) remove(c *consumer) {
 	c.gone = true
+	if c.ch.c.b.recording() {
+		c.ch.emit(Event{Kind: ConsumerEnded, Queue: c.q.name, Consumer: c.tag}, nil)
+	}
 	s.n--
 	s.all = slices.DeleteFunc(s.all, func(o *consumer) bool { return o == c })
 	if c.queued {
@@ -206,6 +209,9 @@ func (ch *channel) consume(m *frame.BasicConsume) *exception {
 	if !m.NoWait {
 		ch.send(&frame.BasicConsumeOk{ConsumerTag: c.tag})
 	}
+	if ch.c.b.recording() {
+		ch.emit(Event{Kind: ConsumerStarted, Queue: q.name, Consumer: c.tag}, nil)
+	}
 	q.run()
 	return nil
 }
@@ -339,6 +345,9 @@ func (c *consumer) deliver(e entry) {
 		c.unacked++
 		ch.inFlight++
 		ch.take(e, c.q, c)
+	}
+	if ch.c.b.recording() {
+		ch.emit(Event{Kind: Delivered, Queue: c.q.name, Consumer: c.tag, Tag: ch.tags, Redelivered: redelivered}, e.msg)
 	}
 	ch.c.deliver(ch.id, &frame.BasicDeliver{
 		ConsumerTag: c.tagBytes, DeliveryTag: ch.tags, Redelivered: redelivered,

@@ -4,24 +4,6 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/frame"
 )
 
-// message is what a publisher sent. It never changes: queues share it.
-type message struct {
-	exchange  []byte   // its name
-	key       []byte   // the routing key
-	extra     []string // routing keys from CC and BCC headers
-	props     []byte   // the property list, as frame.Properties has it
-	body      []byte
-	ttl       int64 // nanoseconds from its expiration; negative for none
-	priority  uint8
-	persisted bool // delivery mode 2
-}
-
-// size is what the message occupies, for the memory limit.
-func (m *message) size() int64 {
-	const overhead = 256 // of the broker's own structures
-	return int64(len(m.key)+len(m.props)+len(m.body)) + overhead
-}
-
 // content is a message that is arriving on a channel: its method is here, and
 // its header and body may not be. It belongs to the connection's reader.
 type content struct {
@@ -227,9 +209,10 @@ func (c *connection) publishing() {
 // publish hands a complete message to its channel.
 func (c *connection) publish(channel uint16, p *content) {
 	c.b.arriving.Add(-int64(len(p.body)))
+	fate := c.b.fate(p)
 	c.b.lock()
 	if ch := c.channelFor(channel, frame.IDBasicPublish); ch != nil && !ch.closing {
-		if ex := ch.publish(p); ex != nil {
+		if ex := ch.publish(p, fate); ex != nil {
 			c.raise(channel, ex.in(frame.IDBasicPublish))
 		}
 	}

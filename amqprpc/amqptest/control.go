@@ -1,30 +1,112 @@
 package amqptest
 
+import (
+	"cmp"
+	"fmt"
+	"net"
+	"slices"
+)
+
+// Direction is one way through a connection, or both.
+type Direction uint8
+
+// The two ways, and both of them.
+const (
+	FromClient Direction = 1 << iota
+	ToClient
+	BothWays = FromClient | ToClient
+)
+
 // CutConnections resets every connection, as when a broker's host dies or a
-// firewall forgets: clients see a TCP reset, or the end of their pipe, and no
+// firewall forgets: clients see a TCP reset, or a broken pipe, and no
 // connection.close. It returns how many there were. Clients may connect again
 // at once.
 func (b *Broker) CutConnections() int {
-	b.mu.Lock()
-	links := make([]*link, 0, len(b.conns))
+	all := b.Connections()
+	for _, c := range all {
+		c.Cut()
+	}
+	return len(all)
+}
+
+// Freeze stops every connection, and those that come, as if the broker's process
+// were stopped: nothing is lost, nothing moves in that direction, and the broker
+// forgives the heartbeats that it does not read. Thaw ends it.
+func (b *Broker) Freeze(d Direction) {
+	b.lock()
+	defer b.release()
+	b.frozen |= d
 	for c := range b.conns {
-		links = append(links, c.link)
+		c.freeze(b.frozen)
 	}
+}
+
+// Thaw ends Freeze, for the broker and for each of its connections.
+func (b *Broker) Thaw() {
+	b.lock()
+	defer b.release()
+	b.frozen = 0
+	for c := range b.conns {
+		c.freeze(0)
+	}
+}
+
+// HalfOpen loses from now on whatever is sent in that direction on the
+// connections that there are, as when a cable is pulled or a host dies without a
+// word: each side believes in the other until its heartbeat runs out, and even
+// the end of the connection reaches nobody. It cannot be undone; new
+// connections are sound.
+func (b *Broker) HalfOpen(d Direction) {
+	for _, c := range b.Connections() {
+		c.HalfOpen(d)
+	}
+}
+
+// RefuseConnections closes the broker's port: whoever connects is refused, and
+// [Broker.Dial] too. Connections that are open go on.
+func (b *Broker) RefuseConnections() {
+	b.mu.Lock()
+	already := b.refusing
+	b.refusing = true
+	l := b.listener
 	b.mu.Unlock()
-	for _, l := range links {
-		l.reset()
+	if !already && l != nil {
+		_ = l.Close()
 	}
-	return len(links)
+}
+
+// AcceptConnections ends RefuseConnections. It listens on the same port, and
+// fails if somebody else has taken it meanwhile.
+func (b *Broker) AcceptConnections() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		return net.ErrClosed
+	}
+	if !b.refusing {
+		return nil
+	}
+	if b.listener != nil {
+		l, err := net.Listen("tcp", b.listener.Addr().String())
+		if err != nil {
+			return fmt.Errorf("amqptest: listen again: %w", err)
+		}
+		b.listener = l
+		b.wg.Go(func() { b.accept(l) })
+	}
+	b.refusing = false
+	return nil
 }
 
 // BlockPublishers does what a memory or disk alarm does: every connection that
 // publishes from now on is told connection.blocked with the reason, once, and
-// nothing more is read from it. Connections that only consume go on.
+// nothing more is read from it, not even requests for a channel. Connections
+// that only consume go on. An empty reason is RabbitMQ's "low on memory".
 func (b *Broker) BlockPublishers(reason string) {
 	b.lock()
 	defer b.release()
 	if reason == "" {
-		reason = "low on memory"
+		reason = lowOnMemory
 	}
 	b.blocking = reason
 }
@@ -36,4 +118,147 @@ func (b *Broker) UnblockPublishers() {
 	defer b.release()
 	b.blocking = ""
 	b.unblocked()
+}
+
+// CancelConsumer ends a consumer of a queue in "/" from the broker's side, as
+// the failure of the queue's node does: the client gets basic.cancel, and what
+// it has not acknowledged stays with its channel. It reports whether there was
+// such a consumer; of several with the same tag it is the oldest.
+func (b *Broker) CancelConsumer(queue, tag string) bool {
+	b.lock()
+	defer b.release()
+	q := b.vhosts["/"].queues[queue]
+	if q == nil {
+		return false
+	}
+	for _, c := range q.consumers.all {
+		if c.tag == tag {
+			c.ch.lost(c)
+			q.dropConsumer(c)
+			return true
+		}
+	}
+	return false
+}
+
+// Restart does what happens when a node is killed and started again: every
+// connection is cut, transient queues, exchanges and messages are gone, and
+// durable queues keep their persistent messages, those redelivered that a
+// consumer had.
+func (b *Broker) Restart() {
+	b.CutConnections()
+	b.lock()
+	defer b.release()
+	for c := range b.conns {
+		if !c.is(closed) {
+			c.shutdown()
+		}
+		c.drop()
+	}
+	for _, v := range b.vhosts {
+		v.restart()
+	}
+	b.creation++ // direct reply-to addresses of the past are nobody's
+}
+
+// restart forgets what is transient.
+func (v *vhost) restart() {
+	for _, q := range v.queues {
+		if !q.durable {
+			q.delete()
+			continue
+		}
+		q.forgetTransient()
+		q.used()
+	}
+	for _, x := range v.exchanges {
+		if !x.durable {
+			x.delete()
+		}
+	}
+}
+
+// Connections are those that are open now, the oldest first.
+func (b *Broker) Connections() []*Connection {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	all := make([]*Connection, 0, len(b.conns))
+	for c := range b.conns {
+		all = append(all, &Connection{c})
+	}
+	slices.SortFunc(all, func(a, b *Connection) int { return cmp.Compare(a.c.id, b.c.id) })
+	return all
+}
+
+// Connection returns the oldest open connection of that name: the client
+// property connection_name. It returns nil if there is none.
+func (b *Broker) Connection(name string) *Connection {
+	for _, c := range b.Connections() {
+		if c.Name() == name {
+			return c
+		}
+	}
+	return nil
+}
+
+// Connection is one client's connection, for a test to do things to. After the
+// connection has ended its methods do nothing.
+type Connection struct{ c *connection }
+
+// Name is the client property connection_name, empty if the client gave none.
+func (c *Connection) Name() string {
+	c.c.b.mu.Lock()
+	defer c.c.b.mu.Unlock()
+	return c.c.name
+}
+
+// Cut resets the connection, as [Broker.CutConnections] does all.
+func (c *Connection) Cut() { c.c.link.reset() }
+
+// Close closes the connection as an operator does, with 320 CONNECTION_FORCED
+// and the text.
+func (c *Connection) Close(text string) {
+	c.c.b.lock()
+	defer c.c.b.release()
+	c.c.raise(0, fail(connectionForced, "%s", text).silent())
+}
+
+// Freeze stops the connection, as [Broker.Freeze] does all.
+func (c *Connection) Freeze(d Direction) {
+	c.c.b.lock()
+	defer c.c.b.release()
+	c.c.freeze(d | c.c.b.frozen)
+}
+
+// Thaw ends Freeze, unless the whole broker is frozen.
+func (c *Connection) Thaw() {
+	c.c.b.lock()
+	defer c.c.b.release()
+	c.c.freeze(c.c.b.frozen)
+}
+
+// HalfOpen loses what is sent on the connection, as [Broker.HalfOpen] does on all.
+func (c *Connection) HalfOpen(d Direction) { c.c.link.lose(d) }
+
+// CloseChannel ends a channel with an exception of the test's choice, as a
+// consumer timeout or a failing queue would. It reports whether it was open.
+func (c *Connection) CloseChannel(number uint16, code uint16, text string) bool {
+	c.c.b.lock()
+	defer c.c.b.release()
+	ch := c.c.channels[number]
+	if ch == nil || ch.closing {
+		return false
+	}
+	ch.fail(&exception{reply: reply{code: code}, text: text})
+	return true
+}
+
+// freeze sets which directions are stopped.
+func (c *connection) freeze(d Direction) {
+	c.link.freeze(d)
+	if d&FromClient != 0 {
+		c.beat.pause(pauseFrozen)
+	} else {
+		c.beat.resume(pauseFrozen)
+	}
 }

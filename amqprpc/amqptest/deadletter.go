@@ -16,9 +16,13 @@ const (
 )
 
 // deadLetter publishes a message that left the queue without being consumed to
-// the queue's dead-letter exchange. Without one, or if it does not exist now,
+// the queue's dead-letter exchange, if it has one that exists. Otherwise
 // the message is gone.
 func (q *queue) deadLetter(m *message, reason string) {
+	b := q.vhost.b
+	if b.recording() {
+		b.emit(Event{Kind: Died, Queue: q.name, Reason: reason}, m)
+	}
 	if !q.opts.deadLetters || q.deleted {
 		return
 	}
@@ -26,7 +30,6 @@ func (q *queue) deadLetter(m *message, reason string) {
 	if x == nil {
 		return
 	}
-	b := q.vhost.b
 	dead := q.obituary(m, x, reason)
 	if x.name == "" {
 		_ = b.routeReplies(dead)

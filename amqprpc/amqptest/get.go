@@ -28,6 +28,9 @@ func (ch *channel) get(m *frame.BasicGet) *exception {
 		ch.take(e, q, nil)
 	}
 	q.dropExpired()
+	if ch.c.b.recording() {
+		ch.emit(Event{Kind: Got, Queue: q.name, Tag: ch.tags, Redelivered: e.redelivered}, e.msg)
+	}
 	ch.c.sendContent(ch.id, &frame.BasicGetOk{
 		DeliveryTag: ch.tags, Redelivered: e.redelivered,
 		Exchange: e.msg.exchange, RoutingKey: e.msg.key,

@@ -106,6 +106,9 @@ func (c *connection) startOk(m *frame.ConnectionStartOk) *exception {
 		c.hearsBlock = can("connection.blocked")
 		c.hearsAuth = can("authentication_failure_close")
 	}
+	if v, ok := m.ClientProperties.Lookup("connection_name"); ok {
+		c.name, _ = v.(string)
+	}
 	auth, ok := mechanisms[m.Mechanism]
 	if !ok {
 		return fail(commandInvalid, "unknown authentication mechanism '%s'", m.Mechanism)
@@ -186,6 +189,9 @@ func (c *connection) open(m *frame.ConnectionOpen) *exception {
 	c.enter(running)
 	_ = c.link.SetReadDeadline(time.Time{})
 	c.send(0, &frame.ConnectionOpenOk{})
+	if c.b.recording() {
+		c.b.emit(Event{Kind: ConnectionOpened, Connection: c.name}, nil)
+	}
 	c.log.Debug("open", "vhost", v.name)
 	return nil
 }

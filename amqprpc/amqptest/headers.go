@@ -147,13 +147,3 @@ func integer(v any) (int64, bool) {
 func sortTable(t frame.Table) {
 	slices.SortStableFunc(t, func(a, b frame.Field) int { return strings.Compare(a.Key, b.Key) })
 }
-
-// headers are a message's, decoded.
-func (m *message) headers() frame.Table {
-	var p frame.Properties
-	if p.Parse(m.props) != nil {
-		return nil
-	}
-	t, _ := frame.ParseTable(p.Headers)
-	return t
-}

@@ -19,7 +19,7 @@ type heartbeat struct {
 	sent     int64 // octets, at the sender's last look
 	received int64 // … at the receiver's
 	silent   bool  // nothing had come at the receiver's last look
-	paused   bool  // the broker itself has stopped reading
+	paused   pause // why the broker itself does not read
 	stopped  bool
 }
 
@@ -60,7 +60,7 @@ func (h *heartbeat) receive() {
 	}
 	received := h.c.link.received.Load()
 	switch {
-	case h.paused || received != h.received:
+	case h.paused != 0 || received != h.received:
 		h.received, h.silent = received, false
 	case !h.silent:
 		h.silent = true
@@ -72,16 +72,26 @@ func (h *heartbeat) receive() {
 	h.receiver.Reset(h.interval)
 }
 
-// pause stops the watch on the client while the broker does not read.
-func (h *heartbeat) pause() {
+// pause is a set of reasons for which the broker does not read: then silence is
+// no fault of the client's.
+type pause uint8
+
+const (
+	pauseUnread  pause = 1 << iota // the client does not read its answers
+	pauseBlocked                   // publishers are blocked
+	pauseFrozen                    // a test said so
+)
+
+func (h *heartbeat) pause(why pause) {
 	if h != nil {
-		h.paused = true
+		h.paused |= why
 	}
 }
 
-func (h *heartbeat) resume() {
-	if h != nil {
-		h.paused, h.silent = false, false
+func (h *heartbeat) resume(why pause) {
+	if h != nil && h.paused&why != 0 {
+		h.paused &^= why
+		h.silent = false
 	}
 }
 

@@ -88,16 +88,34 @@ func (l *link) writeAll(batch net.Buffers) (int64, error) {
 	return n, err
 }
 
-// set changes the faults of both directions; a direction that has lost
-// something stays lost.
-func (l *link) set(in, out fault) {
+// freeze stops the given directions and lets the others move.
+func (l *link) freeze(d Direction) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.in != lost {
-		l.in = in
+	for _, way := range []struct {
+		bit   Direction
+		fault *fault
+	}{{FromClient, &l.in}, {ToClient, &l.out}} {
+		switch {
+		case *way.fault == lost:
+		case d&way.bit != 0:
+			*way.fault = frozen
+		default:
+			*way.fault = healthy
+		}
 	}
-	if l.out != lost {
-		l.out = out
+	l.change.Broadcast()
+}
+
+// lose makes what is sent in the given directions vanish for good.
+func (l *link) lose(d Direction) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if d&FromClient != 0 {
+		l.in = lost
+	}
+	if d&ToClient != 0 {
+		l.out = lost
 	}
 	l.change.Broadcast()
 }
@@ -126,10 +144,13 @@ func (l *link) Close() error {
 	return l.Conn.Close()
 }
 
-// reset closes with a TCP reset where there is TCP.
+// reset closes with an error for the peer: a TCP reset where there is TCP.
 func (l *link) reset() {
-	if tcp, ok := l.Conn.(interface{ SetLinger(sec int) error }); ok {
-		_ = tcp.SetLinger(0)
+	switch nc := l.Conn.(type) {
+	case interface{ SetLinger(sec int) error }:
+		_ = nc.SetLinger(0)
+	case interface{ reset() }:
+		nc.reset()
 	}
 	_ = l.Close()
 }

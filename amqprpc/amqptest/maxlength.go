@@ -14,6 +14,14 @@ func (q *queue) overflows(m *message) bool {
 		o.maxBytes >= 0 && q.ready.bytes+int64(len(m.body)) > o.maxBytes
 }
 
+// refuses reports whether the queue is full and does not make room.
+func (q *queue) refuses(m *message) bool {
+	if q.opts.quorum {
+		return q.refusing
+	}
+	return q.opts.overflow != overflowDrop && q.overflows(m)
+}
+
 // dropOverflow drops ready messages from the head until the limits are kept.
 func (q *queue) dropOverflow() {
 	o := &q.opts

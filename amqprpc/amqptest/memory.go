@@ -2,6 +2,8 @@ package amqptest
 
 import "github.com/bbebcec1/amqprpc-go/amqprpc/internal/frame"
 
+const lowOnMemory = "low on memory"
+
 // mustBlock reports whether connections that publish are stopped.
 func (b *Broker) mustBlock() bool { return b.alarm || b.blocking != "" }
 
@@ -9,7 +11,7 @@ func (b *Broker) blockReason() string {
 	if b.blocking != "" {
 		return b.blocking
 	}
-	return "low on memory"
+	return lowOnMemory
 }
 
 // checkMemory raises the memory alarm when messages occupy more than the limit

@@ -9,8 +9,9 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/frame"
 )
 
-// publish takes a complete message from the client.
-func (ch *channel) publish(p *content) *exception {
+// publish takes a complete message from the client, for the fate that a test
+// has chosen for it.
+func (ch *channel) publish(p *content, fate Fate) *exception {
 	m := &p.method
 	if m.Immediate {
 		return fail(notImplemented, "immediate=true")
@@ -35,23 +36,42 @@ func (ch *channel) publish(p *content) *exception {
 	if ex := ch.checkProperties(msg); ex != nil {
 		return ex
 	}
-	if ch.tx != nil {
-		ch.tx.publish(x, msg, m.Mandatory)
-		return nil
+	if ch.c.b.recording() {
+		ch.emit(Event{Kind: Published}, msg)
 	}
-	return ch.dispatchMessage(x, msg, m.Mandatory)
-}
-
-// dispatchMessage routes a message and confirms it.
-func (ch *channel) dispatchMessage(x *exchange, msg *message, mandatory bool) *exception {
-	b := ch.c.b
-	if x.name == "" {
-		if ex := b.routeReplies(msg); ex != nil {
+	switch {
+	case ch.tx != nil:
+		ch.tx.publish(published{x, msg, m.Mandatory, fate})
+	case fate != (Fate{}):
+		return ch.dispatchTampered(x, msg, m.Mandatory, fate)
+	default:
+		accepted, ex := ch.routeAndEnqueue(published{x: x, msg: msg, mandatory: m.Mandatory})
+		if ex != nil {
 			return ex
 		}
+		ch.confirm(accepted)
 	}
-	ch.confirm(ch.enqueue(b.route(x, msg), msg, mandatory))
 	return nil
+}
+
+// published is a message on its way to an exchange.
+type published struct {
+	x         *exchange
+	msg       *message
+	mandatory bool
+	fate      Fate // of a message in a transaction
+}
+
+// routeAndEnqueue gives a message to whom its exchange routes it; false if a
+// queue refuses it.
+func (ch *channel) routeAndEnqueue(p published) (accepted bool, ex *exception) {
+	b := ch.c.b
+	if p.x.name == "" {
+		if ex := b.routeReplies(p.msg); ex != nil {
+			return false, ex
+		}
+	}
+	return ch.enqueue(b.route(p.x, p.msg), p.msg, p.mandatory), nil
 }
 
 // enqueue gives a message to its queues, or back to the publisher if there are
@@ -71,6 +91,9 @@ func (ch *channel) enqueue(queues []*queue, msg *message, mandatory bool) (accep
 
 // giveBack returns a mandatory message that nobody takes, before its confirm.
 func (ch *channel) giveBack(msg *message) {
+	if ch.c.b.recording() {
+		ch.emit(Event{Kind: Returned}, msg)
+	}
 	ch.c.sendContent(ch.id, &frame.BasicReturn{
 		ReplyCode: noRoute.code, ReplyText: []byte(noRoute.name),
 		Exchange: msg.exchange, RoutingKey: msg.key,

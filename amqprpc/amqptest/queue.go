@@ -117,6 +117,9 @@ func (ch *channel) makeQueue(name string, m *frame.QueueDeclare) (*queue, *excep
 		ch.c.exclusive[q] = struct{}{}
 	}
 	v.queues[name] = q
+	if v.b.recording() {
+		v.b.emit(Event{Kind: QueueCreated, Connection: ch.c.name, Channel: ch.id, Queue: name}, nil)
+	}
 	return q, nil
 }
 
@@ -244,6 +247,9 @@ func (q *queue) delete() {
 		bd.source.unbind(bd)
 	}
 	clear(q.incoming)
+	if b := q.vhost.b; b.recording() {
+		b.emit(Event{Kind: QueueDeleted, Queue: q.name}, nil)
+	}
 }
 
 // pop takes the next message out.
@@ -258,25 +264,35 @@ func (q *queue) lose(e entry) { q.vhost.b.held -= e.msg.size() }
 
 // publish takes a message; false if the queue refuses it.
 func (q *queue) publish(m *message) bool {
-	if q.opts.quorum {
-		return q.publishQuorum(m)
-	}
-	if q.opts.overflow != overflowDrop && q.overflows(m) {
+	if q.refuses(m) {
 		if q.opts.overflow == overflowRejectDLX {
 			q.deadLetter(m, deadMaxlen)
 		}
 		return false
 	}
+	if b := q.vhost.b; b.recording() {
+		b.emit(Event{Kind: Routed, Queue: q.name}, m)
+	}
+	if q.opts.quorum {
+		q.publishQuorum(m)
+	} else {
+		q.publishClassic(m)
+	}
+	return true
+}
+
+// publishClassic takes a message of a classic queue.
+func (q *queue) publishClassic(m *message) {
 	q.seq++
 	e := entry{msg: m, seq: q.seq}
 	if q.ready.n == 0 {
 		if c := q.nextConsumer(); c != nil {
 			c.deliver(e)
-			return true
+			return
 		}
 	}
 	if q.opts.ttl == 0 && !q.opts.deadLetters {
-		return true // nobody takes it at once, and it may not wait
+		return // nobody takes it at once, and it may not wait
 	}
 	if ttl := q.ttlOf(m); ttl >= 0 {
 		e.expires = max(1, q.vhost.b.now()+ttl)
@@ -287,7 +303,6 @@ func (q *queue) publish(m *message) bool {
 	if q.ready.n > 0 && (q.ready.n == 1 || e.expires != 0) {
 		q.dropExpired()
 	}
-	return true
 }
 
 // run hands ready messages to consumers until there are no more of either.
@@ -303,6 +318,19 @@ func (q *queue) run() {
 		}
 		c.deliver(q.pop())
 	}
+}
+
+// forgetTransient drops the messages that are not persistent.
+func (q *queue) forgetTransient() {
+	kept := newReadyList(q.opts.maxPriority)
+	for q.ready.n > 0 {
+		e := q.pop()
+		if e.msg.persisted || q.opts.quorum {
+			kept.push(e)
+			q.vhost.b.held += e.msg.size()
+		}
+	}
+	q.ready = kept
 }
 
 // goOn keeps the limits and delivers what can be delivered after messages came

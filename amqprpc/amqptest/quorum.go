@@ -6,13 +6,10 @@ import "github.com/bbebcec1/amqprpc-go/amqprpc/internal/frame"
 // differs from a classic queue for a client is here, as RabbitMQ 3.10 has it
 // (https://www.rabbitmq.com/docs/quorum-queues).
 
-// publishQuorum takes a message; false if the queue refuses it. The limits are
-// looked at after the message is in, so that one more than x-max-length is
-// taken; publishers are then refused until a fifth of the room is free.
-func (q *queue) publishQuorum(m *message) bool {
-	if q.refusing {
-		return false
-	}
+// publishQuorum takes a message. The limits are looked at after it is in, so
+// that one more than x-max-length is taken; publishers are then refused until a
+// fifth of the room is free.
+func (q *queue) publishQuorum(m *message) {
 	q.seq++
 	e := entry{msg: m, seq: q.seq}
 	if ttl := q.ttlOf(m); ttl >= 0 {
@@ -23,7 +20,6 @@ func (q *queue) publishQuorum(m *message) bool {
 	q.run()
 	q.dropExpired()
 	q.keepQuorumLimits()
-	return true
 }
 
 // keepQuorumLimits does what x-overflow says after any change.

@@ -15,12 +15,6 @@ type transaction struct {
 	settled   []settled
 }
 
-type published struct {
-	x         *exchange
-	msg       *message
-	mandatory bool
-}
-
 type settled struct {
 	u *unacked
 	v verdict
@@ -37,9 +31,9 @@ func (ch *channel) selectTx() *exception {
 	return nil
 }
 
-func (t *transaction) publish(x *exchange, msg *message, mandatory bool) {
-	t.published = append(t.published, published{x, msg, mandatory})
-	x.vhost.b.held += msg.size()
+func (t *transaction) publish(p published) {
+	t.published = append(t.published, p)
+	p.x.vhost.b.held += p.msg.size()
 }
 
 // settle keeps a verdict for the commit; the delivery is off the list at once.
@@ -64,14 +58,17 @@ func (ch *channel) commit() *exception {
 	complete := true
 	for _, p := range t.published {
 		ch.c.b.held -= p.msg.size()
-		accepted, ex := ch.publishNow(p)
+		accepted, ex := true, (*exception)(nil)
+		if !p.fate.Drop {
+			accepted, ex = ch.routeAndEnqueue(p)
+		}
 		if ex != nil {
 			ch.tx = nil
 			t.published = nil
 			ch.restore(t)
 			return ex
 		}
-		complete = complete && accepted
+		complete = complete && accepted && !p.fate.Nack
 	}
 	slices.SortStableFunc(t.settled, func(a, b settled) int { return cmp.Compare(a.u.tag, b.u.tag) })
 	for _, v := range []verdict{acked, requeued, discarded} {
@@ -88,17 +85,6 @@ func (ch *channel) commit() *exception {
 	}
 	ch.send(&frame.TxCommitOk{})
 	return nil
-}
-
-// publishNow routes a message of a transaction; false if a queue refuses it.
-func (ch *channel) publishNow(p published) (accepted bool, ex *exception) {
-	b := ch.c.b
-	if p.x.name == "" {
-		if ex := b.routeReplies(p.msg); ex != nil {
-			return false, ex
-		}
-	}
-	return ch.enqueue(b.route(p.x, p.msg), p.msg, p.mandatory), nil
 }
 
 func (ch *channel) rollback() *exception {

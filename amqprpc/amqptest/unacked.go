@@ -75,6 +75,16 @@ const (
 	discarded
 )
 
+func (v verdict) event() EventKind {
+	switch v {
+	case acked:
+		return Acked
+	case discarded:
+		return Discarded
+	}
+	return Requeued
+}
+
 func refusal(requeue bool) verdict {
 	if requeue {
 		return requeued
@@ -152,6 +162,9 @@ func (ch *channel) finishAll(batch []*unacked, v verdict) {
 func (ch *channel) leave(u *unacked, v verdict) {
 	b := ch.c.b
 	q := u.q
+	if b.recording() {
+		ch.emitSettled(v.event(), u)
+	}
 	q.unacked--
 	b.held -= u.e.msg.size()
 	if u.c != nil {

@@ -1,0 +1,182 @@
+package amqptest
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// QueueInfo is a queue as it was when it was looked at.
+type QueueInfo struct {
+	VHost, Name string
+	Type        string // classic or quorum
+	Durable     bool
+	AutoDelete  bool
+	Exclusive   bool
+	Arguments   map[string]any // types as in Message.Headers
+	Ready       int            // messages that wait
+	Unacked     int            // messages that consumers have and have not acknowledged
+	Consumers   []ConsumerInfo // the oldest first
+	Bindings    []BindingInfo  // but for the one from the default exchange
+}
+
+// ConsumerInfo is a consumer as it was when it was looked at.
+type ConsumerInfo struct {
+	Tag        string
+	Connection string // the name that its client gave
+	Channel    uint16
+	NoAck      bool
+	Exclusive  bool
+	Active     bool // false for one that waits behind a single active consumer
+	Prefetch   int  // zero for no limit
+	Priority   int64
+	Unacked    int
+}
+
+// BindingInfo is a binding that leads to a queue.
+type BindingInfo struct {
+	Exchange, RoutingKey string
+	Arguments            map[string]any
+}
+
+// ExchangeInfo is an exchange as it was when it was looked at.
+type ExchangeInfo struct {
+	VHost, Name string
+	Type        string // direct, fanout, topic or headers
+	Durable     bool
+	AutoDelete  bool
+	Internal    bool
+	Arguments   map[string]any
+}
+
+// ConnectionInfo is a connection as it was when it was looked at.
+type ConnectionInfo struct {
+	Name, User, VHost string
+	Heartbeat         time.Duration // zero for none
+	Channels          []ChannelInfo // by number
+	Blocked           bool          // it was told connection.blocked
+}
+
+// ChannelInfo is a channel as it was when it was looked at.
+type ChannelInfo struct {
+	Number         uint16
+	Prefetch       int // of consumers to come; zero for no limit
+	GlobalPrefetch int // of all of them together; zero for no limit
+	Confirms, Tx   bool
+	Unacked        int
+	Consumers      []string // their tags, the oldest first
+}
+
+// Queue looks at a queue of the virtual host "/"; false if there is none.
+func (b *Broker) Queue(name string) (QueueInfo, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	q := b.vhosts["/"].queues[name]
+	if q == nil {
+		return QueueInfo{}, false
+	}
+	return q.info(), true
+}
+
+// Queues looks at all queues, by virtual host and name.
+func (b *Broker) Queues() []QueueInfo {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var all []QueueInfo
+	for _, v := range b.vhosts {
+		for _, q := range v.queues {
+			all = append(all, q.info())
+		}
+	}
+	slices.SortFunc(all, func(a, b QueueInfo) int {
+		return cmp.Or(cmp.Compare(a.VHost, b.VHost), cmp.Compare(a.Name, b.Name))
+	})
+	return all
+}
+
+// Exchanges looks at all exchanges, by virtual host and name.
+func (b *Broker) Exchanges() []ExchangeInfo {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var all []ExchangeInfo
+	for _, v := range b.vhosts {
+		for _, x := range v.exchanges {
+			all = append(all, ExchangeInfo{VHost: v.name, Name: x.name, Type: x.kind, Durable: x.durable,
+				AutoDelete: x.autoDelete, Internal: x.internal, Arguments: publicTable(x.args)})
+		}
+	}
+	slices.SortFunc(all, func(a, b ExchangeInfo) int {
+		return cmp.Or(cmp.Compare(a.VHost, b.VHost), cmp.Compare(a.Name, b.Name))
+	})
+	return all
+}
+
+// Messages looks at the ready messages of a queue of the virtual host "/", in
+// the order in which they will be delivered, without taking them.
+func (b *Broker) Messages(queue string) []Message {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	q := b.vhosts["/"].queues[queue]
+	if q == nil {
+		return nil
+	}
+	q.dropExpired()
+	all := make([]Message, 0, q.ready.n)
+	q.ready.each(func(e *entry) { all = append(all, q.present(*e).public()) })
+	return all
+}
+
+func (q *queue) info() QueueInfo {
+	info := QueueInfo{
+		VHost: q.vhost.name, Name: q.name, Type: "classic",
+		Durable: q.durable, AutoDelete: q.autoDelete, Exclusive: q.owner != nil,
+		Arguments: publicTable(q.args), Ready: q.ready.n, Unacked: q.unacked,
+	}
+	if q.opts.quorum {
+		info.Type = "quorum"
+	}
+	for _, c := range q.consumers.all {
+		info.Consumers = append(info.Consumers, ConsumerInfo{
+			Tag: c.tag, Connection: c.ch.c.name, Channel: c.ch.id, NoAck: c.noAck, Exclusive: c.exclusive,
+			Active: !q.opts.single || q.consumers.active == c, Prefetch: c.prefetch, Priority: c.priority, Unacked: c.unacked,
+		})
+	}
+	for bd := range q.incoming {
+		info.Bindings = append(info.Bindings, BindingInfo{Exchange: bd.source.name, RoutingKey: bd.key,
+			Arguments: publicTable(bd.args)})
+	}
+	slices.SortFunc(info.Bindings, func(a, b BindingInfo) int {
+		return cmp.Or(cmp.Compare(a.Exchange, b.Exchange), cmp.Compare(a.RoutingKey, b.RoutingKey))
+	})
+	return info
+}
+
+// Info looks at the connection.
+func (c *Connection) Info() ConnectionInfo {
+	in := c.c
+	in.b.mu.Lock()
+	defer in.b.mu.Unlock()
+	info := ConnectionInfo{Name: in.name, User: in.user, Blocked: in.told}
+	if in.vhost != nil {
+		info.VHost = in.vhost.name
+	}
+	if in.beat != nil {
+		info.Heartbeat = in.beat.interval
+	}
+	for _, ch := range in.channels {
+		if !ch.closing {
+			info.Channels = append(info.Channels, ch.info())
+		}
+	}
+	slices.SortFunc(info.Channels, func(a, b ChannelInfo) int { return cmp.Compare(a.Number, b.Number) })
+	return info
+}
+
+func (ch *channel) info() ChannelInfo {
+	info := ChannelInfo{Number: ch.id, Prefetch: ch.prefetch, GlobalPrefetch: ch.limit,
+		Confirms: ch.confirms.on, Tx: ch.tx != nil, Unacked: ch.unacked.n}
+	for _, c := range ch.ordered() {
+		info.Consumers = append(info.Consumers, c.tag)
+	}
+	return info
+}

@@ -1,0 +1,143 @@
+package amqptest
+
+import (
+	"slices"
+	"time"
+)
+
+// Fate is what becomes of a published message. The zero value is what a sound
+// broker does.
+type Fate struct {
+	// Drop loses the message after it was taken: it is confirmed and delivered
+	// to nobody.
+	Drop bool
+	// Copies is how many more times it is published than once.
+	Copies int
+	// Delay is how long it is kept before it is routed. Its confirm follows it;
+	// messages behind it do not wait.
+	Delay time.Duration
+
+	// Nack refuses it with basic.nack. Unless Drop says otherwise it is routed
+	// all the same: a publisher may conclude nothing.
+	Nack bool
+	// Unconfirmed never answers, neither with basic.ack nor with basic.nack.
+	Unconfirmed bool
+	// ConfirmDelay is how much later than otherwise the answer is sent.
+	ConfirmDelay time.Duration
+}
+
+// Message is a message as the broker sees it. Body must not be changed.
+type Message struct {
+	Exchange, RoutingKey string
+	// Headers has the types of the wire: string, bool, the integers, float32 and
+	// float64, []byte, time.Time, [Decimal], []any, map[string]any, nil.
+	Headers         map[string]any
+	ContentType     string
+	ContentEncoding string
+	DeliveryMode    uint8 // 2 is persistent
+	Priority        uint8
+	CorrelationID   string
+	ReplyTo         string
+	Expiration      string
+	MessageID       string
+	Timestamp       time.Time
+	Type            string
+	UserID          string
+	AppID           string
+	Body            []byte
+}
+
+// rule is a function that a test gave to Tamper.
+type rule struct{ judge func(Message) Fate }
+
+// Tamper asks judge for the fate of every message that is published from now on,
+// until stop is called; it is called before the message is routed, once for each
+// message, in the order of each connection's publishes and at the same time for
+// different connections. It may call the broker. The first of several rules that
+// wants anything decides. Messages of transactions keep their time.
+func (b *Broker) Tamper(judge func(Message) Fate) (stop func()) {
+	r := &rule{judge}
+	b.changeRules(func(rs []*rule) []*rule { return append(rs, r) })
+	return func() {
+		b.changeRules(func(rs []*rule) []*rule {
+			return slices.DeleteFunc(rs, func(o *rule) bool { return o == r })
+		})
+	}
+}
+
+// changeRules replaces the list, which readers use without a lock.
+func (b *Broker) changeRules(change func([]*rule) []*rule) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var old []*rule
+	if p := b.rules.Load(); p != nil {
+		old = *p
+	}
+	rules := change(slices.Clone(old))
+	b.rules.Store(&rules)
+}
+
+// fate asks the rules about a message that has arrived.
+func (b *Broker) fate(p *content) Fate {
+	rules := b.rules.Load()
+	if rules == nil || len(*rules) == 0 {
+		return Fate{}
+	}
+	m := (&message{exchange: p.method.Exchange, key: p.method.RoutingKey, props: p.props, body: p.body}).public()
+	for _, r := range *rules {
+		if f := r.judge(m); f != (Fate{}) {
+			return f
+		}
+	}
+	return Fate{}
+}
+
+// dispatchTampered does with a message what its fate says.
+func (ch *channel) dispatchTampered(x *exchange, msg *message, mandatory bool, f Fate) *exception {
+	seq := ch.confirms.hold()
+	if f.Delay <= 0 {
+		return ch.meet(seq, x, msg, mandatory, f)
+	}
+	b := ch.c.b
+	b.held += msg.size()
+	time.AfterFunc(f.Delay, func() {
+		b.lock()
+		defer b.release()
+		b.held -= msg.size()
+		if b.closed {
+			return
+		}
+		if ex := ch.meet(seq, x, msg, mandatory, f); ex != nil && !ch.closing {
+			ch.c.raise(ch.id, ex)
+		}
+	})
+	return nil
+}
+
+// meet routes a message as often as its fate says and answers the publisher.
+func (ch *channel) meet(seq uint64, x *exchange, msg *message, mandatory bool, f Fate) *exception {
+	accepted := true
+	if !f.Drop {
+		for range 1 + max(0, f.Copies) {
+			taken, ex := ch.routeAndEnqueue(published{x: x, msg: msg, mandatory: mandatory && !ch.closing})
+			if ex != nil {
+				return ex
+			}
+			accepted = accepted && taken
+		}
+	}
+	answer := confirm{seq, f.Nack || !accepted}
+	switch {
+	case f.Unconfirmed:
+	case f.ConfirmDelay <= 0:
+		ch.answer(answer)
+	default:
+		b := ch.c.b
+		time.AfterFunc(f.ConfirmDelay, func() {
+			b.lock()
+			defer b.release()
+			ch.answer(answer)
+		})
+	}
+	return nil
+}
