@@ -140,7 +140,7 @@ func (q *servedQueue) handle(j job) {
 		base = q.base
 	}
 	ctx, cancel := context.WithDeadline(base, in.deadline)
-	late := time.AfterFunc(time.Until(in.deadline)+answerGrace, func() { q.answerLate(in) })
+	late := time.AfterFunc(max(time.Until(in.deadline), 0)+answerGrace, func() { q.answerLate(in) })
 	resp, err := q.invoke(serverContext{ctx, req}, req)
 	cancel()
 	late.Stop()
