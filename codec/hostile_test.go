@@ -67,10 +67,38 @@ func TestMemoryIsInProportion(t *testing.T) {
 	require.Len(t, v, n)
 	require.Less(t, grown, uint64(4*n*1024))
 
-	// The same claim with one bad element stops early.
+	// With one bad element, nothing is made of the others.
 	body[5+3] = 0xc1
-	grown = allocated(func() { require.ErrorContains(t, codec.MsgPack{}.Unmarshal(body, &v), "element [3]") })
-	require.Less(t, grown, uint64(4*n*1024))
+	grown = allocated(func() { require.ErrorContains(t, codec.MsgPack{}.Unmarshal(body, &v), "code 0xc1") })
+	require.Less(t, grown, uint64(4096))
+}
+
+// TestNestedClaims nests arrays and maps that each claim the rest of the body.
+func TestNestedClaims(t *testing.T) {
+	type lists []lists
+	type maps map[string]maps
+	const levels, rest = 9_000, 1 << 20
+	lie := func(head string, n uint32) []byte {
+		body := strings.Repeat(head+string(binary.BigEndian.AppendUint32(nil, n)), levels)
+		return append([]byte(body), make([]byte, rest)...)
+	}
+	for _, tt := range []struct {
+		body   []byte
+		target any
+	}{
+		{lie("\xdd", rest), new(any)},
+		{lie("\xdd", rest), new(lists)},
+		{lie("\xdd", rest), new(shape)},
+		{lie("\xdd", rest), new([]any)},
+		{lie("\xdd", rest), new(untypedKeys)},
+		{lie("\x81\xa0\xdf", rest/4), new(any)},
+		{lie("\xdf", rest/4), new(any)},
+		{lie("\x81\xa0\xdf", rest/4), new(maps)},
+		{lie("\x81\xa8Children\xdd", rest), new(tree)},
+	} {
+		grown := allocated(func() { require.Error(t, codec.MsgPack{}.Unmarshal(tt.body, tt.target)) })
+		require.Less(t, grown, uint64(1<<20), "%T", tt.target)
+	}
 }
 
 func TestEveryPrefixIsShort(t *testing.T) {

@@ -58,6 +58,9 @@ func (m MsgPack) Unmarshal(data []byte, v any) error {
 	d := decoders.Get().(*decoder)
 	defer d.release()
 	d.data, d.options = data, m
+	if err := d.check(); err != nil {
+		return finish("msgpack", err)
+	}
 	if err := planOf(target.Type()).decode(d, target); err != nil {
 		return finish("msgpack", err)
 	}
@@ -114,7 +117,6 @@ type decoder struct {
 	depth   int    // of arrays and objects around the current value
 	json    []byte // what is being handed to a json.Unmarshaler
 	key     []byte // of a map or a struct, where it has to be made first
-	checked bool   // the rest of data is whole and not too deep
 }
 
 var decoders = sync.Pool{New: func() any { return new(decoder) }}

