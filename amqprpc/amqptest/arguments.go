@@ -55,7 +55,7 @@ var queueArguments = []queueArgument{
 		"client-local", "balanced", "random", "least-leaders", "min-masters")},
 	{"x-queue-type", true, true, nil},
 	{"x-delivery-limit", false, true, nil},
-	{"x-queue-master-locator", true, false, nil},
+	{"x-queue-master-locator", true, false, nil}, // checked apart
 	{"x-max-age", false, false, nil},
 	{"x-stream-max-segment-size-bytes", false, false, nil},
 	{"x-initial-cluster-size", false, false, nil},
@@ -83,6 +83,11 @@ func parseQueueArguments(of string, args frame.Table) (queueOptions, *exception)
 		}
 		if wrong := a.check(v, args); wrong != "" {
 			return o, fail(preconditionFailed, "invalid arg '%s' for %s: %s", a.name, of, wrong)
+		}
+	}
+	if v, ok := args.Lookup("x-queue-master-locator"); ok && !o.quorum {
+		if s, _ := v.(string); !slices.Contains([]string{"client-local", "min-masters", "random"}, s) {
+			return o, crash()
 		}
 	}
 	for _, f := range args {

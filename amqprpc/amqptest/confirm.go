@@ -90,16 +90,16 @@ func (ch *channel) sendConfirms() {
 	// that have another answer behind.
 	together := len(c.held) == 0 && slices.IsSortedFunc(owed, func(a, b confirm) int { return cmp.Compare(a.seq, b.seq) })
 	for len(owed) > 0 {
-		if owed[0].nack {
-			ch.sendNack(owed[0].seq)
-			owed = owed[1:]
-			continue
-		}
 		n := 1
-		for together && n < len(owed) && !owed[n].nack {
+		for together && n < len(owed) && owed[n].nack == owed[0].nack {
 			n++
 		}
-		ch.sendAck(owed[n-1].seq, n > 1)
+		if last := owed[n-1].seq; owed[0].nack {
+			// RabbitMQ says multiple of a single one too, where it can.
+			ch.send(&frame.BasicNack{DeliveryTag: last, Multiple: together, Requeue: true})
+		} else {
+			ch.sendAck(last, n > 1)
+		}
 		owed = owed[n:]
 	}
 	c.owed = c.owed[:0]
@@ -113,10 +113,6 @@ func (ch *channel) sendAck(seq uint64, multiple bool) {
 	seg = ack.AppendFrame(seg, ch.id)
 	o.commit(seg, len(seg)-before)
 	ch.c.toWake()
-}
-
-func (ch *channel) sendNack(seq uint64) {
-	ch.send(&frame.BasicNack{DeliveryTag: seq})
 }
 
 // forget drops what is owed: a closed channel answers no more.

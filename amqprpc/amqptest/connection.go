@@ -35,6 +35,8 @@ type connection struct {
 	out    *outbox
 	log    *slog.Logger
 
+	written chan struct{} // closed when the writer has ended
+
 	// Of the reader alone.
 	phase     atomic.Uint32 // a phase; changed under the broker's lock
 	auth      mechanism
@@ -66,6 +68,7 @@ func newConnection(b *Broker, nc net.Conn, id uint64) *connection {
 		b:         b,
 		id:        id,
 		link:      newLink(nc),
+		written:   make(chan struct{}),
 		out:       newOutbox(),
 		log:       b.cfg.log.With("connection", id, "peer", nc.RemoteAddr().String()),
 		channels:  make(map[uint16]*channel),
@@ -154,6 +157,9 @@ func (c *connection) unreadable(err error) {
 	}
 	c.b.lock()
 	c.raise(0, ex)
+	if c.linger != nil {
+		c.linger.Reset(fatalTimeout)
+	}
 	c.b.release()
 	c.drain()
 }
@@ -226,8 +232,10 @@ func (c *connection) method(id frame.ID, fields []byte) {
 	}
 	switch m := m.(type) {
 	case *frame.ConnectionClose:
-		c.closedByClient(m)
-		return
+		if c.is(running) || c.is(closed) {
+			c.closedByClient(m)
+			return
+		}
 	case *frame.ConnectionCloseOk:
 		if c.is(closed) {
 			c.drop()
@@ -248,7 +256,8 @@ func malformed(err error) *exception {
 	if errors.As(err, &fe) {
 		return fail(frameError, "cannot decode %s", binaryBytes(fe.Fields)).in(fe.ID)
 	}
-	return crash()
+	// RabbitMQ's reader dies of a method that it does not know.
+	return fail(commandInvalid, "%v", err).untold()
 }
 
 // closedByClient answers connection.close.
@@ -273,10 +282,32 @@ func (c *connection) raise(channel uint16, ex *exception) {
 		return
 	}
 	c.reason = ex.text
+	mute := ex.mute || c.distrusts(ex)
 	c.shutdown()
+	if mute {
+		c.drop()
+		return
+	}
 	c.send(0, &frame.ConnectionClose{ReplyCode: ex.code, ReplyText: ex.text,
 		ClassID: ex.method.Class(), MethodID: ex.method.Method()})
 }
+
+// distrusts reports whether the client has not come so far that it is told what
+// is wrong. RabbitMQ waits three seconds before it hangs up on such a client;
+// here it need not wait.
+func (c *connection) distrusts(ex *exception) bool {
+	switch phase(c.phase.Load()) {
+	case starting, securing:
+		return ex.code != accessRefused.code && ex.code != connectionForced.code
+	case tuning:
+		return ex.code != notAllowed.code && ex.code != connectionForced.code
+	}
+	return false
+}
+
+// fatalTimeout is how long a client may take to read that its frames make no
+// sense.
+const fatalTimeout = time.Second
 
 // closeTimeout is how long a closed connection waits for its client, unless the
 // heartbeat is shorter.
@@ -351,6 +382,7 @@ func (c *connection) gone() {
 
 // write is the writer.
 func (c *connection) write() {
+	defer close(c.written)
 	for {
 		bufs, ok := c.out.take()
 		if !ok {

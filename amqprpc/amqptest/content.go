@@ -45,10 +45,11 @@ func (p *content) header(h frame.Header) {
 }
 
 // add takes a piece of the body. What is over the limit is counted and dropped:
-// the message will be refused when it is complete.
+// the message will be refused when it is complete. One that is longer than it
+// announced is never complete, as in RabbitMQ, and need not be kept either.
 func (p *content) add(piece []byte, limit int) {
 	p.received += uint64(len(piece))
-	if p.received <= uint64(limit) {
+	if p.received <= p.expected && p.received <= uint64(limit) {
 		p.body = append(p.body, piece...)
 	} else {
 		p.body = nil
@@ -179,12 +180,6 @@ func (c *connection) contentHeader(channel uint16, p *content, h frame.Header) {
 }
 
 func (c *connection) contentBody(channel uint16, p *content, piece []byte) {
-	if uint64(len(piece)) > p.expected-p.received {
-		// RabbitMQ goes on counting below zero and waits for ever; nothing that
-		// follows could be understood.
-		c.fault(channel, fail(unexpectedFrame, "content body is longer than announced").in(frame.IDBasicPublish))
-		return
-	}
 	before := len(p.body)
 	p.add(piece, c.b.cfg.maxMessageSize)
 	if c.b.arriving.Add(int64(len(p.body)-before)) > c.b.cfg.memoryLimit {

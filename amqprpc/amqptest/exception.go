@@ -39,6 +39,8 @@ type exception struct {
 	method frame.ID
 	// anonymous exceptions name no method even where there was one.
 	anonymous bool
+	// mute exceptions are not told: the connection just ends.
+	mute bool
 }
 
 // fail makes an exception whose text is RabbitMQ's: the code's name, a dash and
@@ -54,6 +56,12 @@ func fail(r reply, format string, args ...any) *exception {
 // silent makes an exception that names no method.
 func (e *exception) silent() *exception {
 	e.anonymous = true
+	return e
+}
+
+// untold makes an exception that ends the connection without a word.
+func (e *exception) untold() *exception {
+	e.mute = true
 	return e
 }
 

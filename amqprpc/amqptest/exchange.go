@@ -42,7 +42,11 @@ func (ch *channel) declareExchange(m *frame.ExchangeDeclare) *exception {
 	v := ch.c.vhost
 	name := stripNewlines(m.Exchange)
 	if !m.Passive && !isExchangeKind(m.Type) {
-		return fail(commandInvalid, "unknown exchange type '%s'", m.Type)
+		how := "unknown"
+		if m.Type == "" {
+			how = "invalid"
+		}
+		return fail(commandInvalid, "%s exchange type '%s'", how, m.Type)
 	}
 	if ex := notDefault(name); ex != nil {
 		return ex

@@ -35,6 +35,6 @@ func (ch *channel) get(m *frame.BasicGet) *exception {
 		DeliveryTag: ch.tags, Redelivered: e.redelivered,
 		Exchange: e.msg.exchange, RoutingKey: e.msg.key,
 		MessageCount: uint32(q.ready.n),
-	}, q.present(e))
+	}, q.presentGot(e))
 	return nil
 }

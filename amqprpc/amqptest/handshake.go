@@ -20,11 +20,21 @@ func (c *connection) greet() bool {
 		return false
 	}
 	c.b.lock()
-	defer c.b.release()
+	understood := c.answerHeader(header)
+	c.b.release()
+	if !understood {
+		<-c.written
+	}
+	return understood
+}
+
+// answerHeader offers connection.start, or says what the broker speaks instead.
+func (c *connection) answerHeader(header [8]byte) bool {
 	if h := string(header[:]); h != frame.ProtocolHeader && h != "AMQP\x01\x01\x00\x09" {
 		c.log.Info("protocol refused", "header", header)
 		c.out.add(func(dst []byte) []byte { return append(dst, frame.ProtocolHeader...) })
 		c.toWake()
+		c.b.flush()
 		c.out.finish()
 		return false
 	}
@@ -162,7 +172,8 @@ func (c *connection) tuneOk(m *frame.ConnectionTuneOk) *exception {
 	return nil
 }
 
-// negotiated refuses a limit outside of what the broker allows.
+// negotiated refuses a limit outside of what the broker allows. RabbitMQ means
+// to say why, and hangs up instead.
 func negotiated(field string, client, server, least uint32) *exception {
 	detail := ""
 	if field == "channel_max" && client == 0 {
@@ -172,12 +183,12 @@ func negotiated(field string, client, server, least uint32) *exception {
 	switch {
 	case client != 0 && client < least:
 		ex = fail(notAllowed, "negotiated %s = %d%s is lower than the minimum allowed value (%d)",
-			field, client, detail, least)
+			field, client, detail, least).untold()
 	case server != 0 && (client == 0 || client > server):
 		ex = fail(notAllowed, "negotiated %s = %d%s is higher than the maximum allowed value (%d)",
-			field, client, detail, server)
+			field, client, detail, server).untold()
 	}
-	return ex.in(frame.IDConnectionTune)
+	return ex
 }
 
 func (c *connection) open(m *frame.ConnectionOpen) *exception {

@@ -69,6 +69,20 @@ func (q *queue) present(e entry) *message {
 	if !q.opts.quorum || e.deliveries == 0 {
 		return e.msg
 	}
+	return e.counted()
+}
+
+// presentGot is the message as basic.get gives it: RabbitMQ 3.10 counts there
+// even the first delivery, as zero.
+func (q *queue) presentGot(e entry) *message {
+	if !q.opts.quorum {
+		return e.msg
+	}
+	return e.counted()
+}
+
+// counted is the message with the header x-delivery-count.
+func (e entry) counted() *message {
 	var p frame.Properties
 	_ = p.Parse(e.msg.props) // it was parsed when it came
 	headers, _ := frame.ParseTable(p.Headers)

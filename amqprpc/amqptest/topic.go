@@ -30,7 +30,7 @@ type topicNode struct {
 
 func (t *topicTable) add(bd *binding) {
 	n := &t.root
-	for _, word := range strings.Split(bd.key, ".") {
+	for _, word := range words(bd.key) {
 		child := n.next[word]
 		if child == nil {
 			child = &topicNode{}
@@ -48,10 +48,19 @@ func (t *topicTable) add(bd *binding) {
 }
 
 func (t *topicTable) remove(bd *binding) {
-	t.root.remove(bd, strings.Split(bd.key, "."))
+	t.root.remove(bd, words(bd.key))
 	if isDeep(bd.key) {
 		t.deep--
 	}
+}
+
+// words are those of a pattern. An empty one has none, as an empty key has: it
+// is not one empty word.
+func words(pattern string) []string {
+	if pattern == "" {
+		return nil
+	}
+	return strings.Split(pattern, ".")
 }
 
 // isDeep reports whether a pattern could be tried in more ways than words.
@@ -73,7 +82,7 @@ func (t *topicTable) match(r *router, key []byte, _ frame.Table) bool {
 	if t.deep > 0 {
 		r.tried = make(map[topicStep]struct{})
 	}
-	return t.root.match(r, key, true)
+	return t.root.match(r, key, len(key) > 0)
 }
 
 // match follows the bindings below n that fit key; more is false when key has
