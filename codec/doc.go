@@ -52,7 +52,7 @@
 //   - A string that is not valid UTF-8 has what is invalid replaced by U+FFFD
 //     in JSON. MsgPack leaves it as it is.
 //   - A json.Number or json.RawMessage keeps its value through MsgPack, but not
-//     its spelling: "12.50" comes back as "12.5", "1e3" as "1000".
+//     its spelling: "12.50" comes back as "12.5", "1e3" as "1000", "-0" as "0".
 //   - Methods with a pointer receiver are not called by encoding/json on what
 //     is in a map or an interface, such as a big.Int in a map[string]big.Int.
 //     MsgPack calls them.

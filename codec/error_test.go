@@ -88,6 +88,7 @@ var decodeErrors = []struct {
 	{"as an unsigned key", object{"-1": 1}, map[uint8]int{}, "-1 does not fit uint8"},
 	{"as a key of letters", object{"a": 1}, map[int]int{}, `"a"`},
 	{"beyond 64 bits", json.Number("123456789012345678901234567890"), int64(0), "123456789012345678901234567890 does not fit int64"},
+	{"of 50 digits", json.Number(strings.Repeat("7", 50)), 0, strings.Repeat("7", 40) + "… does not fit int"},
 	{"beyond 64 bits unsigned", json.Number("18446744073709551616"), uint64(0), "18446744073709551616 does not fit uint64"},
 	{"quoted", object{"quoted": "300"}, person{}, `field "quoted": 300 does not fit uint8`},
 	{"quoted but bare", object{"quoted": 3}, person{}, "uint8"},

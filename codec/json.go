@@ -3,7 +3,6 @@ package codec
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"reflect"
@@ -110,19 +109,15 @@ func (e *jsonEncoder) Write(p []byte) (int, error) {
 
 // jsonReason says in this package's words what encoding/json said in its own.
 func jsonReason(err error) error {
-	var (
-		typ    *json.UnmarshalTypeError
-		syntax *json.SyntaxError
-	)
-	switch {
-	case errors.As(err, &typ):
-		r := error(&reason{text: typeReason(typ), err: err})
-		if typ.Field != "" {
-			r = inField(r, typ.Field)
+	switch err := err.(type) {
+	case *json.UnmarshalTypeError:
+		r := error(&reason{text: typeReason(err), err: err})
+		if err.Field != "" {
+			r = inField(r, err.Field)
 		}
 		return r
-	case errors.As(err, &syntax):
-		return &reason{text: fmt.Sprintf("%v (at byte %d)", syntax, syntax.Offset), err: err}
+	case *json.SyntaxError:
+		return &reason{text: fmt.Sprintf("%v (at byte %d)", err, err.Offset), err: err}
 	}
 	if text, ok := strings.CutPrefix(err.Error(), "json: "); ok {
 		return &reason{text: text, err: err}
@@ -135,16 +130,17 @@ func typeReason(err *json.UnmarshalTypeError) string {
 	if !isNumber {
 		return errKind(article(err.Value), err.Type).Error()
 	}
+	whole, valid := isInteger(literal), validNumber(literal)
 	literal = printable(literal)
 	switch err.Type.Kind() {
 	case reflect.Float32, reflect.Float64:
 		return errRange(literal, err.Type).Error()
 	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64,
 		reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64, reflect.Uintptr:
-		if isInteger(literal) {
+		if whole {
 			return errRange(literal, err.Type).Error()
 		}
-		if !validNumber(literal) { // the key of a map with integer keys
+		if !valid { // the key of a map with integer keys
 			literal = strconv.Quote(literal)
 		}
 	}

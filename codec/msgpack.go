@@ -27,10 +27,11 @@ type MsgPack struct {
 	UseNumber bool
 }
 
-// ContentType returns "application/msgpack", the name registered with IANA.
+// ContentType returns "application/msgpack".
 func (MsgPack) ContentType() string { return "application/msgpack" }
 
-// Aliases returns the names that were in use before that one was registered.
+// Aliases returns the other names that MessagePack goes under:
+// "application/x-msgpack" and "application/vnd.msgpack".
 func (MsgPack) Aliases() []string {
 	return []string{"application/x-msgpack", "application/vnd.msgpack"}
 }
