@@ -1,0 +1,201 @@
+// Package docs_test holds the documentation to the code.
+package docs_test
+
+import (
+	"bytes"
+	"go/format"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"unicode"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// pages are all pages of the repository's root and of docs, by their paths from
+// the root.
+func pages(t *testing.T) map[string][]byte {
+	t.Helper()
+	all := make(map[string][]byte)
+	for _, pattern := range []string{"../*.md", "*.md"} {
+		files, err := filepath.Glob(pattern)
+		require.NoError(t, err)
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			require.NoError(t, err)
+			path, err := filepath.Rel("..", filepath.Join("../docs", file))
+			require.NoError(t, err)
+			all[filepath.ToSlash(path)] = text
+		}
+	}
+	return all
+}
+
+// Every Go block compiles.
+func TestGoBlocks(t *testing.T) {
+	t.Parallel()
+	c, err := newChecker()
+	require.NoError(t, err)
+	n := make(map[string]int)
+	for page, text := range pages(t) {
+		all := blocks(page, text)
+		for _, b := range all {
+			if b.lang == "go" {
+				n[page]++
+			}
+		}
+		for _, err := range c.check(all) {
+			t.Error(err)
+		}
+	}
+	assert.NotZero(t, n["README.md"], "no Go in README.md")
+	assert.NotZero(t, n["docs/guide.md"], "no Go in docs/guide.md")
+}
+
+// Every Go block is formatted as gofmt would.
+func TestGoBlocksFormatted(t *testing.T) {
+	t.Parallel()
+	for page, text := range pages(t) {
+		for _, b := range blocks(page, text) {
+			if b.lang != "go" {
+				continue
+			}
+			formatted, err := format.Source([]byte(b.text))
+			if assert.NoError(t, err, "%s:%d", page, b.line) {
+				assert.Equal(t, string(formatted), b.text, "%s:%d", page, b.line)
+			}
+		}
+	}
+}
+
+// The check finds what is wrong, where it is wrong.
+func TestCheck(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ name, text, err string }{
+		{name: "statements", text: "x\n```go\ncli, err := amqprpc.Dial(ctx, url)\nif err != nil {\n\treturn err\n}\n```\n"},
+		{name: "declarations", text: "```go\ntype Order struct{ N int }\n```\ntext\n```go\no := Order{N: 1}\n```\n"},
+		{name: "a program", text: "```go\npackage main\n\nimport \"fmt\"\n\nfunc main() { fmt.Println() }\n```\n"},
+		{name: "other languages", text: "```sh\ngo run .\n```\n"},
+		{name: "syntax", text: "1\n\n```go\nx := := 1\n```\n", err: "page.md:4: "},
+		{name: "types", text: "1\n\n```go\n\nvar s string = srv\n```\n", err: "page.md:5: cannot use srv"},
+		{name: "types in statements", text: "1\n```go\nx := 1\nx = \"s\"\n```\n", err: "page.md:4: cannot use \"s\""},
+		{name: "unknown name", text: "```go\n_ = amqprpc.NoSuchThing\n```\n", err: "page.md:2: undefined: amqprpc.NoSuchThing"},
+		{name: "types in a program", text: "```go\npackage main\n\nfunc main() { x() }\n```\n", err: "page.md:4: undefined: x"},
+		{name: "unknown import", text: "```go\npackage main\n\nimport _ \"no/such/package\"\n```\n", err: "cannot import"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			c, err := newChecker()
+			require.NoError(t, err)
+			errs := c.check(blocks("page.md", []byte(tt.text)))
+			if tt.err == "" {
+				require.Empty(t, errs)
+				return
+			}
+			require.NotEmpty(t, errs)
+			require.Contains(t, errs[0].Error(), tt.err)
+		})
+	}
+}
+
+var (
+	link    = regexp.MustCompile(`\[[^\]]*\]\(([^)\s]+)\)`)
+	heading = regexp.MustCompile(`(?m)^#+ (.+)$`)
+	path    = regexp.MustCompile(`(?:^|\s)(\./[\w./-]+)`)
+)
+
+// anchors are the fragments that a page's headings give it.
+func anchors(text []byte) map[string]bool {
+	all := make(map[string]bool)
+	for _, h := range heading.FindAllSubmatch(text, -1) {
+		slug := strings.Map(func(r rune) rune {
+			switch {
+			case unicode.IsLetter(r), unicode.IsDigit(r), r == '-', r == '_':
+				return unicode.ToLower(r)
+			case r == ' ':
+				return '-'
+			default:
+				return -1
+			}
+		}, string(h[1]))
+		all[slug] = true
+	}
+	return all
+}
+
+// Every link within the repository leads somewhere.
+func TestLinks(t *testing.T) {
+	t.Parallel()
+	all := pages(t)
+	for page, text := range all {
+		for _, b := range blocks(page, text) {
+			text = bytes.Replace(text, []byte(b.text), nil, 1)
+		}
+		for _, m := range link.FindAllSubmatch(text, -1) {
+			target := string(m[1])
+			if strings.Contains(target, "://") || strings.HasPrefix(target, "mailto:") {
+				continue
+			}
+			file, anchor, _ := strings.Cut(target, "#")
+			to := page
+			if file != "" {
+				to = filepath.ToSlash(filepath.Join(filepath.Dir(page), file))
+				_, err := os.Stat(filepath.Join("..", to))
+				assert.NoError(t, err, "%s: link %s", page, target)
+			}
+			if anchor != "" {
+				assert.True(t, anchors(all[to])[anchor], "%s: link %s: no such heading", page, target)
+			}
+		}
+	}
+}
+
+// The directories that shell blocks name are there.
+func TestCommands(t *testing.T) {
+	t.Parallel()
+	n := 0
+	for page, text := range pages(t) {
+		for _, b := range blocks(page, text) {
+			if b.lang != "sh" {
+				continue
+			}
+			for _, m := range path.FindAllStringSubmatch(b.text, -1) {
+				n++
+				_, err := os.Stat(filepath.Join("..", strings.TrimSuffix(m[1], "...")))
+				assert.NoError(t, err, "%s:%d: %s", page, b.line, m[1])
+			}
+		}
+	}
+	assert.NotZero(t, n)
+}
+
+var testName = regexp.MustCompile("`(Test[A-Za-z]+)`")
+
+// The tests that a page names are there.
+func TestNamedTests(t *testing.T) {
+	t.Parallel()
+	there := make(map[string]bool)
+	declared := regexp.MustCompile(`(?m)^func (Test\w+)\(`)
+	err := filepath.WalkDir("..", func(file string, _ os.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(file, "_test.go") {
+			return err
+		}
+		text, err := os.ReadFile(file)
+		for _, m := range declared.FindAllSubmatch(text, -1) {
+			there[string(m[1])] = true
+		}
+		return err
+	})
+	require.NoError(t, err)
+	n := 0
+	for page, text := range pages(t) {
+		for _, m := range testName.FindAllSubmatch(text, -1) {
+			n++
+			assert.True(t, there[string(m[1])], "%s: there is no test %s", page, m[1])
+		}
+	}
+	assert.NotZero(t, n)
+}
