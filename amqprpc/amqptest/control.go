@@ -184,7 +184,9 @@ func (b *Broker) Connections() []*Connection {
 	defer b.mu.Unlock()
 	all := make([]*Connection, 0, len(b.conns))
 	for c := range b.conns {
-		all = append(all, &Connection{c})
+		if !c.is(closed) {
+			all = append(all, &Connection{c})
+		}
 	}
 	slices.SortFunc(all, func(a, b *Connection) int { return cmp.Compare(a.c.id, b.c.id) })
 	return all

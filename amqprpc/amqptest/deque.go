@@ -7,8 +7,6 @@ type deque[T any] struct {
 	n    int
 }
 
-func (d *deque[T]) len() int { return d.n }
-
 func (d *deque[T]) index(i int) int { return (d.head + i) & (len(d.ring) - 1) }
 
 // at is the i-th element from the front.

@@ -104,6 +104,7 @@ func TestRecoverRequeuesAll(t *testing.T) {
 	publish(t, ch, "q", "a", "b")
 	ds := consume(t, ch, "q", "", false, nil)
 	bodies(t, ds, 2)
+	//lint:ignore SA1019 RabbitMQ has it, whatever the driver thinks of it
 	require.NoError(t, ch.Recover(true))
 	for _, want := range []string{"a", "b"} {
 		d := receive(t, ds)
