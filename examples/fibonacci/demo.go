@@ -21,7 +21,7 @@ func (p *program) both(ctx context.Context) (err error) {
 		url = broker.URL()
 		p.printf("A broker, a server and a client, all in this process. (-url plays on a RabbitMQ.)\n")
 	} else {
-		p.printf("A server and a client in this process, and the broker of -url.\n")
+		p.printf("A server and a client in this process, and the broker %s.\n", at(url))
 	}
 	cli, err := p.dial(ctx, url)
 	if err != nil {

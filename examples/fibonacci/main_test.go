@@ -121,15 +121,15 @@ The server has stopped: 105 requests handled, none left unanswered.
 
 func TestBoth(t *testing.T) {
 	t.Parallel()
-	url := startBroker(t).URL()
+	first, second := startBroker(t), startBroker(t)
 	for _, tt := range []struct {
 		name, env string
 		args      []string
 		first     string
 	}{
 		{name: "own broker", first: "A broker, a server and a client, all in this process. (-url plays on a RabbitMQ.)\n"},
-		{name: "url", args: []string{"-url", url}, first: "A server and a client in this process, and the broker of -url.\n"},
-		{name: "environment", env: startBroker(t).URL(), args: []string{"-role", "both", "-n", "30"}, first: "A server and a client in this process, and the broker of -url.\n"},
+		{name: "url", args: []string{"-url", first.URL()}, first: "A server and a client in this process, and the broker at " + first.Addr() + ".\n"},
+		{name: "environment", env: second.URL(), args: []string{"-role", "both", "-n", "30"}, first: "A server and a client in this process, and the broker at " + second.Addr() + ".\n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -187,7 +187,7 @@ func TestTwoTerminals(t *testing.T) {
 		{
 			name:  "url",
 			where: []string{"-url", startBroker(t).URL()},
-			first: "the broker of -url",
+			first: "the broker at ",
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -256,7 +256,7 @@ func TestWrongUsage(t *testing.T) {
 			stderr: []string{"the broker refused the user or password of the URL"}, not: "s3cret",
 		},
 		{name: "vhost", args: []string{"-role", "server", "-url", url + "nowhere"}, code: 1, stderr: []string{"the virtual host does not exist"}},
-		{name: "no broker", args: []string{"-url", "amqp://guest:guest@" + nobody + "/"}, code: 1, stderr: []string{nobody, "connection refused", "is the broker of -url running?"}},
+		{name: "no broker", args: []string{"-url", "amqp://guest:guest@" + nobody + "/"}, code: 1, stderr: []string{nobody, "connection refused", "is a broker running there?"}},
 		{name: "no broker for the client", args: []string{"-role", "client", "-addr", nobody}, code: 1, stderr: []string{nobody, "connection refused", "-role server"}},
 		{name: "no server", args: []string{"-role", "client", "-url", startBroker(t).URL()}, code: 1, stderr: []string{"there is no such queue", "is a server running?"}},
 	} {

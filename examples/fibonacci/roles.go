@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"syscall"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
@@ -13,17 +14,20 @@ import (
 
 // client asks for one number, as the tutorial's client does.
 func (p *program) client(ctx context.Context) error {
-	url := p.url
-	if url == "" {
-		url = "amqp://guest:guest@" + p.addr + "/"
+	brokerURL := p.url
+	if brokerURL == "" {
+		brokerURL = p.sharedURL()
 	}
-	cli, err := p.dial(ctx, url)
+	cli, err := p.dial(ctx, brokerURL)
 	if err != nil {
 		return err
 	}
 	defer cli.Close()
 	return p.ask(ctx, cli)
 }
+
+// sharedURL is the broker that the first server brings along.
+func (p *program) sharedURL() string { return "amqp://guest:guest@" + p.addr + "/" }
 
 // ask prints fib(n).
 func (p *program) ask(ctx context.Context, cli *amqprpc.Client) error {
@@ -41,18 +45,27 @@ func (p *program) ask(ctx context.Context, cli *amqprpc.Client) error {
 }
 
 // dial connects a client, or says after a while why it cannot.
-func (p *program) dial(ctx context.Context, url string) (*amqprpc.Client, error) {
+func (p *program) dial(ctx context.Context, brokerURL string) (*amqprpc.Client, error) {
 	ctx, cancel := context.WithTimeout(ctx, p.patient)
 	defer cancel()
-	cli, err := amqprpc.Dial(ctx, url, amqprpc.WithLogger(p.log), p.chain())
+	cli, err := amqprpc.Dial(ctx, brokerURL, amqprpc.WithLogger(p.log), p.chain())
 	if errors.Is(err, context.DeadlineExceeded) {
-		hint := "is the broker of -url running?"
+		hint := "is a broker running there?"
 		if p.url == "" {
 			hint = "start a broker there with -role server, or give the -url of a RabbitMQ"
 		}
 		return nil, fmt.Errorf("%w\n%s", err, hint)
 	}
 	return cli, err
+}
+
+// at says where a broker is, without the password that its URL holds.
+func at(brokerURL string) string {
+	u, err := url.Parse(brokerURL)
+	if err != nil || u.Host == "" {
+		return "of the URL"
+	}
+	return "at " + u.Host
 }
 
 // chain is the middleware of both sides: with -v a line for each call.
@@ -65,9 +78,9 @@ func (p *program) chain() amqprpc.MiddlewareOption {
 
 // server serves until it is interrupted, then finishes what it has begun.
 func (p *program) server(ctx context.Context) error {
-	url, where := p.url, "the broker of -url"
-	if url == "" {
-		url = "amqp://guest:guest@" + p.addr + "/"
+	brokerURL, where := p.url, "the broker "+at(p.url)
+	if brokerURL == "" {
+		brokerURL = p.sharedURL()
 		broker, err := amqptest.Listen(p.addr)
 		switch {
 		case err == nil:
@@ -80,7 +93,7 @@ func (p *program) server(ctx context.Context) error {
 		}
 	}
 	p.printf("[*] Connecting to %s\n", where)
-	srv := newServer(url, amqprpc.WithLogger(p.log), p.chain(), amqprpc.WithMiddleware(p.narrate))
+	srv := newServer(brokerURL, amqprpc.WithLogger(p.log), p.chain(), amqprpc.WithMiddleware(p.narrate))
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(ctx) }()
 	select {
