@@ -44,8 +44,8 @@ func (ep *clientEpoch) bindBounce() error {
 }
 
 // bounced is the error of a request that came back instead of its answer.
-func bounced(queue string, d *amqp.Delivery) *Error {
-	reason, _ := d.Headers["x-first-death-reason"].(string)
+func bounced(queue string, r *wireReply) *Error {
+	reason, _ := r.headers["x-first-death-reason"].(string)
 	code := CodeAborted
 	switch reason {
 	case "expired":

@@ -1,15 +1,10 @@
 package amqprpc
 
-import (
-	"context"
-	"reflect"
-)
+import "context"
 
 // None is the message of a request or reply that has nothing to say. It encodes
 // as an empty object, and a receiver of None ignores the body.
 type None = struct{}
-
-func isNone[T any]() bool { return reflect.TypeFor[T]() == reflect.TypeFor[None]() }
 
 // Call sends req to queue and waits for the answer.
 //
@@ -23,25 +18,46 @@ func isNone[T any]() bool { return reflect.TypeFor[T]() == reflect.TypeFor[None]
 // Resp cannot be inferred: either give both types, Call[int, int](…), or share a
 // [Method].
 func Call[Req, Resp any](ctx context.Context, c *Client, queue string, req Req, opts ...CallOption) (Resp, error) {
-	var cfg callConfig
-	for _, o := range opts {
-		o.applyCall(&cfg)
-	}
-	return call[Req, Resp](ctx, c, queue, req, &cfg)
+	return newCall[Req, Resp](queue, req, opts).run(ctx, c)
 }
 
-func call[Req, Resp any](ctx context.Context, c *Client, queue string, req Req, cfg *callConfig) (Resp, error) {
+// typedCall is a call with its messages, in one piece of memory.
+type typedCall[Req, Resp any] struct {
+	outgoing
+	sent     Req
+	received Resp
+	used     bool // received is
+}
+
+func newCall[Req, Resp any](queue string, req Req, opts []CallOption) *typedCall[Req, Resp] {
+	t := &typedCall[Req, Resp]{sent: req}
+	t.req.queue, t.req.msg, t.req.respType = queue, &t.sent, t
+	for _, o := range opts {
+		o.applyCall(&t.cfg)
+	}
+	return t
+}
+
+// fresh and none are the messageType of Resp.
+func (t *typedCall[Req, Resp]) fresh() any {
+	if t.used {
+		return new(Resp)
+	}
+	t.used = true
+	return &t.received
+}
+
+func (t *typedCall[Req, Resp]) none() bool { return messageOf[Resp]{}.none() }
+
+func (t *typedCall[Req, Resp]) run(ctx context.Context, c *Client) (Resp, error) {
 	var zero Resp
-	resp, err := c.start(ctx, &Request{
-		queue: queue, kind: Unary, msg: &req,
-		newResp: func() any { return new(Resp) }, noneResp: isNone[Resp](),
-	}, cfg)
+	resp, err := c.start(ctx, &t.outgoing)
 	if err != nil {
 		return zero, err
 	}
 	msg, err := resp.Message()
 	if err != nil {
-		return zero, localError(CodeOf(err), OutcomeExecuted, "call %s: %w", queue, err)
+		return zero, localError(CodeOf(err), OutcomeExecuted, "call %s: %w", t.req.queue, err)
 	}
 	switch m := msg.(type) {
 	case *Resp:
@@ -49,7 +65,7 @@ func call[Req, Resp any](ctx context.Context, c *Client, queue string, req Req, 
 	case Resp:
 		return m, nil
 	default:
-		return zero, localError(CodeInternal, OutcomeUnknown, "call %s: a middleware answered with %T, where %T was expected", queue, msg, zero)
+		return zero, localError(CodeInternal, OutcomeUnknown, "call %s: a middleware answered with %T, where %T was expected", t.req.queue, msg, zero)
 	}
 }
 
@@ -59,25 +75,20 @@ func call[Req, Resp any](ctx context.Context, c *Client, queue string, req Req, 
 // so on. ctx bounds only the wait for the broker (30 s if it has no deadline);
 // the request itself expires only if [WithTimeout] says so.
 func Notify[Req any](ctx context.Context, c *Client, queue string, req Req, opts ...CallOption) error {
-	var cfg callConfig
-	for _, o := range opts {
-		o.applyCall(&cfg)
-	}
-	_, err := c.start(ctx, &Request{queue: queue, kind: Notification, msg: &req}, &cfg)
+	t := newCall[Req, None](queue, req, opts)
+	t.req.kind, t.req.respType = Notification, nil
+	_, err := c.start(ctx, &t.outgoing)
 	return err
 }
 
 // Go begins a call and returns at once; the Future has its answer. ctx bounds
 // the call as it does in [Call].
 func Go[Req, Resp any](ctx context.Context, c *Client, queue string, req Req, opts ...CallOption) *Future[Resp] {
-	var cfg callConfig
-	for _, o := range opts {
-		o.applyCall(&cfg)
-	}
+	t := newCall[Req, Resp](queue, req, opts)
 	f := &Future[Resp]{done: make(chan struct{})}
 	run := func() {
 		defer close(f.done)
-		f.resp, f.err = call[Req, Resp](ctx, c, queue, req, &cfg)
+		f.resp, f.err = t.run(ctx, c)
 	}
 	if !c.task(run) {
 		f.err = errClosed(queue, OutcomeNotSent)

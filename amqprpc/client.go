@@ -44,6 +44,8 @@ type Client struct {
 	upSince atomic.Int64                // unix nanoseconds of the epoch's begin
 	stats   clientCounters
 	timers  timerPool
+	ready   readyPool
+	message outgoingMessage // of the publisher's goroutine
 	sights  sights
 
 	closed  chan struct{} // when Close is called
@@ -223,15 +225,15 @@ func (c *Client) afterEpoch(ep *clientEpoch, cause error) {
 			continue
 		}
 		if oc.send.failFast && a.state.CompareAndSwap(attemptQueued, attemptAbandoned) {
-			a.settle(localError(CodeUnavailable, OutcomeNotSent, "call %s: the connection was lost before the request was sent: %w", a.queue, cause))
+			a.settle(localError(CodeUnavailable, OutcomeNotSent, "call %s: the connection was lost before the request was sent: %w", a.call.queue, cause))
 			continue
 		}
 		if a.state.Load() != attemptWritten || a.epoch.Load() != ep.number {
 			continue
 		}
-		confirmed := a.acked.Load() || (c.cfg.unconfirmed && a.kind == Unary && !oc.send.idempotent)
+		confirmed := a.acked.Load() || (c.cfg.unconfirmed && a.call.kind == Unary && !oc.send.idempotent)
 		switch {
-		case c.cfg.replyMode != ReplyResumable && a.kind == Unary:
+		case c.cfg.replyMode != ReplyResumable && a.call.kind == Unary:
 			c.resend(a, "the reply was lost with the connection", cause)
 		case !confirmed:
 			c.resend(a, "the connection was lost before the broker confirmed the request", cause)
@@ -244,7 +246,7 @@ func (c *Client) afterEpoch(ep *clientEpoch, cause error) {
 func (c *Client) loseReplies(cause error) {
 	for _, oc := range c.pending.all() {
 		a := oc.inFlight()
-		if a != nil && a.kind == Unary && a.state.Load() == attemptWritten {
+		if a != nil && a.call.kind == Unary && a.state.Load() == attemptWritten {
 			c.resend(a, "the reply queue was lost while the client was away", cause)
 		}
 	}
@@ -254,7 +256,7 @@ func (c *Client) loseReplies(cause error) {
 // is idempotent, and fails it otherwise. It is the run loop's, between epochs.
 func (c *Client) resend(a *attempt, what string, cause error) {
 	if !a.call.send.idempotent {
-		a.settle(localError(CodeUnavailable, OutcomeUnknown, "call %s: %s: %w", a.queue, what, cause))
+		a.settle(localError(CodeUnavailable, OutcomeUnknown, "call %s: %s: %w", a.call.queue, what, cause))
 		return
 	}
 	if b := a.next(c.prefix); b != nil {

@@ -244,7 +244,7 @@ func (ep *clientEpoch) watchBlocked() {
 func (c *Client) failQueued() {
 	for _, oc := range c.pending.all() {
 		if a := oc.inFlight(); a != nil && a.state.CompareAndSwap(attemptQueued, attemptAbandoned) {
-			a.settle(errBlocked(a.queue))
+			a.settle(errBlocked(a.call.queue))
 		}
 	}
 }
@@ -255,6 +255,7 @@ func (c *Client) failQueued() {
 func (ep *clientEpoch) readReplies() error {
 	c := ep.client
 	closed := ep.replies.NotifyClose(make(chan *amqp.Error, 1))
+	var d amqp.Delivery
 	var tag uint64
 	gathered := 0
 	ack := func() {
@@ -264,8 +265,7 @@ func (ep *clientEpoch) readReplies() error {
 		gathered = 0
 	}
 	for {
-		var d amqp.Delivery
-		ok := true
+		var ok bool
 		select {
 		case d, ok = <-ep.deliveries:
 		default:
@@ -309,7 +309,8 @@ func (c *Client) dispatch(d *amqp.Delivery) {
 		c.stats.late.Add(1)
 		return
 	}
-	switch oc.deliver(n, d) {
+	r := wireReply{contentType: d.ContentType, headers: d.Headers, body: d.Body, bounced: d.Exchange == bounceExchange}
+	switch oc.deliver(n, r) {
 	case deliveredRepeated:
 		c.stats.repeated.Add(1)
 	case deliveredStale:

@@ -29,7 +29,7 @@ func (ln *lane) write() {
 	for c := range ln.out {
 		ln.link.sock.cork()
 		for n := 1; ; n++ {
-			ln.apply(&acks, &c)
+			ln.apply(&acks, c)
 			if n == writeBatch {
 				break
 			}

@@ -13,14 +13,36 @@ type deadline struct{ at time.Time }
 // into writes what is left until the deadline into a message that is about to be
 // sent: as expiration, by which the broker drops what nobody waits for any more,
 // and as rpc-deadline.
-func (d deadline) into(p *amqp.Publishing) {
+func (d deadline) into(p *amqp.Publishing, cache *expiryCache) {
 	if d.at.IsZero() {
 		return
 	}
 	left := time.Until(d.at)
-	ms := int64((left + time.Millisecond - 1) / time.Millisecond)
-	p.Expiration = strconv.FormatInt(max(ms, 1), 10)
-	p.Headers[headerDeadline] = d.at.UnixMilli()
+	p.Expiration = cache.text(max(int64((left+time.Millisecond-1)/time.Millisecond), 1))
+	p.Headers[headerDeadline] = cache.boxed(d.at.UnixMilli())
+}
+
+// expiryCache remembers the last expiration and deadline as they are sent:
+// neighbouring calls mostly have the same ones.
+type expiryCache struct {
+	millis   int64
+	rendered string
+	at       int64
+	value    any
+}
+
+func (c *expiryCache) text(millis int64) string {
+	if c.rendered == "" || c.millis != millis {
+		c.millis, c.rendered = millis, strconv.FormatInt(millis, 10)
+	}
+	return c.rendered
+}
+
+func (c *expiryCache) boxed(at int64) any {
+	if c.value == nil || c.at != at {
+		c.at, c.value = at, at
+	}
+	return c.value
 }
 
 // requestDeadline is when the handler of a received request must be done: the

@@ -226,12 +226,12 @@ func TestDeadlineIntoMessage(t *testing.T) {
 			time.Second: "1000", 1500 * time.Microsecond: "2", time.Microsecond: "1", -time.Second: "1",
 		} {
 			p := amqp.Publishing{Headers: amqp.Table{}}
-			deadline{time.Now().Add(d)}.into(&p)
+			deadline{time.Now().Add(d)}.into(&p, &expiryCache{})
 			require.Equal(t, want, p.Expiration, d)
 			require.Equal(t, time.Now().Add(d).UnixMilli(), p.Headers[headerDeadline])
 		}
 		p := amqp.Publishing{Headers: amqp.Table{}}
-		deadline{}.into(&p)
+		deadline{}.into(&p, &expiryCache{})
 		require.Empty(t, p.Expiration)
 		require.Empty(t, p.Headers)
 	})

@@ -20,8 +20,8 @@ type Error struct {
 	details []errorDetail
 	outcome Outcome
 	remote  bool
-	call    *outCall // that it is the error of, nil if of none
-	queue   string   // of the call, for errors that came from a peer and do not name it
+	call    callRef // that it is the error of; zero if of none
+	queue   string  // of the call, for errors that came from a peer and do not name it
 }
 
 // errorDetail is one named value beside the message, encoded as JSON whatever

@@ -16,9 +16,14 @@ import (
 // deadline, before it is answered for.
 const answerGrace = 250 * time.Millisecond
 
-// inbound is a request being handled by a server.
+// inbound is a request being handled by a server, with all that it needs, in one
+// piece of memory.
 type inbound struct {
 	d          amqp.Delivery
+	arrived    time.Time
+	req        Request
+	resp       Response
+	ctx        serverContext
 	queue      *servedQueue
 	lane       *lane
 	deliveries int       // how often it was delivered, as far as is known; 1 is the first time
@@ -50,7 +55,7 @@ func (in *inbound) answer() bool {
 // its request will be delivered again.
 func (in *inbound) start() bool {
 	if in.atMostOnce {
-		if !in.lane.post(completion{tag: in.d.DeliveryTag}) {
+		if !in.lane.post(&completion{tag: in.d.DeliveryTag}) {
 			return false
 		}
 		in.acked = true
@@ -79,7 +84,7 @@ func (in *inbound) giveSign() {
 	if in.answered {
 		return
 	}
-	in.queue.send(completion{to: in.d.ReplyTo, reply: amqp.Publishing{
+	in.queue.send(&completion{to: in.d.ReplyTo, reply: amqp.Publishing{
 		CorrelationId: in.correlationID(),
 		Headers:       amqp.Table{headerHeartbeat: in.beat.Milliseconds()},
 		Expiration:    strconv.FormatInt((livenessMisses * in.beat).Milliseconds(), 10),
@@ -101,10 +106,9 @@ func (in *inbound) lost() bool { return !in.acked && in.lane.ctx.Err() != nil }
 
 // handle works one request off: whatever happens, it is answered and
 // acknowledged once, or left to be delivered again.
-func (q *servedQueue) handle(j job) {
+func (q *servedQueue) handle(in *inbound) {
 	s, e := q.server, q.endpoint
-	in := &inbound{d: j.d, queue: q, lane: j.lane, atMostOnce: e.cfg.atMostOnce}
-	defer j.lane.open.Done()
+	defer in.lane.open.Done()
 	if in.lost() {
 		return // it will be delivered again
 	}
@@ -112,13 +116,14 @@ func (q *servedQueue) handle(j job) {
 		s.stats.refusedReplyTo.Add(1)
 		s.log.Warn("amqprpc: request rejected unanswered: its reply_to is not allowed (WithReplyTo)",
 			"queue", e.queue, "reply_to", loggableReplyTo(in.d.ReplyTo), "message_id", in.d.MessageId)
-		j.lane.post(completion{tag: in.d.DeliveryTag, reject: true, final: j.lane})
+		in.lane.post(&completion{tag: in.d.DeliveryTag, reject: true, final: in.lane})
 		return
 	}
-	req := q.request(in)
+	q.request(in)
+	req := &in.req
 	if in.refusal == nil {
 		if back, again := q.countDelivery(in); again {
-			j.lane.post(back)
+			in.lane.post(back)
 			return
 		}
 	}
@@ -128,22 +133,23 @@ func (q *servedQueue) handle(j job) {
 	}
 	in.deadline = time.Now().Add(e.cfg.timeout)
 	in.limited = true
-	at, err := requestDeadline(&in.d, j.arrived, s.cfg.clockSkew)
+	at, err := requestDeadline(&in.d, in.arrived, s.cfg.clockSkew)
 	if err != nil && in.refusal == nil {
 		in.refusal = err
 	}
 	if !at.IsZero() && at.Before(in.deadline) {
 		in.deadline, in.limited = at, false
 	}
-	base := j.lane.ctx
+	base := in.lane.ctx
 	if in.atMostOnce {
 		base = q.base
 	}
-	ctx, cancel := context.WithDeadline(base, in.deadline)
-	late := time.AfterFunc(max(time.Until(in.deadline), 0)+answerGrace, func() { q.answerLate(in) })
-	resp, err := q.invoke(serverContext{ctx, req}, req)
-	cancel()
-	late.Stop()
+	in.ctx.begin(base, in.deadline)
+	in.ctx.req = req
+	late := q.watch(in, max(time.Until(in.deadline), 0)+answerGrace)
+	resp, err := q.invoke(&in.ctx, req)
+	in.ctx.end()
+	q.unwatch(late)
 	if !in.answer() {
 		s.stats.lateResults.Add(1)
 		s.log.Warn("amqprpc: a handler returned after its request had been answered with deadline_exceeded", "queue", e.queue, "id", req.id)
@@ -198,13 +204,12 @@ func (s *Server) panicked(queue string, p any) *Error {
 
 // request makes the Request of a delivery, and finds what must keep it from
 // being handled.
-func (q *servedQueue) request(in *inbound) *Request {
-	d, e := &in.d, q.endpoint
-	req := &Request{
+func (q *servedQueue) request(in *inbound) {
+	d, e, req := &in.d, q.endpoint, &in.req
+	*req = Request{
 		queue: e.queue, id: d.MessageId,
 		contentType: d.ContentType, body: d.Body,
-		newMsg: e.newReq, none: e.noneReq, newResp: e.newResp, noneResp: e.noneResp,
-		in: in,
+		typ: e.req, respType: e.resp, in: in,
 	}
 	if d.ReplyTo == "" {
 		req.kind = Notification
@@ -216,7 +221,6 @@ func (q *servedQueue) request(in *inbound) *Request {
 		req.id = q.server.freshID()
 	}
 	in.refusal = q.refusal(req)
-	return req
 }
 
 func (q *servedQueue) refusal(req *Request) error {

@@ -18,35 +18,29 @@ const consumerTagRequests = "amqprpc-requests"
 type servedQueue struct {
 	server   *Server
 	endpoint *endpoint
-	jobs     chan job
-	load     atomic.Int64 // jobs queued and running
+	jobs     chan *inbound
+	load     atomic.Int64 // requests queued and running
+	watches  watchPool
 	stop     chan struct{}
 	workers  sync.WaitGroup
 	base     context.Context // of handlers that outlive their channel
 	mu       sync.Mutex
 	running  int // workers
 	ready    bool
-	lane     *lane        // the newest
-	orphans  []completion // replies that wait for the next lane
+	lane     *lane         // the newest
+	orphans  []*completion // replies that wait for the next lane
 }
 
-// job is a delivery on its way to a handler.
-type job struct {
-	lane    *lane
-	d       amqp.Delivery
-	arrived time.Time
-}
-
-// submit hands a job to a worker, of which there are as many as jobs, up to the
-// concurrency. It returns false if the lane was lost first.
-func (q *servedQueue) submit(j job) bool {
+// submit hands a request to a worker, of which there are as many as requests, up
+// to the concurrency. It returns false if the lane was lost first.
+func (q *servedQueue) submit(in *inbound) bool {
 	if load := q.load.Add(1); load <= int64(q.endpoint.cfg.concurrency) {
 		q.grow(int(load))
 	}
 	select {
-	case q.jobs <- j:
+	case q.jobs <- in:
 		return true
-	case <-j.lane.ctx.Done():
+	case <-in.lane.ctx.Done():
 		q.load.Add(-1)
 		return false
 	}
@@ -65,8 +59,8 @@ func (q *servedQueue) grow(n int) {
 func (q *servedQueue) work() {
 	for {
 		select {
-		case j := <-q.jobs:
-			q.handle(j)
+		case in := <-q.jobs:
+			q.handle(in)
 			q.load.Add(-1)
 		case <-q.stop:
 			return
@@ -84,7 +78,7 @@ type lane struct {
 
 	deliveries <-chan amqp.Delivery
 	closed     chan *amqp.Error
-	out        chan completion
+	out        chan *completion
 	mu         sync.Mutex     // guards sealed, and out against being closed under a sender
 	sealed     bool           // out is closed
 	open       sync.WaitGroup // requests not completed, and the pump
@@ -106,7 +100,7 @@ func (q *servedQueue) openLane(base context.Context, l *link) (_ *lane, err erro
 	}
 	ln := &lane{
 		queue: q, link: l, ch: ch,
-		out:     make(chan completion, e.cfg.prefetch),
+		out:     make(chan *completion, e.cfg.prefetch),
 		pumped:  make(chan struct{}),
 		drained: make(chan struct{}),
 	}
@@ -157,7 +151,7 @@ func (ln *lane) seal() {
 
 // post hands a completion to the lane's writer, and reports whether it will be
 // written, as far as can be known.
-func (ln *lane) post(c completion) bool {
+func (ln *lane) post(c *completion) bool {
 	ln.mu.Lock()
 	defer ln.mu.Unlock()
 	if ln.sealed || ln.ctx.Err() != nil {
@@ -169,7 +163,7 @@ func (ln *lane) post(c completion) bool {
 
 // send hands a completion to the lane of its request; or, for a request that was
 // acknowledged when its handler started, to whichever lane there is or will be.
-func (q *servedQueue) send(c completion, in *inbound) {
+func (q *servedQueue) send(c *completion, in *inbound) {
 	if in.lane.post(c) || !in.acked {
 		return
 	}
@@ -213,7 +207,8 @@ func (ln *lane) pump() {
 	for d := range ln.deliveries {
 		ln.open.Add(1)
 		ln.left.Add(1)
-		if !ln.queue.submit(job{lane: ln, d: d, arrived: time.Now()}) {
+		in := &inbound{d: d, queue: ln.queue, lane: ln, arrived: time.Now(), atMostOnce: ln.queue.endpoint.cfg.atMostOnce}
+		if !ln.queue.submit(in) {
 			ln.open.Done()
 		}
 	}

@@ -1,7 +1,6 @@
 package amqprpc
 
 import (
-	"maps"
 	"strconv"
 	"strings"
 	"sync"
@@ -70,32 +69,42 @@ func (t *pendingTable) all() []*outCall {
 // registered from before its first attempt is published until it settles, so
 // that the answer to any of them settles it.
 type outCall struct {
-	number     uint64
-	registered bool // owned by the caller's goroutine
-	results    chan result
+	number      uint64
+	queue       string
+	kind        Kind
+	id          string // message_id
+	send        sendConfig
+	registered  bool // owned by the caller's goroutine
+	contentType string
+	body        []byte
 
-	send     sendConfig
 	lastBeat atomic.Int64          // unix nanoseconds of the handler's last sign of life
 	seen     atomic.Pointer[sight] // of the queue, when the answer was late
 
+	ready chan struct{} // receives one for each result
+
 	mu       sync.Mutex
-	attempts int // how many there were
+	result   result
+	has      bool // a result that is not taken yet
+	over     bool // the call has settled: nothing more counts
+	attempts int  // how many there were
 	current  *attempt
 	answered int // the highest attempt that a reply came for
+	first    attempt
 }
 
 // attempt is one message published for a call.
 type attempt struct {
 	call   *outCall
-	n      int // 1 for the first
-	queue  string
-	kind   Kind
-	pub    amqp.Publishing
-	state  atomic.Int32 // attemptQueued …
-	epoch  atomic.Int64 // that it was written in
-	acked  atomic.Bool  // confirmed by the broker
+	n      int    // 1 for the first
+	id     string // correlation_id
+	header Header
 	expiry deadline
 	resent bool // made by the client itself after one whose fate is unknown
+
+	state atomic.Int32 // attemptQueued …
+	epoch atomic.Int64 // that it was written in
+	acked atomic.Bool  // confirmed by the broker
 }
 
 const (
@@ -107,8 +116,16 @@ const (
 // result ends an attempt: by a reply, by the broker's confirm (of a
 // notification), or by an error that the client makes.
 type result struct {
-	reply *amqp.Delivery
+	reply wireReply
 	err   *Error
+}
+
+// wireReply is what of a delivery to the reply queue matters to its call.
+type wireReply struct {
+	contentType string
+	headers     amqp.Table
+	body        []byte
+	bounced     bool // it is the request itself, come back
 }
 
 // delivered says what became of a reply.
@@ -122,36 +139,62 @@ const (
 
 // deliver hands a reply to attempt n to the caller. A reply to an earlier attempt
 // counts if it tells of an execution.
-func (oc *outCall) deliver(n int, d *amqp.Delivery) delivered {
+func (oc *outCall) deliver(n int, r wireReply) delivered {
 	oc.mu.Lock()
 	defer oc.mu.Unlock()
 	switch {
-	case oc.current == nil || n > oc.current.n:
+	case oc.over || oc.current == nil || n > oc.current.n:
 		return deliveredStale
 	case n <= oc.answered:
 		return deliveredRepeated
-	case n < oc.current.n && !toldOfExecution(d):
+	case n < oc.current.n && !r.toldOfExecution():
 		return deliveredStale
 	}
 	oc.answered = n
-	select {
-	case oc.results <- result{reply: d}:
-		return deliveredFirst
-	default:
+	if oc.has {
 		return deliveredRepeated // another answer came first
+	}
+	oc.put(result{reply: r})
+	return deliveredFirst
+}
+
+// put stores a result for take, and wakes the caller. The lock is held.
+func (oc *outCall) put(r result) {
+	oc.result, oc.has = r, true
+	oc.ready <- struct{}{}
+}
+
+// take returns the result that ready announced.
+func (oc *outCall) take() result {
+	oc.mu.Lock()
+	defer oc.mu.Unlock()
+	r := oc.result
+	oc.result, oc.has = result{}, false
+	return r
+}
+
+// settled says that nothing counts any more; ready is then empty and free for
+// another call.
+func (oc *outCall) settled() {
+	oc.mu.Lock()
+	oc.over = true
+	oc.mu.Unlock()
+	select {
+	case <-oc.ready:
+	default:
 	}
 }
 
 // toldOfExecution reports whether a reply is a result, or an error that a
 // handler returned.
-func toldOfExecution(d *amqp.Delivery) bool {
-	if d.Exchange == bounceExchange {
+func (r *wireReply) toldOfExecution() bool {
+	if r.bounced {
 		return false
 	}
-	if _, isError := d.Headers[headerCode]; !isError {
+	if _, isError := r.headers[headerCode]; !isError {
 		return true
 	}
-	o, _ := d.Headers[headerOutcome].(string)
+	o, _ := r.headers[headerOutcome].(string)
 	return outcomeFromWire(o) == OutcomeExecuted
 }
 
@@ -161,22 +204,32 @@ func (a *attempt) settle(err *Error) {
 	oc := a.call
 	oc.mu.Lock()
 	defer oc.mu.Unlock()
-	if oc.current != a {
-		return
-	}
-	select {
-	case oc.results <- result{err: err}:
-	default:
+	if oc.current == a && !oc.has && !oc.over {
+		oc.put(result{err: err})
 	}
 }
 
-// begin makes a the attempt whose fate counts, and numbers it.
-func (oc *outCall) begin(a *attempt, prefix string) {
+// begin makes the attempt whose fate counts from now on.
+func (oc *outCall) begin(prefix string, h Header, expiry deadline) *attempt {
 	oc.mu.Lock()
 	defer oc.mu.Unlock()
+	return oc.add(prefix, h, expiry)
+}
+
+func (oc *outCall) add(prefix string, h Header, expiry deadline) *attempt {
+	a := &oc.first
+	if oc.attempts > 0 {
+		a = &attempt{}
+	}
 	oc.attempts++
-	a.number(oc.attempts, prefix)
+	a.call, a.n, a.header, a.expiry = oc, oc.attempts, h, expiry
+	if a.n == 1 && strings.HasPrefix(oc.id, prefix) {
+		a.id = oc.id
+	} else {
+		a.id = correlationID(prefix, oc.number, a.n)
+	}
 	oc.current = a
+	return a
 }
 
 // next returns a further attempt like a, whose fate cannot be known any more, or
@@ -185,24 +238,12 @@ func (a *attempt) next(prefix string) *attempt {
 	oc := a.call
 	oc.mu.Lock()
 	defer oc.mu.Unlock()
-	if oc.current != a || len(oc.results) > 0 {
+	if oc.current != a || oc.has || oc.over {
 		return nil
 	}
-	b := &attempt{call: oc, queue: a.queue, kind: a.kind, pub: a.pub, expiry: a.expiry, resent: true}
-	b.pub.Headers = maps.Clone(a.pub.Headers)
-	oc.attempts++
-	b.number(oc.attempts, prefix)
-	oc.current = b
+	b := oc.add(prefix, a.header, a.expiry)
+	b.resent = true
 	return b
-}
-
-// number makes a the n-th attempt at its call.
-func (a *attempt) number(n int, prefix string) {
-	a.n = n
-	a.pub.CorrelationId = correlationID(prefix, a.call.number, n)
-	if n > 1 {
-		a.pub.Headers[headerAttempt] = int32(n)
-	}
 }
 
 // inFlight returns the attempt that counts now.
@@ -215,8 +256,8 @@ func (oc *outCall) inFlight() *attempt {
 // correlationID names attempt n at call number: the client's prefix, which
 // nobody else can guess, the number, and from the second attempt on the attempt.
 func correlationID(prefix string, number uint64, n int) string {
-	b := make([]byte, 0, len(prefix)+20)
-	b = append(b, prefix...)
+	var room [80]byte
+	b := append(room[:0], prefix...)
 	b = strconv.AppendUint(b, number, 36)
 	if n > 1 {
 		b = append(b, '.')

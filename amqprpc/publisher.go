@@ -75,15 +75,10 @@ func (c *Client) publish(ctx context.Context, ep *clientEpoch) {
 // write publishes one attempt, unless its caller has given up or the broker
 // takes nothing.
 func (c *Client) write(ep *clientEpoch, a *attempt) {
-	p, limited := ep.calls, c.blocked.Load()
-	if a.kind == Notification {
-		p = ep.notifications
-	} else {
-		a.pub.ReplyTo = ep.replyTo
-	}
-	if limited {
+	oc := a.call
+	if c.blocked.Load() {
 		if a.state.CompareAndSwap(attemptQueued, attemptAbandoned) {
-			a.settle(errBlocked(a.queue))
+			a.settle(errBlocked(oc.queue))
 		}
 		return
 	}
@@ -91,11 +86,14 @@ func (c *Client) write(ep *clientEpoch, a *attempt) {
 	if !a.state.CompareAndSwap(attemptQueued, attemptWritten) {
 		return
 	}
-	a.expiry.into(&a.pub)
+	p, replyTo := ep.calls, ep.replyTo
+	if oc.kind == Notification {
+		p, replyTo = ep.notifications, ""
+	}
 	if p.confirms != nil {
 		p.window.add(a)
 	}
-	err := p.ch.Publish("", a.queue, true, false, a.pub)
+	err := p.ch.Publish("", oc.queue, true, false, c.message.of(c, a, replyTo))
 	switch {
 	case err == nil:
 	case errors.Is(err, amqp.ErrClosed):
@@ -108,6 +106,46 @@ func (c *Client) write(ep *clientEpoch, a *attempt) {
 	default:
 		// The connection is lost, and with it the knowledge of what it carried.
 	}
+}
+
+// outgoingMessage makes the messages of attempts, in memory that it uses again:
+// the driver has encoded a message before Publish returns.
+type outgoingMessage struct {
+	headers amqp.Table
+	expiry  expiryCache
+}
+
+func (m *outgoingMessage) of(c *Client, a *attempt, replyTo string) amqp.Publishing {
+	oc := a.call
+	if m.headers == nil {
+		m.headers = make(amqp.Table)
+	}
+	clear(m.headers)
+	a.header.into(m.headers)
+	if a.n > 1 {
+		m.headers[headerAttempt] = int32(a.n)
+	}
+	if oc.kind == Unary {
+		if oc.send.liveness > 0 {
+			m.headers[headerHeartbeat] = oc.send.liveness.Milliseconds()
+		}
+		if c.cfg.bounce {
+			m.headers[headerClient] = c.prefix
+		}
+	}
+	pub := amqp.Publishing{
+		Headers:       m.headers,
+		ContentType:   oc.contentType,
+		CorrelationId: a.id,
+		MessageId:     oc.id,
+		ReplyTo:       replyTo,
+		Body:          oc.body,
+	}
+	if oc.send.persistent {
+		pub.DeliveryMode = amqp.Persistent
+	}
+	a.expiry.into(&pub, &m.expiry)
+	return pub
 }
 
 func errBlocked(queue string) *Error {
@@ -173,15 +211,15 @@ func (p *publisher) confirmed(cf amqp.Confirmation) {
 		p.client.stats.nacked.Add(1)
 		if a.call.send.rejectPublish {
 			a.settle(localError(CodeResourceExhausted, OutcomeNotExecuted,
-				"call %s: the queue is full (basic.nack; overflow reject-publish)", a.queue))
+				"call %s: the queue is full (basic.nack; overflow reject-publish)", a.call.queue))
 			return
 		}
 		a.settle(localError(CodeUnavailable, OutcomeUnknown,
-			"call %s: the broker refused the request (basic.nack): the queue is full, too many bytes, or its node is gone", a.queue))
+			"call %s: the broker refused the request (basic.nack): the queue is full, too many bytes, or its node is gone", a.call.queue))
 		return
 	}
 	a.acked.Store(true)
-	if a.kind == Notification {
+	if a.call.kind == Notification {
 		a.settle(nil)
 	}
 }

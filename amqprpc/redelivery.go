@@ -19,7 +19,7 @@ const headerDeliveryCount = "x-delivery-count"
 // not count, again is true for a request that is delivered once more: it must go
 // back to the queue with its count before it is handled, so that the count is
 // there should it kill this server too.
-func (q *servedQueue) countDelivery(in *inbound) (back completion, again bool) {
+func (q *servedQueue) countDelivery(in *inbound) (back *completion, again bool) {
 	cfg := &q.endpoint.cfg
 	in.deliveries = 1
 	counted := in.d.Headers[headerDeliveries]
@@ -47,9 +47,9 @@ func (q *servedQueue) countDelivery(in *inbound) (back completion, again bool) {
 		in.refusal = Errorf(CodeAborted, "the request was delivered %d times without an answer: it may have killed its servers (WithMaxDeliveries)", in.deliveries-1)
 		in.deadLetter = true
 	case cfg.maxDeliveries > 0 && in.d.Redelivered && q.canSendBack():
-		return completion{tag: in.d.DeliveryTag, to: q.endpoint.queue, reply: sentBack(&in.d, in.deliveries), final: in.lane}, true
+		return &completion{tag: in.d.DeliveryTag, to: q.endpoint.queue, reply: sentBack(&in.d, in.deliveries), final: in.lane}, true
 	}
-	return completion{}, false
+	return nil, false
 }
 
 // canSendBack reports whether a request can go to the queue's tail without being

@@ -26,10 +26,7 @@ func Register[Req, Resp any](s *Server, queue string, h Handler[Req, Resp], opts
 		panic(fmt.Sprintf("amqprpc: Register %q: the handler is nil", queue))
 	}
 	s.register(&endpoint{
-		queue:   queue,
-		newReq:  func() any { return new(Req) },
-		newResp: func() any { return new(Resp) },
-		noneReq: isNone[Req](), noneResp: isNone[Resp](),
+		queue: queue, req: messageOf[Req]{}, resp: messageOf[Resp]{},
 		call: func(ctx context.Context, msg any) (any, error) {
 			resp, err := h(ctx, *msg.(*Req))
 			if err != nil {
@@ -42,10 +39,9 @@ func Register[Req, Resp any](s *Server, queue string, h Handler[Req, Resp], opts
 
 // endpoint is a registered handler without its types.
 type endpoint struct {
-	queue             string
-	newReq, newResp   func() any
-	noneReq, noneResp bool
-	call              func(ctx context.Context, msg any) (any, error)
+	queue     string
+	req, resp messageType
+	call      func(ctx context.Context, msg any) (any, error)
 
 	cfg    handlerConfig
 	codecs *codec.Registry
@@ -136,6 +132,7 @@ func (s *Server) handler(e *endpoint) Invoker {
 		if err != nil {
 			return nil, err
 		}
-		return &Response{msg: resp, decoded: true}, nil
+		in.resp = Response{msg: resp, decoded: true}
+		return &in.resp, nil
 	}
 }

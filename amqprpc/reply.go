@@ -8,7 +8,7 @@ import (
 )
 
 // reply turns what the chain returned into what is done with the delivery.
-func (q *servedQueue) reply(req *Request, resp *Response, err error) completion {
+func (q *servedQueue) reply(req *Request, resp *Response, err error) *completion {
 	in := req.in
 	if err != nil {
 		outcome := OutcomeUnknown
@@ -21,7 +21,7 @@ func (q *servedQueue) reply(req *Request, resp *Response, err error) completion 
 		return q.errorReply(in, asWireError(err), outcome, req.replyHeader)
 	}
 	if req.kind == Notification {
-		return in.completed(completion{})
+		return in.completed(&completion{})
 	}
 	body, _ := resp.Body() // the chain's seal has looked at the error
 	h := req.replyHeader
@@ -33,7 +33,7 @@ func (q *servedQueue) reply(req *Request, resp *Response, err error) completion 
 			h[name] = v
 		}
 	}
-	fail := func(code Code, format string, args ...any) completion {
+	fail := func(code Code, format string, args ...any) *completion {
 		return q.errorReply(in, Errorf(code, format, args...), OutcomeExecuted, nil)
 	}
 	limit := q.server.cfg.conn.maxMessageSize
@@ -54,9 +54,9 @@ func (q *servedQueue) reply(req *Request, resp *Response, err error) completion 
 }
 
 // errorReply answers with an error. A notification's goes to nobody.
-func (q *servedQueue) errorReply(in *inbound, e *Error, outcome Outcome, h Header) completion {
+func (q *servedQueue) errorReply(in *inbound, e *Error, outcome Outcome, h Header) *completion {
 	if in.d.ReplyTo == "" {
-		return in.completed(completion{})
+		return in.completed(&completion{})
 	}
 	if h.check() != nil {
 		h = nil // the error itself matters more
@@ -84,13 +84,13 @@ func envelopeWithin(e *Error, limit int) []byte {
 	return body
 }
 
-func (q *servedQueue) replyWith(in *inbound, p amqp.Publishing) completion {
+func (q *servedQueue) replyWith(in *inbound, p amqp.Publishing) *completion {
 	p.CorrelationId = in.correlationID()
-	return in.completed(completion{to: in.d.ReplyTo, reply: p})
+	return in.completed(&completion{to: in.d.ReplyTo, reply: p})
 }
 
 // completed adds to c what is done with the delivery itself.
-func (in *inbound) completed(c completion) completion {
+func (in *inbound) completed(c *completion) *completion {
 	if !in.acked {
 		c.tag, c.reject = in.d.DeliveryTag, in.deadLetter
 	}

@@ -3,6 +3,7 @@ package amqprpc
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -41,20 +42,18 @@ type Request struct {
 
 	codec   codec.Codec
 	body    []byte
-	msg     any // a *Req
-	newMsg  func() any
-	none    bool // Req is None: the body is ignored
+	msg     any         // a *Req
+	typ     messageType // of Req; server only
 	decoded bool
 	encoded bool
 	err     error // of decoding on a server, of encoding on a client
 
-	newResp     func() any // a fresh *Resp
-	noneResp    bool
+	respType    messageType
 	replyHeader Header
 
-	in     *inbound // server only
-	out    *outCall // client only
-	expiry deadline // of a notification that asked for one; client only
+	in     *inbound  // server only
+	out    *outgoing // client only
+	expiry deadline  // of a notification that asked for one; client only
 }
 
 // Queue returns the name of the queue that is called.
@@ -116,8 +115,8 @@ func (r *Request) Message() (any, error) {
 		r.err = r.in.refusal
 		return nil, r.err
 	}
-	msg := r.newMsg()
-	if err := decodeBody(r.codec, r.body, msg, r.none); err != nil {
+	msg := r.typ.fresh()
+	if err := decodeBody(r.codec, r.body, msg, r.typ.none()); err != nil {
 		r.err = Errorf(CodeInvalidArgument, "the request does not decode: %w", err)
 		return nil, r.err
 	}
@@ -161,17 +160,30 @@ func decodeBody(c codec.Codec, body []byte, dst any, none bool) error {
 
 type requestKey struct{}
 
+// messageType is a message's type where it is not known at compile time.
+type messageType interface {
+	fresh() any // a new *T
+	none() bool // T is None: the body is ignored
+}
+
+// messageOf is the messageType of T.
+type messageOf[T any] struct{}
+
+func (messageOf[T]) fresh() any { return new(T) }
+func (messageOf[T]) none() bool { return reflect.TypeFor[T]() == reflect.TypeFor[None]() }
+
 // serverContext is the ctx of a handler: it knows its request.
 type serverContext struct {
-	context.Context
+	deadlineContext
 	req *Request
 }
 
-func (c serverContext) Value(key any) any {
+// Value implements context.Context.
+func (c *serverContext) Value(key any) any {
 	if key == (requestKey{}) {
 		return c.req
 	}
-	return c.Context.Value(key)
+	return c.deadlineContext.Value(key)
 }
 
 // RequestFromContext returns the request that a handler is working on, and false

@@ -14,8 +14,7 @@ type Response struct {
 	contentType string
 	body        []byte
 	codec       codec.Codec
-	newMsg      func() any
-	none        bool
+	typ         messageType
 	decoded     bool
 	encoded     bool
 	err         error
@@ -55,15 +54,15 @@ func (r *Response) Message() (any, error) {
 		return r.msg, r.err
 	}
 	r.decoded = true
-	if r.newMsg == nil {
+	if r.typ == nil {
 		return nil, nil
 	}
 	if r.codec == nil {
 		r.err = Errorf(CodeInternal, "no codec is known for the content type %q", r.contentType)
 		return nil, r.err
 	}
-	msg := r.newMsg()
-	if err := decodeBody(r.codec, r.body, msg, r.none); err != nil {
+	msg := r.typ.fresh()
+	if err := decodeBody(r.codec, r.body, msg, r.typ.none()); err != nil {
 		r.err = Errorf(CodeInternal, "the reply does not decode: %w", err)
 		return nil, r.err
 	}
@@ -99,7 +98,7 @@ func (r *Response) bind(req *Request, c codec.Codec) {
 		return
 	}
 	r.codec = c
-	r.newMsg, r.none = req.newResp, req.noneResp
+	r.typ = req.respType
 	if r.contentType == "" && c != nil {
 		r.contentType = c.ContentType()
 	}

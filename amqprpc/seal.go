@@ -38,7 +38,7 @@ func (c *Client) clientSeal(next Invoker) Invoker {
 			err = errNeither(req)
 		}
 		if err != nil {
-			return nil, ownError(req, err)
+			return nil, c.ownError(req, err)
 		}
 		if resp.codec == nil {
 			resp.bind(req, c.replyCodec(req, resp.contentType))
@@ -55,12 +55,12 @@ func errNeither(req *Request) error {
 // returned is one already. One that middleware made, or got from another call of
 // its own, says nothing of this call's outcome: where no attempt was made nothing
 // was sent, else all is possible.
-func ownError(req *Request, err error) error {
-	if e, ok := errors.AsType[*Error](err); ok && e.call == req.out {
+func (c *Client) ownError(req *Request, err error) error {
+	if e, ok := errors.AsType[*Error](err); ok && e.call == c.ref(req) {
 		return err
 	}
 	own := *asWireError(err)
-	own.cause, own.call = err, req.out
+	own.cause, own.call = err, c.ref(req)
 	own.remote, own.queue = false, ""
 	own.outcome = OutcomeUnknown
 	if req.attempt == 0 {
@@ -68,3 +68,11 @@ func ownError(req *Request, err error) error {
 	}
 	return &own
 }
+
+// callRef names a call of this process.
+type callRef struct {
+	client *Client
+	number uint64
+}
+
+func (c *Client) ref(req *Request) callRef { return callRef{c, req.out.call.number} }

@@ -93,7 +93,7 @@ func (s *Server) Serve(ctx context.Context) error {
 	r := &serving{Server: s, dialer: d, stop: make(chan struct{})}
 	r.base, r.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	for _, e := range s.endpoints {
-		r.queues = append(r.queues, &servedQueue{server: s, endpoint: e, jobs: make(chan job, e.cfg.prefetch), stop: r.stop, base: r.base})
+		r.queues = append(r.queues, &servedQueue{server: s, endpoint: e, jobs: make(chan *inbound, e.cfg.prefetch), stop: r.stop, base: r.base})
 	}
 	err = r.run(ctx)
 	r.cancel()

@@ -20,3 +20,15 @@ func (p *timerPool) put(t *time.Timer) {
 	t.Stop()
 	p.pool.Put(t)
 }
+
+// readyPool keeps empty channels of one signal.
+type readyPool struct{ pool sync.Pool }
+
+func (p *readyPool) get() chan struct{} {
+	if c, ok := p.pool.Get().(chan struct{}); ok {
+		return c
+	}
+	return make(chan struct{}, 1)
+}
+
+func (p *readyPool) put(c chan struct{}) { p.pool.Put(c) }

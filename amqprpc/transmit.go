@@ -10,31 +10,45 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// start runs a call through the chain and settles it. mws are the call's own.
-func (c *Client) start(ctx context.Context, req *Request, cfg *callConfig) (*Response, error) {
-	if cfg.codec != nil {
-		req.codec = cfg.codec
-	} else {
+// outgoing is all that one call needs, in one piece of memory.
+type outgoing struct {
+	req  Request
+	call outCall
+	ctx  deadlineContext
+	resp Response
+	cfg  callConfig
+}
+
+// start runs a call through the chain and settles it. Of o, cfg and what makes up
+// the request are set.
+func (c *Client) start(ctx context.Context, o *outgoing) (*Response, error) {
+	req, oc, cfg := &o.req, &o.call, &o.cfg
+	if req.codec = cfg.codec; req.codec == nil {
 		req.codec = c.cfg.codec
 	}
 	req.client = true
 	req.contentType = req.codec.ContentType()
 	req.header = cfg.header
-	oc := &outCall{number: c.numbers.Add(1), results: make(chan result, 1), send: c.cfg.send.with(cfg.send)}
-	req.out = oc
+	req.out = o
+	oc.number, oc.queue, oc.kind = c.numbers.Add(1), req.queue, req.kind
+	oc.send = c.cfg.send.with(cfg.send)
+	oc.ready = c.ready.get()
 	if req.id = cfg.id; req.id == "" {
 		req.id = correlationID(c.prefix, oc.number, 1)
 	}
-	ctx, cancel := c.bound(ctx, req, cfg.timeout)
-	defer cancel()
+	oc.id = req.id
+	o.ctx.begin(ctx, c.bound(ctx, req, cfg.timeout))
 	invoke := c.invoke
 	if len(cfg.middleware) > 0 {
 		invoke = chain(c.cfg.middleware, chain(cfg.middleware, c.attempt, c.clientSeal), c.clientSeal)
 	}
-	resp, err := invoke(ctx, req)
+	resp, err := invoke(&o.ctx, req)
+	o.ctx.end()
 	if oc.registered {
 		c.pending.remove(oc)
 	}
+	oc.settled()
+	c.ready.put(oc.ready)
 	if cfg.replyHeader != nil {
 		*cfg.replyHeader = req.replyHeader
 		if resp != nil {
@@ -47,20 +61,25 @@ func (c *Client) start(ctx context.Context, req *Request, cfg *callConfig) (*Res
 	return resp, err
 }
 
-// bound gives a call its deadline: the earlier of ctx's and the call's timeout,
-// and the client's timeout where there is neither. The timeout of a notification
-// becomes the deadline of its request.
-func (c *Client) bound(ctx context.Context, req *Request, timeout time.Duration) (context.Context, context.CancelFunc) {
-	if timeout > 0 {
-		if req.kind == Notification {
-			req.expiry.at = time.Now().Add(timeout)
+// bound returns when a call must end: at the earlier of ctx's deadline and the
+// call's timeout, or after the client's timeout where there is neither. The
+// timeout of a notification becomes the deadline of its request.
+func (c *Client) bound(ctx context.Context, req *Request, timeout time.Duration) time.Time {
+	at, ok := ctx.Deadline()
+	if timeout <= 0 {
+		if !ok {
+			at = time.Now().Add(c.cfg.timeout)
 		}
-		return context.WithTimeout(ctx, timeout)
+		return at
 	}
-	if _, ok := ctx.Deadline(); ok {
-		return ctx, func() {}
+	end := time.Now().Add(timeout)
+	if req.kind == Notification {
+		req.expiry.at = end
 	}
-	return context.WithTimeout(ctx, c.cfg.timeout)
+	if ok && at.Before(end) {
+		return at
+	}
+	return end
 }
 
 // attempt is the end of a client's chain: one attempt, whose error is marked as
@@ -68,7 +87,7 @@ func (c *Client) bound(ctx context.Context, req *Request, timeout time.Duration)
 func (c *Client) attempt(ctx context.Context, req *Request) (*Response, error) {
 	resp, err := c.transmit(ctx, req)
 	if err != nil {
-		err.call = req.out
+		err.call = c.ref(req)
 		return nil, err
 	}
 	return resp, nil
@@ -79,8 +98,9 @@ func (c *Client) transmit(ctx context.Context, req *Request) (*Response, *Error)
 	if err := c.admit(ctx, req); err != nil {
 		return nil, err
 	}
-	oc := req.out
+	oc := &req.out.call
 	if !oc.registered {
+		oc.contentType, oc.body = req.contentType, req.body
 		if !c.pending.add(oc, c.cfg.maxPending) {
 			return nil, localError(CodeResourceExhausted, OutcomeNotSent,
 				"call %s: %d calls are in flight already (WithMaxPending)", req.queue, c.cfg.maxPending)
@@ -90,8 +110,8 @@ func (c *Client) transmit(ctx context.Context, req *Request) (*Response, *Error)
 	if req.attempt > 0 {
 		// The answer to an earlier attempt may have come meanwhile.
 		select {
-		case r := <-oc.results:
-			return c.finish(req, r)
+		case <-oc.ready:
+			return c.finish(req, oc.take())
 		default:
 		}
 	}
@@ -108,15 +128,19 @@ func (c *Client) transmit(ctx context.Context, req *Request) (*Response, *Error)
 	}
 	select {
 	case c.outbox <- a:
-	case r := <-oc.results:
-		return c.finish(req, r)
+		return c.await(ctx, req)
+	default:
+	}
+	select {
+	case c.outbox <- a:
+		return c.await(ctx, req)
+	case <-oc.ready:
+		return c.finish(req, oc.take())
 	case <-ctx.Done():
-		a.state.Store(attemptAbandoned)
 		return nil, c.gaveUp(ctx, a)
 	case <-c.closed:
 		return nil, errClosed(req.queue, OutcomeNotSent)
 	}
-	return c.await(ctx, req)
 }
 
 // await waits for the end of the attempt that was queued last, or of one that the
@@ -124,13 +148,12 @@ func (c *Client) transmit(ctx context.Context, req *Request) (*Response, *Error)
 // that the error can say what it saw; and where the handler is to give signs of
 // life it looks for those.
 func (c *Client) await(ctx context.Context, req *Request) (*Response, *Error) {
-	oc := req.out
-	var late, alive <-chan time.Time
-	if d := lateness(ctx); d > 0 && req.kind == Unary {
-		t := c.timers.get(d)
-		defer c.timers.put(t)
-		late = t.C
-	}
+	oc := &req.out.call
+	done, end := waiting(ctx)
+	timer := c.timers.get(lateness(end))
+	defer c.timers.put(timer)
+	late := false
+	var alive <-chan time.Time
 	if oc.send.liveness > 0 && req.kind == Unary {
 		ticker := time.NewTicker(oc.send.liveness)
 		defer ticker.Stop()
@@ -138,24 +161,28 @@ func (c *Client) await(ctx context.Context, req *Request) (*Response, *Error) {
 	}
 	for {
 		select {
-		case r := <-oc.results:
-			return c.finish(req, r)
-		case <-ctx.Done():
-			a := oc.inFlight()
-			a.state.CompareAndSwap(attemptQueued, attemptAbandoned)
-			return nil, c.gaveUp(ctx, a)
+		case <-oc.ready:
+			return c.finish(req, oc.take())
+		case <-done:
+			return nil, c.gaveUp(ctx, oc.inFlight())
+		case <-timer.C:
+			if ctx.Err() != nil {
+				return nil, c.gaveUp(ctx, oc.inFlight())
+			}
+			timer.Reset(time.Until(end))
+			if !late && req.kind == Unary {
+				late = true
+				c.task(func() {
+					s := c.look(ctx, req.queue)
+					oc.seen.Store(&s)
+				})
+			}
 		case <-c.closed:
 			outcome := OutcomeUnknown
 			if a := oc.inFlight(); !a.resent && a.state.CompareAndSwap(attemptQueued, attemptAbandoned) {
 				outcome = OutcomeNotSent
 			}
 			return nil, errClosed(req.queue, outcome)
-		case <-late:
-			late = nil
-			c.task(func() {
-				s := c.look(ctx, req.queue)
-				oc.seen.Store(&s)
-			})
 		case <-alive:
 			if silent := c.silence(oc); silent > livenessMisses*oc.send.liveness {
 				return nil, localError(CodeUnavailable, OutcomeUnknown,
@@ -165,14 +192,20 @@ func (c *Client) await(ctx context.Context, req *Request) (*Response, *Error) {
 	}
 }
 
-// lateness is how long an answer may take before it counts as late: all of the
-// time but the last second, or half of a shorter one.
-func lateness(ctx context.Context) time.Duration {
-	d, ok := ctx.Deadline()
-	if !ok {
-		return 0
+// waiting returns what ends a wait for ctx: a channel, and the time at which a
+// timer must. The channel of a call's own ctx is not asked for, since making it
+// costs more than the timer, which is there in any case.
+func waiting(ctx context.Context) (<-chan struct{}, time.Time) {
+	if c, ok := ctx.(*deadlineContext); ok {
+		return c.parent.Done(), c.deadline
 	}
-	left := time.Until(d)
+	return ctx.Done(), deadlineOf(ctx)
+}
+
+// lateness is how long an answer may take before it counts as late: all of the
+// time until the end but the last second, or half of a shorter one.
+func lateness(end time.Time) time.Duration {
+	left := time.Until(end)
 	return left - min(left/2, time.Second)
 }
 
@@ -254,32 +287,13 @@ func (c *Client) admit(ctx context.Context, req *Request) *Error {
 	return nil
 }
 
-// newAttempt makes the message of one attempt; what depends on the connection
-// and on the time is added when it is written.
+// newAttempt begins an attempt; its message is made when it is written.
 func (c *Client) newAttempt(ctx context.Context, req *Request) *attempt {
-	oc := req.out
-	a := &attempt{call: oc, queue: req.queue, kind: req.kind, expiry: req.expiry}
+	expiry := req.expiry
 	if req.kind == Unary {
-		a.expiry.at = deadlineOf(ctx)
+		expiry.at = deadlineOf(ctx)
 	}
-	headers := make(amqp.Table, len(req.header)+2)
-	req.header.into(headers)
-	a.pub = amqp.Publishing{
-		Headers:     headers,
-		ContentType: req.contentType,
-		MessageId:   req.id,
-		Body:        req.body,
-	}
-	if oc.send.persistent {
-		a.pub.DeliveryMode = amqp.Persistent
-	}
-	if oc.send.liveness > 0 && req.kind == Unary {
-		headers[headerHeartbeat] = oc.send.liveness.Milliseconds()
-	}
-	if c.cfg.bounce {
-		headers[headerClient] = c.prefix
-	}
-	oc.begin(a, c.prefix)
+	a := req.out.call.begin(c.prefix, req.header.clone(), expiry)
 	req.attempt = a.n
 	return a
 }
@@ -287,7 +301,7 @@ func (c *Client) newAttempt(ctx context.Context, req *Request) *attempt {
 // finish turns the result of an attempt into what the chain returns.
 func (c *Client) finish(req *Request, r result) (*Response, *Error) {
 	resp, err := c.read(req, r)
-	if err != nil && (err.outcome == OutcomeNotSent || err.outcome == OutcomeNotExecuted) && req.out.inFlight().resent {
+	if err != nil && (err.outcome == OutcomeNotSent || err.outcome == OutcomeNotExecuted) && req.out.call.inFlight().resent {
 		err.outcome = OutcomeUnknown // of this attempt it is known, of the one before it not
 	}
 	return resp, err
@@ -300,63 +314,64 @@ func (c *Client) read(req *Request, r result) (*Response, *Error) {
 	if req.kind == Notification {
 		return &Response{codec: req.codec, contentType: req.contentType}, nil
 	}
-	d := r.reply
-	if d.Exchange == bounceExchange {
+	d := &r.reply
+	if d.bounced {
 		return nil, bounced(req.queue, d)
 	}
-	req.replyHeader = headerFromTable(d.Headers)
-	if code, isError := d.Headers[headerCode]; isError {
+	req.replyHeader = headerFromTable(d.headers)
+	if code, isError := d.headers[headerCode]; isError {
 		return nil, remoteError(req.queue, code, d)
 	}
-	cd := c.replyCodec(req, d.ContentType)
+	cd := c.replyCodec(req, d.contentType)
 	if cd == nil {
 		return nil, localError(CodeInternal, OutcomeExecuted,
-			"call %s: the reply's content type %q is none that this client decodes (WithCodec)", req.queue, d.ContentType)
+			"call %s: the reply's content type %q is none that this client decodes (WithCodec)", req.queue, d.contentType)
 	}
-	if len(d.Body) > c.cfg.conn.maxMessageSize {
+	if len(d.body) > c.cfg.conn.maxMessageSize {
 		return nil, localError(CodeResourceExhausted, OutcomeExecuted,
-			"call %s: the reply has %d bytes; the limit is %d (WithMaxMessageSize)", req.queue, len(d.Body), c.cfg.conn.maxMessageSize)
+			"call %s: the reply has %d bytes; the limit is %d (WithMaxMessageSize)", req.queue, len(d.body), c.cfg.conn.maxMessageSize)
 	}
-	contentType := d.ContentType
+	contentType := d.contentType
 	if contentType == "" {
 		contentType = cd.ContentType()
 	}
-	return &Response{
-		header: req.replyHeader, contentType: contentType, body: d.Body, encoded: true,
-		codec: cd, newMsg: req.newResp, none: req.noneResp,
-	}, nil
+	resp := &req.out.resp
+	*resp = Response{header: req.replyHeader, contentType: contentType, body: d.body, encoded: true, codec: cd, typ: req.respType}
+	return resp, nil
 }
 
 // remoteError reads the error that a server answered with. One that cannot be
 // read is an error all the same, with the code of the header.
-func remoteError(queue string, code any, d *amqp.Delivery) *Error {
+func remoteError(queue string, code any, d *wireReply) *Error {
 	name, _ := code.(string)
 	e := &Error{}
-	if err := json.Unmarshal(d.Body, e); err != nil {
+	if err := json.Unmarshal(d.body, e); err != nil {
 		e.message = "the server's error could not be read"
 	}
 	e.code = codeFromWire(name)
 	e.remote, e.queue = true, queue
-	o, _ := d.Headers[headerOutcome].(string)
+	o, _ := d.headers[headerOutcome].(string)
 	e.outcome = outcomeFromWire(o)
 	return e
 }
 
 // gaveUp is the error of a call whose ctx ended first.
 func (c *Client) gaveUp(ctx context.Context, a *attempt) *Error {
+	a.state.CompareAndSwap(attemptQueued, attemptAbandoned)
+	queue := a.call.queue
 	if a.resent || a.state.Load() != attemptAbandoned {
 		if why := c.down.Load(); why != nil {
-			return ended(ctx, a.queue, OutcomeUnknown, "after the request was sent; the client has no connection now: "+*why)
+			return ended(ctx, queue, OutcomeUnknown, "after the request was sent; the client has no connection now: "+*why)
 		}
-		if a.kind == Notification {
-			return ended(ctx, a.queue, OutcomeUnknown, "before the broker confirmed the notification")
+		if a.call.kind == Notification {
+			return ended(ctx, queue, OutcomeUnknown, "before the broker confirmed the notification")
 		}
-		return ended(ctx, a.queue, OutcomeUnknown, "before an answer came"+a.call.seen.Load().String())
+		return ended(ctx, queue, OutcomeUnknown, "before an answer came"+a.call.seen.Load().String())
 	}
 	if why := c.down.Load(); why != nil {
-		return ended(ctx, a.queue, OutcomeNotSent, "waiting for a connection to the broker: "+*why)
+		return ended(ctx, queue, OutcomeNotSent, "waiting for a connection to the broker: "+*why)
 	}
-	return ended(ctx, a.queue, OutcomeNotSent, "before the request could be sent")
+	return ended(ctx, queue, OutcomeNotSent, "before the request could be sent")
 }
 
 // ended is the error of a ctx that is done.

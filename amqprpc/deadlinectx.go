@@ -1,0 +1,80 @@
+package amqprpc
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// deadlineContext is a context with a deadline that costs next to nothing until
+// somebody asks for its Done channel, which most handlers and calls never do.
+type deadlineContext struct {
+	parent   context.Context
+	deadline time.Time
+
+	mu     sync.Mutex
+	inner  context.Context // made by the first Done
+	cancel context.CancelFunc
+	ended  bool
+}
+
+// begin sets the context up: it ends with parent, or at the deadline.
+func (c *deadlineContext) begin(parent context.Context, deadline time.Time) {
+	c.parent, c.deadline = parent, deadline
+}
+
+// end is what a CancelFunc is to other contexts.
+func (c *deadlineContext) end() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ended = true
+	if c.cancel != nil {
+		c.cancel()
+	}
+}
+
+// Deadline implements context.Context.
+func (c *deadlineContext) Deadline() (time.Time, bool) { return c.deadline, true }
+
+// Done implements context.Context.
+func (c *deadlineContext) Done() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.inner == nil {
+		c.inner, c.cancel = context.WithDeadline(c.parent, c.deadline)
+		if c.ended {
+			c.cancel()
+		}
+	}
+	return c.inner.Done()
+}
+
+// Err implements context.Context.
+func (c *deadlineContext) Err() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.inner != nil {
+		return c.inner.Err()
+	}
+	switch err := c.parent.Err(); {
+	case err != nil:
+		return err
+	case !time.Now().Before(c.deadline):
+		return context.DeadlineExceeded
+	case c.ended:
+		return context.Canceled
+	default:
+		return nil
+	}
+}
+
+// Value implements context.Context.
+func (c *deadlineContext) Value(key any) any {
+	c.mu.Lock()
+	inner := c.inner
+	c.mu.Unlock()
+	if inner != nil {
+		return inner.Value(key) // so that children attach to it without a goroutine
+	}
+	return c.parent.Value(key)
+}
