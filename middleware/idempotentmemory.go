@@ -1,0 +1,144 @@
+package middleware
+
+import (
+	"bytes"
+	"context"
+	"maps"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+)
+
+// defaultAnswers is how many answers a MemoryStore holds where nobody says.
+const defaultAnswers = 10_000
+
+// MemoryStore is a [Store] in this process's memory: for a queue with one server, or
+// against repetitions that the same server sees. It ends with the process, and has no
+// goroutines. It is safe for concurrent use; make one with [NewMemoryStore].
+type MemoryStore struct {
+	ttl     time.Duration
+	mu      sync.Mutex
+	running map[string]*memoryClaim
+	answers *simplelru.LRU[string, *memoryAnswer]
+}
+
+// Claims are kept apart from answers, so that no flood of answers can evict one: they
+// are as many as handlers run.
+type memoryClaim struct {
+	owner, fingerprint string
+	until              time.Time
+	changed            chan struct{}
+}
+
+type memoryAnswer struct {
+	owner, fingerprint string
+	until              time.Time
+	answer             Answer
+}
+
+// NewMemoryStore makes a store that holds at most size answers, each for ttl from its
+// completion on. Where there is no room, the answer that was not asked for the longest
+// goes. The bound is a number: memory is that times the size of an answer. A size
+// below 1 is 10,000; a ttl of zero or below is [DefaultAnswerTTL].
+func NewMemoryStore(size int, ttl time.Duration) *MemoryStore {
+	if size < 1 {
+		size = defaultAnswers
+	}
+	if ttl <= 0 {
+		ttl = DefaultAnswerTTL
+	}
+	// Not the library's expirable LRU: it starts a goroutine that nothing ends.
+	answers, err := simplelru.NewLRU[string, *memoryAnswer](size, nil)
+	if err != nil {
+		panic(err) // only for a size below 1
+	}
+	return &MemoryStore{ttl: ttl, running: make(map[string]*memoryClaim), answers: answers}
+}
+
+// Len returns how many answers are held, some of which may have expired.
+func (s *MemoryStore) Len() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.answers.Len()
+}
+
+// Begin implements [Store].
+func (s *MemoryStore) Begin(_ context.Context, key string, c Claim) (Entry, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	if a := s.answer(key, now); a != nil {
+		return Entry{State: EntryDone, Fingerprint: a.fingerprint, Answer: a.answer}, nil
+	}
+	r := s.running[key]
+	switch {
+	case r != nil && r.owner == c.Owner:
+		r.until = now.Add(c.Lease)
+	case r != nil && now.Before(r.until):
+		return Entry{State: EntryRunning, Fingerprint: r.fingerprint, Changed: r.changed}, nil
+	default:
+		s.free(key)
+		s.running[key] = &memoryClaim{
+			owner: c.Owner, fingerprint: c.Fingerprint, until: now.Add(c.Lease), changed: make(chan struct{}),
+		}
+	}
+	return Entry{State: EntryClaimed, Fingerprint: c.Fingerprint}, nil
+}
+
+// Complete implements [Store].
+func (s *MemoryStore) Complete(_ context.Context, key string, c Claim, a Answer) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	if first := s.answer(key, now); first != nil {
+		if first.owner == c.Owner {
+			return nil
+		}
+		return ErrClaimLost
+	}
+	if r := s.running[key]; r != nil && r.owner != c.Owner && now.Before(r.until) {
+		return ErrClaimLost
+	}
+	s.free(key)
+	a.Body, a.Error, a.Header = bytes.Clone(a.Body), bytes.Clone(a.Error), maps.Clone(a.Header)
+	for {
+		if _, oldest, ok := s.answers.GetOldest(); !ok || now.Before(oldest.until) {
+			break
+		}
+		s.answers.RemoveOldest()
+	}
+	s.answers.Add(key, &memoryAnswer{owner: c.Owner, fingerprint: c.Fingerprint, until: now.Add(s.ttl), answer: a})
+	return nil
+}
+
+// Release implements [Store].
+func (s *MemoryStore) Release(_ context.Context, key string, c Claim) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r := s.running[key]; r != nil && r.owner == c.Owner {
+		s.free(key)
+	}
+	return nil
+}
+
+// answer returns the answer to key, nil if there is none any more.
+func (s *MemoryStore) answer(key string, now time.Time) *memoryAnswer {
+	a, ok := s.answers.Get(key)
+	if !ok {
+		return nil
+	}
+	if !now.Before(a.until) {
+		s.answers.Remove(key)
+		return nil
+	}
+	return a
+}
+
+// free ends a claim of key, and wakes who waits for that.
+func (s *MemoryStore) free(key string) {
+	if r := s.running[key]; r != nil {
+		delete(s.running, key)
+		close(r.changed)
+	}
+}

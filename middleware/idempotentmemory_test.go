@@ -1,0 +1,113 @@
+package middleware_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/bbebcec1/amqprpc-go/middleware"
+	"github.com/bbebcec1/amqprpc-go/middleware/idempotenttest"
+)
+
+func newClaim(owner string, lease time.Duration) middleware.Claim {
+	return middleware.Claim{Owner: owner, Fingerprint: "print", Lease: lease}
+}
+
+// put makes key done.
+func put(t *testing.T, s middleware.Store, key string) {
+	t.Helper()
+	c := newClaim("owner of "+key, time.Minute)
+	e, err := s.Begin(t.Context(), key, c)
+	require.NoError(t, err)
+	require.Equal(t, middleware.EntryClaimed, e.State)
+	require.NoError(t, s.Complete(t.Context(), key, c, middleware.Answer{ContentType: "text/plain", Body: []byte(key)}))
+}
+
+// has reports whether key is done, and leaves it free if it is not.
+func has(t *testing.T, s middleware.Store, key string) bool {
+	t.Helper()
+	c := newClaim("asker", time.Minute)
+	e, err := s.Begin(t.Context(), key, c)
+	require.NoError(t, err)
+	require.NoError(t, s.Release(t.Context(), key, c))
+	return e.State == middleware.EntryDone
+}
+
+func TestMemoryStore(t *testing.T) {
+	t.Parallel()
+	idempotenttest.TestStore(t, idempotenttest.Subject{
+		New: func(t *testing.T) middleware.Store { return middleware.NewMemoryStore(100, time.Hour) },
+		TTL: time.Hour, Lease: time.Second, Bubble: true,
+	})
+}
+
+func TestMemoryStoreIsBounded(t *testing.T) {
+	t.Parallel()
+	s := middleware.NewMemoryStore(3, time.Hour)
+	for i := range 3 {
+		put(t, s, fmt.Sprint(i))
+	}
+	require.True(t, has(t, s, "0"), "asked for, it is not the oldest any more")
+	put(t, s, "3")
+	require.Equal(t, 3, s.Len())
+	require.False(t, has(t, s, "1"))
+	for _, key := range []string{"0", "2", "3"} {
+		require.True(t, has(t, s, key), key)
+	}
+}
+
+// However many answers come, a claim stays.
+func TestMemoryStoreEvictsNoClaim(t *testing.T) {
+	t.Parallel()
+	s := middleware.NewMemoryStore(2, time.Hour)
+	_, err := s.Begin(t.Context(), "runs", newClaim("a", time.Hour))
+	require.NoError(t, err)
+	for i := range 100 {
+		put(t, s, fmt.Sprint(i))
+	}
+	e, err := s.Begin(t.Context(), "runs", newClaim("b", time.Hour))
+	require.NoError(t, err)
+	require.Equal(t, middleware.EntryRunning, e.State)
+	require.Equal(t, 2, s.Len())
+}
+
+// Answers that have expired go when others come, though nobody asks for them.
+func TestMemoryStoreForgets(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := middleware.NewMemoryStore(0, 0)
+		for i := range 1000 {
+			put(t, s, fmt.Sprint(i))
+		}
+		require.Equal(t, 1000, s.Len())
+		time.Sleep(middleware.DefaultAnswerTTL - time.Nanosecond)
+		require.True(t, has(t, s, "0"))
+		time.Sleep(time.Nanosecond)
+		require.False(t, has(t, s, "0"))
+		put(t, s, "new")
+		require.Equal(t, 1, s.Len())
+	})
+}
+
+func TestMemoryStoreDefaultSize(t *testing.T) {
+	t.Parallel()
+	s := middleware.NewMemoryStore(-1, time.Hour)
+	for i := range 10_001 {
+		c := newClaim("a", time.Hour)
+		require.NoError(t, s.Complete(context.Background(), fmt.Sprint(i), c, middleware.Answer{}))
+	}
+	require.Equal(t, 10_000, s.Len())
+}
+
+func TestEntryStateNames(t *testing.T) {
+	t.Parallel()
+	for s, name := range map[middleware.EntryState]string{
+		0: "invalid", middleware.EntryClaimed: "claimed", middleware.EntryRunning: "running", middleware.EntryDone: "done",
+	} {
+		require.Equal(t, name, s.String())
+	}
+}

@@ -1,0 +1,274 @@
+package middleware
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/bbebcec1/amqprpc-go/amqprpc"
+)
+
+// How often a store is asked that cannot tell when a claim ends.
+const (
+	pollFirst = 5 * time.Millisecond
+	pollMost  = 250 * time.Millisecond
+)
+
+// execution is one request's way to its answer: its own handler's, or another's.
+type execution struct {
+	*idempotency
+	req   *amqprpc.Request
+	next  amqprpc.Invoker
+	key   string
+	claim Claim
+	own   *result // of the handler, once it ran: it runs once for a request
+}
+
+// result is what the rest of the chain returned.
+type result struct {
+	resp   *amqprpc.Response
+	err    error
+	answer *Answer // nil if it is not one
+}
+
+// run asks the store until there is an answer, or the claim to make it.
+func (x *execution) run(ctx context.Context) (*amqprpc.Response, error) {
+	for pause := pollFirst; ; pause = min(2*pause, pollMost) {
+		e, err := x.begin(ctx)
+		if err == nil && !x.anyBody && e.State != EntryClaimed && contradicts(e.Fingerprint, x.claim.Fingerprint) {
+			return nil, amqprpc.Errorf(amqprpc.CodeFailedPrecondition, "the call's id was used before, with another body")
+		}
+		switch {
+		case err != nil:
+			return x.withoutStore(ctx, err)
+		case e.State == EntryDone:
+			return x.replay(ctx, e.Answer)
+		case e.State == EntryClaimed:
+			if !x.runOrComplete(ctx) {
+				return x.own.resp, x.own.err
+			}
+			x.log.WarnContext(ctx, "amqprpc: idempotent: a call's claim ran out while its handler ran; it may have run twice",
+				"queue", x.req.Queue(), "id", x.req.ID(), "lease", x.lease)
+			pause = pollFirst
+		default:
+			if err := x.wait(ctx, e.Changed, pause); err != nil {
+				return x.gaveUp(err)
+			}
+		}
+	}
+}
+
+// runOrComplete does what the claim is for: the handler runs, and its answer is
+// stored. Where it ran before, under a claim that was lost, only the latter is left.
+// lost is true if this claim is lost as well.
+func (x *execution) runOrComplete(ctx context.Context) (lost bool) {
+	switch {
+	case x.own == nil:
+		if lost = x.execute(ctx); lost {
+			return true
+		}
+	case x.own.answer == nil:
+		x.release(ctx)
+	}
+	return x.complete(ctx)
+}
+
+// begin asks the store for the claim.
+func (x *execution) begin(ctx context.Context) (Entry, error) {
+	ctx, cancel := context.WithTimeout(ctx, x.storeTimeout)
+	defer cancel()
+	e, err := x.store.Begin(ctx, x.key, x.claim)
+	if err == nil && (e.State < EntryClaimed || e.State > EntryDone) {
+		err = fmt.Errorf("the store returned an entry of the state %d", e.State)
+	}
+	return e, err
+}
+
+// wait waits for another's execution to end, or to be asked about again.
+func (x *execution) wait(ctx context.Context, changed <-chan struct{}, pause time.Duration) error {
+	if changed != nil {
+		pause = pollMost // only for a claim that runs out
+	}
+	t := time.NewTimer(pause/2 + rand.N(pause/2+1))
+	defer t.Stop()
+	select {
+	case <-changed:
+	case <-t.C:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	return ctx.Err()
+}
+
+// gaveUp ends a request whose ctx has ended while another execution ran.
+func (x *execution) gaveUp(err error) (*amqprpc.Response, error) {
+	if x.own != nil {
+		return x.own.resp, x.own.err
+	}
+	return nil, fmt.Errorf("the call runs already, and has no answer yet: %w", err)
+}
+
+// withoutStore handles a request for which the store could not be asked.
+func (x *execution) withoutStore(ctx context.Context, err error) (*amqprpc.Response, error) {
+	if ctx.Err() != nil {
+		return x.gaveUp(ctx.Err())
+	}
+	x.log.ErrorContext(ctx, "amqprpc: idempotent: the store fails", "operation", "begin",
+		"queue", x.req.Queue(), "id", x.req.ID(), "error", err, "fail_open", x.failOpen)
+	switch {
+	case x.own != nil:
+		return x.own.resp, x.own.err
+	case x.failOpen:
+		return x.next(ctx, x.req)
+	default:
+		return nil, amqprpc.NewError(amqprpc.CodeUnavailable, storeError{err})
+	}
+}
+
+// storeError keeps the store's own words, addresses and all, from the caller.
+type storeError struct{ cause error }
+
+func (storeError) Error() string   { return "the store of answers fails; nothing was run" }
+func (e storeError) Unwrap() error { return e.cause }
+
+// execute runs the handler under the claim, which it renews meanwhile. What is no
+// answer gives the claim back. lost is true for a handler that was cancelled because
+// the claim is another's now.
+func (x *execution) execute(ctx context.Context) (lost bool) {
+	before := maps.Clone(amqprpc.ReplyHeader(ctx))
+	running, cancel := context.WithCancelCause(ctx)
+	stop := x.keep(ctx, cancel)
+	returned := false
+	defer func() {
+		stop()
+		cancel(nil)
+		if !returned { // a panic of middleware between here and the handler
+			x.release(ctx)
+		}
+	}()
+	resp, err := x.next(running, x.req)
+	returned = true
+	stop()
+	x.own = &result{resp: resp, err: err}
+	if err != nil && (running.Err() != nil || !x.isAnswer(err)) {
+		x.release(ctx)
+		return ctx.Err() == nil && context.Cause(running) == ErrClaimLost
+	}
+	x.own.answer = x.answer(ctx, before)
+	return false
+}
+
+// keep renews the claim until stop is called, which waits for the renewal to have
+// ended. If the claim turns out to be another's, it is lost.
+func (x *execution) keep(ctx context.Context, lose context.CancelCauseFunc) (stop func()) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	var renewal sync.WaitGroup
+	renewal.Go(func() {
+		t := time.NewTicker(x.lease / 3)
+		defer t.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-t.C:
+			}
+			e, err := x.begin(ctx)
+			switch {
+			case ctx.Err() != nil:
+				return
+			case err != nil:
+				x.log.WarnContext(ctx, "amqprpc: idempotent: the store fails", "operation", "renew",
+					"queue", x.req.Queue(), "id", x.req.ID(), "error", err)
+			case e.State != EntryClaimed:
+				lose(ErrClaimLost)
+				return
+			}
+		}
+	})
+	return func() {
+		cancel()
+		renewal.Wait()
+	}
+}
+
+// complete stores the answer, if it is one, and reports whether another's comes
+// first. A ctx that has ended does not keep it from that: the answer is there, and
+// the repetition that is to be expected shall get it.
+func (x *execution) complete(ctx context.Context) (lost bool) {
+	if x.own.answer == nil {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), x.storeTimeout)
+	defer cancel()
+	err := x.store.Complete(ctx, x.key, x.claim, *x.own.answer)
+	if err != nil && !errors.Is(err, ErrClaimLost) {
+		x.log.ErrorContext(ctx, "amqprpc: idempotent: the store fails", "operation", "complete",
+			"queue", x.req.Queue(), "id", x.req.ID(), "error", err)
+		return false
+	}
+	return err != nil
+}
+
+func (x *execution) release(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), x.storeTimeout)
+	defer cancel()
+	if err := x.store.Release(ctx, x.key, x.claim); err != nil {
+		x.log.ErrorContext(ctx, "amqprpc: idempotent: the store fails", "operation", "release",
+			"queue", x.req.Queue(), "id", x.req.ID(), "error", err)
+	}
+}
+
+// answer is the own result as it is stored. Of the reply's metadata it has what was added since
+// before: what middleware further out adds, it adds to the repetition as well.
+func (x *execution) answer(ctx context.Context, before amqprpc.Header) *Answer {
+	r, a := x.own, &Answer{Header: make(map[string]string)}
+	for name, v := range amqprpc.ReplyHeader(ctx) {
+		if old, ok := before[name]; !ok || old != v {
+			a.Header[name] = v
+		}
+	}
+	if r.err != nil {
+		// As the engine puts it on the wire: of an error that wraps another the
+		// whole text, under the wrapped one's code and details.
+		e, ok := r.err.(*amqprpc.Error)
+		if !ok {
+			e = amqprpc.NewError(amqprpc.CodeOf(r.err), r.err)
+		}
+		a.Error, _ = json.Marshal(e) // details were encoded when they were added
+		return a
+	}
+	maps.Copy(a.Header, r.resp.Header())
+	if x.req.Kind() == amqprpc.Unary {
+		a.ContentType = r.resp.ContentType()
+		a.Body, _ = r.resp.Body() // encoded already, or it would be an error
+	}
+	return a
+}
+
+// replay answers with a stored answer.
+func (x *execution) replay(ctx context.Context, a Answer) (*amqprpc.Response, error) {
+	h := amqprpc.Header{}
+	maps.Copy(h, a.Header)
+	if x.replayHeader != "" {
+		h[x.replayHeader] = "true"
+	}
+	if a.Error != nil {
+		e := new(amqprpc.Error)
+		if err := json.Unmarshal(a.Error, e); err != nil {
+			return x.withoutStore(ctx, fmt.Errorf("the stored error of %q cannot be read: %w", x.key, err))
+		}
+		maps.Copy(amqprpc.ReplyHeader(ctx), h)
+		return nil, e
+	}
+	if x.req.Kind() == amqprpc.Unary && a.ContentType == "" {
+		return nil, amqprpc.Errorf(amqprpc.CodeFailedPrecondition, "the call's id was used before, for a notification: there is no reply to repeat")
+	}
+	// A copy, since middleware further out may do with its response as it likes.
+	return amqprpc.NewRawResponse(a.ContentType, bytes.Clone(a.Body), h), nil
+}

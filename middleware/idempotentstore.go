@@ -1,0 +1,89 @@
+package middleware
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+)
+
+// Store remembers answers for [Idempotent]. One key is in one of three states: free,
+// claimed by an execution that runs, or done with an answer. Each method changes a
+// key's state in one step that no other can come between, also for stores that
+// several processes share: a script of Redis, a statement of SQL. Package
+// idempotenttest has the tests that a Store must pass.
+//
+// All methods are called concurrently, honour ctx, and may be called again with the
+// same arguments when an error left open whether they had their effect.
+type Store interface {
+	// Begin claims key for c.Owner if it is free, and renews the claim if it is the
+	// owner's own; a claim of which Lease has passed since is no more, and its key is
+	// free. The Entry says what there is now.
+	Begin(ctx context.Context, key string, c Claim) (Entry, error)
+
+	// Complete makes a the answer of key, to be kept for as long as the store keeps
+	// answers, if key is claimed by c.Owner or free. It is [ErrClaimLost] if another
+	// owner has claimed key or answered. It does not keep the slices and maps of a.
+	Complete(ctx context.Context, key string, c Claim, a Answer) error
+
+	// Release frees key if it is claimed by c.Owner, and does nothing otherwise.
+	Release(ctx context.Context, key string, c Claim) error
+}
+
+// Claim is an execution's claim of a key.
+type Claim struct {
+	Owner       string        // who claims: no two executions have the same
+	Fingerprint string        // of the request, to be kept with the key; opaque to stores
+	Lease       time.Duration // how long the claim lasts unless it is renewed
+}
+
+// EntryState is what a [Store] knows of a key.
+type EntryState int
+
+const (
+	EntryClaimed EntryState = iota + 1 // by the owner who asked: it is to run
+	EntryRunning                       // claimed by another owner
+	EntryDone                          // there is an answer
+)
+
+// String returns the state's name: claimed, running, done.
+func (s EntryState) String() string {
+	switch s {
+	case EntryClaimed:
+		return "claimed"
+	case EntryRunning:
+		return "running"
+	case EntryDone:
+		return "done"
+	default:
+		return "invalid"
+	}
+}
+
+// Entry is what [Store.Begin] found, or made.
+type Entry struct {
+	State       EntryState
+	Fingerprint string // of the claim that runs, or was done
+	Answer      Answer // where State is EntryDone; the receiver does not change what it holds
+
+	// Changed is closed when an EntryRunning may have changed. It is nil where the
+	// store cannot tell: then, and for claims that run out, Begin is called again from
+	// time to time.
+	Changed <-chan struct{}
+}
+
+// Answer is the answer to a request, ready to be given again. It can be stored as
+// JSON. The zero value is a notification's that was done.
+type Answer struct {
+	ContentType string            `json:"content_type,omitempty"` // of Body; "" of errors and of notifications
+	Body        []byte            `json:"body,omitempty"`
+	Header      map[string]string `json:"header,omitempty"` // the reply's metadata
+	Error       json.RawMessage   `json:"error,omitempty"`  // as it crosses the wire, nil for a result
+}
+
+// ErrClaimLost is what [Store.Complete] returns when another owner has claimed the
+// key, or answered already.
+var ErrClaimLost = errors.New("the claim is lost to another owner")
+
+// DefaultAnswerTTL is how long stores keep an answer where nobody says otherwise.
+const DefaultAnswerTTL = 24 * time.Hour
