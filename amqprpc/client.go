@@ -40,7 +40,7 @@ type Client struct {
 
 	current atomic.Pointer[clientEpoch] // nil while there is no connection
 	blocked atomic.Bool                 // by the broker, for lack of memory or disk
-	down    atomic.Pointer[string]      // why there is no connection; nil while there is one
+	down    atomic.Pointer[error]       // why there is no connection; nil while there is one
 	upSince atomic.Int64                // unix nanoseconds of the epoch's begin
 	stats   clientCounters
 	timers  timerPool
@@ -98,14 +98,16 @@ func Dial(ctx context.Context, url string, opts ...ClientOption) (*Client, error
 		ctx, stop = context.WithTimeout(ctx, dialTimeout)
 		defer stop()
 	}
+	silent := fmt.Errorf("connect to %s: there is no answer yet; is it an AMQP port?", d.addr)
+	c.down.Store(&silent)
 	first := make(chan error, 1)
 	c.tasks.Go(func() { c.run(run, first) })
 	select {
 	case err = <-first:
 	case <-ctx.Done():
 		err = ctx.Err()
-		if why := c.down.Load(); why != nil {
-			err = fmt.Errorf("%s: %w", *why, err)
+		if why := c.whyDown(); why != nil {
+			err = fmt.Errorf("%w: %w", why, err)
 		}
 	}
 	if err != nil {
@@ -143,6 +145,14 @@ func (c *Client) replyCodec(req *Request, contentType string) codec.Codec {
 	return nil
 }
 
+// whyDown is why there is no connection, nil while there is one.
+func (c *Client) whyDown() error {
+	if err := c.down.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
 // Close ends the client: calls in flight end at once with code canceled, and
 // [ErrClientClosed] as their cause; the reply queue is deleted and the connection
 // closed in good order. It waits for all of that, a few seconds at most, and may
@@ -173,8 +183,7 @@ func (c *Client) run(ctx context.Context, first chan<- error) {
 				first <- err
 				return
 			}
-			why := err.Error()
-			c.down.Store(&why)
+			c.down.Store(&err)
 			c.cfg.conn.state(StateDisconnected)
 			pause := wait.next()
 			c.log.Warn("amqprpc: client is not connected", "error", err, "retry_in", pause)
@@ -197,8 +206,7 @@ func (c *Client) run(ctx context.Context, first chan<- error) {
 		if ctx.Err() != nil {
 			return
 		}
-		why := cause.Error()
-		c.down.Store(&why)
+		c.down.Store(&cause)
 		c.cfg.conn.state(StateDisconnected)
 		c.log.Warn("amqprpc: client lost its connection", "broker", c.dialer.addr, "error", cause)
 		c.afterEpoch(ep, cause)

@@ -55,6 +55,11 @@ func (c *Client) connect(ctx context.Context) (_ *clientEpoch, err error) {
 	}()
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
+	if c.epochs == 0 {
+		if err = l.mayPublish(ctx); err != nil {
+			return nil, err
+		}
+	}
 	c.epochs++
 	ep := &clientEpoch{client: c, link: l, number: c.epochs}
 	if ep.calls, err = newPublisher(ctx, c, l, !c.cfg.unconfirmed); err != nil {
@@ -169,7 +174,7 @@ func (ep *clientEpoch) consume(ctx context.Context, queue string, args amqp.Tabl
 
 func explainReplyQueue(name string, err error) error {
 	if amqpCode(err) == amqp.AccessRefused {
-		return permanentError{fmt.Errorf("declare the reply queue %s: the user may not; grant it configure, write and read on it, or use WithReplyMode(ReplyDirect), which needs no queue: %w", name, err)}
+		return permanentError{fmt.Errorf("declare the reply queue %s: the user may not; grant it configure and read on it (for WithBounce write, too, and configure and read on amqprpc.bounce), or use WithReplyMode(ReplyDirect), which needs no queue: %w", name, err)}
 	}
 	return fmt.Errorf("declare the reply queue %s: %w", name, err)
 }

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
@@ -236,6 +237,42 @@ func (l *link) channel(ctx context.Context) (*amqp.Channel, error) {
 	}
 	return ch, nil
 }
+
+// mayPublish finds out whether the user may publish to the default exchange, on
+// which all requests and replies go; without that a server would run requests and
+// answer none. It publishes one message that no queue can get.
+func (l *link) mayPublish(ctx context.Context) error {
+	ch, err := l.channel(ctx)
+	if err != nil {
+		return err
+	}
+	returns := ch.NotifyReturn(make(chan amqp.Return, 1))
+	closed := ch.NotifyClose(make(chan *amqp.Error, 1))
+	err = l.do(ctx, func() error {
+		return ch.Publish("", "amqprpc.probe."+uuid.NewString(), true, false, amqp.Publishing{})
+	})
+	if err != nil {
+		return fmt.Errorf("publish a probe: %w", err)
+	}
+	patience := time.NewTimer(probePatience)
+	defer patience.Stop()
+	select {
+	case <-returns:
+		return l.do(ctx, ch.Close)
+	case e := <-closed:
+		if e != nil && e.Code == amqp.AccessRefused {
+			return permanentError{fmt.Errorf("publish to the default exchange: the user may not; grant it write on amq.default: %w", e)}
+		}
+		return errors.New("the connection was lost")
+	case <-patience.C: // a broker that is short of memory takes nothing; that will pass
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// probePatience is how long an answer to the probe is waited for.
+const probePatience = 2 * time.Second
 
 // abort drops the connection without a word to the broker.
 func (l *link) abort() { l.sock.Conn.Close() }

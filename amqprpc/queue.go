@@ -107,7 +107,7 @@ func (q Queue) explainDeclare(name string, err error) error {
 	case amqp.NotFound:
 		return fmt.Errorf("queue %q is not there and WithQueue says Passive; declare it first, or leave Passive out: %w", name, err)
 	case amqp.AccessRefused:
-		return fmt.Errorf("declare queue %q: the user may not; grant it configure, write and read on the queue, or declare it elsewhere and use WithQueue(Queue{Passive: true}): %w", name, err)
+		return fmt.Errorf("declare queue %q: the user may not; grant it configure and read on the queue (for Bounce also configure and write on amqprpc.bounce), or declare it elsewhere and use WithQueue(Queue{Passive: true}): %w", name, err)
 	case amqp.ResourceLocked:
 		return fmt.Errorf("declare queue %q: it is exclusive to another connection: %w", name, err)
 	default:

@@ -8,12 +8,12 @@ type ReplyMode int
 const (
 	// ReplyResumable, the default: a queue of the client's own that survives its
 	// connection for a minute, so that a call in flight survives a dropped
-	// connection. The user needs the permission to configure, write and read
-	// amqprpc.reply.*.
+	// connection. The user needs the permissions to configure and read
+	// amqprpc.reply.*, and in every mode to write amq.default, the default exchange.
 	ReplyResumable ReplyMode = iota
 	// ReplyExclusive: a queue that lives and dies with the connection. Calls in
 	// flight fail as soon as it is lost; nothing outlives the client. The user
-	// needs the permission to configure, write and read amq.gen-*.
+	// needs the permissions to configure and read amq.gen-*.
 	ReplyExclusive
 	// ReplyDirect: RabbitMQ's direct reply-to, without any queue. The least
 	// load on the broker and no permission to configure; replies are at most

@@ -161,6 +161,16 @@ func (r *serving) run(ctx context.Context) error {
 		if connected {
 			r.stats.reconnects.Add(1)
 		}
+		if !connected {
+			if err = link.mayPublish(ctx); err != nil {
+				link.close(closeTimeout)
+				if isPermanent(err) {
+					return err
+				}
+				sleep(ctx, wait.next())
+				continue
+			}
+		}
 		r.cfg.conn.state(StateConnected)
 		r.log.Info("amqprpc: server is connected", "broker", r.dialer.addr, "again", connected)
 		connected = true

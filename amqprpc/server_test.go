@@ -3,12 +3,16 @@ package amqprpc_test
 import (
 	"context"
 	"fmt"
+	"net"
+	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	amqp "github.com/rabbitmq/amqp091-go"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -76,6 +80,68 @@ func TestDialReturnsWhatCannotSucceed(t *testing.T) {
 	_, err = amqprpc.Dial(ctx, "amqp://127.0.0.1:1/", amqprpc.WithLogger(nil))
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	require.ErrorContains(t, err, "connection refused")
+	require.ErrorIs(t, err, syscall.ECONNREFUSED)
+
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer silent.Close()
+	ctx, cancel = context.WithTimeout(testContext(t), 50*time.Millisecond)
+	defer cancel()
+	_, err = amqprpc.Dial(ctx, "amqp://"+silent.Addr().String()+"/", amqprpc.WithLogger(nil))
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	require.ErrorContains(t, err, silent.Addr().String())
+}
+
+// What a user may not do is said at once, with the permission that is missing.
+// The in-process broker knows no permissions.
+func TestPermissions(t *testing.T) {
+	t.Parallel()
+	brokerURL(t)
+	if node == nil {
+		t.Skip("only RabbitMQ has permissions")
+	}
+	queue := queueName(t)
+	user := func(configure, write, read string) string {
+		name := "u" + uuid.NewString()[:8]
+		for _, args := range [][]string{{"add_user", name, "pw"}, {"set_permissions", name, configure, write, read}} {
+			_, err := node.Ctl(testContext(t), args...)
+			require.NoError(t, err)
+		}
+		return strings.Replace(node.URL(), "guest:guest", name+":pw", 1)
+	}
+	serves := func(url string) error {
+		srv := amqprpc.NewServer(url, amqprpc.WithLogger(nil))
+		amqprpc.Register(srv, queue, square)
+		ctx, cancel := context.WithCancel(testContext(t))
+		defer cancel()
+		go func() {
+			select {
+			case <-srv.Ready():
+				cancel()
+			case <-ctx.Done():
+			}
+		}()
+		return srv.Serve(ctx)
+	}
+	dials := func(url string, m amqprpc.ReplyMode) error {
+		cli, err := amqprpc.Dial(testContext(t), url, amqprpc.WithLogger(nil), amqprpc.WithReplyMode(m))
+		if err == nil {
+			cli.Close()
+		}
+		return err
+	}
+	least := user(regexp.QuoteMeta(queue)+"|amqprpc\\.reply\\..*", "amq\\.default", regexp.QuoteMeta(queue)+"|amqprpc\\.reply\\..*")
+	require.NoError(t, serves(least))
+	require.NoError(t, dials(least, amqprpc.ReplyResumable))
+	require.NoError(t, dials(least, amqprpc.ReplyDirect))
+	require.ErrorContains(t, dials(least, amqprpc.ReplyExclusive), "grant it configure")
+	mute := user(".*", "", ".*")
+	require.ErrorContains(t, serves(mute), "grant it write on amq.default")
+	require.ErrorContains(t, dials(mute, amqprpc.ReplyResumable), "grant it write on amq.default")
+	deaf := user("", "amq\\.default", "")
+	require.ErrorContains(t, serves(deaf), "grant it configure and read on the queue")
+	require.ErrorContains(t, dials(deaf, amqprpc.ReplyResumable), "ReplyDirect")
+	require.NoError(t, dials(deaf, amqprpc.ReplyDirect))
 }
 
 func TestRegisterPanics(t *testing.T) {

@@ -241,11 +241,11 @@ func (c *Client) nobodyThere(ctx context.Context, req *Request) *Error {
 }
 
 func (c *Client) notConnected(req *Request) *Error {
-	why := "the connection was just lost"
-	if w := c.down.Load(); w != nil {
-		why = *w
+	why := c.whyDown()
+	if why == nil {
+		why = errors.New("the connection was just lost")
 	}
-	return localError(CodeUnavailable, OutcomeNotSent, "call %s: the client is not connected: %s", req.queue, why)
+	return localError(CodeUnavailable, OutcomeNotSent, "call %s: the client is not connected: %w", req.queue, why)
 }
 
 // admit refuses what must not be published: it would end the connection, and
@@ -360,16 +360,16 @@ func (c *Client) gaveUp(ctx context.Context, a *attempt) *Error {
 	a.state.CompareAndSwap(attemptQueued, attemptAbandoned)
 	queue := a.call.queue
 	if a.resent || a.state.Load() != attemptAbandoned {
-		if why := c.down.Load(); why != nil {
-			return ended(ctx, queue, OutcomeUnknown, "after the request was sent; the client has no connection now: "+*why)
+		if why := c.whyDown(); why != nil {
+			return ended(ctx, queue, OutcomeUnknown, "after the request was sent; the client has no connection now: "+why.Error())
 		}
 		if a.call.kind == Notification {
 			return ended(ctx, queue, OutcomeUnknown, "before the broker confirmed the notification")
 		}
 		return ended(ctx, queue, OutcomeUnknown, "before an answer came"+a.call.seen.Load().String())
 	}
-	if why := c.down.Load(); why != nil {
-		return ended(ctx, queue, OutcomeNotSent, "waiting for a connection to the broker: "+*why)
+	if why := c.whyDown(); why != nil {
+		return ended(ctx, queue, OutcomeNotSent, "waiting for a connection to the broker: "+why.Error())
 	}
 	return ended(ctx, queue, OutcomeNotSent, "before the request could be sent")
 }
