@@ -179,7 +179,7 @@ func (ep *serverEpoch) drain(queues *sync.WaitGroup) error {
 	switch {
 	case left == 0:
 		return nil
-	case lost:
+	case lost && limit.Err() == nil:
 		return fmt.Errorf("the connection was lost while draining: %d requests are not answered; what is not at most once will be delivered again", left)
 	default:
 		return fmt.Errorf("the drain limit of %v passed: %d requests were handed back; what is not at most once will be delivered again", ep.cfg.drainTimeout, left)
