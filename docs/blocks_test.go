@@ -61,6 +61,8 @@ var packages = map[string]string{
 	"time":    "time",
 	"tls":     "crypto/tls",
 
+	"synctest": "testing/synctest",
+
 	"amqp":       "github.com/rabbitmq/amqp091-go",
 	"amqprpc":    "github.com/bbebcec1/amqprpc-go/amqprpc",
 	"amqptest":   "github.com/bbebcec1/amqprpc-go/amqprpc/amqptest",
@@ -75,7 +77,6 @@ const given = `package page
 import (
 	"context"
 	"log/slog"
-	"testing"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
 )
@@ -92,9 +93,8 @@ var (
 		Find(id string) (cents int, ok bool)
 		Charge(id string, cents int) error
 	}
+	fib amqprpc.Handler[int, int64]
 )
-
-func fib(context.Context, int) (int64, error)
 `
 
 // checker type-checks the Go blocks of pages as a compiler would.
