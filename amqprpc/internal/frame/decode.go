@@ -1,0 +1,108 @@
+package frame
+
+import "encoding/binary"
+
+// decoder reads fields from the front of b. Running short sets failed and
+// yields zero values from then on, so that callers check once, at the end.
+type decoder struct {
+	b      []byte
+	failed bool
+}
+
+func (d *decoder) take(n int) []byte {
+	if d.failed || n < 0 || len(d.b) < n {
+		d.failed = true
+		return nil
+	}
+	v := d.b[:n:n]
+	d.b = d.b[n:]
+	return v
+}
+
+func (d *decoder) uint8() uint8 {
+	if v := d.take(1); v != nil {
+		return v[0]
+	}
+	return 0
+}
+
+func (d *decoder) uint16() uint16 {
+	if v := d.take(2); v != nil {
+		return binary.BigEndian.Uint16(v)
+	}
+	return 0
+}
+
+func (d *decoder) uint32() uint32 {
+	if v := d.take(4); v != nil {
+		return binary.BigEndian.Uint32(v)
+	}
+	return 0
+}
+
+func (d *decoder) uint64() uint64 {
+	if v := d.take(8); v != nil {
+		return binary.BigEndian.Uint64(v)
+	}
+	return 0
+}
+
+// shortBytes is a short string, not copied.
+func (d *decoder) shortBytes() []byte { return d.take(int(d.uint8())) }
+
+func (d *decoder) shortString() string { return string(d.shortBytes()) }
+
+// longBytes is a long string, not copied.
+func (d *decoder) longBytes() []byte {
+	n := d.uint32()
+	if uint64(n) > uint64(len(d.b)) {
+		d.failed = true
+		return nil
+	}
+	return d.take(int(n))
+}
+
+func (d *decoder) longString() string { return string(d.longBytes()) }
+
+func (d *decoder) table() Table {
+	b := d.longBytes()
+	if d.failed {
+		return nil
+	}
+	t, err := ParseTable(b)
+	if err != nil {
+		d.failed = true
+	}
+	return t
+}
+
+// done reports whether everything decoded and nothing is left over.
+func (d *decoder) done() bool { return !d.failed && len(d.b) == 0 }
+
+func bits(flags ...bool) byte {
+	var b byte
+	for i, on := range flags {
+		if on {
+			b |= 1 << i
+		}
+	}
+	return b
+}
+
+func bit(b byte, i int) bool { return b&(1<<i) != 0 }
+
+// AppendShortString adds a short string. One over 255 octets is cut there:
+// callers check before.
+func AppendShortString[S ~string | ~[]byte](dst []byte, s S) []byte {
+	if len(s) > 255 {
+		s = s[:255]
+	}
+	dst = append(dst, byte(len(s)))
+	return append(dst, s...)
+}
+
+// AppendLongString adds a long string: four octets of length, then s.
+func AppendLongString[S ~string | ~[]byte](dst []byte, s S) []byte {
+	dst = binary.BigEndian.AppendUint32(dst, uint32(len(s)))
+	return append(dst, s...)
+}

@@ -1,0 +1,157 @@
+package frame
+
+import (
+	"encoding/binary"
+	"fmt"
+	"io"
+)
+
+// SizeError says that a peer announced a payload over the limit. What follows
+// it in the stream cannot be understood any more.
+type SizeError struct {
+	Type    uint8
+	Channel uint16
+	Size    uint32 // as announced
+	Max     uint32 // the limit, in octets of payload
+}
+
+func (e *SizeError) Error() string {
+	return fmt.Sprintf("frame: payload of %d octets is over the limit of %d", e.Size, e.Max)
+}
+
+// EndError says that a frame did not close with [End]: the stream is out of step.
+type EndError struct {
+	Frame Frame // its payload, valid until the next call to Next
+	Got   byte
+}
+
+func (e *EndError) Error() string {
+	return fmt.Sprintf("frame: end octet is %#02x, not %#02x", e.Got, End)
+}
+
+const (
+	// initialBuffer suits a connection that says little; thousands of them may
+	// be open at once.
+	initialBuffer = 4 << 10
+	// fullBuffer is how far the buffer grows for a connection that keeps it
+	// full, so that one system call brings many frames.
+	fullBuffer = 64 << 10
+)
+
+// Reader cuts a stream into frames. It is not safe for concurrent use.
+type Reader struct {
+	src        io.Reader
+	buf        []byte
+	start, end int // buf[start:end] has been read and not given out
+	max        uint32
+}
+
+// NewReader reads frames whose payload is at most maxPayload octets; zero means
+// [MinSize].
+func NewReader(src io.Reader, maxPayload uint32) *Reader {
+	r := &Reader{src: src, buf: make([]byte, initialBuffer)}
+	r.SetMaxPayload(maxPayload)
+	return r
+}
+
+// SetMaxPayload changes the limit from the next frame on.
+func (r *Reader) SetMaxPayload(n uint32) {
+	if n == 0 {
+		n = MinSize
+	}
+	r.max = n
+}
+
+// ReadProtocolHeader takes the eight octets with which a connection begins.
+func (r *Reader) ReadProtocolHeader() ([8]byte, error) {
+	var h [8]byte
+	if err := r.fill(len(h)); err != nil {
+		return h, err
+	}
+	copy(h[:], r.buf[r.start:])
+	r.start += len(h)
+	return h, nil
+}
+
+// Ready reports whether Next would return without reading from the source: with
+// a frame, or with the error of a frame that is already here.
+func (r *Reader) Ready() bool {
+	have := r.end - r.start
+	if have < headerSize {
+		return false
+	}
+	size := binary.BigEndian.Uint32(r.buf[r.start+3:])
+	return size > r.max || have >= headerSize+int(size)+1
+}
+
+// Next returns the next frame. Its payload is valid until the next call. The
+// error is a *SizeError or *EndError, after which the Reader is of no more use,
+// or that of the source; io.EOF only between frames.
+func (r *Reader) Next() (Frame, error) {
+	if err := r.fill(headerSize); err != nil {
+		return Frame{}, err
+	}
+	h := r.buf[r.start:]
+	f := Frame{Type: h[0], Channel: binary.BigEndian.Uint16(h[1:])}
+	size := binary.BigEndian.Uint32(h[3:])
+	if size > r.max {
+		return f, &SizeError{Type: f.Type, Channel: f.Channel, Size: size, Max: r.max}
+	}
+	total := headerSize + int(size) + 1
+	if err := r.fill(total); err != nil {
+		return f, err
+	}
+	f.Payload = r.buf[r.start+headerSize : r.start+total-1 : r.start+total-1]
+	last := r.buf[r.start+total-1]
+	r.start += total
+	if last != End {
+		return f, &EndError{Frame: f, Got: last}
+	}
+	return f, nil
+}
+
+// fill reads until n octets are buffered.
+func (r *Reader) fill(n int) error {
+	if r.end-r.start >= n {
+		return nil
+	}
+	r.makeRoom(n)
+	for empty := 0; r.end-r.start < n; {
+		got, err := r.src.Read(r.buf[r.end:])
+		r.end += got
+		if got == 0 {
+			if empty++; err == nil && empty == 100 {
+				err = io.ErrNoProgress
+			}
+		}
+		if err != nil && r.end-r.start < n {
+			if err == io.EOF && r.end > r.start {
+				err = io.ErrUnexpectedEOF
+			}
+			return err
+		}
+	}
+	return nil
+}
+
+// makeRoom moves what is buffered to the front, in a larger buffer if n octets
+// would not fit or if the last read filled this one.
+func (r *Reader) makeRoom(n int) {
+	size := len(r.buf)
+	if r.end == size && size < fullBuffer {
+		size *= 4
+	}
+	if size < n {
+		// At most frame_max and its overhead: n was checked against the limit.
+		size = n
+	}
+	if size == len(r.buf) {
+		copy(r.buf, r.buf[r.start:r.end])
+	} else {
+		grown := make([]byte, size)
+		copy(grown, r.buf[r.start:r.end])
+		r.buf = grown
+	}
+	r.end -= r.start
+	r.start = 0
+}
