@@ -35,7 +35,7 @@ type clientEpoch struct {
 	deliveries    <-chan amqp.Delivery
 	manualAck     bool
 
-	eyes  sync.Mutex
+	eyes  chan struct{} // whoever has put a token in may use eye, for a round trip
 	eye   *amqp.Channel // for looking at queues; opened when it is first wanted
 	mu    sync.Mutex
 	over  bool
@@ -61,7 +61,7 @@ func (c *Client) connect(ctx context.Context) (_ *clientEpoch, err error) {
 		}
 	}
 	c.epochs++
-	ep := &clientEpoch{client: c, link: l, number: c.epochs}
+	ep := &clientEpoch{client: c, link: l, number: c.epochs, eyes: make(chan struct{}, 1)}
 	if ep.calls, err = newPublisher(ctx, c, l, !c.cfg.unconfirmed); err != nil {
 		return nil, err
 	}

@@ -78,8 +78,8 @@ func (c *Client) look(ctx context.Context, queue string) sight {
 // inspect declares a queue passively, on a channel for that alone: the broker
 // closes the channel when there is no such queue.
 func (ep *clientEpoch) inspect(queue string) sight {
-	ep.eyes.Lock()
-	defer ep.eyes.Unlock()
+	ep.eyes <- struct{}{}
+	defer func() { <-ep.eyes }()
 	if ep.eye == nil || ep.eye.IsClosed() {
 		ch, err := ep.link.conn.Channel()
 		if err != nil {
