@@ -1,0 +1,151 @@
+package faultsuite
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/bbebcec1/amqprpc-go/amqprpc"
+)
+
+// drainLimit is the servers' WithDrainTimeout. No handler takes so long.
+const drainLimit = 20 * time.Second
+
+// Fleet is the servers of a run: so many, whatever becomes of one of them.
+type Fleet struct {
+	rec    *Recorder
+	url    string
+	queues []Queue
+	opts   []amqprpc.ServerOption
+	child  func(name string) (*child, error) // starts one as a process; nil for none
+
+	mu      sync.Mutex
+	made    int
+	members []member
+	retired sync.WaitGroup
+}
+
+// member is a server of a fleet.
+type member interface {
+	name() string
+	// stop lets the server drain, and returns once it has.
+	stop()
+	// kill ends it as no server wants to end.
+	kill()
+}
+
+// NewFleet makes a fleet without servers yet. Its servers reach the broker at url
+// with the options.
+func NewFleet(rec *Recorder, url string, queues []Queue, opts ...amqprpc.ServerOption) *Fleet {
+	return &Fleet{rec: rec, url: url, queues: queues, opts: opts}
+}
+
+// AsProcesses has the servers that are started from now on be processes of their
+// own, which reach the broker at the fleet's URL with the default options.
+// Journals are kept in dir.
+func (f *Fleet) AsProcesses(dir string) {
+	f.child = func(name string) (*child, error) { return startChild(f.rec, dir, name, f.url, f.queues) }
+}
+
+// Start adds a server.
+func (f *Fleet) Start() error {
+	f.mu.Lock()
+	f.made++
+	name := fmt.Sprintf("server%d", f.made)
+	start := f.child
+	f.mu.Unlock()
+	var m member
+	if start != nil {
+		c, err := start(name)
+		if err != nil {
+			return err
+		}
+		m = c
+	} else {
+		m = f.inProcess(name)
+	}
+	f.mu.Lock()
+	f.members = append(f.members, m)
+	f.mu.Unlock()
+	return nil
+}
+
+// take removes the oldest server from the fleet; nil if there is none.
+func (f *Fleet) take() member {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.members) == 0 {
+		return nil
+	}
+	m := f.members[0]
+	f.members = f.members[1:]
+	return m
+}
+
+// Roll replaces the oldest server as a rolling deploy does: another one starts,
+// the old one drains.
+func (f *Fleet) Roll() error {
+	if err := f.Start(); err != nil {
+		return err
+	}
+	if m := f.take(); m != nil {
+		f.rec.Note(m.name() + " is told to stop")
+		f.retired.Go(m.stop)
+	}
+	return nil
+}
+
+// Kill kills the oldest server and starts another.
+func (f *Fleet) Kill() error {
+	if m := f.take(); m != nil {
+		f.rec.Note(m.name() + " is killed")
+		m.kill()
+	}
+	return f.Start()
+}
+
+// Stop lets all servers drain, and waits for that.
+func (f *Fleet) Stop() {
+	for m := f.take(); m != nil; m = f.take() {
+		f.retired.Go(m.stop)
+	}
+	f.retired.Wait()
+}
+
+// local is a server in this process.
+type local struct {
+	called string
+	rec    *Recorder
+	cancel context.CancelFunc
+	served chan error
+}
+
+func (f *Fleet) inProcess(name string) *local {
+	opts := append([]amqprpc.ServerOption{
+		amqprpc.WithLogger(nil), amqprpc.WithConnectionName(name), amqprpc.WithDrainTimeout(drainLimit),
+	}, f.opts...)
+	srv := amqprpc.NewServer(f.url, opts...)
+	register(srv, name, f.queues, f.rec)
+	ctx, cancel := context.WithCancel(context.Background())
+	l := &local{called: name, rec: f.rec, cancel: cancel, served: make(chan error, 1)}
+	go func() { l.served <- srv.Serve(ctx) }()
+	return l
+}
+
+func (l *local) name() string { return l.called }
+
+func (l *local) stop() {
+	l.cancel()
+	select {
+	case err := <-l.served:
+		if err != nil {
+			l.rec.Note(fmt.Sprintf("%s ends: %v", l.called, err))
+		}
+	case <-time.After(2 * drainLimit):
+		l.rec.Leave(fmt.Sprintf("%s has not drained within twice its drain limit", l.called))
+	}
+}
+
+// kill can only stop a server within this process.
+func (l *local) kill() { l.stop() }

@@ -1,0 +1,70 @@
+package faultsuite
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/bbebcec1/amqprpc-go/amqprpc"
+)
+
+// Job is a request: what its handler is to do.
+type Job struct {
+	ID   string
+	Work time.Duration // to take
+	Fail bool          // and then to fail
+	Pad  []byte        // so that the message has more than one frame
+}
+
+// Reply is the answer to a Job.
+type Reply struct {
+	Answer
+	Pad []byte
+}
+
+// answerDetail is where an error has its Answer.
+const answerDetail = "answer"
+
+// register puts the handler of a run's queues on s, under the server's name.
+func register(s *amqprpc.Server, name string, queues []Queue, j journal) {
+	runs := new(atomic.Int64)
+	for _, q := range queues {
+		// Servers die by the dozen here; the bound on deliveries is for requests
+		// that kill them, and has tests of its own.
+		opts := []amqprpc.HandlerOption{amqprpc.WithMaxDeliveries(1000), amqprpc.WithConcurrency(16)}
+		if q.Quorum {
+			opts = append(opts, amqprpc.WithQueue(amqprpc.Queue{Type: "quorum", Arguments: map[string]any{"x-delivery-limit": int64(1000)}}))
+		}
+		if q.AtMostOnce {
+			opts = append(opts, amqprpc.WithAtMostOnce())
+		}
+		amqprpc.Register(s, q.Name, func(ctx context.Context, job Job) (Reply, error) {
+			return work(ctx, job, fmt.Sprintf("%s/%d", name, runs.Add(1)), name, j)
+		}, opts...)
+	}
+}
+
+// work is the handler: it notes that it runs before it does anything else.
+func work(ctx context.Context, job Job, run, server string, j journal) (Reply, error) {
+	r, _ := amqprpc.RequestFromContext(ctx)
+	e := Execution{ID: r.ID(), Attempt: r.Attempt(), Run: run, Server: server, Redelivered: r.Redelivered(), Start: time.Now()}
+	j.Started(e)
+	answer := Answer{ID: job.ID, Run: run}
+	if job.Work > 0 {
+		t := time.NewTimer(job.Work)
+		defer t.Stop()
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			j.Ended(run, time.Now(), Cancelled)
+			return Reply{}, amqprpc.NewError(amqprpc.CodeOf(ctx.Err()), ctx.Err()).WithDetail(answerDetail, answer)
+		}
+	}
+	if job.Fail {
+		j.Ended(run, time.Now(), Failed)
+		return Reply{}, amqprpc.Errorf(amqprpc.CodeDataLoss, "as was asked for").WithDetail(answerDetail, answer)
+	}
+	j.Ended(run, time.Now(), Answered)
+	return Reply{answer, job.Pad}, nil
+}

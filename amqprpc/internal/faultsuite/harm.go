@@ -1,0 +1,109 @@
+package faultsuite
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/faultproxy"
+)
+
+// Harm is a kind of fault. Do does it, and undoes it before it returns, which may
+// take as long as the fault lasts; wait waits, and no longer than the run.
+type Harm struct {
+	Name string
+	Do   func(rng *rand.Rand, wait func(time.Duration)) error
+}
+
+// Inject does harm, one fault after the other with up to calm between them, until
+// ctx is done.
+func Inject(ctx context.Context, rec *Recorder, seed uint64, calm time.Duration, harms ...Harm) error {
+	rng := rand.New(rand.NewPCG(seed, 0))
+	wait := func(d time.Duration) { pause(ctx, d) }
+	for {
+		wait(upTo(rng, calm))
+		if ctx.Err() != nil {
+			return nil
+		}
+		h := harms[rng.IntN(len(harms))]
+		rec.Note(h.Name)
+		// A generator of its own: how much a fault draws must not change the next.
+		if err := h.Do(rand.New(rand.NewPCG(seed, rng.Uint64())), wait); err != nil {
+			return fmt.Errorf("%s: %w", h.Name, err)
+		}
+		rec.Note(h.Name + ": over")
+	}
+}
+
+// Owed waits until every confirmed notification that must run has, for at most
+// so long. What is still owed then the checker finds.
+func Owed(rec *Recorder, most time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.Background(), most)
+	defer cancel()
+	for {
+		h, err := rec.History()
+		if err != nil {
+			return err
+		}
+		owed := false
+		for _, v := range Check(h) {
+			owed = owed || v.Guarantee == AtLeastOnce
+		}
+		if !owed || ctx.Err() != nil {
+			return nil
+		}
+		pause(ctx, 100*time.Millisecond)
+	}
+}
+
+// ProxyHarms are what a proxy can do to the connections through it; side names
+// whose they are. half is for how long a half-open connection stays so, which
+// only a heartbeat ends otherwise.
+func ProxyHarms(p *faultproxy.Proxy, side string, most, half time.Duration) []Harm {
+	direction := func(rng *rand.Rand) faultproxy.Direction { return faultproxy.Direction(rng.IntN(2)) }
+	ending := func(rng *rand.Rand) faultproxy.Ending { return faultproxy.Ending(rng.IntN(2)) }
+	harm := func(name string, do func(rng *rand.Rand, wait func(time.Duration)) error) Harm {
+		return Harm{side + " " + name, do}
+	}
+	return []Harm{
+		harm("connections cut", func(rng *rand.Rand, _ func(time.Duration)) error {
+			p.Cut(ending(rng))
+			return nil
+		}),
+		harm("connections cut at some byte", func(rng *rand.Rand, wait func(time.Duration)) error {
+			p.CutAfter(direction(rng), 1+rng.Int64N(50_000), ending(rng))
+			wait(upTo(rng, most))
+			return nil
+		}),
+		harm("connections cut twice, again while they are made anew", func(rng *rand.Rand, wait func(time.Duration)) error {
+			p.Cut(ending(rng))
+			p.CutAfter(direction(rng), 1+rng.Int64N(2_000), ending(rng))
+			wait(upTo(rng, most))
+			return nil
+		}),
+		harm("bytes stalled", func(rng *rand.Rand, wait func(time.Duration)) error {
+			d := direction(rng)
+			p.Stall(d)
+			wait(upTo(rng, most))
+			p.Resume(d)
+			return nil
+		}),
+		harm("connections half-open", func(rng *rand.Rand, wait func(time.Duration)) error {
+			if rng.IntN(2) == 0 {
+				p.DropClients(ending(rng))
+			} else {
+				p.DropBroker(ending(rng))
+			}
+			wait(upTo(rng, half))
+			p.Cut(faultproxy.RST)
+			return nil
+		}),
+		harm("connections cut, and refused for a while", func(rng *rand.Rand, wait func(time.Duration)) error {
+			p.Refuse()
+			p.Cut(ending(rng))
+			wait(upTo(rng, most))
+			return p.Accept()
+		}),
+	}
+}
