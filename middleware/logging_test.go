@@ -18,24 +18,24 @@ import (
 	"github.com/bbebcec1/amqprpc-go/middleware"
 )
 
-// lines is a log that a test reads line by line.
-type lines struct {
+// jsonLog is a log of JSON that a test reads line by line.
+type jsonLog struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
 }
 
-func (l *lines) Write(p []byte) (int, error) {
+func (l *jsonLog) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.buf.Write(p)
 }
 
-func (l *lines) logger(level slog.Level) *slog.Logger {
+func (l *jsonLog) logger(level slog.Level) *slog.Logger {
 	return slog.New(slog.NewJSONHandler(l, &slog.HandlerOptions{Level: level}))
 }
 
 // take returns the lines written so far and forgets them.
-func (l *lines) take(t *testing.T) []map[string]any {
+func (l *jsonLog) take(t *testing.T) []map[string]any {
 	t.Helper()
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -50,7 +50,7 @@ func (l *lines) take(t *testing.T) []map[string]any {
 }
 
 // one waits for a single line.
-func (l *lines) one(t *testing.T) map[string]any {
+func (l *jsonLog) one(t *testing.T) map[string]any {
 	t.Helper()
 	var got []map[string]any
 	require.Eventually(t, func() bool {
@@ -75,7 +75,7 @@ func answer(_ context.Context, how string) (string, error) {
 func TestLogging(t *testing.T) {
 	t.Parallel()
 	url := startBroker(t)
-	var server, client lines
+	var server, client jsonLog
 	startServer(t, url, func(s *amqprpc.Server) { amqprpc.Register(s, "q", answer) },
 		amqprpc.WithMiddleware(middleware.Logging(server.logger(slog.LevelDebug))))
 	cli := dial(t, url, amqprpc.WithMiddleware(middleware.Logging(client.logger(slog.LevelDebug))))
@@ -142,7 +142,7 @@ func TestLogging(t *testing.T) {
 // What middleware further in refuses on a client is logged as not sent.
 func TestLoggingRefusedOnClient(t *testing.T) {
 	t.Parallel()
-	var client lines
+	var client jsonLog
 	cli := dial(t, startBroker(t), amqprpc.WithMiddleware(
 		middleware.Logging(client.logger(slog.LevelInfo)), middleware.Validate()))
 	_, err := amqprpc.Call[failing, any](testContext(t), cli, "q", failing{})
@@ -157,7 +157,7 @@ func TestLoggingRefusedOnClient(t *testing.T) {
 func TestLoggingAttempts(t *testing.T) {
 	t.Parallel()
 	url := startBroker(t)
-	var server, client lines
+	var server, client jsonLog
 	fail := make(chan bool, 2)
 	fail <- true
 	fail <- false
@@ -207,7 +207,7 @@ func TestLoggingRedelivered(t *testing.T) {
 	<-taken
 	require.NoError(t, conn.Close())
 
-	var server lines
+	var server jsonLog
 	startServer(t, url, func(s *amqprpc.Server) { amqprpc.Register(s, "q", answer) },
 		amqprpc.WithMiddleware(middleware.Logging(server.logger(slog.LevelInfo))))
 	_, err = future.Await(testContext(t))
@@ -218,7 +218,7 @@ func TestLoggingRedelivered(t *testing.T) {
 func TestLoggingOptions(t *testing.T) {
 	t.Parallel()
 	url := startBroker(t)
-	var log, quiet lines
+	var log, quiet jsonLog
 	startServer(t, url, func(s *amqprpc.Server) { amqprpc.Register(s, "q", answer) })
 	cli := dial(t, url, amqprpc.WithMiddleware(
 		middleware.Logging(nil),
@@ -251,7 +251,7 @@ func TestLoggingOptions(t *testing.T) {
 func TestLoggingPanic(t *testing.T) {
 	t.Parallel()
 	url := startBroker(t)
-	var server, client lines
+	var server, client jsonLog
 	boom := func(amqprpc.Invoker) amqprpc.Invoker {
 		return func(context.Context, *amqprpc.Request) (*amqprpc.Response, error) { panic("boom") }
 	}

@@ -77,6 +77,9 @@ func freeAddr(t *testing.T) string {
 // The words of a codec's error are the codec's own.
 var undecoded = regexp.MustCompile(`(the request does not decode: ).*`)
 
+// On a machine that is busy the request with the deadline may not even get there.
+var handled = regexp.MustCompile(`10[45] requests handled`)
+
 var duration = regexp.MustCompile(`\b[0-9.]+(µs|ms|s)\b`)
 
 // whatBothShows is the output of role both with its times taken out.
@@ -116,7 +119,7 @@ const whatBothShows = `
    deadline_exceeded after TIME
    and the server has stopped computing, since nobody waits any more
 
-The server has stopped: 105 requests handled, none left unanswered.
+The server has stopped: HANDLED, none left unanswered.
 `
 
 func TestBoth(t *testing.T) {
@@ -137,6 +140,7 @@ func TestBoth(t *testing.T) {
 			require.Zero(t, code, stderr)
 			require.Empty(t, stderr)
 			stdout = duration.ReplaceAllString(stdout, "TIME")
+			stdout = handled.ReplaceAllString(stdout, "HANDLED")
 			stdout = undecoded.ReplaceAllString(stdout, "${1}…")
 			require.Equal(t, tt.first+whatBothShows, stdout)
 		})
