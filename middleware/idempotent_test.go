@@ -1,0 +1,591 @@
+package middleware_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+	"github.com/stretchr/testify/require"
+
+	"github.com/bbebcec1/amqprpc-go/amqprpc"
+	"github.com/bbebcec1/amqprpc-go/amqprpc/amqptest"
+	"github.com/bbebcec1/amqprpc-go/middleware"
+)
+
+// numbered is a handler that returns which run of all it is.
+type numbered struct{ runs atomic.Int32 }
+
+func (n *numbered) handle(context.Context, int) (int32, error) { return n.runs.Add(1), nil }
+
+// idempotent is the option that most tests want, on a store of its own.
+func idempotent(opts ...middleware.IdempotentOption) amqprpc.MiddlewareOption {
+	return idempotentOn(middleware.NewMemoryStore(100, time.Hour), opts...)
+}
+
+func idempotentOn(s middleware.Store, opts ...middleware.IdempotentOption) amqprpc.MiddlewareOption {
+	return amqprpc.WithMiddleware(middleware.Idempotent(s, append([]middleware.IdempotentOption{middleware.IdempotentLogger(nil)}, opts...)...))
+}
+
+// rawCaller is a client on the bare driver, which sends what it is told.
+type rawCaller struct {
+	t       *testing.T
+	ch      *amqp.Channel
+	replyTo string
+	replies <-chan amqp.Delivery
+}
+
+func newRawCaller(t *testing.T, url string) *rawCaller {
+	t.Helper()
+	conn, err := amqp.Dial(url)
+	require.NoError(t, err)
+	t.Cleanup(func() { conn.Close() })
+	ch, err := conn.Channel()
+	require.NoError(t, err)
+	q, err := ch.QueueDeclare("", false, true, true, false, nil)
+	require.NoError(t, err)
+	replies, err := ch.Consume(q.Name, "", true, true, false, false, nil)
+	require.NoError(t, err)
+	return &rawCaller{t: t, ch: ch, replyTo: q.Name, replies: replies}
+}
+
+func (c *rawCaller) ask(queue string, m amqp.Publishing) amqp.Delivery {
+	c.t.Helper()
+	m.ReplyTo = c.replyTo
+	require.NoError(c.t, c.ch.Publish("", queue, true, false, m))
+	select {
+	case d, ok := <-c.replies:
+		require.True(c.t, ok, "the connection was lost")
+		return d
+	case <-time.After(patience):
+		require.FailNow(c.t, "no reply")
+		panic("unreachable")
+	}
+}
+
+func TestIdempotentErrors(t *testing.T) {
+	t.Parallel()
+	again := errors.New("handler's own")
+	for _, test := range []struct {
+		name string
+		err  func(run int) error
+		runs int // of two calls
+		opts []middleware.IdempotentOption
+	}{
+		{name: "none", err: func(int) error { return nil }, runs: 1},
+		{name: "uncoded", err: func(run int) error { return fmt.Errorf("run %d: %w", run, again) }, runs: 1},
+		{name: "a code alone", err: func(int) error { return amqprpc.CodeNotFound }, runs: 1},
+		{name: "invalid_argument", err: coded(amqprpc.CodeInvalidArgument), runs: 1},
+		{name: "already_exists", err: coded(amqprpc.CodeAlreadyExists), runs: 1},
+		{name: "permission_denied", err: coded(amqprpc.CodePermissionDenied), runs: 1},
+		{name: "unauthenticated", err: coded(amqprpc.CodeUnauthenticated), runs: 1},
+		{name: "failed_precondition", err: coded(amqprpc.CodeFailedPrecondition), runs: 1},
+		{name: "out_of_range", err: coded(amqprpc.CodeOutOfRange), runs: 1},
+		{name: "unimplemented", err: coded(amqprpc.CodeUnimplemented), runs: 1},
+		{name: "internal", err: coded(amqprpc.CodeInternal), runs: 1},
+		{name: "data_loss", err: coded(amqprpc.CodeDataLoss), runs: 1},
+		{name: "unknown", err: coded(amqprpc.CodeUnknown), runs: 1},
+		{name: "unavailable", err: coded(amqprpc.CodeUnavailable), runs: 2},
+		{name: "resource_exhausted", err: coded(amqprpc.CodeResourceExhausted), runs: 2},
+		{name: "aborted", err: coded(amqprpc.CodeAborted), runs: 2},
+		{name: "deadline_exceeded", err: coded(amqprpc.CodeDeadlineExceeded), runs: 2},
+		{name: "canceled", err: coded(amqprpc.CodeCanceled), runs: 2},
+		{name: "a context's, not its own", err: func(int) error { return context.DeadlineExceeded }, runs: 2},
+		{name: "wrapped", err: func(run int) error { return fmt.Errorf("run %d: %w", run, coded(amqprpc.CodeAborted)(run)) }, runs: 2},
+		{name: "wrapped answer", err: func(run int) error { return fmt.Errorf("run %d: %w", run, coded(amqprpc.CodeNotFound)(run)) }, runs: 1},
+		{name: "panic", err: func(run int) error { panic(run) }, runs: 2},
+		{name: "panic by option", err: func(run int) error { panic(run) }, runs: 1,
+			opts: []middleware.IdempotentOption{middleware.IdempotentErrors(func(error) bool { return true })}},
+		{name: "not found by option", err: coded(amqprpc.CodeNotFound), runs: 2,
+			opts: []middleware.IdempotentOption{middleware.IdempotentErrors(func(err error) bool { return !errors.Is(err, amqprpc.CodeNotFound) })}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			url := startBroker(t)
+			var runs atomic.Int32
+			startServer(t, url, func(s *amqprpc.Server) {
+				amqprpc.Register(s, "q", func(ctx context.Context, _ int) (int, error) {
+					run := int(runs.Add(1))
+					amqprpc.ReplyHeader(ctx)["run"] = fmt.Sprint(run)
+					return run, test.err(run)
+				}, idempotent(test.opts...))
+			})
+			cli := dial(t, url)
+			call := func() (int, amqprpc.Header, error) {
+				var h amqprpc.Header
+				n, err := amqprpc.Call[int, int](testContext(t), cli, "q", 1, amqprpc.WithCallID("id"), amqprpc.WithReplyHeader(&h))
+				return n, h, err
+			}
+			n1, h1, err1 := call()
+			n2, h2, err2 := call()
+			require.EqualValues(t, test.runs, runs.Load())
+			require.Equal(t, amqprpc.CodeOf(err1), amqprpc.CodeOf(err2))
+			require.Equal(t, "1", h1["run"])
+			require.Equal(t, fmt.Sprint(test.runs), h2["run"])
+			if test.runs == 2 {
+				return
+			}
+			require.Equal(t, n1, n2)
+			if err1 != nil {
+				require.EqualError(t, err2, err1.Error())
+				d1, had := amqprpc.Detail[int](err1, "run")
+				d2, has := amqprpc.Detail[int](err2, "run")
+				require.Equal(t, had, has)
+				require.Equal(t, d1, d2)
+			}
+		})
+	}
+}
+
+// coded makes errors of a code that tell of their run.
+func coded(c amqprpc.Code) func(int) error {
+	return func(run int) error { return amqprpc.Errorf(c, "run %d", run).WithDetail("run", run) }
+}
+
+// What middleware further out adds to a reply, it adds to each; what is stored is
+// what comes from within.
+func TestIdempotentMetadata(t *testing.T) {
+	t.Parallel()
+	url := startBroker(t)
+	var asked atomic.Int32
+	outer := func(next amqprpc.Invoker) amqprpc.Invoker {
+		return func(ctx context.Context, req *amqprpc.Request) (*amqprpc.Response, error) {
+			amqprpc.ReplyHeader(ctx)["asked"] = fmt.Sprint(asked.Add(1))
+			amqprpc.ReplyHeader(ctx)["both"] = "outer"
+			resp, err := next(ctx, req)
+			if err == nil {
+				resp.Header()["after"] = fmt.Sprint(asked.Load())
+			}
+			return resp, err
+		}
+	}
+	inner := func(next amqprpc.Invoker) amqprpc.Invoker {
+		return func(ctx context.Context, req *amqprpc.Request) (*amqprpc.Response, error) {
+			resp, err := next(ctx, req)
+			if err == nil {
+				resp.Header()["inner"] = "from the response"
+			}
+			return resp, err
+		}
+	}
+	startServer(t, url, func(s *amqprpc.Server) {
+		amqprpc.Register(s, "q", func(ctx context.Context, fail bool) (int, error) {
+			amqprpc.ReplyHeader(ctx)["handler"] = "from the handler"
+			amqprpc.ReplyHeader(ctx)["both"] = "handler"
+			if fail {
+				return 0, amqprpc.CodeNotFound
+			}
+			return 1, nil
+		}, amqprpc.WithMiddleware(outer), idempotent(middleware.IdempotentReplayHeader("replayed")), amqprpc.WithMiddleware(inner))
+	})
+	cli := dial(t, url)
+	call := func(fail bool) amqprpc.Header {
+		var h amqprpc.Header
+		_, err := amqprpc.Call[bool, int](testContext(t), cli, "q", fail, amqprpc.WithCallID(fmt.Sprint(fail)), amqprpc.WithReplyHeader(&h))
+		require.Equal(t, fail, err != nil)
+		return h
+	}
+	require.Equal(t, amqprpc.Header{"asked": "1", "after": "1", "both": "handler", "handler": "from the handler", "inner": "from the response"}, call(false))
+	require.Equal(t, amqprpc.Header{"asked": "2", "after": "2", "both": "handler", "handler": "from the handler", "inner": "from the response", "replayed": "true"}, call(false))
+	require.Equal(t, amqprpc.Header{"asked": "3", "both": "handler", "handler": "from the handler"}, call(true))
+	require.Equal(t, amqprpc.Header{"asked": "4", "both": "handler", "handler": "from the handler", "replayed": "true"}, call(true))
+}
+
+func TestIdempotentKeys(t *testing.T) {
+	t.Parallel()
+	url := startBroker(t)
+	n := new(numbered)
+	startServer(t, url, func(s *amqprpc.Server) {
+		shared := idempotent()
+		amqprpc.Register(s, "a", n.handle, shared)
+		amqprpc.Register(s, "a:b", n.handle, shared)
+		amqprpc.Register(s, "tenants", n.handle, idempotent(middleware.IdempotentKey(func(r *amqprpc.Request) string {
+			if r.Header()["tenant"] == "" {
+				return ""
+			}
+			return r.Header()["tenant"] + "/" + r.ID()
+		})))
+	})
+	one, other := newRawCaller(t, url), newRawCaller(t, url)
+	json := func(id, correlation string) amqp.Publishing {
+		return amqp.Publishing{ContentType: "application/json", Body: []byte("1"), MessageId: id, CorrelationId: correlation}
+	}
+	tenant := func(name string) amqp.Publishing {
+		m := json("id", "c")
+		m.Headers = amqp.Table{"tenant": name}
+		return m
+	}
+	for _, test := range []struct {
+		what  string
+		from  *rawCaller
+		queue string
+		m     amqp.Publishing
+		want  string
+	}{
+		{"first", one, "a", json("b:c", "1"), "1"},
+		{"repeated", one, "a", json("b:c", "2"), "1"},
+		{"repeated by another", other, "a", json("b:c", "1"), "1"},
+		{"another queue", one, "a:b", json("c", "1"), "2"},
+		{"a correlation id alone", one, "a", json("", "7"), "3"},
+		{"repeated", one, "a", json("", "7"), "3"},
+		{"the same of another caller", other, "a", json("", "7"), "4"},
+		{"no id at all", one, "a", json("", ""), "5"},
+		{"again", one, "a", json("", ""), "6"},
+		{"a tenant's", one, "tenants", tenant("x"), "7"},
+		{"another tenant's", one, "tenants", tenant("y"), "8"},
+		{"the first's again", one, "tenants", tenant("x"), "7"},
+		{"nobody's", one, "tenants", tenant(""), "9"},
+		{"nobody's", one, "tenants", tenant(""), "10"},
+	} {
+		require.Equal(t, test.want, string(test.from.ask(test.queue, test.m).Body), test.what)
+	}
+}
+
+func TestIdempotentBodies(t *testing.T) {
+	t.Parallel()
+	url := startBroker(t)
+	n := new(numbered)
+	startServer(t, url, func(s *amqprpc.Server) {
+		amqprpc.Register(s, "same", n.handle, idempotent())
+		amqprpc.Register(s, "any", n.handle, idempotent(middleware.IdempotentAnyBody()))
+	})
+	c := newRawCaller(t, url)
+	ask := func(queue, contentType, body string) (string, string) {
+		d := c.ask(queue, amqp.Publishing{ContentType: contentType, Body: []byte(body), MessageId: "id"})
+		code, _ := d.Headers["rpc-code"].(string)
+		return code, string(d.Body)
+	}
+	for _, test := range []struct{ queue, contentType, body, code, want string }{
+		{"same", "application/json", "one", "invalid_argument", ""}, // does not decode, and so does not count
+		{"same", "application/json", "1", "", "1"},
+		{"same", "Application/JSON; charset=utf-8", "1", "", "1"},
+		{"same", "application/json", "2", "failed_precondition", ""},
+		{"same", "application/json", "1", "", "1"},
+		{"same", "application/msgpack", "\x01", "", "1"},
+		{"any", "application/json", "1", "", "2"},
+		{"any", "application/json", "2", "", "2"},
+	} {
+		code, body := ask(test.queue, test.contentType, test.body)
+		require.Equal(t, test.code, code, test)
+		if code == "" {
+			require.Equal(t, test.want, body, test)
+		}
+	}
+}
+
+func TestIdempotentNotifications(t *testing.T) {
+	t.Parallel()
+	url := startBroker(t)
+	n := new(numbered)
+	var handled atomic.Int32
+	startServer(t, url, func(s *amqprpc.Server) {
+		count := func(next amqprpc.Invoker) amqprpc.Invoker {
+			return func(ctx context.Context, req *amqprpc.Request) (*amqprpc.Response, error) {
+				defer handled.Add(1)
+				return next(ctx, req)
+			}
+		}
+		amqprpc.Register(s, "q", n.handle, amqprpc.WithMiddleware(count), idempotent())
+	})
+	cli := dial(t, url)
+	ctx := testContext(t)
+	for range 3 {
+		require.NoError(t, amqprpc.Notify(ctx, cli, "q", 1, amqprpc.WithCallID("n")))
+	}
+	require.Eventually(t, func() bool { return handled.Load() == 3 }, patience, time.Millisecond)
+	require.EqualValues(t, 1, n.runs.Load())
+
+	_, err := amqprpc.Call[int, int32](ctx, cli, "q", 1, amqprpc.WithCallID("n"))
+	require.ErrorIs(t, err, amqprpc.CodeFailedPrecondition)
+	require.ErrorContains(t, err, "for a notification")
+
+	got, err := amqprpc.Call[int, int32](ctx, cli, "q", 1, amqprpc.WithCallID("c"))
+	require.NoError(t, err)
+	require.EqualValues(t, 2, got)
+	require.NoError(t, amqprpc.Notify(ctx, cli, "q", 1, amqprpc.WithCallID("c")))
+	require.Eventually(t, func() bool { return handled.Load() == 6 }, patience, time.Millisecond)
+	require.EqualValues(t, 2, n.runs.Load())
+}
+
+// A panic of middleware between this one and the handler gives the claim back.
+func TestIdempotentPanicOfMiddleware(t *testing.T) {
+	t.Parallel()
+	url := startBroker(t)
+	n := new(numbered)
+	var calls atomic.Int32
+	startServer(t, url, func(s *amqprpc.Server) {
+		panicky := func(next amqprpc.Invoker) amqprpc.Invoker {
+			return func(ctx context.Context, req *amqprpc.Request) (*amqprpc.Response, error) {
+				if calls.Add(1) == 1 {
+					panic("the first time")
+				}
+				return next(ctx, req)
+			}
+		}
+		amqprpc.Register(s, "q", n.handle, idempotent(), amqprpc.WithMiddleware(panicky))
+	})
+	cli := dial(t, url)
+	_, err := amqprpc.Call[int, int32](testContext(t), cli, "q", 1, amqprpc.WithCallID("id"))
+	require.ErrorIs(t, err, amqprpc.CodeInternal)
+	start := time.Now()
+	got, err := amqprpc.Call[int, int32](testContext(t), cli, "q", 1, amqprpc.WithCallID("id"))
+	require.NoError(t, err)
+	require.EqualValues(t, 1, got)
+	require.Less(t, time.Since(start), 5*time.Second, "the claim was not given back")
+}
+
+// blindStore is a store that cannot tell when a claim ends.
+type blindStore struct{ middleware.Store }
+
+func (s blindStore) Begin(ctx context.Context, key string, c middleware.Claim) (middleware.Entry, error) {
+	e, err := s.Store.Begin(ctx, key, c)
+	e.Changed = nil
+	return e, err
+}
+
+func TestIdempotentConcurrentRepetitions(t *testing.T) {
+	t.Parallel()
+	for name, store := range map[string]middleware.Store{
+		"told":    middleware.NewMemoryStore(100, time.Hour),
+		"polling": blindStore{middleware.NewMemoryStore(100, time.Hour)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			url := startBroker(t)
+			n := new(numbered)
+			started, release := make(chan struct{}, 100), make(chan struct{})
+			for range 2 {
+				startServer(t, url, func(s *amqprpc.Server) {
+					amqprpc.Register(s, "q", func(ctx context.Context, i int) (int32, error) {
+						started <- struct{}{}
+						<-release
+						return n.handle(ctx, i)
+					}, idempotentOn(store))
+				})
+			}
+			var futures []*amqprpc.Future[int32]
+			for range 4 {
+				cli := dial(t, url)
+				for range 5 {
+					futures = append(futures, amqprpc.Go[int, int32](testContext(t), cli, "q", 1, amqprpc.WithCallID("id")))
+				}
+			}
+			<-started
+			// A repetition that cannot wait for so long ends when its ctx does.
+			ctx, cancel := context.WithTimeout(testContext(t), 100*time.Millisecond)
+			defer cancel()
+			_, err := amqprpc.Call[int, int32](ctx, dial(t, url), "q", 1, amqprpc.WithCallID("id"))
+			require.ErrorIs(t, err, amqprpc.CodeDeadlineExceeded)
+			close(release)
+			for _, f := range futures {
+				got, err := f.Await(testContext(t))
+				require.NoError(t, err)
+				require.EqualValues(t, 1, got)
+			}
+			require.EqualValues(t, 1, n.runs.Load())
+			require.Empty(t, started)
+		})
+	}
+}
+
+// On a client it does nothing.
+func TestIdempotentOnClient(t *testing.T) {
+	t.Parallel()
+	url := startBroker(t)
+	n := new(numbered)
+	startServer(t, url, func(s *amqprpc.Server) { amqprpc.Register(s, "q", n.handle) })
+	cli := dial(t, url, idempotent())
+	for want := range int32(2) {
+		got, err := amqprpc.Call[int, int32](testContext(t), cli, "q", 1, amqprpc.WithCallID("id"))
+		require.NoError(t, err)
+		require.Equal(t, want+1, got)
+	}
+}
+
+func TestIdempotentWithoutStore(t *testing.T) {
+	t.Parallel()
+	require.PanicsWithValue(t, "middleware: Idempotent: the store is nil", func() { middleware.Idempotent(nil) })
+}
+
+// inBubble serves register with a client, all in virtual time.
+func inBubble(t *testing.T, register func(*amqprpc.Server), test func(context.Context, *testing.T, *amqprpc.Client)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		b := amqptest.NewBroker(amqptest.WithoutListener())
+		t.Cleanup(func() { require.NoError(t, b.Close()) })
+		dialer := amqprpc.WithDialer(b.Dial)
+		srv := amqprpc.NewServer(b.URL(), amqprpc.WithLogger(nil), dialer)
+		register(srv)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Hour)
+		t.Cleanup(cancel)
+		serving, stop := context.WithCancel(ctx)
+		served := make(chan error, 1)
+		go func() { served <- srv.Serve(serving) }()
+		t.Cleanup(func() {
+			stop()
+			require.NoError(t, <-served)
+		})
+		<-srv.Ready()
+		cli, err := amqprpc.Dial(ctx, b.URL(), amqprpc.WithLogger(nil), dialer)
+		require.NoError(t, err)
+		t.Cleanup(func() { require.NoError(t, cli.Close()) })
+		test(ctx, t, cli)
+	})
+}
+
+// An execution that died with its process leaves a claim, which runs out.
+func TestIdempotentWaitsForTheLeaseOfTheDead(t *testing.T) {
+	t.Parallel()
+	store := middleware.NewMemoryStore(100, time.Hour)
+	n := new(numbered)
+	inBubble(t, func(s *amqprpc.Server) { amqprpc.Register(s, "q", n.handle, idempotentOn(store)) },
+		func(ctx context.Context, t *testing.T, cli *amqprpc.Client) {
+			_, err := store.Begin(ctx, "1:q:id", newClaim("the dead", 10*time.Second))
+			require.NoError(t, err)
+			start := time.Now()
+			got, err := amqprpc.Call[int, int32](ctx, cli, "q", 1, amqprpc.WithCallID("id"))
+			require.NoError(t, err)
+			require.EqualValues(t, 1, got)
+			require.GreaterOrEqual(t, time.Since(start), 10*time.Second)
+			require.LessOrEqual(t, time.Since(start), 11*time.Second)
+		})
+}
+
+// A handler that takes longer than a lease keeps its claim.
+func TestIdempotentRenewsItsClaim(t *testing.T) {
+	t.Parallel()
+	n := new(numbered)
+	slow := func(ctx context.Context, i int) (int32, error) {
+		time.Sleep(5 * time.Minute)
+		return n.handle(ctx, i)
+	}
+	inBubble(t, func(s *amqprpc.Server) {
+		amqprpc.Register(s, "q", slow, idempotent(middleware.IdempotentLease(time.Second)))
+	}, func(ctx context.Context, t *testing.T, cli *amqprpc.Client) {
+		start := time.Now()
+		first := amqprpc.Go[int, int32](ctx, cli, "q", 1, amqprpc.WithCallID("id"))
+		time.Sleep(2 * time.Minute)
+		second, err := amqprpc.Call[int, int32](ctx, cli, "q", 1, amqprpc.WithCallID("id"))
+		require.NoError(t, err)
+		require.EqualValues(t, 1, second)
+		got, err := first.Await(ctx)
+		require.NoError(t, err)
+		require.EqualValues(t, 1, got)
+		require.LessOrEqual(t, time.Since(start), 5*time.Minute+time.Second)
+		require.EqualValues(t, 1, n.runs.Load())
+	})
+}
+
+// An answer lives as long as the store says, from its completion on.
+func TestIdempotentForgets(t *testing.T) {
+	t.Parallel()
+	n := new(numbered)
+	inBubble(t, func(s *amqprpc.Server) {
+		amqprpc.Register(s, "q", n.handle, idempotentOn(middleware.NewMemoryStore(100, time.Minute)))
+	}, func(ctx context.Context, t *testing.T, cli *amqprpc.Client) {
+		for _, want := range []int32{1, 1, 2} {
+			got, err := amqprpc.Call[int, int32](ctx, cli, "q", 1, amqprpc.WithCallID("id"))
+			require.NoError(t, err)
+			require.Equal(t, want, got)
+			time.Sleep(40 * time.Second)
+		}
+	})
+}
+
+// At its deadline a handler that heeds its ctx gives the claim back, and a late
+// result is an answer all the same.
+func TestIdempotentAfterTheDeadline(t *testing.T) {
+	t.Parallel()
+	var runs atomic.Int32
+	inBubble(t, func(s *amqprpc.Server) {
+		amqprpc.Register(s, "heeds", func(ctx context.Context, _ int) (int32, error) {
+			if runs.Add(1) == 1 {
+				<-ctx.Done()
+				return 0, errors.New("a driver's words for a query that was cancelled")
+			}
+			return runs.Load(), nil
+		}, idempotent())
+		amqprpc.Register(s, "late", func(context.Context, int) (int32, error) {
+			time.Sleep(2 * time.Second)
+			return runs.Add(1), nil
+		}, idempotent())
+	}, func(ctx context.Context, t *testing.T, cli *amqprpc.Client) {
+		for _, queue := range []string{"heeds", "late"} {
+			runs.Store(0)
+			short, cancel := context.WithTimeout(ctx, time.Second)
+			_, err := amqprpc.Call[int, int32](short, cli, queue, 1, amqprpc.WithCallID("id"))
+			cancel()
+			require.ErrorIs(t, err, amqprpc.CodeDeadlineExceeded)
+			got, err := amqprpc.Call[int, int32](ctx, cli, queue, 1, amqprpc.WithCallID("id"))
+			require.NoError(t, err)
+			want := map[string]int32{"heeds": 2, "late": 1}[queue]
+			require.Equal(t, want, got, queue)
+			require.Equal(t, want, runs.Load(), queue)
+		}
+	})
+}
+
+// Whatever order repetitions, failures and successes come in, a call that was
+// answered keeps its answer, and none runs beside itself.
+func TestIdempotentUnderLoad(t *testing.T) {
+	t.Parallel()
+	url := startBroker(t)
+	const calls, callers = 40, 4
+	var mu sync.Mutex
+	running, runs := make(map[int]bool), make(map[int]int)
+	handler := func(_ context.Context, i int) (int, error) {
+		mu.Lock()
+		if running[i] {
+			mu.Unlock()
+			panic("runs already")
+		}
+		running[i] = true
+		runs[i]++
+		run := runs[i]
+		mu.Unlock()
+		defer func() { mu.Lock(); running[i] = false; mu.Unlock() }()
+		switch {
+		case run < i%4: // the first few times
+			return 0, amqprpc.Errorf(amqprpc.CodeUnavailable, "not yet")
+		case i%3 == 0:
+			return 0, amqprpc.Errorf(amqprpc.CodeNotFound, "run %d", run)
+		}
+		return i*100 + run, nil
+	}
+	store := middleware.NewMemoryStore(calls, time.Hour)
+	for range 2 {
+		startServer(t, url, func(s *amqprpc.Server) { amqprpc.Register(s, "q", handler, idempotentOn(blindStore{store})) })
+	}
+	var all sync.WaitGroup
+	for range callers {
+		cli := dial(t, url)
+		for i := range calls {
+			all.Go(func() {
+				final := max(1, i%4)
+				for {
+					got, err := amqprpc.Call[int, int](testContext(t), cli, "q", i, amqprpc.WithCallID(fmt.Sprint(i)))
+					switch {
+					case errors.Is(err, amqprpc.CodeUnavailable):
+						continue
+					case i%3 == 0:
+						if fmt.Sprint(err) != fmt.Sprintf("q: not_found: run %d", final) {
+							t.Errorf("call %d: %v, want run %d", i, err, final)
+						}
+					case err != nil || got != i*100+final:
+						t.Errorf("call %d: %d, %v, want run %d", i, got, err, final)
+					}
+					return
+				}
+			})
+		}
+	}
+	all.Wait()
+	for i, n := range runs {
+		require.Equal(t, max(1, i%4), n, "runs of call %d", i)
+	}
+}

@@ -1,0 +1,247 @@
+package middleware_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/bbebcec1/amqprpc-go/amqprpc"
+	"github.com/bbebcec1/amqprpc-go/middleware"
+)
+
+// faultyStore is a store of which some operations are replaced.
+type faultyStore struct {
+	middleware.Store
+	begin    func(ctx context.Context, c middleware.Claim) (middleware.Entry, error)
+	complete func(ctx context.Context) error
+	release  func(ctx context.Context) error
+}
+
+func (s *faultyStore) Begin(ctx context.Context, key string, c middleware.Claim) (middleware.Entry, error) {
+	if s.begin != nil {
+		return s.begin(ctx, c)
+	}
+	return s.Store.Begin(ctx, key, c)
+}
+
+func (s *faultyStore) Complete(ctx context.Context, key string, c middleware.Claim, a middleware.Answer) error {
+	if s.complete != nil {
+		return s.complete(ctx)
+	}
+	return s.Store.Complete(ctx, key, c, a)
+}
+
+func (s *faultyStore) Release(ctx context.Context, key string, c middleware.Claim) error {
+	if s.release != nil {
+		return s.release(ctx)
+	}
+	return s.Store.Release(ctx, key, c)
+}
+
+// sharedLog is a log that a test reads.
+type sharedLog struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (l *sharedLog) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(p)
+}
+
+func (l *sharedLog) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
+}
+
+func (l *sharedLog) option() middleware.IdempotentOption {
+	return middleware.IdempotentLogger(slog.New(slog.NewTextHandler(l, nil)))
+}
+
+var errStore = errors.New("dial tcp 10.1.2.3:6379: connection refused")
+
+func TestIdempotentStoreIsDown(t *testing.T) {
+	t.Parallel()
+	down := func(context.Context) error { return errStore }
+	hangs := func(ctx context.Context, _ middleware.Claim) (middleware.Entry, error) {
+		<-ctx.Done()
+		return middleware.Entry{}, ctx.Err()
+	}
+	fails := func(context.Context, middleware.Claim) (middleware.Entry, error) {
+		return middleware.Entry{}, errStore
+	}
+	for _, test := range []struct {
+		name  string
+		store faultyStore
+		opts  []middleware.IdempotentOption
+		code  amqprpc.Code // of both calls
+		runs  int32
+		log   string
+	}{
+		{name: "begin", store: faultyStore{begin: fails}, code: amqprpc.CodeUnavailable, log: "operation=begin"},
+		{name: "begin, open", store: faultyStore{begin: fails}, opts: []middleware.IdempotentOption{middleware.IdempotentFailOpen()}, runs: 2, log: "fail_open=true"},
+		{name: "begin hangs", store: faultyStore{begin: hangs}, code: amqprpc.CodeUnavailable, log: "deadline"},
+		{name: "begin hangs, open", store: faultyStore{begin: hangs}, opts: []middleware.IdempotentOption{middleware.IdempotentFailOpen()}, runs: 2, log: "deadline"},
+		{name: "begin returns nonsense", store: faultyStore{begin: func(context.Context, middleware.Claim) (middleware.Entry, error) {
+			return middleware.Entry{}, nil
+		}}, code: amqprpc.CodeUnavailable, log: "an entry of the state 0"},
+		{name: "an error that cannot be read", store: faultyStore{begin: func(_ context.Context, c middleware.Claim) (middleware.Entry, error) {
+			return middleware.Entry{State: middleware.EntryDone, Fingerprint: c.Fingerprint, Answer: middleware.Answer{Error: []byte("{")}}, nil
+		}}, code: amqprpc.CodeUnavailable, log: "cannot be read"},
+		{name: "complete", store: faultyStore{complete: down}, runs: 2, log: "operation=complete",
+			opts: []middleware.IdempotentOption{middleware.IdempotentLease(20 * time.Millisecond)}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			url := startBroker(t)
+			n, log := new(numbered), new(sharedLog)
+			store := test.store
+			store.Store = middleware.NewMemoryStore(10, time.Hour)
+			opts := append(test.opts, log.option(), middleware.IdempotentStoreTimeout(20*time.Millisecond))
+			startServer(t, url, func(s *amqprpc.Server) { amqprpc.Register(s, "q", n.handle, idempotentOn(&store, opts...)) })
+			cli := dial(t, url)
+			for range 2 {
+				_, err := amqprpc.Call[int, int32](testContext(t), cli, "q", 1, amqprpc.WithCallID("id"))
+				require.Equal(t, test.code, amqprpc.CodeOf(err), "%v", err)
+				if err != nil {
+					require.EqualError(t, err, "q: unavailable: the store of answers fails; nothing was run", "addresses are nobody's business")
+					require.Equal(t, amqprpc.OutcomeNotExecuted, amqprpc.OutcomeOf(err))
+				}
+			}
+			require.Equal(t, test.runs, n.runs.Load())
+			require.Contains(t, log.String(), test.log)
+			require.Contains(t, log.String(), "queue=q id=id")
+		})
+	}
+}
+
+// A claim that cannot be given back runs out; the caller has its error all the same.
+func TestIdempotentReleaseFails(t *testing.T) {
+	t.Parallel()
+	url, log := startBroker(t), new(sharedLog)
+	store := &faultyStore{Store: middleware.NewMemoryStore(10, time.Hour), release: func(context.Context) error { return errStore }}
+	var runs atomic.Int32
+	startServer(t, url, func(s *amqprpc.Server) {
+		amqprpc.Register(s, "q", func(context.Context, int) (int32, error) {
+			if runs.Add(1) == 1 {
+				return 0, amqprpc.CodeUnavailable
+			}
+			return runs.Load(), nil
+		}, idempotentOn(store, log.option(), middleware.IdempotentLease(50*time.Millisecond)))
+	})
+	cli := dial(t, url)
+	_, err := amqprpc.Call[int, int32](testContext(t), cli, "q", 1, amqprpc.WithCallID("id"))
+	require.ErrorIs(t, err, amqprpc.CodeUnavailable)
+	got, err := amqprpc.Call[int, int32](testContext(t), cli, "q", 1, amqprpc.WithCallID("id"))
+	require.NoError(t, err)
+	require.EqualValues(t, 2, got)
+	require.Contains(t, log.String(), "operation=release")
+}
+
+// thief takes a claim away from its owner, as if the owner had been asleep for longer
+// than its lease.
+func thief(t *testing.T, s middleware.Store, key string) middleware.Claim {
+	t.Helper()
+	c := middleware.Claim{Owner: "thief", Lease: time.Hour}
+	for {
+		e, err := s.Begin(t.Context(), key, c)
+		require.NoError(t, err)
+		if e.State == middleware.EntryClaimed {
+			return c
+		}
+		require.Equal(t, middleware.EntryRunning, e.State)
+		<-time.After(time.Millisecond)
+	}
+}
+
+// asleep keeps claims from being renewed until woken is set.
+func asleep(store middleware.Store, woken *atomic.Bool) *faultyStore {
+	var known sync.Map
+	return &faultyStore{Store: store, begin: func(ctx context.Context, c middleware.Claim) (middleware.Entry, error) {
+		if _, renewal := known.LoadOrStore(c.Owner, true); renewal && !woken.Load() {
+			return middleware.Entry{State: middleware.EntryClaimed}, nil
+		}
+		return store.Begin(ctx, "1:q:id", c)
+	}}
+}
+
+// An execution that was taken for dead answers with the answer that was stored first.
+func TestIdempotentClaimIsTaken(t *testing.T) {
+	t.Parallel()
+	stolen := middleware.Answer{ContentType: "application/json", Body: []byte("77")}
+	for name, test := range map[string]struct {
+		heeds bool // the handler its ctx
+		end   func(s middleware.Store, c middleware.Claim) error
+		want  int32
+		err   amqprpc.Code
+	}{
+		"completes late": {
+			end: func(s middleware.Store, c middleware.Claim) error {
+				return s.Complete(context.Background(), "1:q:id", c, stolen)
+			},
+			want: 77,
+		},
+		"is cancelled": {
+			heeds: true,
+			end: func(s middleware.Store, c middleware.Claim) error {
+				return s.Complete(context.Background(), "1:q:id", c, stolen)
+			},
+			want: 77,
+		},
+		"completes late, and the other gives up": {
+			end: func(s middleware.Store, c middleware.Claim) error {
+				return s.Release(context.Background(), "1:q:id", c)
+			},
+			want: 1,
+		},
+		"is cancelled, and the other gives up": {
+			heeds: true,
+			end: func(s middleware.Store, c middleware.Claim) error {
+				return s.Release(context.Background(), "1:q:id", c)
+			},
+			err: amqprpc.CodeCanceled,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			url, log := startBroker(t), new(sharedLog)
+			memory := middleware.NewMemoryStore(10, time.Hour)
+			started, release := make(chan struct{}, 10), make(chan struct{})
+			var runs atomic.Int32
+			var woken atomic.Bool
+			startServer(t, url, func(s *amqprpc.Server) {
+				amqprpc.Register(s, "q", func(ctx context.Context, _ int) (int32, error) {
+					run := runs.Add(1)
+					started <- struct{}{}
+					if test.heeds {
+						<-ctx.Done()
+						return 0, ctx.Err()
+					}
+					<-release
+					return run, nil
+				}, idempotentOn(asleep(memory, &woken), log.option(), middleware.IdempotentLease(30*time.Millisecond)))
+			})
+			f := amqprpc.Go[int, int32](testContext(t), dial(t, url), "q", 1, amqprpc.WithCallID("id"))
+			<-started
+			c := thief(t, memory, "1:q:id")
+			woken.Store(true)
+			close(release)
+			require.Eventually(t, func() bool { return strings.Contains(log.String(), "ran out") }, patience, time.Millisecond)
+			require.NoError(t, test.end(memory, c))
+			got, err := f.Await(testContext(t))
+			require.Equal(t, test.err, amqprpc.CodeOf(err), "%v", err)
+			require.Equal(t, test.want, got)
+			require.EqualValues(t, 1, runs.Load(), "one request runs its handler once")
+		})
+	}
+}
