@@ -53,9 +53,11 @@ func (c *deadlineContext) Done() <-chan struct{} {
 func (c *deadlineContext) Err() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.inner != nil {
+	if c.inner != nil && c.inner.Err() != nil {
 		return c.inner.Err()
 	}
+	// Not only where there is no inner context: one learns of its parent's end, and
+	// of the deadline, a moment later than who waits for these.
 	switch err := c.parent.Err(); {
 	case err != nil:
 		return err

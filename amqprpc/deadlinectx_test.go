@@ -1,0 +1,41 @@
+package amqprpc
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// endedContext has ended, and has not told its children yet.
+type endedContext struct {
+	context.Context
+	ended bool
+}
+
+func (c *endedContext) Err() error {
+	if c.ended {
+		return context.Canceled
+	}
+	return nil
+}
+
+// Whoever saw the parent's end, or the deadline pass, finds a reason, even if the
+// inner context has not heard of it.
+func TestDeadlineContextEndsWithItsParent(t *testing.T) {
+	t.Parallel()
+	parent := &endedContext{Context: t.Context()}
+	var c deadlineContext
+	c.begin(parent, time.Now().Add(time.Hour))
+	defer c.end()
+	done := c.Done()
+	require.NoError(t, c.Err())
+	parent.ended = true
+	require.ErrorIs(t, c.Err(), context.Canceled)
+	select {
+	case <-done:
+		require.Fail(t, "the test is of the moment before")
+	default:
+	}
+}
