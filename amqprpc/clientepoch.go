@@ -116,8 +116,8 @@ func (ep *clientEpoch) resumeReplies(ctx context.Context) (err error) {
 		if err = ep.openReplyQueue(ctx, c.replyQueue, true, args); err == nil {
 			return nil
 		}
-		if ctx.Err() != nil {
-			return err
+		if e, ok := errors.AsType[*amqp.Error](err); !ok || !e.Server || ep.link.conn.IsClosed() {
+			return err // of the connection; it says nothing of the queue
 		}
 		c.log.Warn("amqprpc: the reply queue is lost; calls in flight end as unknown", "queue", c.replyQueue, "error", err)
 		c.loseReplies(err)
