@@ -1,0 +1,429 @@
+package faultsuite
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/bbebcec1/amqprpc-go/amqprpc"
+	"github.com/bbebcec1/amqprpc-go/amqprpc/amqptest"
+)
+
+// Single faults, each at the moment that matters, in virtual time: what has been
+// said of how soon is meant exactly.
+
+// heartbeat is that of the scenarios, and amqprpc's default.
+const heartbeat = 5 * time.Second
+
+// stage is a broker with one server and one client, in a bubble.
+type stage struct {
+	t      *testing.T
+	broker *amqptest.Broker
+	wire   *wire // the client's
+	client *amqprpc.Client
+
+	started chan int // an execution has begun: which attempt
+	release chan struct{}
+	let     func() // executions end
+	runs    atomic.Int64
+}
+
+const stageQueue = "stage"
+
+// onStage plays a scene with a handler that waits until it is released.
+func onStage(t *testing.T, handler []amqprpc.HandlerOption, client []amqprpc.ClientOption, scene func(*testing.T, *stage)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		s := &stage{
+			t: t, broker: amqptest.Start(t, amqptest.WithoutListener(), amqptest.WithHeartbeat(heartbeat)),
+			started: make(chan int, 1000), release: make(chan struct{}),
+		}
+		s.let = sync.OnceFunc(func() { close(s.release) })
+		stop := s.serve("server", handler...)
+		defer stop()
+		defer s.let()
+		s.wire = &wire{dial: s.broker.Dial}
+		opts := append([]amqprpc.ClientOption{
+			amqprpc.WithLogger(nil), amqprpc.WithDialer(s.wire.Dial), amqprpc.WithConnectionName("client"), amqprpc.WithTimeout(10 * time.Minute),
+		}, client...)
+		cli, err := amqprpc.Dial(t.Context(), s.broker.URL(), opts...)
+		require.NoError(t, err)
+		s.client = cli
+		defer func() {
+			assert.NoError(t, cli.Close())
+			assert.Zero(t, cli.Stats().Pending)
+		}()
+		scene(t, s)
+	})
+}
+
+// serve starts a server and returns what stops it.
+func (s *stage) serve(name string, opts ...amqprpc.HandlerOption) func() {
+	srv := amqprpc.NewServer(s.broker.URL(), amqprpc.WithLogger(nil), amqprpc.WithDialer(s.broker.Dial), amqprpc.WithConnectionName(name))
+	amqprpc.Register(srv, stageQueue, func(ctx context.Context, n int) (int, error) {
+		r, _ := amqprpc.RequestFromContext(ctx)
+		s.runs.Add(1)
+		s.started <- r.Attempt()
+		select {
+		case <-s.release:
+			return n * n, nil
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		}
+	}, opts...)
+	ctx, cancel := context.WithCancel(context.Background())
+	served := make(chan error, 1)
+	go func() { served <- srv.Serve(ctx) }()
+	<-srv.Ready()
+	return func() {
+		cancel()
+		assert.NoError(s.t, <-served)
+	}
+}
+
+func (s *stage) call(opts ...amqprpc.CallOption) *amqprpc.Future[int] {
+	return amqprpc.Go[int, int](context.Background(), s.client, stageQueue, 9, opts...)
+}
+
+// answered is the end of a call that nothing has happened to.
+func (s *stage) answered(f *amqprpc.Future[int]) {
+	s.t.Helper()
+	got, err := f.Await(context.Background())
+	require.NoError(s.t, err)
+	require.Equal(s.t, 81, got)
+}
+
+// fails is the end of a call that is known to have failed within so long.
+func (s *stage) fails(f *amqprpc.Future[int], code amqprpc.Code, outcome amqprpc.Outcome, within time.Duration) {
+	s.t.Helper()
+	began := time.Now()
+	_, err := f.Await(context.Background())
+	require.ErrorIs(s.t, err, code)
+	require.Equal(s.t, outcome, amqprpc.OutcomeOf(err), "%v", err)
+	require.LessOrEqual(s.t, time.Since(began), within, "%v", err)
+}
+
+// A connection that is lost again while it is made anew, at whichever byte, costs
+// a call nothing but time.
+func TestCallSurvivesASecondLossWhileReconnecting(t *testing.T) {
+	t.Parallel()
+	for at := 1; at < 2500; at += 97 {
+		onStage(t, nil, nil, func(t *testing.T, s *stage) {
+			f := s.call()
+			<-s.started
+			synctest.Wait() // the confirm is there, too
+			s.wire.cutAfter(at)
+			s.broker.Connection("client").Cut()
+			time.Sleep(30 * time.Second)
+			s.wire.cutAfter(0)
+			s.let()
+			s.answered(f)
+			require.EqualValues(t, 1, s.runs.Load())
+		})
+	}
+}
+
+// The reply goes to a consumer whose client is gone without a word: the broker
+// has it back within three heartbeats, and the client gets it on its next
+// connection.
+func TestHalfOpenConsumerDelaysAReplyByThreeHeartbeats(t *testing.T) {
+	t.Parallel()
+	for after := time.Duration(0); after < 3*heartbeat; after += 700 * time.Millisecond {
+		onStage(t, nil, nil, func(t *testing.T, s *stage) {
+			f := s.call()
+			<-s.started
+			synctest.Wait()
+			began := time.Now()
+			s.broker.Connection("client").HalfOpen(amqptest.BothWays)
+			time.Sleep(after)
+			s.let()
+			s.answered(f)
+			require.LessOrEqual(t, time.Since(began), 3*heartbeat+time.Second)
+			require.EqualValues(t, 1, s.runs.Load())
+			require.EqualValues(t, 1, s.client.Stats().Reconnects)
+		})
+	}
+}
+
+// The same where the server's connection is half-open: the request is delivered
+// again when the broker has noticed, to the server's next connection.
+func TestHalfOpenServerIsFoundOut(t *testing.T) {
+	t.Parallel()
+	onStage(t, nil, nil, func(t *testing.T, s *stage) {
+		f := s.call()
+		<-s.started
+		began := time.Now()
+		s.broker.Connection("server").HalfOpen(amqptest.BothWays)
+		<-s.started
+		require.LessOrEqual(t, time.Since(began), 3*heartbeat+time.Second)
+		s.let()
+		s.answered(f)
+	})
+}
+
+func TestReplyQueueExpiresWhileTheClientIsAway(t *testing.T) {
+	t.Parallel()
+	onStage(t, nil, []amqprpc.ClientOption{amqprpc.WithReplyExpires(5 * time.Second)}, func(t *testing.T, s *stage) {
+		f, again := s.call(), s.call(amqprpc.WithIdempotent())
+		<-s.started
+		<-s.started
+		synctest.Wait()
+		s.broker.RefuseConnections()
+		s.broker.Connection("client").Cut()
+		time.Sleep(6 * time.Second)
+		require.NoError(t, s.broker.AcceptConnections())
+		// Ten seconds are the most that a client waits between two attempts.
+		s.fails(f, amqprpc.CodeUnavailable, amqprpc.OutcomeUnknown, 11*time.Second)
+		require.Equal(t, 2, <-s.started, "the idempotent one is sent again")
+		s.let()
+		s.answered(again)
+	})
+}
+
+// A client that comes back within its reply queue's life finds its replies.
+func TestReplyQueueOutlivesTheConnection(t *testing.T) {
+	t.Parallel()
+	onStage(t, nil, nil, func(t *testing.T, s *stage) {
+		f := s.call()
+		<-s.started
+		synctest.Wait()
+		s.broker.RefuseConnections()
+		s.broker.Connection("client").Cut()
+		s.let()
+		time.Sleep(45 * time.Second) // of a minute
+		require.NoError(t, s.broker.AcceptConnections())
+		began := time.Now()
+		s.answered(f)
+		require.LessOrEqual(t, time.Since(began), 11*time.Second)
+		require.EqualValues(t, 1, s.runs.Load())
+	})
+}
+
+func TestRequestWithoutItsConfirmWhenTheConnectionIsLost(t *testing.T) {
+	t.Parallel()
+	onStage(t, nil, nil, func(t *testing.T, s *stage) {
+		stop := s.broker.Tamper(func(amqptest.Message) amqptest.Fate { return amqptest.Fate{Unconfirmed: true} })
+		f, again := s.call(), s.call(amqprpc.WithIdempotent())
+		<-s.started
+		<-s.started
+		stop()
+		s.broker.Connection("client").Cut()
+		s.fails(f, amqprpc.CodeUnavailable, amqprpc.OutcomeUnknown, 0)
+		require.Equal(t, 2, <-s.started)
+		s.let()
+		s.answered(again)
+	})
+}
+
+func TestRefusedRequest(t *testing.T) {
+	t.Parallel()
+	onStage(t, nil, nil, func(t *testing.T, s *stage) {
+		s.broker.Tamper(func(amqptest.Message) amqptest.Fate { return amqptest.Fate{Nack: true, Drop: true} })
+		s.fails(s.call(), amqprpc.CodeUnavailable, amqprpc.OutcomeUnknown, 0)
+		s.fails(s.call(amqprpc.WithRejectPublish()), amqprpc.CodeResourceExhausted, amqprpc.OutcomeNotExecuted, 0)
+		require.Zero(t, s.runs.Load())
+	})
+}
+
+func TestMemoryAlarm(t *testing.T) {
+	t.Parallel()
+	onStage(t, nil, nil, func(t *testing.T, s *stage) {
+		running := s.call()
+		<-s.started
+		s.broker.BlockPublishers("")
+		// The broker says so in answer to the first publish, which it takes later.
+		first := s.call(amqprpc.WithTimeout(3 * time.Second))
+		synctest.Wait()
+		s.fails(s.call(), amqprpc.CodeResourceExhausted, amqprpc.OutcomeNotSent, 0)
+		err := amqprpc.Notify(context.Background(), s.client, stageQueue, 1)
+		require.ErrorIs(t, err, amqprpc.CodeResourceExhausted)
+		require.Equal(t, amqprpc.OutcomeNotSent, amqprpc.OutcomeOf(err))
+		s.fails(first, amqprpc.CodeDeadlineExceeded, amqprpc.OutcomeUnknown, 3*time.Second)
+		s.broker.UnblockPublishers()
+		s.let()
+		s.answered(running)
+		synctest.Wait()
+		s.answered(s.call())
+	})
+}
+
+// At most once, the server is lost after it has begun: its handler goes on and
+// answers, or the caller learns that nobody else may.
+func TestServerLostAtMostOnce(t *testing.T) {
+	t.Parallel()
+	onStage(t, []amqprpc.HandlerOption{amqprpc.WithAtMostOnce()}, nil, func(t *testing.T, s *stage) {
+		f := s.call()
+		<-s.started
+		synctest.Wait() // the acknowledgement is sent
+		s.broker.Connection("server").Cut()
+		time.Sleep(time.Second)
+		s.let()
+		s.answered(f)
+
+		// A second one is with the server, unacknowledged: it was killed in time.
+		s.broker.Connection("server").Freeze(amqptest.FromClient)
+		g := s.call()
+		<-s.started
+		s.broker.Connection("server").Cut()
+		s.fails(g, amqprpc.CodeAborted, amqprpc.OutcomeUnknown, time.Second)
+		require.EqualValues(t, 2, s.runs.Load())
+	})
+}
+
+// A transient request that the broker confirmed is lost in its restart, a
+// persistent one is not.
+func TestBrokerRestart(t *testing.T) {
+	t.Parallel()
+	onStage(t, nil, nil, func(t *testing.T, s *stage) {
+		transient, persistent := s.call(amqprpc.WithTimeout(time.Minute)), s.call(amqprpc.WithPersistent())
+		<-s.started
+		<-s.started
+		synctest.Wait()
+		s.broker.Restart()
+		<-s.started
+		s.let()
+		s.answered(persistent)
+		s.fails(transient, amqprpc.CodeDeadlineExceeded, amqprpc.OutcomeUnknown, time.Minute)
+		require.EqualValues(t, 3, s.runs.Load())
+	})
+}
+
+// Whatever the network and the broker do: when its ctx ends a call returns.
+func TestCallReturnsWithItsContextUnderEachFault(t *testing.T) {
+	t.Parallel()
+	for name, fault := range map[string]func(s *stage){
+		"broker frozen":            func(s *stage) { s.broker.Freeze(amqptest.BothWays) },
+		"requests stalled":         func(s *stage) { s.broker.Freeze(amqptest.FromClient) },
+		"replies stalled":          func(s *stage) { s.broker.Freeze(amqptest.ToClient) },
+		"half-open":                func(s *stage) { s.broker.HalfOpen(amqptest.BothWays) },
+		"half-open to the broker":  func(s *stage) { s.broker.HalfOpen(amqptest.FromClient) },
+		"half-open from it":        func(s *stage) { s.broker.HalfOpen(amqptest.ToClient) },
+		"memory alarm":             func(s *stage) { s.broker.BlockPublishers("") },
+		"refused":                  func(s *stage) { s.broker.RefuseConnections(); s.broker.CutConnections() },
+		"cut":                      func(s *stage) { s.broker.CutConnections() },
+		"confirms lost":            func(s *stage) { s.tamper(amqptest.Fate{Unconfirmed: true}) },
+		"requests lost":            func(s *stage) { s.tamper(amqptest.Fate{Drop: true}) },
+		"the server does nothing":  func(*stage) {},
+		"its consumer is gone":     func(s *stage) { s.broker.CancelConsumer(stageQueue, "amqprpc-requests") },
+		"the broker is restarted":  func(s *stage) { s.broker.Restart() },
+		"the channels are closed":  func(s *stage) { s.broker.Connection("client").CloseChannel(1, 406, "closed") },
+		"the connection is closed": func(s *stage) { s.broker.Connection("client").Close("closed") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			onStage(t, nil, nil, func(t *testing.T, s *stage) {
+				fault(s)
+				var callers sync.WaitGroup
+				for i := range 40 {
+					callers.Go(func() {
+						// Over three times what it takes to notice a silent broker.
+						ctx, cancel := context.WithTimeout(context.Background(), time.Duration(i+1)*700*time.Millisecond)
+						defer cancel()
+						var err error
+						if i%3 == 0 {
+							err = amqprpc.Notify(ctx, s.client, stageQueue, i)
+						} else {
+							_, err = amqprpc.Call[int, int](ctx, s.client, stageQueue, i)
+						}
+						if limit, _ := ctx.Deadline(); time.Now().After(limit) {
+							t.Errorf("call %d returned %v after its ctx had ended: %v", i, time.Since(limit), err)
+						}
+					})
+				}
+				callers.Wait()
+				require.NoError(t, s.broker.AcceptConnections())
+				s.broker.Thaw()
+				s.broker.UnblockPublishers()
+			})
+		})
+	}
+}
+
+func (s *stage) tamper(f amqptest.Fate) {
+	s.broker.Tamper(func(amqptest.Message) amqptest.Fate { return f })
+}
+
+// Servers come and go as in a rolling deploy while calls pour in: none is lost,
+// none runs twice, none fails.
+func TestRollingDeployUnderLoad(t *testing.T) {
+	t.Parallel()
+	for _, atMostOnce := range []bool{false, true} {
+		t.Run(fmt.Sprintf("at most once %v", atMostOnce), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				broker := amqptest.Start(t, amqptest.WithoutListener())
+				rec := NewRecorder()
+				fleet := NewFleet(rec, broker.URL(), []Queue{{Name: "calls", AtMostOnce: atMostOnce}}, amqprpc.WithDialer(broker.Dial))
+				deploy(t, rec, fleet, broker.URL(), []amqprpc.ClientOption{amqprpc.WithDialer(broker.Dial)}, 20, 200*time.Millisecond)
+			})
+		})
+	}
+}
+
+// deploy replaces the fleet's server so many times under load, and holds every
+// call to having run once and succeeded.
+func deploy(t *testing.T, rec *Recorder, fleet *Fleet, url string, opts []amqprpc.ClientOption, times int, every time.Duration) {
+	t.Helper()
+	require.NoError(t, fleet.Start())
+	opts = append([]amqprpc.ClientOption{amqprpc.WithLogger(nil)}, opts...)
+	cli, err := amqprpc.Dial(t.Context(), url, opts...)
+	require.NoError(t, err)
+	queue := fleet.queues[0].Name
+	require.Eventually(t, func() bool {
+		_, err := amqprpc.Call[Job, Reply](t.Context(), cli, queue, Job{ID: "first"}, amqprpc.WithCallID("first"))
+		return err == nil
+	}, 20*time.Second, 10*time.Millisecond, "the first server serves")
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	var callers sync.WaitGroup
+	var calls atomic.Int64
+	for i := range 8 {
+		callers.Go(func() {
+			for k := 0; ctx.Err() == nil; k++ {
+				id := fmt.Sprintf("%d.%d", i, k)
+				job := Job{ID: id, Work: time.Duration(k%20) * time.Millisecond}
+				reply, err := amqprpc.Call[Job, Reply](context.Background(), cli, queue, job, amqprpc.WithCallID(id))
+				calls.Add(1)
+				if err != nil || reply.ID != id {
+					t.Errorf("call %s: %v, %v", id, reply, err)
+				}
+			}
+		})
+	}
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for range times {
+		<-tick.C
+		require.NoError(t, fleet.Roll())
+	}
+	<-tick.C
+	cancel()
+	callers.Wait()
+	require.NoError(t, cli.Close())
+	fleet.Stop()
+	h, err := rec.History()
+	require.NoError(t, err)
+	for _, f := range h.Faults {
+		require.NotContains(t, f.What, "ends", "a server drains cleanly")
+	}
+	require.Empty(t, h.Leftovers)
+	ran := make(map[string]int)
+	for _, e := range h.Executions {
+		ran[e.ID]++
+		require.False(t, e.Redelivered, "%s was handed back", e.ID)
+		require.Equal(t, Answered, e.Result)
+	}
+	delete(ran, "first")
+	require.EqualValues(t, calls.Load(), len(ran), "each ran")
+	for id, n := range ran {
+		require.Equal(t, 1, n, "call %s", id)
+	}
+	t.Logf("%d calls over %d servers", calls.Load(), times+1)
+}
