@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc/amqptest"
+	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/rabbitmq"
 )
 
 // BenchmarkStartClose is a broker's whole life.
@@ -21,16 +22,31 @@ func BenchmarkStartClose(b *testing.B) {
 }
 
 // BenchmarkRoundTrip is a request to a queue and the reply to another, with the
-// unmodified driver on both sides, by the number of callers at once.
+// unmodified driver on both sides, by the number of callers at once. With
+// AMQPRPC_RABBITMQ set it does the same on RabbitMQ, for comparison in one run.
 func BenchmarkRoundTrip(b *testing.B) {
-	for _, callers := range []int{1, 64} {
-		b.Run(strconv.Itoa(callers), func(b *testing.B) { benchmarkRoundTrip(b, callers) })
+	urls := map[string]string{"amqptest": newBroker(b).URL()}
+	node, err := rabbitmq.FromEnv(b.Context())
+	require.NoError(b, err)
+	if node != nil {
+		urls["rabbitmq"] = node.URL()
+		b.Cleanup(func() { require.NoError(b, node.Stop()) })
+	}
+	for name, url := range urls {
+		for _, callers := range []int{1, 64} {
+			b.Run(name+"/"+strconv.Itoa(callers), func(b *testing.B) { benchmarkRoundTrip(b, url, callers) })
+		}
 	}
 }
 
-func benchmarkRoundTrip(b *testing.B, callers int) {
-	broker := newBroker(b)
-	server, client := open(b, dial(b, broker)), open(b, dial(b, broker))
+func benchmarkRoundTrip(b *testing.B, url string, callers int) {
+	connect := func() *amqp.Channel {
+		conn, err := amqp.Dial(url)
+		require.NoError(b, err)
+		b.Cleanup(func() { _ = conn.Close() })
+		return open(b, conn)
+	}
+	server, client := connect(), connect()
 	declare(b, server, "requests", nil)
 	declare(b, client, "replies", nil)
 	require.NoError(b, server.Qos(256, 0, false))
@@ -76,6 +92,10 @@ func benchmarkRoundTrip(b *testing.B, callers int) {
 	callersDone.Wait()
 	b.StopTimer()
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "roundtrips/s")
+	for _, q := range []string{"requests", "replies"} {
+		_, err := server.QueueDelete(q, false, false, false)
+		require.NoError(b, err)
+	}
 	_ = server.Close()
 	_ = client.Close()
 }

@@ -143,18 +143,25 @@ func (ch *channel) resolveBinding(queue, key string) (string, string, *exception
 	return name, key, ex
 }
 
+// checkEnds refuses names that may not be bound or unbound, there or not.
+func (ch *channel) checkEnds(s *bindingSpec) *exception {
+	s.source, s.target, s.queue = stripNewlines(s.source), stripNewlines(s.target), stripNewlines(s.queue)
+	mayWrite := ch.mayExchange(write, s.target)
+	if !s.toTarget {
+		mayWrite = ch.mayQueue(write, s.queue)
+	}
+	if mayWrite != nil {
+		return mayWrite
+	}
+	if s.source == "" || s.toTarget && s.target == "" {
+		return notDefault("")
+	}
+	return ch.mayExchange(read, s.source)
+}
+
 // ends finds the source and the destination.
 func (ch *channel) ends(s *bindingSpec) (x *exchange, q *queue, target *exchange, ex *exception) {
 	v := ch.c.vhost
-	s.source, s.target, s.queue = stripNewlines(s.source), stripNewlines(s.target), stripNewlines(s.queue)
-	if s.toTarget {
-		if ex := notDefault(s.target); ex != nil {
-			return nil, nil, nil, ex
-		}
-	}
-	if ex := notDefault(s.source); ex != nil {
-		return nil, nil, nil, ex
-	}
 	x = v.exchanges[s.source]
 	if x == nil {
 		return nil, nil, nil, fail(notFound, "no %s", v.exchangeName(s.source))
@@ -170,6 +177,9 @@ func (ch *channel) ends(s *bindingSpec) (x *exchange, q *queue, target *exchange
 }
 
 func (ch *channel) bind(s bindingSpec, noWait bool, ok frame.Method) *exception {
+	if ex := ch.checkEnds(&s); ex != nil {
+		return ex
+	}
 	x, q, target, ex := ch.ends(&s)
 	if ex != nil {
 		return ex
@@ -188,11 +198,10 @@ func (ch *channel) bind(s bindingSpec, noWait bool, ok frame.Method) *exception 
 
 // unbind is content if there is nothing to unbind, whatever is missing.
 func (ch *channel) unbind(s bindingSpec, noWait bool, ok frame.Method) *exception {
-	v := ch.c.vhost
-	s.source, s.target, s.queue = stripNewlines(s.source), stripNewlines(s.target), stripNewlines(s.queue)
-	if s.source == "" || s.toTarget && s.target == "" {
-		return notDefault("")
+	if ex := ch.checkEnds(&s); ex != nil {
+		return ex
 	}
+	v := ch.c.vhost
 	x, q, target := v.exchanges[s.source], v.queues[s.queue], v.exchanges[s.target]
 	if s.toTarget {
 		q = nil

@@ -1,6 +1,7 @@
 package amqptest
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	mathrand "math/rand/v2"
@@ -89,6 +90,7 @@ func start(cfg config) (*Broker, error) {
 		if err != nil {
 			return nil, fmt.Errorf("amqptest: listen: %w", err)
 		}
+		l = b.secure(l)
 		b.listener = l
 		b.wg.Go(func() { b.accept(l) })
 	}
@@ -115,8 +117,20 @@ func (b *Broker) URL() string {
 		addr = "amqptest.invalid:5672"
 	}
 	name, password := b.user()
-	u := url.URL{Scheme: "amqp", User: url.UserPassword(name, password), Host: addr, Path: "/"}
+	scheme := "amqp"
+	if b.cfg.tls != nil && b.cfg.listen {
+		scheme = "amqps"
+	}
+	u := url.URL{Scheme: scheme, User: url.UserPassword(name, password), Host: addr, Path: "/"}
 	return u.String()
+}
+
+// secure puts TLS on a listener if it is wanted.
+func (b *Broker) secure(l net.Listener) net.Listener {
+	if b.cfg.tls == nil {
+		return l
+	}
+	return tls.NewListener(l, b.cfg.tls)
 }
 
 // user is the one that URL names: guest if there is a guest, else the first by name.

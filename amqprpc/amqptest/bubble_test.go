@@ -147,6 +147,29 @@ func TestBubbleUnusedQueuesExpire(t *testing.T) {
 	})
 }
 
+func TestBubbleUnacknowledgedDeliveryClosesItsChannel(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, b *amqptest.Broker) {
+		ch := open(t, dialMemory(t, b, time.Minute))
+		closed := ch.NotifyClose(make(chan *amqp.Error, 1))
+		declare(t, ch, "q", nil)
+		ds := consume(t, ch, "q", "", false, nil)
+		publish(t, ch, "q", "a")
+		first := receive(t, ds)
+		time.Sleep(20 * time.Minute)
+		publish(t, ch, "q", "b")
+		receive(t, ds)
+		require.NoError(t, first.Ack(false))
+		time.Sleep(29 * time.Minute)
+		require.Empty(t, closed)
+		time.Sleep(2 * time.Minute)
+		requireCode(t, <-closed, 406, "PRECONDITION_FAILED - delivery acknowledgement on channel 1 timed out. "+
+			"Timeout value used: 1800000 ms. This timeout value can be configured, see consumers doc guide to learn more")
+		q, _ := b.Queue("q")
+		require.Equal(t, 1, q.Ready)
+	})
+}
+
 func TestBubbleSilentHandshakeEnds(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, b *amqptest.Broker) {

@@ -1,6 +1,8 @@
 package amqptest
 
 import (
+	"time"
+
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/frame"
 )
 
@@ -17,6 +19,8 @@ type channel struct {
 	limit     int // of the whole channel; zero for no limit
 	inFlight  int // deliveries to consumers that count towards limit
 	lastQueue string
+	timeout   *time.Timer // looks at the oldest unacknowledged delivery
+	timing    bool        // … and is set
 
 	confirms confirms
 	tx       *transaction
@@ -212,6 +216,9 @@ func (ch *channel) release(why string) {
 		return
 	}
 	ch.closing = true
+	if ch.timeout != nil {
+		ch.timeout.Stop()
+	}
 	ch.replies.forget()
 	ch.replies = nil
 	ch.confirms.forget()

@@ -44,23 +44,24 @@ type connection struct {
 	partial   map[uint16]*content // messages that have not arrived whole
 
 	// Under the broker's lock.
-	user       string
-	name       string // that the client gave
-	vhost      *vhost
-	channels   map[uint16]*channel
-	exclusive  map[*queue]struct{}
-	channelMax uint16
-	frameMax   uint32
-	beat       *heartbeat
-	cancels    bool        // the client understands basic.cancel from the broker
-	hearsBlock bool        // … and connection.blocked
-	hearsAuth  bool        // … and connection.close when a login is refused
-	published  bool        // it has published while publishers are blocked
-	told       bool        // it was told that it is blocked
-	stalled    atomic.Bool // its consumers wait for its socket
-	dropped    bool
-	reason     string      // of the close, if the broker had one
-	linger     *time.Timer // ends a closed connection whose client does not
+	user        string
+	name        string       // that the client gave
+	permissions *permissions // the user's; nil for all
+	vhost       *vhost
+	channels    map[uint16]*channel
+	exclusive   map[*queue]struct{}
+	channelMax  uint16
+	frameMax    uint32
+	beat        *heartbeat
+	cancels     bool        // the client understands basic.cancel from the broker
+	hearsBlock  bool        // … and connection.blocked
+	hearsAuth   bool        // … and connection.close when a login is refused
+	published   bool        // it has published while publishers are blocked
+	told        bool        // it was told that it is blocked
+	stalled     atomic.Bool // its consumers wait for its socket
+	dropped     bool
+	reason      string      // of the close, if the broker had one
+	linger      *time.Timer // ends a closed connection whose client does not
 }
 
 func newConnection(b *Broker, nc net.Conn, id uint64) *connection {

@@ -186,6 +186,9 @@ func (ch *channel) consume(m *frame.BasicConsume) *exception {
 	if name == replyToQueue {
 		return ch.consumeReplies(m)
 	}
+	if ex := ch.mayQueue(read, name); ex != nil {
+		return ex
+	}
 	q, ex := ch.queue(name)
 	if ex != nil {
 		return ex

@@ -91,6 +91,7 @@ func (b *Broker) AcceptConnections() error {
 		if err != nil {
 			return fmt.Errorf("amqptest: listen again: %w", err)
 		}
+		l = b.secure(l)
 		b.listener = l
 		b.wg.Go(func() { b.accept(l) })
 	}

@@ -51,6 +51,11 @@ func (ch *channel) declareExchange(m *frame.ExchangeDeclare) *exception {
 	if ex := notDefault(name); ex != nil {
 		return ex
 	}
+	if !m.Passive {
+		if ex := ch.mayExchange(configure, name); ex != nil {
+			return ex
+		}
+	}
 	x := v.exchanges[name]
 	switch {
 	case m.Passive && x == nil:
@@ -60,6 +65,11 @@ func (ch *channel) declareExchange(m *frame.ExchangeDeclare) *exception {
 		var ex *exception
 		if x, ex = v.makeExchange(name, m); ex != nil {
 			return ex
+		}
+		if x.alternate != "" {
+			if ex := firstOf(ch.mayExchange(read, name), ch.mayExchange(write, x.alternate)); ex != nil {
+				return ex
+			}
 		}
 		v.exchanges[name] = x
 	default:
@@ -119,6 +129,9 @@ func (ch *channel) deleteExchange(m *frame.ExchangeDelete) *exception {
 	}
 	if strings.HasPrefix(name, "amq.") {
 		return fail(accessRefused, "deletion of system %s not allowed", v.exchangeName(name))
+	}
+	if ex := ch.mayExchange(configure, name); ex != nil {
+		return ex
 	}
 	if x := v.exchanges[name]; x != nil {
 		if m.IfUnused && x.bindings.len() > 0 {

@@ -137,7 +137,9 @@ func frameSequence(data []byte) []byte {
 		return b
 	}
 	flag := func() bool { return next()&1 == 1 }
-	name := func() string { return [...]string{"", "q", "p", "amq.topic", "x", "amq.rabbitmq.reply-to", "amq.gen-x"}[next()%7] }
+	name := func() string {
+		return [...]string{"", "q", "p", "amq.topic", "x", "amq.rabbitmq.reply-to", "amq.gen-x"}[next()%7]
+	}
 	args := func() frame.Table {
 		if !flag() {
 			return nil

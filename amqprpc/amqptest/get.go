@@ -8,6 +8,9 @@ func (ch *channel) get(m *frame.BasicGet) *exception {
 	if ex != nil {
 		return ex
 	}
+	if ex := ch.mayQueue(read, name); ex != nil {
+		return ex
+	}
 	q, ex := ch.queue(name)
 	if ex != nil {
 		return ex

@@ -147,7 +147,7 @@ func (c *connection) login(response []byte) *exception {
 		return fail(accessRefused, "Login was refused using authentication mechanism %s. "+
 			"For details see the broker logfile.", c.mechanism).silent()
 	}
-	c.user = name
+	c.user, c.permissions = name, c.b.cfg.permissions[name]
 	c.enter(tuning)
 	c.send(0, &frame.ConnectionTune{
 		ChannelMax: c.b.cfg.channelMax,

@@ -146,11 +146,16 @@ func (l *link) Close() error {
 
 // reset closes with an error for the peer: a TCP reset where there is TCP.
 func (l *link) reset() {
-	switch nc := l.Conn.(type) {
+	under := l.Conn
+	if secure, ok := under.(interface{ NetConn() net.Conn }); ok {
+		under = secure.NetConn() // of TLS, whose own Close would say goodbye
+	}
+	switch nc := under.(type) {
 	case interface{ SetLinger(sec int) error }:
 		_ = nc.SetLinger(0)
 	case interface{ reset() }:
 		nc.reset()
 	}
+	_ = under.Close()
 	_ = l.Close()
 }

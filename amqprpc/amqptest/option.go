@@ -1,6 +1,7 @@
 package amqptest
 
 import (
+	"crypto/tls"
 	"log/slog"
 	"maps"
 	"time"
@@ -20,6 +21,9 @@ type config struct {
 	heartbeat      time.Duration
 	maxMessageSize int
 	memoryLimit    int64
+	permissions    map[string]*permissions
+	consumerLimit  time.Duration
+	tls            *tls.Config
 }
 
 // The limits that RabbitMQ 3.10 proposes, and its greatest message.
@@ -29,6 +33,7 @@ const (
 	defaultHeartbeat      = 60 * time.Second
 	defaultMaxMessageSize = 128 << 20
 	defaultMemoryLimit    = 512 << 20
+	defaultConsumerLimit  = 30 * time.Minute
 )
 
 func newConfig(opts []Option) config {
@@ -43,6 +48,7 @@ func newConfig(opts []Option) config {
 		heartbeat:      defaultHeartbeat,
 		maxMessageSize: defaultMaxMessageSize,
 		memoryLimit:    defaultMemoryLimit,
+		consumerLimit:  defaultConsumerLimit,
 	}
 	for _, o := range opts {
 		o(&cfg)
@@ -50,9 +56,9 @@ func newConfig(opts []Option) config {
 	return cfg
 }
 
-// WithAddr listens on addr, "host:port", instead of a free port of 127.0.0.1.
-// An address that is not loopback opens the broker to the network: its only
-// protection is the password.
+// WithAddr listens on addr, "host:port", instead of a free port of 127.0.0.1,
+// which an empty host means too. An address that is not loopback opens the broker
+// to the network: its only protection is the password.
 func WithAddr(addr string) Option { return func(c *config) { c.addr = addr } }
 
 // WithoutListener opens no port: the broker is reached by [Broker.Dial] alone.
@@ -101,3 +107,13 @@ func WithMaxMessageSize(n int) Option { return func(c *config) { c.maxMessageSiz
 // default. Above it connections that publish are blocked, as by RabbitMQ's
 // memory alarm (https://www.rabbitmq.com/docs/alarms), until consumers make room.
 func WithMemoryLimit(n int64) Option { return func(c *config) { c.memoryLimit = n } }
+
+// WithConsumerTimeout is how long a delivery may wait for its acknowledgement
+// before the broker closes its channel; 30 minutes is RabbitMQ's default
+// (https://www.rabbitmq.com/docs/consumers#acknowledgement-timeout), zero never.
+// RabbitMQ looks once a minute, this broker when the time is up.
+func WithConsumerTimeout(d time.Duration) Option { return func(c *config) { c.consumerLimit = d } }
+
+// WithTLS serves TLS on the broker's port: URL begins with amqps. [Broker.Dial]
+// goes through memory and stays as it is.
+func WithTLS(cfg *tls.Config) Option { return func(c *config) { c.tls = cfg } }

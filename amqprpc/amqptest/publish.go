@@ -24,6 +24,11 @@ func (ch *channel) publish(p *content, fate Fate) *exception {
 		}
 		return fail(preconditionFailed, "message size %d is larger than %s %d", p.received, how, limit)
 	}
+	if ch.c.permissions != nil {
+		if ex := ch.mayExchange(write, string(m.Exchange)); ex != nil {
+			return ex
+		}
+	}
 	v := ch.c.vhost
 	x := v.exchanges[string(m.Exchange)]
 	if x == nil {

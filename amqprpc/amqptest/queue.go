@@ -59,8 +59,11 @@ func (ch *channel) declareQueue(m *frame.QueueDeclare) *exception {
 		if ex := q.access(ch.c); ex != nil {
 			return ex
 		}
+	case strings.HasPrefix(name, "amq."):
+		// Even if it exists.
+		return fail(accessRefused, "queue name '%s' contains reserved prefix 'amq.*'", name)
 	case q != nil && name != "":
-		if ex := q.equivalent(ch.c, m); ex != nil {
+		if ex := firstOf(ch.mayQueue(configure, name), q.equivalent(ch.c, m)); ex != nil {
 			return ex
 		}
 	default:
@@ -81,20 +84,24 @@ func (ch *channel) declareQueue(m *frame.QueueDeclare) *exception {
 // makeQueue creates a queue.
 func (ch *channel) makeQueue(name string, m *frame.QueueDeclare) (*queue, *exception) {
 	v := ch.c.vhost
-	switch {
-	case name == "":
+	if name == "" {
 		if kind, _ := m.Arguments.Lookup("x-queue-type"); kind == "quorum" {
 			return nil, fail(preconditionFailed, "Cannot declare a server-named queue for type rabbit_quorum_queue")
 		}
 		name = randomName("amq.gen")
-	case strings.HasPrefix(name, "amq."):
-		return nil, fail(accessRefused, "queue name '%s' contains reserved prefix 'amq.*'", name)
 	}
 	of := v.queueName(name)
-	if dlx, ok := m.Arguments.Lookup("x-dead-letter-exchange"); ok {
-		if _, isString := dlx.(string); !isString {
+	if ex := ch.mayQueue(configure, name); ex != nil {
+		return nil, ex
+	}
+	if v, ok := m.Arguments.Lookup("x-dead-letter-exchange"); ok {
+		dlx, isString := v.(string)
+		if !isString {
 			return nil, fail(preconditionFailed, "invalid type '%s' for arg '%s' in %s",
-				typeName(dlx), "x-dead-letter-exchange", of)
+				typeName(v), "x-dead-letter-exchange", of)
+		}
+		if ex := firstOf(ch.mayQueue(read, name), ch.mayExchange(write, dlx)); ex != nil {
+			return nil, ex
 		}
 	}
 	opts, ex := parseQueueArguments(of, m.Arguments)
@@ -181,6 +188,9 @@ func (ch *channel) deleteQueue(m *frame.QueueDelete) *exception {
 		return ex
 	}
 	name = stripNewlines(name)
+	if ex := ch.mayQueue(configure, name); ex != nil {
+		return ex
+	}
 	count := 0
 	// Deleting what does not exist succeeds.
 	if q := ch.c.vhost.queues[name]; q != nil {
@@ -212,6 +222,9 @@ func (ch *channel) deleteQueue(m *frame.QueueDelete) *exception {
 func (ch *channel) purgeQueue(m *frame.QueuePurge) *exception {
 	name, ex := ch.resolveQueue(m.Queue)
 	if ex != nil {
+		return ex
+	}
+	if ex := ch.mayQueue(read, name); ex != nil {
 		return ex
 	}
 	q, ex := ch.queue(name)

@@ -8,6 +8,7 @@ import (
 type unacked struct {
 	tag        uint64
 	e          entry
+	at         int64 // when it was delivered, on the broker's clock
 	q          *queue
 	c          *consumer // nil for a get
 	prev, next *unacked
@@ -59,8 +60,11 @@ func (ch *channel) take(e entry, q *queue, c *consumer) {
 	} else {
 		b.free = u.next
 	}
-	*u = unacked{tag: ch.tags, e: e, q: q, c: c}
+	*u = unacked{tag: ch.tags, e: e, q: q, c: c, at: b.now()}
 	ch.unacked.push(u)
+	if !ch.timing && b.cfg.consumerLimit > 0 {
+		ch.timeAcknowledgements(b.cfg.consumerLimit)
+	}
 	q.unacked++
 	b.held += e.msg.size()
 }

@@ -1,0 +1,83 @@
+package amqptest
+
+import (
+	"regexp"
+)
+
+// permissions are what a user may do to queues and exchanges whose names match
+// (https://www.rabbitmq.com/docs/access-control). A nil one is allowed all.
+type permissions struct {
+	configure, write, read *regexp.Regexp
+}
+
+// WithPermissions restricts a user, in every virtual host, to the queues and
+// exchanges whose names match: to configure is to declare and delete, to write
+// is to publish and to be bound to, to read is to consume and to be bound from.
+// An empty expression matches no name at all. The default exchange is called
+// amq.default. It panics if an expression does not compile.
+func WithPermissions(user, configure, write, read string) Option {
+	p := &permissions{mustMatch(configure), mustMatch(write), mustMatch(read)}
+	return func(c *config) {
+		if c.permissions == nil {
+			c.permissions = make(map[string]*permissions)
+		}
+		c.permissions[user] = p
+	}
+}
+
+func mustMatch(expr string) *regexp.Regexp {
+	if expr == "" {
+		expr = "^$"
+	}
+	return regexp.MustCompile(expr)
+}
+
+// right is one of the three.
+type right uint8
+
+const (
+	configure right = iota
+	write
+	read
+)
+
+// may refuses what the connection's user may not do to a queue or an exchange,
+// of which full is the name in exceptions.
+func (ch *channel) may(r right, name, full string) *exception {
+	p := ch.c.permissions
+	if p == nil {
+		return nil
+	}
+	expr := [...]*regexp.Regexp{p.configure, p.write, p.read}[r]
+	if expr.MatchString(name) {
+		return nil
+	}
+	return fail(accessRefused, "access to %s refused for user '%s'", full, ch.c.user)
+}
+
+func (ch *channel) mayQueue(r right, name string) *exception {
+	if ch.c.permissions == nil {
+		return nil // the everyday case makes no name
+	}
+	return ch.may(r, name, ch.c.vhost.queueName(name))
+}
+
+func (ch *channel) mayExchange(r right, name string) *exception {
+	if ch.c.permissions == nil {
+		return nil
+	}
+	if name == "" {
+		name = "amq.default"
+	}
+	return ch.may(r, name, ch.c.vhost.exchangeName(name))
+}
+
+// firstOf is the first exception that there is.
+func firstOf(all ...*exception) *exception {
+	for _, ex := range all {
+		if ex != nil {
+			return ex
+		}
+	}
+	return nil
+}
