@@ -19,7 +19,7 @@ const (
 	Skew = time.Second
 	// Scheduling is how late a handler, in whichever process, may record that it
 	// started or that its ctx ended.
-	Scheduling = 500 * time.Millisecond
+	Scheduling = time.Second
 )
 
 // Guarantee is one of the promises that the checker holds a history to.

@@ -137,9 +137,9 @@ func TestCheckerFindsWhatIsBroken(t *testing.T) {
 		}, AtLeastOnce, "told"},
 		{"sent again though it is not idempotent", func(h *History) { h.call("again").Idempotent = false }, NotSentAgain, "again"},
 		{"started after the deadline", func(h *History) {
-			h.run("s/3").Start, h.run("s/3").End = at(2501), at(2502)
+			h.run("s/3").Start, h.run("s/3").End = at(3001), at(3002)
 		}, NotAfterDeadline, "late"},
-		{"still running after the deadline", func(h *History) { h.run("s/3").End = at(2501) }, NotAfterDeadline, "late"},
+		{"still running after the deadline", func(h *History) { h.run("s/3").End = at(3001) }, NotAfterDeadline, "late"},
 		{"an error without a meaning", func(h *History) { h.call("late").Code = amqprpc.CodeUnknown }, ErrorIsTyped, "late"},
 		{"a bug's error", func(h *History) { h.call("late").Code = amqprpc.CodeInternal }, ErrorIsTyped, "late"},
 		{"an execution of nothing", func(h *History) {

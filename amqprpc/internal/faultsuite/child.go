@@ -124,8 +124,7 @@ func serveAsChild(told string) error {
 		_, _ = io.Copy(io.Discard, os.Stdin)
 		cancel()
 	}()
-	srv := amqprpc.NewServer(cfg.URL, amqprpc.WithLogger(nil), amqprpc.WithConnectionName(cfg.Name),
-		amqprpc.WithDrainTimeout(drainLimit), amqprpc.WithHeartbeat(time.Second))
-	register(srv, cfg.Name, cfg.Queues, j)
-	return srv.Serve(ctx)
+	note := func(what string) { fmt.Fprintln(os.Stderr, "faultsuite:", what) }
+	keepServing(ctx, note, cfg.URL, cfg.Name, cfg.Queues, j, amqprpc.WithHeartbeat(time.Second))
+	return nil
 }

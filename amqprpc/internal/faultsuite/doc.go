@@ -10,7 +10,7 @@
 //     at least and at most once, classic and quorum;
 //   - servers (fleet.go): in the same process, and as child processes that can be
 //     killed with -9 and leave a journal of what they ran (journal.go);
-//   - faults (fault.go), drawn from a seed;
+//   - faults (harm.go), drawn from a seed;
 //   - the checker (check.go), a pure function over the history (history.go).
 //
 // # How to run it

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
@@ -15,6 +16,7 @@ const drainLimit = 20 * time.Second
 // Fleet is the servers of a run: so many, whatever becomes of one of them.
 type Fleet struct {
 	rec    *Recorder
+	prefix string
 	url    string
 	queues []Queue
 	opts   []amqprpc.ServerOption
@@ -35,10 +37,10 @@ type member interface {
 	kill()
 }
 
-// NewFleet makes a fleet without servers yet. Its servers reach the broker at url
-// with the options.
-func NewFleet(rec *Recorder, url string, queues []Queue, opts ...amqprpc.ServerOption) *Fleet {
-	return &Fleet{rec: rec, url: url, queues: queues, opts: opts}
+// NewFleet makes a fleet without servers yet. Their names begin with prefix, and
+// they reach the broker at url with the options.
+func NewFleet(rec *Recorder, prefix, url string, queues []Queue, opts ...amqprpc.ServerOption) *Fleet {
+	return &Fleet{rec: rec, prefix: prefix, url: url, queues: queues, opts: opts}
 }
 
 // AsProcesses has the servers that are started from now on be processes of their
@@ -52,7 +54,7 @@ func (f *Fleet) AsProcesses(dir string) {
 func (f *Fleet) Start() error {
 	f.mu.Lock()
 	f.made++
-	name := fmt.Sprintf("server%d", f.made)
+	name := fmt.Sprintf("%s%d", f.prefix, f.made)
 	start := f.child
 	f.mu.Unlock()
 	var m member
@@ -118,19 +120,38 @@ type local struct {
 	called string
 	rec    *Recorder
 	cancel context.CancelFunc
-	served chan error
+	served chan struct{}
 }
 
 func (f *Fleet) inProcess(name string) *local {
-	opts := append([]amqprpc.ServerOption{
-		amqprpc.WithLogger(nil), amqprpc.WithConnectionName(name), amqprpc.WithDrainTimeout(drainLimit),
-	}, f.opts...)
-	srv := amqprpc.NewServer(f.url, opts...)
-	register(srv, name, f.queues, f.rec)
 	ctx, cancel := context.WithCancel(context.Background())
-	l := &local{called: name, rec: f.rec, cancel: cancel, served: make(chan error, 1)}
-	go func() { l.served <- srv.Serve(ctx) }()
+	l := &local{called: name, rec: f.rec, cancel: cancel, served: make(chan struct{})}
+	go func() {
+		defer close(l.served)
+		keepServing(ctx, f.rec.Note, f.url, name, f.queues, f.rec, f.opts...)
+	}()
 	return l
+}
+
+// keepServing serves until ctx is done. A server that gives up before, as it may
+// if it never had a connection, is started anew, as whatever supervises servers
+// would do.
+func keepServing(ctx context.Context, note func(string), url, name string, queues []Queue, j journal, opts ...amqprpc.ServerOption) {
+	opts = append([]amqprpc.ServerOption{
+		amqprpc.WithLogger(nil), amqprpc.WithConnectionName(name), amqprpc.WithDrainTimeout(drainLimit),
+	}, opts...)
+	runs := new(atomic.Int64)
+	for {
+		srv := amqprpc.NewServer(url, opts...)
+		register(srv, name, runs, queues, j)
+		if err := srv.Serve(ctx); err != nil {
+			note(fmt.Sprintf("%s ends: %v", name, err))
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		pause(ctx, 100*time.Millisecond)
+	}
 }
 
 func (l *local) name() string { return l.called }
@@ -138,10 +159,7 @@ func (l *local) name() string { return l.called }
 func (l *local) stop() {
 	l.cancel()
 	select {
-	case err := <-l.served:
-		if err != nil {
-			l.rec.Note(fmt.Sprintf("%s ends: %v", l.called, err))
-		}
+	case <-l.served:
 	case <-time.After(2 * drainLimit):
 		l.rec.Leave(fmt.Sprintf("%s has not drained within twice its drain limit", l.called))
 	}

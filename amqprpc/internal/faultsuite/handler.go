@@ -26,9 +26,9 @@ type Reply struct {
 // answerDetail is where an error has its Answer.
 const answerDetail = "answer"
 
-// register puts the handler of a run's queues on s, under the server's name.
-func register(s *amqprpc.Server, name string, queues []Queue, j journal) {
-	runs := new(atomic.Int64)
+// register puts the handler of a run's queues on s, under the server's name. runs
+// counts its executions.
+func register(s *amqprpc.Server, name string, runs *atomic.Int64, queues []Queue, j journal) {
 	for _, q := range queues {
 		// Servers die by the dozen here; the bound on deliveries is for requests
 		// that kill them, and has tests of its own.

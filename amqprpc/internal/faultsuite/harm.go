@@ -17,16 +17,21 @@ type Harm struct {
 }
 
 // Inject does harm, one fault after the other with up to calm between them, until
-// ctx is done.
+// ctx is done: each kind once in a random order, then each again in another one.
 func Inject(ctx context.Context, rec *Recorder, seed uint64, calm time.Duration, harms ...Harm) error {
 	rng := rand.New(rand.NewPCG(seed, 0))
 	wait := func(d time.Duration) { pause(ctx, d) }
+	var order []int
 	for {
 		wait(upTo(rng, calm))
 		if ctx.Err() != nil {
 			return nil
 		}
-		h := harms[rng.IntN(len(harms))]
+		if len(order) == 0 {
+			order = rng.Perm(len(harms))
+		}
+		h := harms[order[0]]
+		order = order[1:]
 		rec.Note(h.Name)
 		// A generator of its own: how much a fault draws must not change the next.
 		if err := h.Do(rand.New(rand.NewPCG(seed, rng.Uint64())), wait); err != nil {

@@ -360,7 +360,7 @@ func TestRollingDeployUnderLoad(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				broker := amqptest.Start(t, amqptest.WithoutListener())
 				rec := NewRecorder()
-				fleet := NewFleet(rec, broker.URL(), []Queue{{Name: "calls", AtMostOnce: atMostOnce}}, amqprpc.WithDialer(broker.Dial))
+				fleet := NewFleet(rec, "server", broker.URL(), []Queue{{Name: "calls", AtMostOnce: atMostOnce}}, amqprpc.WithDialer(broker.Dial))
 				deploy(t, rec, fleet, broker.URL(), []amqprpc.ClientOption{amqprpc.WithDialer(broker.Dial)}, 20, 200*time.Millisecond)
 			})
 		})

@@ -38,7 +38,7 @@ func runVirtually(t *testing.T, seed uint64) {
 	rec := NewRecorder()
 	wire := &wire{dial: broker.Dial}
 	queues := []Queue{{Name: "least"}, {Name: "most", AtMostOnce: true}, {Name: "quorum", Quorum: true}}
-	fleet := NewFleet(rec, broker.URL(), queues, amqprpc.WithDialer(wire.Dial))
+	fleet := NewFleet(rec, "server", broker.URL(), queues, amqprpc.WithDialer(wire.Dial))
 	for range 2 {
 		require.NoError(t, fleet.Start())
 	}
