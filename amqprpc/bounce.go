@@ -31,7 +31,7 @@ func declareBounce(ch *amqp.Channel) error {
 
 // bindBounce has the reply queue get what is bounced to this client.
 func (ep *clientEpoch) bindBounce() error {
-	if err := declareBounce(ep.replies); err != nil {
+	if err := declareBounce(ep.replies.Channel); err != nil {
 		return err
 	}
 	err := ep.replies.QueueBind(ep.replyTo, "", bounceExchange, false, amqp.Table{

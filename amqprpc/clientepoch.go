@@ -15,7 +15,6 @@ const (
 	replyQueuePrefix   = "amqprpc.reply."
 	directReplyTo      = "amq.rabbitmq.reply-to"
 	replyPrefetch      = 2000 // replies that the broker sends ahead of their acknowledgement
-	replyAckBatch      = 256
 	publishBatch       = 64
 	notifyBuffer       = 1024
 	closeTimeout       = 2 * time.Second
@@ -31,8 +30,10 @@ type clientEpoch struct {
 
 	calls         *publisher
 	notifications *publisher // the same as calls where those are confirmed
-	replies       *amqp.Channel
-	deliveries    <-chan amqp.Delivery
+	replies       *channel
+	deliveries    <-chan amqp.Delivery // none come; it is closed when the consumer ends
+	acks          replyAcks
+	types         recurring // content types of replies
 	manualAck     bool
 
 	eyes  chan struct{} // whoever has put a token in may use eye, for a round trip
@@ -62,6 +63,7 @@ func (c *Client) connect(ctx context.Context) (_ *clientEpoch, err error) {
 	}
 	c.epochs++
 	ep := &clientEpoch{client: c, link: l, number: c.epochs, eyes: make(chan struct{}, 1)}
+	ep.acks.init()
 	if ep.calls, err = newPublisher(ctx, c, l, !c.cfg.unconfirmed); err != nil {
 		return nil, err
 	}
@@ -70,9 +72,13 @@ func (c *Client) connect(ctx context.Context) (_ *clientEpoch, err error) {
 		if ep.notifications, err = newPublisher(ctx, c, l, true); err != nil {
 			return nil, err
 		}
+		ep.notifications.ch.listen()
 	}
 	if err = ep.openReplies(ctx); err != nil {
 		return nil, err
+	}
+	if ep.replies != ep.calls.ch {
+		ep.calls.ch.listen()
 	}
 	return ep, nil
 }
@@ -153,6 +159,8 @@ func (ep *clientEpoch) openReplyQueue(ctx context.Context, name string, passive 
 }
 
 func (ep *clientEpoch) consume(ctx context.Context, queue string, args amqp.Table) error {
+	ep.replies.tap.deliver = ep.received
+	ep.replies.listen()
 	return ep.link.do(ctx, func() (err error) {
 		if ep.client.cfg.bounce {
 			if err = ep.bindBounce(); err != nil {
@@ -184,7 +192,10 @@ func explainReplyQueue(name string, err error) error {
 func (ep *clientEpoch) run(ctx context.Context) error {
 	c := ep.client
 	work, stop := context.WithCancelCause(ctx)
-	ep.tasks.Go(func() { stop(ep.readReplies()) })
+	ep.tasks.Go(func() { stop(ep.watchReplies()) })
+	if ep.manualAck {
+		ep.tasks.Go(func() { ep.acknowledge(work) })
+	}
 	ep.tasks.Go(ep.watchBlocked)
 	ep.tasks.Go(func() { stop(ep.calls.watch()) })
 	if ep.notifications != ep.calls {
@@ -254,37 +265,10 @@ func (c *Client) failQueued() {
 	}
 }
 
-// readReplies hands replies to their calls until the consumer ends, and says
-// why it did. It never waits for a caller. Acknowledgements are gathered while
-// more replies are at hand, and never held back when none are.
-func (ep *clientEpoch) readReplies() error {
-	c := ep.client
+// watchReplies waits until the consumer of the replies ends, and says why it did.
+func (ep *clientEpoch) watchReplies() error {
 	closed := ep.replies.NotifyClose(make(chan *amqp.Error, 1))
-	var d amqp.Delivery
-	var tag uint64
-	gathered := 0
-	ack := func() {
-		if gathered > 0 && ep.manualAck {
-			ep.replies.Ack(tag, true) // an error of it ends the channel, which ends the range
-		}
-		gathered = 0
-	}
-	for {
-		var ok bool
-		select {
-		case d, ok = <-ep.deliveries:
-		default:
-			ack()
-			d, ok = <-ep.deliveries
-		}
-		if !ok {
-			break
-		}
-		tag = d.DeliveryTag
-		c.dispatch(&d)
-		if gathered++; gathered == replyAckBatch {
-			ack()
-		}
+	for range ep.deliveries {
 	}
 	select {
 	case e := <-closed:
@@ -296,15 +280,25 @@ func (ep *clientEpoch) readReplies() error {
 	return errors.New("the broker cancelled the consumer of the replies: their queue is gone")
 }
 
+// received takes a message from the reply queue.
+func (ep *clientEpoch) received(m *content) {
+	ep.dispatch(m)
+	if ep.manualAck {
+		ep.acks.note(m.tag)
+	}
+}
+
 // dispatch hands one reply to the call that it answers.
-func (c *Client) dispatch(d *amqp.Delivery) {
-	number, n, ok := parseCorrelationID(c.prefix, d.CorrelationId)
-	if !ok {
+func (ep *clientEpoch) dispatch(m *content) {
+	c := ep.client
+	number, n, ok := parseCorrelationID(c.prefix, string(m.props.CorrelationID))
+	if !ok || m.malformed {
 		c.stats.unknown.Add(1)
 		return
 	}
 	oc := c.pending.get(number)
-	if _, alive := d.Headers[headerHeartbeat]; alive {
+	headers := headersOf(&m.props)
+	if _, alive := headers[headerHeartbeat]; alive {
 		if oc != nil {
 			oc.lastBeat.Store(time.Now().UnixNano())
 		}
@@ -314,7 +308,7 @@ func (c *Client) dispatch(d *amqp.Delivery) {
 		c.stats.late.Add(1)
 		return
 	}
-	r := wireReply{contentType: d.ContentType, headers: d.Headers, body: d.Body, bounced: d.Exchange == bounceExchange}
+	r := wireReply{contentType: ep.types.of(m.props.ContentType), headers: headers, body: m.body, bounced: m.exchange == bounceExchange}
 	switch oc.deliver(n, r) {
 	case deliveredRepeated:
 		c.stats.repeated.Add(1)

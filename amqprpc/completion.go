@@ -1,10 +1,13 @@
 package amqprpc
 
 import (
+	"runtime"
 	"slices"
 	"strings"
 
 	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/frame"
 )
 
 // completion is what a worker has the lane's writer do: send a message, then
@@ -23,33 +26,49 @@ const writeBatch = 64
 // write replies and acknowledges what handlers complete, until all of the lane's
 // requests are completed. It is the only goroutine that does, on the channel that
 // the requests came from: the broker keeps the order of what one channel sends,
-// so that an acknowledgement never overtakes its reply.
+// so that an acknowledgement never overtakes its reply. Completions that are at
+// hand together go in one write.
 func (ln *lane) write() {
-	acks := acknowledgements{next: 1}
+	w := laneWriter{lane: ln, acks: acknowledgements{next: 1}}
 	for c := range ln.out {
-		ln.link.sock.cork()
-		for n := 1; ; n++ {
-			ln.apply(&acks, c)
-			if n == writeBatch {
-				break
-			}
-			var more bool
-			select {
-			case c, more = <-ln.out:
-			default:
-			}
-			if !more {
-				break
-			}
-		}
-		acks.flush(ln.ch)
-		ln.link.sock.uncork()
+		w.apply(c)
+		w.gather()
+		w.flush()
 	}
 }
 
-// apply publishes one reply and notes its acknowledgement. Errors are the
-// channel's end, which the lane learns elsewhere.
-func (ln *lane) apply(acks *acknowledgements, c *completion) {
+// laneWriter is the state of a lane's writing goroutine.
+type laneWriter struct {
+	lane  *lane
+	acks  acknowledgements
+	batch []byte
+}
+
+// gather applies what else is at hand, yielding once to workers that are about
+// to complete something.
+func (w *laneWriter) gather() {
+	yielded := false
+	for n := 1; n < writeBatch; n++ {
+		select {
+		case c, ok := <-w.lane.out:
+			if !ok {
+				return
+			}
+			w.apply(c)
+			continue
+		default:
+		}
+		if yielded {
+			return
+		}
+		yielded = true
+		runtime.Gosched()
+	}
+}
+
+// apply adds one reply to the batch and notes its acknowledgement.
+func (w *laneWriter) apply(c *completion) {
+	ln := w.lane
 	if ln.ctx.Err() != nil {
 		return
 	}
@@ -57,7 +76,7 @@ func (ln *lane) apply(acks *acknowledgements, c *completion) {
 		// 3.10 and 4.0 both deliver a mandatory message to a direct reply-to
 		// address and return it.
 		mandatory := !strings.HasPrefix(c.to, directReplyTo)
-		ln.ch.Publish("", c.to, mandatory, false, c.reply)
+		w.batch = ln.ch.appendPublish(w.batch, c.to, mandatory, &c.reply)
 	}
 	if c.final != nil {
 		c.final.left.Add(-1)
@@ -66,11 +85,36 @@ func (ln *lane) apply(acks *acknowledgements, c *completion) {
 	switch {
 	case c.tag == 0:
 	case c.reject:
-		ln.ch.Reject(c.tag, false)
-		acks.settled(c.tag)
+		w.Reject(c.tag)
+		w.acks.settled(c.tag)
 	default:
-		acks.add(c.tag)
+		w.acks.add(c.tag)
 	}
+}
+
+// flush writes the batch. An error is the channel's end, which the lane learns
+// elsewhere.
+func (w *laneWriter) flush() {
+	w.acks.flush(w)
+	if len(w.batch) > 0 {
+		w.lane.ch.write(w.batch)
+	}
+	w.batch = w.batch[:0]
+	if cap(w.batch) > batchKeep {
+		w.batch = nil
+	}
+}
+
+// Ack adds an acknowledgement to the batch.
+func (w *laneWriter) Ack(tag uint64, multiple bool) {
+	m := frame.BasicAck{DeliveryTag: tag, Multiple: multiple}
+	w.batch = m.AppendFrame(w.batch, w.lane.ch.tap.channel)
+}
+
+// Reject adds a rejection without requeue.
+func (w *laneWriter) Reject(tag uint64) {
+	m := frame.BasicReject{DeliveryTag: tag}
+	w.batch = m.AppendFrame(w.batch, w.lane.ch.tap.channel)
 }
 
 // acknowledgements gathers delivery tags: the run without a gap from the lowest
@@ -84,7 +128,7 @@ type acknowledgements struct {
 }
 
 type acker interface {
-	Ack(tag uint64, multiple bool) error
+	Ack(tag uint64, multiple bool)
 }
 
 func (a *acknowledgements) add(tag uint64) { a.batch = append(a.batch, tag) }

@@ -94,10 +94,8 @@ func TestIdempotentCallIsSentAgain(t *testing.T) {
 			if idempotent {
 				opts = append(opts, amqprpc.WithIdempotent())
 			}
-			before := proxy.Stats().ToBroker
 			f := amqprpc.Go[int, int](testContext(t), cli, queue, 9, opts...)
 			eventually(t, "written", func() bool { return cli.Stats().Pending == 1 })
-			require.Equal(t, before, proxy.Stats().ToBroker)
 			cutUntilLost(t, proxy, cli)
 			got, err := f.Await(testContext(t))
 			if !idempotent {

@@ -15,6 +15,8 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 	"github.com/stretchr/testify/require"
+
+	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/frame"
 )
 
 // ackModel is a broker's view of a channel: what is outstanding, and what would
@@ -26,7 +28,7 @@ type ackModel struct {
 	frames      int
 }
 
-func (m *ackModel) Ack(tag uint64, multiple bool) error {
+func (m *ackModel) Ack(tag uint64, multiple bool) {
 	m.frames++
 	require.True(m.t, m.outstanding[tag], "406: unknown delivery tag %d", tag)
 	for t := range m.outstanding {
@@ -35,7 +37,6 @@ func (m *ackModel) Ack(tag uint64, multiple bool) error {
 			delete(m.outstanding, t)
 		}
 	}
-	return nil
 }
 
 // Whatever the order in which requests complete, each is acknowledged once and
@@ -92,7 +93,7 @@ func TestWindow(t *testing.T) {
 	for range 20_000 {
 		if r.IntN(2) == 0 {
 			a := &attempt{n: int(next)}
-			w.add(a)
+			w.add([]*attempt{a})
 			at[next] = a
 			next++
 			continue
@@ -106,10 +107,10 @@ func TestWindow(t *testing.T) {
 	}
 	require.Nil(t, w.take(0))
 	require.Nil(t, w.take(next))
-	w.add(&attempt{})
-	w.undo()
+	w.add([]*attempt{{}, {}})
+	w.undo(2)
 	a := &attempt{}
-	w.add(a)
+	w.add([]*attempt{a})
 	require.Same(t, a, w.take(next))
 	for tag, a := range at {
 		require.Same(t, a, w.take(tag))
@@ -251,41 +252,62 @@ func TestBackoff(t *testing.T) {
 	require.LessOrEqual(t, b.next(), backoffFirst)
 }
 
-// Many goroutines write and cork and uncork at once: every byte arrives, each
-// goroutine's in order, and nothing is left behind when all are done.
+// The driver writes its frames, in pieces, while others write theirs between them:
+// every frame arrives whole, each writer's in order.
 func TestSockGathersWithoutLoss(t *testing.T) {
 	t.Parallel()
 	a, b := tcpPair(t)
-	s := newSock(a, patienceSock)
-	const writers, lines = 8, 300
+	s := newSock(a, a, patienceSock)
+	const writers, frames = 8, 300
+	payload := func(w, i int) []byte {
+		return []byte(fmt.Sprintf("%d %d %s", w, i, strings.Repeat("x", (i*7919)%40_000)))
+	}
 	var wg sync.WaitGroup
-	for w := range writers {
-		wg.Go(func() {
-			for i := range lines {
-				if i%3 == 0 {
-					s.cork()
-					defer s.uncork()
+	wg.Go(func() { // the driver, channel 0
+		s.Write([]byte(frame.ProtocolHeader))
+		r := rand.New(rand.NewPCG(1, 2))
+		for i := range frames {
+			typ := frame.TypeBody
+			if i%2 == 0 {
+				typ = frame.TypeMethod
+			}
+			p := frame.AppendFrame(nil, typ, 0, payload(0, i))
+			for len(p) > 0 {
+				n := min(1+r.IntN(4096), len(p))
+				if _, err := s.Write(p[:n]); err != nil {
+					t.Error(err)
 				}
-				line := fmt.Sprintf("%d %d %s\n", w, i, strings.Repeat("x", (i*7919)%40_000))
-				if _, err := s.Write([]byte(line)); err != nil {
+				p = p[n:]
+			}
+		}
+	})
+	for w := 1; w < writers; w++ {
+		wg.Go(func() {
+			tap := &tap{channel: uint16(w)}
+			for i := range frames {
+				if err := s.writeFrames(tap, frame.AppendFrame(nil, frame.TypeBody, uint16(w), payload(w, i))); err != nil {
 					t.Error(err)
 				}
 			}
 		})
 	}
 	go func() { wg.Wait(); a.Close() }()
-	data, err := io.ReadAll(b)
+	var greeting [8]byte
+	_, err := io.ReadFull(b, greeting[:])
 	require.NoError(t, err)
-	next := make([]int, writers)
-	for line := range strings.Lines(string(data)) {
-		var w, i int
-		_, err := fmt.Sscanf(line, "%d %d", &w, &i)
+	r := frame.NewReader(b, sockFrameMax)
+	var next [writers]int
+	for {
+		f, err := r.Next()
+		if err == io.EOF {
+			break
+		}
 		require.NoError(t, err)
-		require.Equal(t, next[w], i)
-		next[w]++
+		require.Equal(t, string(payload(int(f.Channel), next[f.Channel])), string(f.Payload))
+		next[f.Channel]++
 	}
 	for _, n := range next {
-		require.Equal(t, lines, n)
+		require.Equal(t, frames, n)
 	}
 }
 
@@ -311,7 +333,7 @@ func TestSockBoundsAStalledWrite(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b := net.Pipe()
 		defer b.Close()
-		s := newSock(a, 10*time.Second)
+		s := newSock(a, a, 10*time.Second)
 		start := time.Now()
 		var wg sync.WaitGroup
 		for range 4 {

@@ -25,33 +25,43 @@ type servedQueue struct {
 	workers  sync.WaitGroup
 	base     context.Context // of handlers that outlive their channel
 	mu       sync.Mutex
-	running  int // workers
+	running  atomic.Int64 // workers
 	ready    bool
 	lane     *lane         // the newest
 	orphans  []*completion // replies that wait for the next lane
 }
 
 // submit hands a request to a worker, of which there are as many as requests, up
-// to the concurrency. It returns false if the lane was lost first.
-func (q *servedQueue) submit(in *inbound) bool {
+// to the concurrency. It does not wait: where handlers that do not heed their ctx
+// have kept all workers from the requests of lanes that are lost, a goroutine
+// does.
+func (q *servedQueue) submit(in *inbound) {
 	if load := q.load.Add(1); load <= int64(q.endpoint.cfg.concurrency) {
 		q.grow(int(load))
 	}
 	select {
 	case q.jobs <- in:
-		return true
-	case <-in.lane.ctx.Done():
-		q.load.Add(-1)
-		return false
+	default:
+		q.server.tasks.Go(func() {
+			select {
+			case q.jobs <- in:
+			case <-in.lane.ctx.Done():
+				q.load.Add(-1)
+				in.lane.open.Done()
+			}
+		})
 	}
 }
 
 // grow makes sure that there are at least n workers.
 func (q *servedQueue) grow(n int) {
+	if q.running.Load() >= int64(n) {
+		return
+	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for q.running < n {
-		q.running++
+	for q.running.Load() < int64(n) {
+		q.running.Add(1)
 		q.workers.Go(q.work)
 	}
 }
@@ -72,11 +82,13 @@ func (q *servedQueue) work() {
 type lane struct {
 	queue  *servedQueue
 	link   *link
-	ch     *amqp.Channel
+	ch     *channel
 	ctx    context.Context // of its handlers: done when the channel is lost
 	cancel context.CancelFunc
 
-	deliveries <-chan amqp.Delivery
+	deliveries <-chan amqp.Delivery // none come; it is closed when the consumer ends
+	strings    recurring            // of requests
+	deaf       bool                 // no more requests are taken; guarded by mu
 	closed     chan *amqp.Error
 	out        chan *completion
 	mu         sync.Mutex     // guards sealed, and out against being closed under a sender
@@ -104,35 +116,33 @@ func (q *servedQueue) openLane(base context.Context, l *link) (_ *lane, err erro
 		pumped:  make(chan struct{}),
 		drained: make(chan struct{}),
 	}
+	ln.ctx, ln.cancel = context.WithCancel(base)
+	ln.open.Add(1)
+	ch.tap.deliver = ln.received
+	ch.tap.returns = func(*content) { q.server.stats.returnedReplies.Add(1) }
+	ch.listen()
 	err = l.do(ctx, func() (err error) {
-		if err = e.cfg.queue.declare(ch, e.queue); err != nil {
+		if err = e.cfg.queue.declare(ch.Channel, e.queue); err != nil {
 			return permanentCode(e.cfg.queue.explainDeclare(e.queue, err))
 		}
 		if err = ch.Qos(e.cfg.prefetch, 0, false); err != nil {
 			return fmt.Errorf("set the prefetch of queue %q: %w", e.queue, err)
 		}
-		returns := ch.NotifyReturn(make(chan amqp.Return, notifyBuffer))
 		ln.closed = ch.NotifyClose(make(chan *amqp.Error, 1))
 		ln.deliveries, err = ch.Consume(e.queue, consumerTagRequests, false, false, false, false, nil)
 		if err != nil {
 			return permanentCode(fmt.Errorf("consume queue %q: %w", e.queue, err))
 		}
-		q.server.tasks.Go(func() {
-			for range returns {
-				q.server.stats.returnedReplies.Add(1)
-			}
-		})
 		return nil
 	})
 	if err != nil {
+		ln.cancel()
 		if !isPermanent(err) && amqpCode(err) == 0 {
 			return nil, err // the connection is in doubt, and its end ends the channel
 		}
 		l.do(ctx, ch.Close)
 		return nil, err
 	}
-	ln.ctx, ln.cancel = context.WithCancel(base)
-	ln.open.Add(1)
 	q.server.tasks.Go(ln.pump)
 	q.server.tasks.Go(func() { ln.write(); close(ln.drained) })
 	q.server.tasks.Go(ln.seal)
@@ -199,19 +209,36 @@ func permanentCode(err error) error {
 	}
 }
 
-// pump takes deliveries from the driver as they come, so that the time of their
-// arrival is known, and hands them to the workers.
+// pump waits until no more requests come.
 func (ln *lane) pump() {
-	defer close(ln.pumped)
-	defer ln.open.Done()
-	for d := range ln.deliveries {
-		ln.open.Add(1)
-		ln.left.Add(1)
-		in := &inbound{d: d, queue: ln.queue, lane: ln, arrived: time.Now(), atMostOnce: ln.queue.endpoint.cfg.atMostOnce}
-		if !ln.queue.submit(in) {
-			ln.open.Done()
-		}
+	for range ln.deliveries {
 	}
+	ln.mu.Lock()
+	ln.deaf = true
+	ln.mu.Unlock()
+	close(ln.pumped)
+	ln.open.Done()
+}
+
+// received hands a request to the workers. It is called where the connection is
+// read, and so does not wait for one.
+func (ln *lane) received(m *content) {
+	ln.mu.Lock()
+	if ln.deaf {
+		ln.mu.Unlock()
+		return // the channel is lost: it will be delivered again
+	}
+	ln.open.Add(1)
+	ln.mu.Unlock()
+	ln.left.Add(1)
+	if m.malformed {
+		ln.queue.server.log.Warn("amqprpc: request rejected unanswered: its properties are malformed", "queue", ln.queue.endpoint.queue)
+		ln.post(&completion{tag: m.tag, reject: true, final: ln})
+		ln.open.Done()
+		return
+	}
+	in := &inbound{d: ln.strings.delivery(m), queue: ln.queue, lane: ln, arrived: time.Now(), atMostOnce: ln.queue.endpoint.cfg.atMostOnce}
+	ln.queue.submit(in)
 }
 
 // end says why the lane gets no more deliveries; nil if its consumer was

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -23,6 +24,7 @@ import (
 type link struct {
 	conn    *amqp.Connection
 	sock    *sock
+	opening sync.Mutex         // one channel at a time, so that its number can be told
 	lost    chan *amqp.Error   // receives why, or is closed without a reason
 	blocked chan amqp.Blocking // must be drained: an unread one stalls the connection
 }
@@ -34,7 +36,8 @@ type dialer struct {
 	turn int
 	url  string // of the broker whose turn it is
 	addr string // its host:port, for messages: the URL holds a password
-	fast int    // connections closed in answer to the credentials, too soon for a refusal
+	tls  *tls.Config
+	fast int // connections closed in answer to the credentials, too soon for a refusal
 }
 
 func newDialer(rawURL, role string, cfg connConfig) (*dialer, error) {
@@ -63,6 +66,13 @@ func (d *dialer) next() error {
 		return fmt.Errorf("the broker's URL is not of the form amqp://user:password@host:port/vhost: %w", err)
 	}
 	d.addr = net.JoinHostPort(uri.Host, fmt.Sprint(uri.Port))
+	d.tls = nil
+	if uri.Scheme == "amqps" {
+		if d.tls, err = tlsConfig(d.cfg.tls, uri); err != nil {
+			return err
+		}
+		d.url = "amqp" + d.url[len("amqps"):]
+	}
 	return nil
 }
 
@@ -103,7 +113,7 @@ func (d *dialer) connect(ctx context.Context) (*link, error) {
 		// is a socket the dialer ends with ctx by itself.
 		select {
 		case s := <-dialled:
-			s.Conn.Close()
+			s.raw.Close()
 			r = <-done
 		case r = <-done:
 		}
@@ -114,7 +124,7 @@ func (d *dialer) connect(ctx context.Context) (*link, error) {
 	}
 	if r.err != nil {
 		if l.sock != nil {
-			l.sock.Conn.Close()
+			l.sock.raw.Close()
 		}
 		return nil, d.explain(r.err, time.Since(start))
 	}
@@ -135,18 +145,29 @@ func (d *dialer) config(ctx context.Context, dialled chan<- *sock) amqp.Config {
 			"platform":        "golang",
 			"connection_name": d.cfg.name,
 		},
-		Dial: func(network, addr string) (net.Conn, error) {
+		// The scheme has been changed to amqp, so that TLS is ours: messages go
+		// past the driver, above it.
+		Dial: func(network, _ string) (net.Conn, error) {
 			dial := d.cfg.dial
 			if dial == nil {
 				dial = func(network, addr string) (net.Conn, error) {
 					return (&net.Dialer{}).DialContext(ctx, network, addr)
 				}
 			}
-			c, err := dial(network, addr)
+			raw, err := dial(network, d.addr)
 			if err != nil {
 				return nil, err
 			}
-			s := newSock(c, 2*d.cfg.heartbeat)
+			conn := raw
+			if d.tls != nil {
+				t := tls.Client(raw, d.tls)
+				if err := t.HandshakeContext(ctx); err != nil {
+					raw.Close()
+					return nil, err
+				}
+				conn = t
+			}
+			s := newSock(conn, raw, 2*d.cfg.heartbeat)
 			if deadline, ok := ctx.Deadline(); ok {
 				s.SetDeadline(deadline) // of the handshake; the driver clears it
 			}
@@ -154,10 +175,41 @@ func (d *dialer) config(ctx context.Context, dialled chan<- *sock) amqp.Config {
 			return s, nil
 		},
 	}
-	if d.cfg.tls != nil {
-		cfg.TLSClientConfig = d.cfg.tls.Clone() // the driver writes to it
-	}
 	return cfg
+}
+
+// tlsConfig is what an amqps URL is dialled with: the configuration of WithTLS,
+// or the URL's own parameters (https://www.rabbitmq.com/docs/uri-query-parameters).
+func tlsConfig(given *tls.Config, uri amqp.URI) (*tls.Config, error) {
+	if given != nil {
+		cfg := given.Clone()
+		if cfg.ServerName == "" {
+			cfg.ServerName = uri.Host
+		}
+		return cfg, nil
+	}
+	cfg := &tls.Config{ServerName: uri.ServerName, MinVersion: tls.VersionTLS12}
+	if cfg.ServerName == "" {
+		cfg.ServerName = uri.Host
+	}
+	if uri.CACertFile != "" {
+		pem, err := os.ReadFile(uri.CACertFile)
+		if err != nil {
+			return nil, fmt.Errorf("read the certificates to trust: %w", err)
+		}
+		cfg.RootCAs = x509.NewCertPool()
+		if !cfg.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("%s holds no certificate", uri.CACertFile)
+		}
+	}
+	if uri.CertFile != "" && uri.KeyFile != "" {
+		cert, err := tls.LoadX509KeyPair(uri.CertFile, uri.KeyFile)
+		if err != nil {
+			return nil, fmt.Errorf("load the client's certificate: %w", err)
+		}
+		cfg.Certificates = []tls.Certificate{cert}
+	}
+	return cfg, nil
 }
 
 // permanentError is a failure that repeating cannot cure.
@@ -225,18 +277,49 @@ func (l *link) do(ctx context.Context, f func() error) error {
 	}
 }
 
+// channel is one of a link's channels. Topology goes through the driver's
+// Channel, messages through the tap and write.
+type channel struct {
+	*amqp.Channel
+	link *link
+	tap  tap
+}
+
 // channel opens a channel.
-func (l *link) channel(ctx context.Context) (*amqp.Channel, error) {
-	var ch *amqp.Channel
+func (l *link) channel(ctx context.Context) (*channel, error) {
+	c := &channel{link: l}
 	err := l.do(ctx, func() (err error) {
-		ch, err = l.conn.Channel()
+		c.Channel, c.tap.channel, err = l.open()
 		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open a channel: %w", err)
 	}
-	return ch, nil
+	return c, nil
 }
+
+// open opens a channel of the driver's, and tells its number, which the driver
+// does not.
+func (l *link) open() (*amqp.Channel, uint16, error) {
+	l.opening.Lock()
+	defer l.opening.Unlock()
+	ch, err := l.conn.Channel()
+	l.sock.mu.Lock()
+	defer l.sock.mu.Unlock()
+	return ch, l.sock.scan.opened, err
+}
+
+// listen takes the channel's messages out of the driver's hands; the tap's
+// functions are set by then.
+func (c *channel) listen() { c.link.sock.add(&c.tap) }
+
+// appendPublish adds the frames of a message to the default exchange.
+func (c *channel) appendPublish(dst []byte, key string, mandatory bool, p *amqp.Publishing) []byte {
+	return appendPublish(dst, c.tap.channel, c.link.conn.Config.FrameSize, key, mandatory, p)
+}
+
+// write writes frames of this channel: see sock.writeFrames.
+func (c *channel) write(frames []byte) error { return c.link.sock.writeFrames(&c.tap, frames) }
 
 // mayPublish finds out whether the user may publish to the default exchange, on
 // which all requests and replies go; without that a server would run requests and
@@ -275,7 +358,7 @@ func (l *link) mayPublish(ctx context.Context) error {
 const probePatience = 2 * time.Second
 
 // abort drops the connection without a word to the broker.
-func (l *link) abort() { l.sock.Conn.Close() }
+func (l *link) abort() { l.sock.raw.Close() }
 
 // close ends the connection in good order, within the time given.
 func (l *link) close(within time.Duration) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -13,12 +14,13 @@ import (
 // broker says of each: confirmed, refused, or returned for want of a queue.
 type publisher struct {
 	client   *Client
-	link     *link
-	ch       *amqp.Channel
-	confirms chan amqp.Confirmation // nil without confirms
-	returns  chan amqp.Return
+	ch       *channel
+	confirms bool
 	closed   chan *amqp.Error
 	window   window
+
+	batch    []byte // frames that are about to be written
+	attempts []*attempt
 }
 
 func newPublisher(ctx context.Context, c *Client, l *link, confirmed bool) (*publisher, error) {
@@ -26,55 +28,64 @@ func newPublisher(ctx context.Context, c *Client, l *link, confirmed bool) (*pub
 	if err != nil {
 		return nil, err
 	}
-	p := &publisher{client: c, link: l, ch: ch}
+	p := &publisher{client: c, ch: ch, confirms: confirmed}
+	p.closed = ch.NotifyClose(make(chan *amqp.Error, 1))
+	ch.tap.returns = p.returned
 	if confirmed {
+		ch.tap.confirm = p.confirmed
 		if err := l.do(ctx, func() error { return ch.Confirm(false) }); err != nil {
 			return nil, fmt.Errorf("ask for publisher confirms: %w", err)
 		}
-		p.confirms = ch.NotifyPublish(make(chan amqp.Confirmation, notifyBuffer))
 	}
-	p.returns = ch.NotifyReturn(make(chan amqp.Return, notifyBuffer))
-	p.closed = ch.NotifyClose(make(chan *amqp.Error, 1))
 	return p, nil
 }
 
 // publish writes the attempts that callers have queued, until ctx is done. It is
 // the only goroutine that publishes, so that a stalled connection holds up no
 // caller beyond its ctx, and so that what is queued can be told from what is
-// written.
+// written. Attempts that are queued at the same time go in one write.
 func (c *Client) publish(ctx context.Context, ep *clientEpoch) {
 	stash := c.stash
 	c.stash = nil
 	for _, a := range stash {
-		c.write(ep, a)
+		c.prepare(ep, a)
 	}
+	c.flush(ep)
 	for {
-		var a *attempt
 		select {
-		case a = <-c.outbox:
+		case a := <-c.outbox:
+			c.prepare(ep, a)
 		case <-ctx.Done():
 			return
 		}
-		ep.link.sock.cork()
-		for n := 1; ; n++ {
-			c.write(ep, a)
-			if n == publishBatch {
-				break
-			}
-			select {
-			case a = <-c.outbox:
-				continue
-			default:
-			}
-			break
-		}
-		ep.link.sock.uncork()
+		c.gather(ep)
+		c.flush(ep)
 	}
 }
 
-// write publishes one attempt, unless its caller has given up or the broker
-// takes nothing.
-func (c *Client) write(ep *clientEpoch, a *attempt) {
+// gather prepares what else is queued. It yields once, so that callers who are
+// about to queue something can: without that each message would be a system call
+// of its own, since the first caller wakes the publisher.
+func (c *Client) gather(ep *clientEpoch) {
+	yielded := false
+	for n := 1; n < publishBatch; n++ {
+		select {
+		case a := <-c.outbox:
+			c.prepare(ep, a)
+			continue
+		default:
+		}
+		if yielded {
+			return
+		}
+		yielded = true
+		runtime.Gosched()
+	}
+}
+
+// prepare adds one attempt to what is about to be written, unless its caller has
+// given up or the broker takes nothing.
+func (c *Client) prepare(ep *clientEpoch, a *attempt) {
 	oc := a.call
 	if c.blocked.Load() {
 		if a.state.CompareAndSwap(attemptQueued, attemptAbandoned) {
@@ -90,26 +101,51 @@ func (c *Client) write(ep *clientEpoch, a *attempt) {
 	if oc.kind == Notification {
 		p, replyTo = ep.notifications, ""
 	}
-	if p.confirms != nil {
-		p.window.add(a)
+	m := c.message.of(c, a, replyTo)
+	p.batch = p.ch.appendPublish(p.batch, oc.queue, true, &m)
+	p.attempts = append(p.attempts, a)
+}
+
+// flush writes what was prepared.
+func (c *Client) flush(ep *clientEpoch) {
+	ep.calls.flush()
+	if ep.notifications != ep.calls {
+		ep.notifications.flush()
 	}
-	err := p.ch.Publish("", oc.queue, true, false, c.message.of(c, a, replyTo))
-	switch {
-	case err == nil:
-	case errors.Is(err, amqp.ErrClosed):
-		// Nothing was written of it: it is for the next connection.
-		if p.confirms != nil {
-			p.window.undo()
+}
+
+// batchKeep is how large a batch's memory may be to be kept for the next one.
+const batchKeep = 256 << 10
+
+func (p *publisher) flush() {
+	if len(p.attempts) == 0 {
+		return
+	}
+	if p.confirms {
+		p.window.add(p.attempts)
+	}
+	err := p.ch.write(p.batch)
+	if errors.Is(err, amqp.ErrClosed) {
+		// Nothing was written: it is for the next connection.
+		if p.confirms {
+			p.window.undo(len(p.attempts))
 		}
-		a.state.Store(attemptQueued)
-		c.stash = append(c.stash, a)
-	default:
-		// The connection is lost, and with it the knowledge of what it carried.
+		for _, a := range p.attempts {
+			a.state.Store(attemptQueued)
+		}
+		p.client.stash = append(p.client.stash, p.attempts...)
+	}
+	// After another error the connection is lost, and with it the knowledge of
+	// what it carried.
+	clear(p.attempts)
+	p.attempts, p.batch = p.attempts[:0], p.batch[:0]
+	if cap(p.batch) > batchKeep {
+		p.batch = nil
 	}
 }
 
 // outgoingMessage makes the messages of attempts, in memory that it uses again:
-// the driver has encoded a message before Publish returns.
+// a message is encoded before the next one is made.
 type outgoingMessage struct {
 	headers amqp.Table
 	expiry  expiryCache
@@ -153,42 +189,20 @@ func errBlocked(queue string) *Error {
 		"call %s: the broker takes no messages now: it is short of memory or disk (connection.blocked)", queue)
 }
 
-// watch follows confirms and returns until the channel is closed, and says why
-// it was. A return comes before the confirm of its message, on the wire; so the
-// returns at hand are looked at first.
+// watch waits until the channel is closed, and says why it was.
 func (p *publisher) watch() error {
-	confirms, returns := p.confirms, p.returns
-	for confirms != nil || returns != nil {
-		select {
-		case r, ok := <-returns:
-			if !ok {
-				returns = nil
-				continue
-			}
-			p.returned(&r)
-		case cf, ok := <-confirms:
-			if !ok {
-				confirms = nil
-				continue
-			}
-			for n := len(returns); n > 0; n-- {
-				if r, ok := <-returns; ok {
-					p.returned(&r)
-				}
-			}
-			p.confirmed(cf)
-		}
-	}
 	if e := <-p.closed; e != nil {
 		return fmt.Errorf("the channel of the requests was closed: %w", e)
 	}
 	return errors.New("the channel of the requests was closed")
 }
 
-func (p *publisher) returned(r *amqp.Return) {
+// returned ends the attempt that no queue took. The return of a message comes
+// before its confirm.
+func (p *publisher) returned(r *content) {
 	c := p.client
 	c.stats.returned.Add(1)
-	number, n, ok := parseCorrelationID(c.prefix, r.CorrelationId)
+	number, n, ok := parseCorrelationID(c.prefix, string(r.props.CorrelationID))
 	if !ok {
 		return
 	}
@@ -198,29 +212,40 @@ func (p *publisher) returned(r *amqp.Return) {
 	}
 	if a := oc.inFlight(); a != nil && a.n == n {
 		a.settle(localError(CodeUnavailable, OutcomeNotExecuted,
-			"call %s: there is no such queue (%d %s): has a server registered it on this virtual host?", r.RoutingKey, r.ReplyCode, r.ReplyText))
+			"call %s: there is no such queue (%d %s): has a server registered it on this virtual host?", r.key, r.code, r.text))
 	}
 }
 
-func (p *publisher) confirmed(cf amqp.Confirmation) {
-	a := p.window.take(cf.DeliveryTag)
-	if a == nil {
+func (p *publisher) confirmed(tag uint64, multiple, ack bool) {
+	if !multiple {
+		p.settle(p.window.take(tag), ack)
 		return
 	}
-	if !cf.Ack {
-		p.client.stats.nacked.Add(1)
-		if a.call.send.rejectPublish {
-			a.settle(localError(CodeResourceExhausted, OutcomeNotExecuted,
-				"call %s: the queue is full (basic.nack; overflow reject-publish)", a.call.queue))
+	for {
+		a, more := p.window.takeUpTo(tag)
+		if !more {
 			return
 		}
+		p.settle(a, ack)
+	}
+}
+
+func (p *publisher) settle(a *attempt, ack bool) {
+	switch {
+	case a == nil:
+	case ack:
+		a.acked.Store(true)
+		if a.call.kind == Notification {
+			a.settle(nil)
+		}
+	case a.call.send.rejectPublish:
+		p.client.stats.nacked.Add(1)
+		a.settle(localError(CodeResourceExhausted, OutcomeNotExecuted,
+			"call %s: the queue is full (basic.nack; overflow reject-publish)", a.call.queue))
+	default:
+		p.client.stats.nacked.Add(1)
 		a.settle(localError(CodeUnavailable, OutcomeUnknown,
 			"call %s: the broker refused the request (basic.nack): the queue is full, too many bytes, or its node is gone", a.call.queue))
-		return
-	}
-	a.acked.Store(true)
-	if a.call.kind == Notification {
-		a.settle(nil)
 	}
 }
 
@@ -233,7 +258,7 @@ type window struct {
 	ring  []*attempt
 }
 
-func (w *window) add(a *attempt) {
+func (w *window) add(as []*attempt) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.head > 64 && w.head*2 > len(w.ring) {
@@ -242,14 +267,29 @@ func (w *window) add(a *attempt) {
 		w.ring = w.ring[:n]
 		w.head = 0
 	}
-	w.ring = append(w.ring, a)
+	w.ring = append(w.ring, as...)
 }
 
-// undo takes back the last add.
-func (w *window) undo() {
+// undo takes back the last n of what was added.
+func (w *window) undo(n int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.ring = w.ring[:len(w.ring)-1]
+	w.ring = w.ring[:len(w.ring)-n]
+}
+
+// takeUpTo takes the first attempt that is left if its tag is at most tag; it may
+// have been taken already, and is nil then.
+func (w *window) takeUpTo(tag uint64) (a *attempt, more bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.first >= tag || w.head == len(w.ring) {
+		return nil, false
+	}
+	a = w.ring[w.head]
+	w.ring[w.head] = nil
+	w.head++
+	w.first++
+	return a, true
 }
 
 // take returns the attempt with that delivery tag and forgets it.

@@ -156,7 +156,7 @@ func (ep *serverEpoch) drain(queues *sync.WaitGroup) error {
 			select {
 			case <-ln.drained:
 				// The broker answers the close after all that came before it.
-				ep.link.do(limit, ln.ch.Close)
+				ep.link.do(limit, ln.ch.Channel.Close)
 			case <-ln.ctx.Done():
 			case <-limit.Done():
 			}

@@ -81,7 +81,7 @@ func (ep *clientEpoch) inspect(queue string) sight {
 	ep.eyes <- struct{}{}
 	defer func() { <-ep.eyes }()
 	if ep.eye == nil || ep.eye.IsClosed() {
-		ch, err := ep.link.conn.Channel()
+		ch, _, err := ep.link.open()
 		if err != nil {
 			return sight{err: err}
 		}

@@ -1,9 +1,14 @@
 package amqprpc
 
 import (
+	"encoding/binary"
 	"net"
 	"sync"
 	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/frame"
 )
 
 const (
@@ -11,84 +16,100 @@ const (
 	sockBuffer = 64 << 10
 	// sockDirect is the size from which a write is not copied into the buffer.
 	sockDirect = 16 << 10
+	// sockFrameMax is the frame_max that the driver asks for; brokers only lower it.
+	sockFrameMax = 128 << 10
 )
 
-// sock is the network connection beneath the driver, and does two things that
-// the driver does not.
+// sock is the network connection beneath the driver. The driver does the
+// handshake, topology, heartbeats and the close; messages go past it. Each
+// message costs the driver some hundred allocations and six goroutine switches
+// a round trip, so here the engine's own frames are written between the
+// driver's, and the frames that bring it deliveries, returns and confirms are
+// taken out of the stream before the driver sees them (see tap).
 //
-// It bounds every write by a deadline: a publish that is stuck in a write holds
-// locks that closing the connection waits for, so that without a bound one
-// stalled peer would hang a process for good. A write that fails closes the
-// socket, which is how the driver's reader learns of it at once.
-//
-// And it gathers writes: between cork and uncork they are only buffered, and
-// uncork writes for everyone, or leaves its bytes to whoever is writing already.
-// There is no timer and no goroutine of its own, so a lone message is never
-// delayed. A nil error of a gathered write promises nothing; what becomes of its
-// message is learned from confirms, acknowledgements, or the connection's end.
+// It also bounds every write by a deadline. A write that is stuck holds locks
+// that closing the connection waits for, so that without a bound one stalled
+// peer would hang a process for good. A write that fails closes the socket, which
+// is how the driver's reader learns of it at once.
 type sock struct {
-	net.Conn
-	timeout time.Duration
+	net.Conn // what is written to and read from: TLS, if there is any
+	raw      net.Conn
+	timeout  time.Duration
 
 	mu      sync.Mutex
-	room    sync.Cond // signalled when writing ends or the buffer was taken
-	corks   int
+	room    sync.Cond // signalled when the buffer was taken, writing ends, or the driver's frame does
 	writing bool
 	buf     []byte
 	spare   []byte
 	err     error
 	hard    time.Time // a deadline that the driver has set
+	scan    frameScan // of what the driver writes
+
+	reader tapReader
 }
 
-func newSock(c net.Conn, timeout time.Duration) *sock {
-	s := &sock{Conn: c, timeout: timeout}
+func newSock(conn, raw net.Conn, timeout time.Duration) *sock {
+	s := &sock{Conn: conn, raw: raw, timeout: timeout}
 	s.room.L = &s.mu
+	s.reader.frames = frame.NewReader(conn, sockFrameMax)
 	return s
 }
 
-// Write implements net.Conn.
+// Write implements net.Conn, for the driver. A nil error promises nothing when
+// somebody else is writing: what becomes of the bytes is learned from the
+// connection's end.
 func (s *sock) Write(p []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for s.writing && len(s.buf)+len(p) > sockBuffer && s.err == nil {
+	s.waitForRoom(len(p), false)
+	if s.err != nil {
+		return 0, s.err
+	}
+	s.scan.write(p)
+	s.write(p)
+	s.room.Broadcast()
+	if s.err != nil {
+		return 0, s.err
+	}
+	return len(p), nil
+}
+
+// writeFrames writes whole frames for one channel. amqp.ErrClosed means that the
+// channel was closed before, and that nothing was written; another error, or
+// none, that the broker may have them.
+func (s *sock) writeFrames(t *tap, frames []byte) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.waitForRoom(len(frames), true)
+	if t.closed {
+		return amqp.ErrClosed
+	}
+	if s.err != nil {
+		return s.err
+	}
+	s.write(frames)
+	return s.err
+}
+
+// waitForRoom waits until n bytes fit the buffer and, if asked, until the driver
+// is between two frames.
+func (s *sock) waitForRoom(n int, between bool) {
+	for s.err == nil && (s.writing && len(s.buf)+n > sockBuffer || between && !s.scan.between()) {
 		s.room.Wait()
 	}
-	if s.err != nil {
-		return 0, s.err
-	}
-	if len(p) >= sockDirect && !s.writing {
+}
+
+// write writes p, or leaves it to whoever is writing already.
+func (s *sock) write(p []byte) {
+	switch {
+	case s.writing:
+		s.buf = append(s.buf, p...)
+	case len(p) >= sockDirect:
 		s.flush(p)
-		return s.result(len(p))
-	}
-	s.buf = append(s.buf, p...)
-	if s.writing || s.corks > 0 && len(s.buf) < sockBuffer {
-		return len(p), nil
-	}
-	s.flush(nil)
-	return s.result(len(p))
-}
-
-func (s *sock) result(n int) (int, error) {
-	if s.err != nil {
-		return 0, s.err
-	}
-	return n, nil
-}
-
-// cork begins to gather writes, on all goroutines; uncork ends it.
-func (s *sock) cork() {
-	s.mu.Lock()
-	s.corks++
-	s.mu.Unlock()
-}
-
-func (s *sock) uncork() {
-	s.mu.Lock()
-	s.corks--
-	if !s.writing && len(s.buf) > 0 {
+	default:
+		s.buf = append(s.buf, p...)
 		s.flush(nil)
 	}
-	s.mu.Unlock()
 }
 
 // flush writes the buffer, then tail, then whatever was gathered meanwhile. It
@@ -113,7 +134,7 @@ func (s *sock) flush(tail []byte) {
 			tail = nil
 		}
 		if err != nil {
-			s.Conn.Close()
+			s.raw.Close()
 		}
 		s.mu.Lock()
 		s.spare = out
@@ -139,4 +160,55 @@ func (s *sock) SetWriteDeadline(t time.Time) error {
 	s.hard = t
 	s.mu.Unlock()
 	return s.Conn.SetWriteDeadline(t)
+}
+
+// frameScan follows the driver's bytes from frame to frame, so that it is known
+// when it is between two, and which channel it opened last.
+type frameScan struct {
+	greeted bool     // the protocol header is past
+	head    [11]byte // of the frame that begins: type, channel, size, class and method
+	have    int
+	left    int // bytes of the frame to come after head
+	opened  uint16
+}
+
+const frameHead = 7
+
+func (f *frameScan) between() bool { return f.have == 0 && f.left == 0 }
+
+func (f *frameScan) write(p []byte) {
+	if !f.greeted {
+		f.greeted = true
+		if len(p) >= len(frame.ProtocolHeader) && string(p[:4]) == "AMQP" {
+			p = p[len(frame.ProtocolHeader):]
+		}
+	}
+	for len(p) > 0 {
+		if f.left > 0 {
+			n := min(f.left, len(p))
+			f.left -= n
+			p = p[n:]
+			continue
+		}
+		want := frameHead
+		if f.have >= frameHead {
+			want = len(f.head) // of a method its name, too
+		}
+		n := copy(f.head[f.have:want], p)
+		f.have += n
+		p = p[n:]
+		if f.have == len(f.head) || f.have == frameHead && f.head[0] != frame.TypeMethod {
+			f.begin()
+		}
+	}
+}
+
+// begin notes the frame whose head is complete.
+func (f *frameScan) begin() {
+	size := int(binary.BigEndian.Uint32(f.head[3:7]))
+	f.left = size + 1 - (f.have - frameHead)
+	if f.have == len(f.head) && frame.ID(binary.BigEndian.Uint32(f.head[7:11])) == frame.IDChannelOpen {
+		f.opened = binary.BigEndian.Uint16(f.head[1:3])
+	}
+	f.have = 0
 }

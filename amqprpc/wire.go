@@ -1,0 +1,199 @@
+package amqprpc
+
+import (
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/frame"
+)
+
+// appendPublish adds the frames of a message to the default exchange: AMQP
+// 0-9-1, 4.2.6. All short strings have been checked to fit.
+func appendPublish(dst []byte, channel uint16, frameMax int, key string, mandatory bool, p *amqp.Publishing) []byte {
+	var short [256]byte
+	m := frame.BasicPublish{RoutingKey: append(short[:0], key...), Mandatory: mandatory}
+	dst = m.AppendFrame(dst, channel)
+	dst = appendHeader(dst, channel, p)
+	return frame.AppendBody(dst, channel, uint32(frameMax), p.Body)
+}
+
+// appendHeader adds the content header frame of a message.
+func appendHeader(dst []byte, channel uint16, p *amqp.Publishing) []byte {
+	var room [768]byte
+	b := append(room[:0], 0, 0)
+	var flags frame.Flag
+	short := func(f frame.Flag, s string) {
+		if s != "" {
+			flags |= f
+			b = frame.AppendShortString(b, s)
+		}
+	}
+	short(frame.FlagContentType, p.ContentType)
+	short(frame.FlagContentEncoding, p.ContentEncoding)
+	if len(p.Headers) > 0 {
+		flags |= frame.FlagHeaders
+		b = appendHeaders(b, p.Headers)
+	}
+	if p.DeliveryMode > 0 {
+		flags |= frame.FlagDeliveryMode
+		b = append(b, p.DeliveryMode)
+	}
+	if p.Priority > 0 {
+		flags |= frame.FlagPriority
+		b = append(b, p.Priority)
+	}
+	short(frame.FlagCorrelationID, p.CorrelationId)
+	short(frame.FlagReplyTo, p.ReplyTo)
+	short(frame.FlagExpiration, p.Expiration)
+	short(frame.FlagMessageID, p.MessageId)
+	if !p.Timestamp.IsZero() {
+		flags |= frame.FlagTimestamp
+		n := uint64(p.Timestamp.Unix())
+		b = append(b, byte(n>>56), byte(n>>48), byte(n>>40), byte(n>>32), byte(n>>24), byte(n>>16), byte(n>>8), byte(n))
+	}
+	short(frame.FlagType, p.Type)
+	short(frame.FlagUserID, p.UserId)
+	short(frame.FlagAppID, p.AppId)
+	b[0], b[1] = byte(flags>>8), byte(flags)
+	return frame.AppendHeader(dst, channel, uint64(len(p.Body)), b)
+}
+
+// appendHeaders adds a table with its length. The values that nearly all headers
+// have need no detour through a frame.Table.
+func appendHeaders(b []byte, t amqp.Table) []byte {
+	at := len(b)
+	b = append(b, 0, 0, 0, 0)
+	for name, v := range t {
+		switch v := v.(type) {
+		case string:
+			b = append(frame.AppendShortString(b, name), 'S')
+			b = frame.AppendLongString(b, v)
+		case int64:
+			b = append(frame.AppendShortString(b, name), 'l',
+				byte(v>>56), byte(v>>48), byte(v>>40), byte(v>>32), byte(v>>24), byte(v>>16), byte(v>>8), byte(v))
+		default:
+			b = frame.AppendFields(b, frame.Table{{Key: name, Value: toFrame(v)}})
+		}
+	}
+	n := len(b) - at - 4
+	b[at], b[at+1], b[at+2], b[at+3] = byte(n>>24), byte(n>>16), byte(n>>8), byte(n)
+	return b
+}
+
+// toFrame turns a field's value as the driver has it into the frame codec's, and
+// fromFrame back.
+func toFrame(v any) any {
+	switch v := v.(type) {
+	case int:
+		return int64(v)
+	case amqp.Decimal:
+		return frame.Decimal{Scale: v.Scale, Value: uint32(v.Value)}
+	case time.Time:
+		return frame.Timestamp(v.Unix())
+	case amqp.Table:
+		t := make(frame.Table, 0, len(v))
+		for name, e := range v {
+			t = append(t, frame.Field{Key: name, Value: toFrame(e)})
+		}
+		return t
+	case []any:
+		a := make([]any, len(v))
+		for i, e := range v {
+			a[i] = toFrame(e)
+		}
+		return a
+	default:
+		return v
+	}
+}
+
+func fromFrame(v any) any {
+	switch v := v.(type) {
+	case frame.Decimal:
+		return amqp.Decimal{Scale: v.Scale, Value: int32(v.Value)}
+	case frame.Timestamp:
+		return v.Time()
+	case frame.Table:
+		return fromTable(v)
+	case []any:
+		for i, e := range v {
+			v[i] = fromFrame(e)
+		}
+		return v
+	default:
+		return v
+	}
+}
+
+func fromTable(t frame.Table) amqp.Table {
+	m := make(amqp.Table, len(t))
+	for _, f := range t {
+		m[f.Key] = fromFrame(f.Value)
+	}
+	return m
+}
+
+// headersOf decodes a message's headers, nil if there are none.
+func headersOf(p *frame.Properties) amqp.Table {
+	if len(p.Headers) == 0 {
+		return nil
+	}
+	t, err := frame.ParseTable(p.Headers) // checked when the properties were parsed
+	if err != nil {
+		return nil
+	}
+	return fromTable(t)
+}
+
+// recurring remembers strings that come again and again, such as content types
+// and reply queues, so that they are made once.
+type recurring struct{ seen map[string]string }
+
+const recurringMost = 512
+
+func (r *recurring) of(b []byte) string {
+	if len(b) == 0 {
+		return ""
+	}
+	if s, ok := r.seen[string(b)]; ok {
+		return s
+	}
+	if r.seen == nil || len(r.seen) >= recurringMost {
+		r.seen = make(map[string]string)
+	}
+	s := string(b)
+	r.seen[s] = s
+	return s
+}
+
+// delivery makes the driver's Delivery of a content.
+func (r *recurring) delivery(c *content) amqp.Delivery {
+	p := &c.props
+	d := amqp.Delivery{
+		Headers:         headersOf(p),
+		ContentType:     r.of(p.ContentType),
+		ContentEncoding: r.of(p.ContentEncoding),
+		DeliveryMode:    p.DeliveryMode,
+		Priority:        p.Priority,
+		CorrelationId:   string(p.CorrelationID),
+		ReplyTo:         r.of(p.ReplyTo),
+		Expiration:      r.of(p.Expiration),
+		Type:            r.of(p.Type),
+		UserId:          r.of(p.UserID),
+		AppId:           r.of(p.AppID),
+		ConsumerTag:     consumerTagRequests,
+		DeliveryTag:     c.tag,
+		Redelivered:     c.redelivered,
+		Exchange:        c.exchange,
+		RoutingKey:      c.key,
+		Body:            c.body,
+	}
+	if d.MessageId = d.CorrelationId; d.MessageId != string(p.MessageID) {
+		d.MessageId = string(p.MessageID)
+	}
+	if p.Has(frame.FlagTimestamp) {
+		d.Timestamp = time.Unix(int64(p.Timestamp), 0)
+	}
+	return d
+}
