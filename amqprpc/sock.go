@@ -52,6 +52,7 @@ func newSock(conn, raw net.Conn, timeout time.Duration) *sock {
 	s := &sock{Conn: conn, raw: raw, timeout: timeout}
 	s.room.L = &s.mu
 	s.reader.frames = frame.NewReader(conn, sockFrameMax)
+	s.reader.last = time.Now()
 	return s
 }
 
