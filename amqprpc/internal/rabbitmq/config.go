@@ -121,6 +121,7 @@ func environment(dir string, id identity) []string {
 		// The scripts then exec the Erlang machine instead of minding it from a shell:
 		// the process that was started is the broker, and a signal reaches it.
 		"RUNNING_UNDER_SYSTEMD=true",
+		"NOTIFY_SOCKET=" + dir + "/" + notifySocket,
 		"RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS=" + loopback + " -start_epmd false +sbwt none +sbwtdcpu none +sbwtdio none",
 		"RABBITMQ_CTL_ERL_ARGS=" + loopback + " -start_epmd false +sbwt none +S 1:1",
 		// Each rabbitmqctl listens too; the default of eleven ports is soon used up

@@ -14,7 +14,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"sync"
@@ -144,35 +143,22 @@ func (n *Node) boot(ctx context.Context) error {
 		return fmt.Errorf("rabbitmq: %w", err)
 	}
 	defer log.Close() // the child has its own
+	ready, err := listenForReady(filepath.Join(n.dir, notifySocket))
+	if err != nil {
+		return err
+	}
+	defer ready.close()
 	// The node outlives the ctx of its start.
 	cmd := n.install.command(context.WithoutCancel(ctx), n.dir, environment(n.install.insideDir(n.dir), n.id), "rabbitmq-server")
 	cmd.Stdout, cmd.Stderr = log, log
 	if n.process, err = startProcess(cmd); err != nil {
 		return err
 	}
-	if err := poll(ctx, n.process, func() error { return greet(ctx, n.id.port) }); err != nil {
+	if err := poll(ctx, n.process, ready.check); err != nil {
 		err = errors.Join(fmt.Errorf("rabbitmq: boot %s: %w", n.Version(), err), n.process.kill())
 		return n.withLogTail(err)
 	}
 	return nil
-}
-
-// greet succeeds when an AMQP broker answers a protocol header: a listener that is not
-// yet served would not.
-func greet(ctx context.Context, port int) error {
-	c, err := (&net.Dialer{Timeout: time.Second}).DialContext(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", port))
-	if err != nil {
-		return err
-	}
-	defer c.Close()
-	if err := c.SetDeadline(time.Now().Add(5 * time.Second)); err != nil {
-		return err
-	}
-	if _, err := c.Write([]byte("AMQP\x00\x00\x09\x01")); err != nil {
-		return err
-	}
-	_, err = c.Read(make([]byte, 1))
-	return err
 }
 
 func (n *Node) withLogTail(err error) error {
