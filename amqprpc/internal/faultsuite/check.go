@@ -100,13 +100,14 @@ func (c *checker) returns(call *Call) {
 	}
 }
 
-// stalled is for how long the process did not run about the time between from
-// and to.
+// stalled is how much later a call may return for that the process did not run
+// about the time between from and to: for as long, and as long again, since who
+// waits then waits behind all else that was held up.
 func (c *checker) stalled(from, to time.Time) time.Duration {
 	var d time.Duration
 	for _, s := range c.h.Stalls {
 		if s.From.Before(to) && s.To.After(from.Add(-Promptness)) {
-			d += s.To.Sub(s.From)
+			d += 2 * s.To.Sub(s.From)
 		}
 	}
 	return d

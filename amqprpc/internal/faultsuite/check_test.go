@@ -93,7 +93,7 @@ func TestCheckerFindsWhatIsBroken(t *testing.T) {
 		}, ReturnsInTime, "late"},
 		{"later than the process was busy", func(h *History) {
 			h.call("late").End = at(1100)
-			h.Stalls = []Stall{{at(1020), at(1060)}}
+			h.Stalls = []Stall{{at(1020), at(1040)}}
 		}, ReturnsInTime, "late"},
 		{"another call's answer", func(h *History) { h.call("ok").Answer = Answer{"again", "s/7"} }, RightAnswer, "ok"},
 		{"another execution's answer", func(h *History) { h.call("ok").Answer.Run = "s/7" }, RightAnswer, "ok"},

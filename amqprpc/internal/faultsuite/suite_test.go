@@ -14,7 +14,6 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
 	"github.com/bbebcec1/amqprpc-go/amqprpc/amqptest"
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/faultproxy"
-	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/rabbitmq"
 )
 
 // Real time, real sockets, real processes.
@@ -128,109 +127,4 @@ func TestFaultsThroughProxies(t *testing.T) {
 		seed: number(t, "AMQPRPC_FAULTS_SEED", 1), broker: b.URL(), duration: 2500 * time.Millisecond, processes: 1,
 		queues: []Queue{{Name: "least"}, {Name: "most", AtMostOnce: true}, {Name: "quorum", Quorum: true}},
 	}.do(t)
-}
-
-// The same on a RabbitMQ, which is harmed as well. The node is this run's alone.
-func TestFaultsOnRabbitMQ(t *testing.T) {
-	t.Parallel()
-	if node == nil {
-		t.Skip("no RabbitMQ asked for: set " + rabbitmq.EnvVersion)
-	}
-	queues := []Queue{{Name: "suite.least"}, {Name: "suite.most", AtMostOnce: true}, {Name: "suite.quorum", Quorum: true}}
-	harms := &nodeHarms{node: node, queue: queues[0].Name}
-	run{
-		seed: number(t, "AMQPRPC_FAULTS_SEED", 1), broker: node.URL(), duration: duration(t, 25*time.Second), processes: 2,
-		queues: queues, more: harms.all, prepare: harms.declared,
-	}.do(t)
-}
-
-// nodeHarms are what can be done to a node.
-type nodeHarms struct {
-	node  *rabbitmq.Node
-	queue string    // a classic one, which may be deleted
-	fresh time.Time // when queues were last declared
-}
-
-// settle is how long after a declaration a node may be killed: the first confirmed
-// messages of a quorum queue of one node are not safe before,
-// and Mnesia writes down
-// what was declared only every two seconds.
-const settle = 10 * time.Second
-
-// patience is how long a node is given to do as it is told.
-const patience = 2 * time.Minute
-
-func (n *nodeHarms) declared() error {
-	n.fresh = time.Now()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	return n.node.Sync(ctx)
-}
-
-func (n *nodeHarms) all(rec *Recorder) []Harm {
-	harm := func(name string, do func(ctx context.Context, rng *rand.Rand, wait func(time.Duration)) error) Harm {
-		return Harm{name, func(rng *rand.Rand, wait func(time.Duration)) error {
-			ctx, cancel := context.WithTimeout(context.Background(), patience)
-			defer cancel()
-			return do(ctx, rng, wait)
-		}}
-	}
-	return []Harm{
-		harm("close_all_connections", func(ctx context.Context, _ *rand.Rand, _ func(time.Duration)) error {
-			return n.node.CloseAllConnections(ctx, "a test")
-		}),
-		harm("stop_app", func(ctx context.Context, rng *rand.Rand, wait func(time.Duration)) error {
-			defer rec.Lose("", false)
-			if err := n.node.StopApp(ctx); err != nil {
-				return err
-			}
-			wait(upTo(rng, 2*time.Second))
-			return n.node.StartApp(ctx)
-		}),
-		harm("kill -9 of the broker", func(ctx context.Context, _ *rand.Rand, wait func(time.Duration)) error {
-			left := settle - time.Since(n.fresh)
-			if wait(left); time.Since(n.fresh) < settle {
-				return nil // the run is over
-			}
-			rec.Note("kill -9")
-			err := n.node.Kill()
-			rec.Lose("", false)
-			if err != nil {
-				return err
-			}
-			return n.node.Restart(ctx)
-		}),
-		harm("memory alarm", func(ctx context.Context, rng *rand.Rand, wait func(time.Duration)) error {
-			if err := n.node.SetMemoryAlarm(ctx, true); err != nil {
-				return err
-			}
-			rec.Note("the alarm is up")
-			wait(upTo(rng, 2*time.Second))
-			return n.node.SetMemoryAlarm(ctx, false)
-		}),
-		harm("SIGSTOP of the broker", func(_ context.Context, rng *rand.Rand, wait func(time.Duration)) error {
-			if err := n.node.Pause(); err != nil {
-				return err
-			}
-			wait(upTo(rng, 5*time.Second))
-			return n.node.Resume()
-		}),
-		harm("a queue deleted under its consumers", func(ctx context.Context, _ *rand.Rand, _ func(time.Duration)) error {
-			defer rec.Lose(n.queue, true)
-			conn, err := amqp.Dial(n.node.URL())
-			if err != nil {
-				return err
-			}
-			defer conn.Close()
-			ch, err := conn.Channel()
-			if err != nil {
-				return err
-			}
-			if _, err = ch.QueueDelete(n.queue, false, false, false); err != nil {
-				return err
-			}
-			n.fresh = time.Now() // a server declares it again
-			return nil
-		}),
-	}
 }

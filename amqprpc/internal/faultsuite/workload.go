@@ -24,6 +24,10 @@ type Workload struct {
 	// handlers take, and of what callers wait between two calls.
 	Timeout, Work, Pause time.Duration
 	Pad                  int // the most bytes that bodies are padded with, now and then
+	// Dialled is called when the clients are connected, Ended before they are
+	// closed; both may be nil.
+	Dialled func([]*amqprpc.Client)
+	Ended   func()
 }
 
 // kinds are the clients that a workload has, in turn.
@@ -64,6 +68,9 @@ func (w *Workload) Run(ctx context.Context) error {
 			return err
 		}
 	}
+	if w.Dialled != nil {
+		w.Dialled(clients)
+	}
 	var callers sync.WaitGroup
 	for i, c := range clients {
 		for n := range w.Callers {
@@ -77,6 +84,9 @@ func (w *Workload) Run(ctx context.Context) error {
 		}
 	}
 	callers.Wait()
+	if w.Ended != nil {
+		w.Ended()
+	}
 	return nil
 }
 

@@ -1,0 +1,175 @@
+package faultsuite
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/bbebcec1/amqprpc-go/amqprpc"
+	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/rabbitmq"
+)
+
+// failover is how long a quorum queue may be without a leader that anybody can
+// reach: a second or two, and the rest for a machine on which three nodes and a
+// boot share two cores.
+const failover = 15 * time.Second
+
+// Three nodes; clients and servers know them all. The leader of the queue of
+// requests dies, then the node of a client's own reply queue.
+func TestCluster(t *testing.T) {
+	t.Parallel()
+	if node == nil {
+		t.Skip("no RabbitMQ asked for: set " + rabbitmq.EnvVersion)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
+	defer cancel()
+	cluster, err := rabbitmq.StartCluster(ctx, 3, rabbitmq.Config{Version: node.Version()})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, cluster.Stop()) }()
+	urls := cluster.URLs()
+	queue := Queue{Name: "cluster", Quorum: true}
+	rec := NewRecorder()
+	// What declares a queue first has its leader on its own node.
+	fleet := NewFleet(rec, "server", urls[1], []Queue{queue}, amqprpc.WithBrokers(urls[2], urls[0]), amqprpc.WithHeartbeat(time.Second))
+	require.NoError(t, fleet.Start())
+	defer fleet.Stop()
+	awaitQueues(t, urls[1], []Queue{queue}, 1)
+	dial := func(opts ...amqprpc.ClientOption) *amqprpc.Client {
+		opts = append([]amqprpc.ClientOption{amqprpc.WithLogger(nil), amqprpc.WithBrokers(urls[2], urls[1]),
+			amqprpc.WithHeartbeat(time.Second), amqprpc.WithPersistent(), amqprpc.WithTimeout(time.Minute)}, opts...)
+		cli, err := amqprpc.Dial(ctx, urls[0], opts...)
+		require.NoError(t, err)
+		t.Cleanup(func() { require.NoError(t, cli.Close()) })
+		return cli
+	}
+	cli := dial()
+
+	t.Run("LeaderKilled", func(t *testing.T) {
+		require.Equal(t, cluster.Nodes[1].Name(), leader(ctx, t, cluster.Nodes[0], queue.Name))
+		c := newStream(t, cli, queue)
+		c.untilAnswered(t, 20)
+		rec.Note("the leader is killed")
+		killed := time.Now()
+		require.NoError(t, cluster.Nodes[1].Kill())
+		c.untilAnswered(t, 20)
+		t.Logf("20 answers more %v after the leader was killed", time.Since(killed))
+		c.stop()
+		require.LessOrEqual(t, c.worst, failover, "the longest call")
+		require.Empty(t, c.failures, "no call to a quorum queue fails for its leader")
+	})
+	require.NoError(t, cluster.Nodes[1].Restart(ctx))
+
+	t.Run("NodeOfTheReplyQueueKilled", func(t *testing.T) {
+		again := dial(amqprpc.WithIdempotent())
+		const calls = 10
+		work := func(id string) Job { return Job{ID: id, Work: 5 * time.Second} }
+		plain := make([]*amqprpc.Future[Reply], calls)
+		idempotent := make([]*amqprpc.Future[Reply], calls)
+		for i := range calls {
+			id := fmt.Sprint("plain", i)
+			plain[i] = amqprpc.Go[Job, Reply](ctx, cli, queue.Name, work(id), amqprpc.WithCallID(id))
+			id = fmt.Sprint("again", i)
+			idempotent[i] = amqprpc.Go[Job, Reply](ctx, again, queue.Name, work(id), amqprpc.WithCallID(id))
+		}
+		require.Eventually(t, func() bool { return running(rec, "plain")+running(rec, "again") == 2*calls }, time.Minute, 5*time.Millisecond)
+		killed := time.Now()
+		require.NoError(t, cluster.Nodes[0].Kill())
+		for i := range calls {
+			_, err := plain[i].Await(ctx)
+			require.ErrorIs(t, err, amqprpc.CodeUnavailable)
+			require.Equal(t, amqprpc.OutcomeUnknown, amqprpc.OutcomeOf(err))
+		}
+		require.LessOrEqual(t, time.Since(killed), failover, "at once, not at the deadline")
+		t.Logf("calls whose reply queue is gone end %v after its node was killed", time.Since(killed))
+		for i := range calls {
+			reply, err := idempotent[i].Await(ctx)
+			require.NoError(t, err)
+			require.Equal(t, fmt.Sprint("again", i), reply.ID)
+		}
+		t.Logf("idempotent ones are answered after %v", time.Since(killed))
+	})
+}
+
+// running is how many executions there are of calls whose ids begin so.
+func running(rec *Recorder, prefix string) int {
+	h, _ := rec.History()
+	n := 0
+	for _, e := range h.Executions {
+		if strings.HasPrefix(e.ID, prefix) {
+			n++
+		}
+	}
+	return n
+}
+
+// leader is the name of the node that leads a quorum queue.
+func leader(ctx context.Context, t *testing.T, n *rabbitmq.Node, queue string) string {
+	t.Helper()
+	out, err := n.Ctl(ctx, "list_queues", "--no-table-headers", "name", "leader")
+	require.NoError(t, err)
+	for line := range strings.Lines(out) {
+		if f := strings.Fields(line); len(f) == 2 && f[0] == queue {
+			return f[1]
+		}
+	}
+	require.FailNow(t, "no such queue", out)
+	return ""
+}
+
+// stream is calls that are made all the while.
+type stream struct {
+	end      context.CancelFunc
+	done     sync.WaitGroup
+	answered chan struct{}
+
+	mu       sync.Mutex
+	worst    time.Duration
+	failures []string
+}
+
+func newStream(t *testing.T, cli *amqprpc.Client, queue Queue) *stream {
+	ctx, cancel := context.WithCancel(context.Background())
+	s := &stream{end: cancel, answered: make(chan struct{})}
+	t.Cleanup(s.stop)
+	for i := range 4 {
+		s.done.Go(func() {
+			for k := 0; ctx.Err() == nil; k++ {
+				id := fmt.Sprintf("stream%d.%d", i, k)
+				began := time.Now()
+				reply, err := amqprpc.Call[Job, Reply](context.Background(), cli, queue.Name, Job{ID: id}, amqprpc.WithCallID(id))
+				s.mu.Lock()
+				s.worst = max(s.worst, time.Since(began))
+				if err != nil || reply.ID != id {
+					s.failures = append(s.failures, fmt.Sprintf("%s: %v, %v", id, reply.ID, err))
+				}
+				s.mu.Unlock()
+				select {
+				case s.answered <- struct{}{}:
+				case <-ctx.Done():
+				}
+			}
+		})
+	}
+	return s
+}
+
+func (s *stream) untilAnswered(t *testing.T, n int) {
+	t.Helper()
+	for range n {
+		select {
+		case <-s.answered:
+		case <-time.After(patience):
+			require.FailNow(t, "no more answers")
+		}
+	}
+}
+
+func (s *stream) stop() {
+	s.end()
+	s.done.Wait()
+}

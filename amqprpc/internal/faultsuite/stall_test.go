@@ -1,0 +1,111 @@
+package faultsuite
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/bbebcec1/amqprpc-go/amqprpc"
+	"github.com/bbebcec1/amqprpc-go/amqprpc/amqptest"
+	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/faultproxy"
+)
+
+// A call returns within 50 ms of its ctx's end, through real sockets, whose
+// buffers fill.
+
+func TestCallsReturnWithTheirContextOnStalledSockets(t *testing.T) {
+	t.Parallel()
+	for name, fault := range map[string]func(*faultproxy.Proxy){
+		"ToBroker":         func(p *faultproxy.Proxy) { p.Stall(faultproxy.ToBroker) },
+		"ToClient":         func(p *faultproxy.Proxy) { p.Stall(faultproxy.ToClient) },
+		"BrokerHalfOpen":   func(p *faultproxy.Proxy) { p.Refuse(); p.DropBroker(faultproxy.RST) },
+		"ClientHalfOpen":   func(p *faultproxy.Proxy) { p.Refuse(); p.DropClients(faultproxy.FIN) },
+		"NothingListening": func(p *faultproxy.Proxy) { p.Refuse(); p.Cut(faultproxy.RST) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := amqptest.Start(t)
+			underOneFault(t, b.URL(), fault, func() {})
+		})
+	}
+	t.Run("MemoryAlarm", func(t *testing.T) {
+		t.Parallel()
+		b := amqptest.Start(t)
+		h := underOneFault(t, b.URL(), func(*faultproxy.Proxy) { b.BlockPublishers("") }, b.UnblockPublishers)
+		refusedAtOnce(t, h)
+	})
+}
+
+// underOneFault has clients call while a fault lasts, after so much was sent that
+// every buffer is full, and holds them to the guarantees.
+func underOneFault(t *testing.T, broker string, fault func(*faultproxy.Proxy), undo func()) *History {
+	t.Helper()
+	rec := NewRecorder()
+	rec.Watch()
+	proxy, through := proxied(t, broker)
+	queues := []Queue{{Name: "fault"}}
+	fleet := NewFleet(rec, "server", broker, queues)
+	require.NoError(t, fleet.Start())
+	defer fleet.Stop()
+	awaitQueues(t, broker, queues, 1)
+	ctx, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond)
+	defer cancel()
+	undone := sync.OnceFunc(func() {
+		undo()
+		proxy.Resume(faultproxy.ToBroker)
+		proxy.Resume(faultproxy.ToClient)
+		proxy.Cut(faultproxy.RST)
+	})
+	defer undone()
+	var fill sync.WaitGroup
+	defer fill.Wait()
+	w := &Workload{
+		Rec: rec, Seed: 1, URL: through, Queues: queues, Clients: 4, Callers: 4,
+		Options: []amqprpc.ClientOption{amqprpc.WithHeartbeat(time.Second)},
+		Timeout: 500 * time.Millisecond, Pause: time.Millisecond, Pad: 100 << 10,
+		Dialled: func(clients []*amqprpc.Client) {
+			fault(proxy)
+			rec.Note("the fault begins")
+			for _, c := range clients {
+				for range 12 { // MiB, which is more than the kernel and the proxy hold
+					fill.Go(func() { _ = amqprpc.Notify(ctx, c, "nowhere", make([]byte, 1<<20)) })
+				}
+			}
+		},
+		Ended: undone, // so that the clients can say goodbye
+	}
+	require.NoError(t, w.Run(ctx))
+	fleet.Stop()
+	rec.StopWatching()
+	h, err := rec.History()
+	require.NoError(t, err)
+	require.Empty(t, Report(h, 1))
+	unsuccessful := 0
+	for _, c := range h.Calls {
+		if c.Err != "" {
+			unsuccessful++
+		}
+	}
+	require.NotZero(t, unsuccessful, "a fault that no call notices proves nothing")
+	t.Logf("%d of %d calls failed", unsuccessful, len(h.Calls))
+	return h
+}
+
+// refusedAtOnce holds a history under a memory alarm to what it promises: each
+// client's first publishes are Unknown at their deadline, all others are refused
+// at once.
+func refusedAtOnce(t *testing.T, h *History) {
+	t.Helper()
+	refused := 0
+	for _, c := range h.Calls {
+		if c.Code != amqprpc.CodeResourceExhausted {
+			continue
+		}
+		refused++
+		require.Equal(t, amqprpc.OutcomeNotSent, c.Outcome, c.Err)
+	}
+	require.NotZero(t, refused)
+}
