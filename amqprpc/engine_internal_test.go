@@ -262,9 +262,10 @@ func TestSockGathersWithoutLoss(t *testing.T) {
 	payload := func(w, i int) []byte {
 		return []byte(fmt.Sprintf("%d %d %s", w, i, strings.Repeat("x", (i*7919)%40_000)))
 	}
+	_, err := s.Write([]byte(frame.ProtocolHeader))
+	require.NoError(t, err)
 	var wg sync.WaitGroup
 	wg.Go(func() { // the driver, channel 0
-		s.Write([]byte(frame.ProtocolHeader))
 		r := rand.New(rand.NewPCG(1, 2))
 		for i := range frames {
 			typ := frame.TypeBody
@@ -293,7 +294,7 @@ func TestSockGathersWithoutLoss(t *testing.T) {
 	}
 	go func() { wg.Wait(); a.Close() }()
 	var greeting [8]byte
-	_, err := io.ReadFull(b, greeting[:])
+	_, err = io.ReadFull(b, greeting[:])
 	require.NoError(t, err)
 	r := frame.NewReader(b, sockFrameMax)
 	var next [writers]int
