@@ -62,7 +62,7 @@ var queueArguments = []queueArgument{
 }
 
 // parseQueueArguments checks a new queue's arguments; of is how exceptions name it.
-func parseQueueArguments(of string, args frame.Table) (queueOptions, *exception) {
+func parseQueueArguments(of string, args frame.Table, release Version) (queueOptions, *exception) {
 	o := queueOptions{ttl: -1, maxLength: -1, maxBytes: -1, overflow: overflowDrop, limit: -1}
 	kind := "classic"
 	if v, ok := args.Lookup("x-queue-type"); ok {
@@ -78,6 +78,9 @@ func parseQueueArguments(of string, args frame.Table) (queueOptions, *exception)
 	o.quorum = kind == "quorum"
 	for _, a := range queueArguments {
 		v, ok := args.Lookup(a.name)
+		if a.name == "x-queue-mode" && release >= RabbitMQ43 {
+			continue // it means nothing any more
+		}
 		if !ok || a.check == nil || o.quorum && !a.quorum || !o.quorum && !a.classic {
 			continue
 		}
@@ -86,8 +89,8 @@ func parseQueueArguments(of string, args frame.Table) (queueOptions, *exception)
 		}
 	}
 	if v, ok := args.Lookup("x-queue-master-locator"); ok && !o.quorum {
-		if s, _ := v.(string); !slices.Contains([]string{"client-local", "min-masters", "random"}, s) {
-			return o, crash()
+		if ex := checkMasterLocator(v, release); ex != nil {
+			return o, ex
 		}
 	}
 	for _, f := range args {
@@ -97,11 +100,29 @@ func parseQueueArguments(of string, args frame.Table) (queueOptions, *exception)
 				f.Key, of, kind)
 		}
 	}
+	if o.quorum && release >= RabbitMQ40 {
+		o.limit = 20
+	}
 	o.read(args)
 	if o.quorum && o.overflow == overflowRejectDLX {
 		o.overflow = overflowDrop // RabbitMQ logs that it cannot, and does this
 	}
 	return o, nil
+}
+
+// checkMasterLocator is for an argument that each release treats in its own way.
+func checkMasterLocator(v any, release Version) *exception {
+	s, _ := v.(string)
+	switch {
+	case release >= RabbitMQ43:
+		return fail(internalError, "Feature `queue_master_locator` is deprecated.\n"+
+			"By default, this feature is not permitted anymore.\n"+
+			"The feature will be removed from a future major RabbitMQ version, regardless of the "+
+			"configuration; actual version to be determined.\nTo continue using it, it must be permitted.")
+	case release < RabbitMQ40 && !slices.Contains([]string{"client-local", "min-masters", "random"}, s):
+		return crash()
+	}
+	return nil
 }
 
 // read takes the values of arguments that have been checked.

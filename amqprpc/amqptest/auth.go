@@ -48,3 +48,9 @@ func amqplain(response []byte) (name, password string, ex *exception) {
 func equalSecret(a, b string) bool {
 	return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1
 }
+
+// anonymous logs in as the user that the broker's URL names.
+func (b *Broker) anonymous([]byte) (name, password string, ex *exception) {
+	name, password = b.user()
+	return name, password, nil
+}

@@ -106,7 +106,11 @@ func (ch *channel) runHot(id frame.ID, fields []byte) bool {
 		if !m.Parse(fields) {
 			return false
 		}
-		ex = ch.settle(m.DeliveryTag, false, refusal(m.Requeue))
+		v := refused
+		if m.Requeue {
+			v = rejected
+		}
+		ex = ch.settle(m.DeliveryTag, false, v)
 	default:
 		return false
 	}

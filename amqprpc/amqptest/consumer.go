@@ -143,7 +143,7 @@ func (ch *channel) qos(m *frame.BasicQos) *exception {
 		return fail(notImplemented, "prefetch_size!=0 (%d)", m.PrefetchSize)
 	}
 	ch.send(&frame.BasicQosOk{})
-	if m.Global {
+	if m.Global && !ch.c.b.since(RabbitMQ43) { // since then it means no more than without
 		ch.limit = int(m.PrefetchCount)
 		if ch.limit > 0 {
 			ch.inFlight = ch.unacked.n

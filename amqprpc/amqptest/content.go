@@ -180,6 +180,10 @@ func (c *connection) contentHeader(channel uint16, p *content, h frame.Header) {
 }
 
 func (c *connection) contentBody(channel uint16, p *content, piece []byte) {
+	if uint64(len(piece)) > p.expected-p.received && p.received <= p.expected && c.b.since(RabbitMQ43) {
+		c.fault(channel, fail(frameError, "content body frame exceeds remaining content size").in(frame.IDBasicPublish))
+		return
+	}
 	before := len(p.body)
 	p.add(piece, c.b.cfg.maxMessageSize)
 	if c.b.arriving.Add(int64(len(p.body)-before)) > c.b.cfg.memoryLimit {

@@ -18,7 +18,11 @@ const (
 // deadLetter publishes a message that left the queue without being consumed to
 // the queue's dead-letter exchange, if it has one that exists. Otherwise
 // the message is gone.
-func (q *queue) deadLetter(m *message, reason string) {
+func (q *queue) deadLetter(m *message, reason string) { q.bury(m, reason, reason == deadLimit) }
+
+// bury does it for a message of which it is known whether that delivery counts,
+// for the redelivered flag of 4.3.
+func (q *queue) bury(m *message, reason string, counts bool) {
 	b := q.vhost.b
 	if b.recording() {
 		b.emit(Event{Kind: Died, Queue: q.name, Reason: reason}, m)
@@ -31,6 +35,7 @@ func (q *queue) deadLetter(m *message, reason string) {
 		return
 	}
 	dead := q.obituary(m, x, reason)
+	dead.delivered = m.delivered || counts
 	if x.name == "" {
 		_ = b.routeReplies(dead)
 	}
@@ -69,12 +74,19 @@ func (q *queue) obituary(m *message, x *exchange, reason string) *message {
 	if p.Has(frame.FlagExpiration) {
 		info = append(info, frame.Field{Key: "original-expiration", Value: string(p.Expiration)})
 	}
-	headers = addDeath(headers, info)
+	since40 := q.vhost.b.since(RabbitMQ40)
+	if since40 {
+		headers = addDeath40(headers, info, m.died)
+	} else {
+		headers = addDeath(headers, info)
+	}
 	dead := &message{exchange: x.nameBytes, key: m.key, extra: m.extra, body: m.body,
-		ttl: -1, priority: m.priority, persisted: m.persisted}
+		ttl: -1, priority: m.priority, persisted: m.persisted, died: true}
 	if q.opts.hasDLXKey {
 		dead.key, dead.extra = []byte(q.opts.dlxKey), nil
-		headers = without(headers, "CC")
+		if !since40 {
+			headers = without(headers, "CC")
+		}
 	}
 	p.Headers = frame.AppendFields(nil, headers)
 	p.Expiration = nil
@@ -128,6 +140,35 @@ func addDeath(headers, info frame.Table) frame.Table {
 	}
 	sorted := sortedFields(merged)
 	return setField(headers, "x-death", append([]any{sorted}, others...))
+}
+
+// addDeath40 does the same as RabbitMQ 4.0: what a client wrote into x-death
+// counts for nothing, the others keep their order, and the last death has
+// headers of its own.
+func addDeath40(headers, info frame.Table, died bool) frame.Table {
+	var deaths []any
+	if died {
+		deaths, _ = field(headers, "x-death").([]any)
+	} else {
+		for _, part := range []string{"reason", "queue", "exchange"} {
+			headers = setField(headers, "x-first-death-"+part, field(info, part))
+		}
+	}
+	merged := info
+	others := make([]any, 0, len(deaths))
+	for _, d := range deaths {
+		t, _ := d.(frame.Table)
+		if field(t, "queue") != field(info, "queue") || field(t, "reason") != field(info, "reason") {
+			others = append(others, d)
+			continue
+		}
+		n, _ := field(t, "count").(int64)
+		merged = setField(setField(t, "count", n+1), "time", field(info, "time"))
+	}
+	for _, part := range []string{"reason", "queue", "exchange"} {
+		headers = setField(headers, "x-last-death-"+part, field(info, part))
+	}
+	return setField(headers, "x-death", append([]any{merged}, others...))
 }
 
 func field(t frame.Table, key string) any {

@@ -94,7 +94,7 @@ func (ch *channel) declareReplies(m *frame.QueueDeclare) *exception {
 
 // routeReplies delivers a message whose routing keys are direct reply-to
 // addresses. An address that has the right form and no consumer is nobody's,
-// silently; a malformed one is fatal, as in RabbitMQ 3.10 and 4.0.
+// silently; a malformed one is fatal before RabbitMQ 4.3.
 func (b *Broker) routeReplies(msg *message) *exception {
 	if hasPrefix(msg.key, replyToPrefix) {
 		if ex := b.reply(string(msg.key), msg); ex != nil {
@@ -119,32 +119,57 @@ const dropRepliesAt = 32 << 20
 func (b *Broker) reply(address string, msg *message) *exception {
 	r := b.replies[address]
 	if r == nil {
+		if b.since(RabbitMQ43) {
+			return nil
+		}
 		return b.checkAddress(address)
 	}
 	ch := r.ch
 	if ch.c.out.size.Load() > dropRepliesAt {
 		return nil
 	}
-	// RabbitMQ does not count these deliveries: all have the next tag.
+	// Before 4.3 these deliveries do not count: all have the next tag.
+	tag := ch.tags + 1
+	if b.since(RabbitMQ43) {
+		ch.tags++
+	}
+	if b.recording() {
+		ch.emit(Event{Kind: Delivered, Consumer: r.tag, Tag: tag}, msg)
+	}
 	ch.c.deliver(ch.id, &frame.BasicDeliver{
-		ConsumerTag: r.tagBytes, DeliveryTag: ch.tags + 1,
+		ConsumerTag: r.tagBytes, DeliveryTag: tag,
 		Exchange: msg.exchange, RoutingKey: msg.key,
 	}, msg)
 	return nil
 }
 
-// checkAddress is the exception for an address that RabbitMQ cannot decode.
-// Without exactly one dot inside it is merely no address.
+// checkAddress is the exception for an address that RabbitMQ fails to decode.
 func (b *Broker) checkAddress(address string) *exception {
-	parts := strings.FieldsFunc(strings.TrimPrefix(address, replyToPrefix), func(r rune) bool { return r == '.' })
-	if len(parts) != 2 {
+	parts := addressParts(address)
+	switch {
+	case len(parts) == 2 && b.isProcess(parts[0]):
 		return nil
+	case len(parts) != 2 && !b.since(RabbitMQ43):
+		return nil // not an address at all, and no harm
 	}
-	pid, err := base64.StdEncoding.DecodeString(parts[0])
-	const fixed = 4 + 12 // tags and the three numbers
-	if err != nil || len(pid) < fixed || string(pid[:3]) != "\x83Xw" || len(pid) != fixed+int(pid[3]) ||
-		string(pid[4:len(pid)-12]) != replyNode+b.nodeHash {
-		return crash()
-	}
-	return nil
+	return crash()
+}
+
+// isAddress reports whether an address has the right form, whoever's it is.
+func (b *Broker) isAddress(address string) bool {
+	parts := addressParts(address)
+	return len(parts) == 2 && b.isProcess(parts[0])
+}
+
+// addressParts are what the dots after the prefix part, without empty ones.
+func addressParts(address string) []string {
+	return strings.FieldsFunc(strings.TrimPrefix(address, replyToPrefix), func(r rune) bool { return r == '.' })
+}
+
+// isProcess reports whether s encodes an Erlang process of this broker's node.
+func (b *Broker) isProcess(s string) bool {
+	const fixed = 4 + 12 // tags, and the three numbers
+	pid, err := base64.StdEncoding.DecodeString(s)
+	return err == nil && len(pid) >= fixed && string(pid[:3]) == "\x83Xw" && len(pid) == fixed+int(pid[3]) &&
+		string(pid[4:len(pid)-12]) == replyNode+b.nodeHash
 }

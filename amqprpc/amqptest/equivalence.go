@@ -56,3 +56,11 @@ func plainTerm(v any) string {
 	}
 	return term(v)
 }
+
+// withType says classic where nothing is said, as the later releases do.
+func withType(args frame.Table) frame.Table {
+	if _, ok := args.Lookup("x-queue-type"); ok {
+		return args
+	}
+	return append(args[:len(args):len(args)], frame.Field{Key: "x-queue-type", Value: "classic"})
+}

@@ -46,7 +46,11 @@ func (ch *channel) declareExchange(m *frame.ExchangeDeclare) *exception {
 		if m.Type == "" {
 			how = "invalid"
 		}
-		return fail(commandInvalid, "%s exchange type '%s'", how, m.Type)
+		code := commandInvalid
+		if ch.c.b.since(RabbitMQ40) {
+			code = preconditionFailed
+		}
+		return fail(code, "%s exchange type '%s'", how, m.Type)
 	}
 	if ex := notDefault(name); ex != nil {
 		return ex

@@ -32,7 +32,7 @@ func (c *connection) greet() bool {
 func (c *connection) answerHeader(header [8]byte) bool {
 	if h := string(header[:]); h != frame.ProtocolHeader && h != "AMQP\x01\x01\x00\x09" {
 		c.log.Info("protocol refused", "header", header)
-		c.out.add(func(dst []byte) []byte { return append(dst, frame.ProtocolHeader...) })
+		c.out.add(func(dst []byte) []byte { return append(dst, c.b.cfg.follow.otherProtocol()...) })
 		c.toWake()
 		c.b.flush()
 		c.out.finish()
@@ -40,14 +40,14 @@ func (c *connection) answerHeader(header [8]byte) bool {
 	}
 	c.send(0, &frame.ConnectionStart{
 		VersionMajor: 0, VersionMinor: 9,
-		ServerProperties: serverProperties(),
-		Mechanisms:       "PLAIN AMQPLAIN",
+		ServerProperties: serverProperties(c.b.cfg.follow),
+		Mechanisms:       c.b.cfg.follow.mechanisms(),
 		Locales:          "en_US",
 	})
 	return true
 }
 
-func serverProperties() frame.Table {
+func serverProperties(v Version) frame.Table {
 	return frame.Table{
 		{Key: "capabilities", Value: frame.Table{
 			{Key: "publisher_confirms", Value: true},
@@ -64,12 +64,9 @@ func serverProperties() frame.Table {
 		{Key: "information", Value: "an in-process broker for tests; it keeps nothing"},
 		{Key: "platform", Value: "Go"},
 		{Key: "product", Value: "amqptest"},
-		{Key: "version", Value: version},
+		{Key: "version", Value: v.String()},
 	}
 }
-
-// version is what server-properties say: that of the RabbitMQ that is followed.
-const version = "3.10.8"
 
 // negotiate runs the methods of the handshake, each in its phase.
 func (c *connection) negotiate(m frame.Method) *exception {
@@ -120,6 +117,9 @@ func (c *connection) startOk(m *frame.ConnectionStartOk) *exception {
 		c.name, _ = v.(string)
 	}
 	auth, ok := mechanisms[m.Mechanism]
+	if m.Mechanism == "ANONYMOUS" && c.b.since(RabbitMQ40) {
+		auth, ok = c.b.anonymous, true
+	}
 	if !ok {
 		return fail(commandInvalid, "unknown authentication mechanism '%s'", m.Mechanism)
 	}
@@ -158,7 +158,7 @@ func (c *connection) login(response []byte) *exception {
 }
 
 func (c *connection) tuneOk(m *frame.ConnectionTuneOk) *exception {
-	if ex := negotiated("frame_max", m.FrameMax, c.b.cfg.frameMax, frame.MinSize); ex != nil {
+	if ex := negotiated("frame_max", m.FrameMax, c.b.cfg.frameMax, c.b.cfg.follow.leastFrameMax()); ex != nil {
 		return ex
 	}
 	if ex := negotiated("channel_max", uint32(m.ChannelMax), uint32(c.b.cfg.channelMax), 1); ex != nil {

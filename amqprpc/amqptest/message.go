@@ -17,6 +17,8 @@ type message struct {
 	ttl       int64 // nanoseconds from its expiration; negative for none
 	priority  uint8
 	persisted bool // delivery mode 2
+	died      bool // it is a dead letter
+	delivered bool // a consumer had it before it died
 }
 
 // size is what the message occupies, for the memory limit.

@@ -21,6 +21,7 @@ type config struct {
 	heartbeat      time.Duration
 	maxMessageSize int
 	memoryLimit    int64
+	follow         Version
 	permissions    map[string]*permissions
 	consumerLimit  time.Duration
 	tls            *tls.Config
@@ -28,30 +29,31 @@ type config struct {
 
 // The limits that RabbitMQ 3.10 proposes, and its greatest message.
 const (
-	defaultChannelMax     = 2047
-	defaultFrameMax       = 131072
-	defaultHeartbeat      = 60 * time.Second
-	defaultMaxMessageSize = 128 << 20
-	defaultMemoryLimit    = 512 << 20
-	defaultConsumerLimit  = 30 * time.Minute
+	defaultChannelMax    = 2047
+	defaultFrameMax      = 131072
+	defaultHeartbeat     = 60 * time.Second
+	defaultMemoryLimit   = 512 << 20
+	defaultConsumerLimit = 30 * time.Minute
 )
 
 func newConfig(opts []Option) config {
 	cfg := config{
-		addr:           "127.0.0.1:0",
-		listen:         true,
-		users:          map[string]string{"guest": "guest"},
-		vhosts:         []string{"/"},
-		log:            slog.New(slog.DiscardHandler),
-		channelMax:     defaultChannelMax,
-		frameMax:       defaultFrameMax,
-		heartbeat:      defaultHeartbeat,
-		maxMessageSize: defaultMaxMessageSize,
-		memoryLimit:    defaultMemoryLimit,
-		consumerLimit:  defaultConsumerLimit,
+		addr:          "127.0.0.1:0",
+		listen:        true,
+		users:         map[string]string{"guest": "guest"},
+		vhosts:        []string{"/"},
+		log:           slog.New(slog.DiscardHandler),
+		channelMax:    defaultChannelMax,
+		frameMax:      defaultFrameMax,
+		heartbeat:     defaultHeartbeat,
+		memoryLimit:   defaultMemoryLimit,
+		consumerLimit: defaultConsumerLimit,
 	}
 	for _, o := range opts {
 		o(&cfg)
+	}
+	if cfg.maxMessageSize == 0 {
+		cfg.maxMessageSize = cfg.follow.defaultMaxMessage()
 	}
 	return cfg
 }
@@ -99,8 +101,8 @@ func WithChannelMax(n uint16) Option { return func(c *config) { c.channelMax = n
 // 131072. Less than 4096 is 4096.
 func WithFrameMax(n uint32) Option { return func(c *config) { c.frameMax = max(n, 4096) } }
 
-// WithMaxMessageSize bounds the body of a message, in octets: 128 MiB is
-// RabbitMQ 3.10's default, 16 MiB that of 4.0.
+// WithMaxMessageSize bounds the body of a message, in octets. Zero is RabbitMQ's
+// default: 128 MiB in 3.10, 16 MiB since 4.0.
 func WithMaxMessageSize(n int) Option { return func(c *config) { c.maxMessageSize = n } }
 
 // WithMemoryLimit bounds what queued messages may occupy, in octets, 512 MiB by

@@ -19,7 +19,7 @@ func (ch *channel) publish(p *content, fate Fate) *exception {
 	limit := ch.c.b.cfg.maxMessageSize
 	if p.received > uint64(limit) {
 		how := "max size"
-		if limit != defaultMaxMessageSize {
+		if limit != RabbitMQ310.defaultMaxMessage() {
 			how = "configured max size"
 		}
 		return fail(preconditionFailed, "message size %d is larger than %s %d", p.received, how, limit)
@@ -75,6 +75,9 @@ func (ch *channel) routeAndEnqueue(p published) (accepted bool, ex *exception) {
 		if ex := b.routeReplies(p.msg); ex != nil {
 			return false, ex
 		}
+		if b.since(RabbitMQ43) && hasPrefix(p.msg.key, replyToPrefix) && b.isAddress(string(p.msg.key)) {
+			p.mandatory = false // it counts as routed, even if its consumer is gone
+		}
 	}
 	return ch.enqueue(b.route(p.x, p.msg), p.msg, p.mandatory), nil
 }
@@ -129,6 +132,10 @@ func (ch *channel) checkProperties(msg *message) *exception {
 			return fail(preconditionFailed, "invalid expiration '%s': %s", p.Expiration, wrong)
 		}
 		msg.ttl = ms * int64(time.Millisecond)
+		if plain := strconv.FormatInt(ms, 10); plain != string(p.Expiration) && ch.c.b.since(RabbitMQ40) {
+			p.Expiration = []byte(plain)
+			msg.props = p.Append(nil)
+		}
 	}
 	msg.priority = p.Priority
 	if p.Has(frame.FlagDeliveryMode) {
@@ -137,7 +144,9 @@ func (ch *channel) checkProperties(msg *message) *exception {
 		case 2:
 			msg.persisted = true
 		default:
-			return fail(preconditionFailed, "invalid message: {delivery_mode_unknown,%d}", p.DeliveryMode)
+			if !ch.c.b.since(RabbitMQ40) {
+				return fail(preconditionFailed, "invalid message: {delivery_mode_unknown,%d}", p.DeliveryMode)
+			}
 		}
 	}
 	if len(p.Headers) > 0 {

@@ -104,7 +104,7 @@ func (ch *channel) makeQueue(name string, m *frame.QueueDeclare) (*queue, *excep
 			return nil, ex
 		}
 	}
-	opts, ex := parseQueueArguments(of, m.Arguments)
+	opts, ex := parseQueueArguments(of, m.Arguments, ch.c.b.cfg.follow)
 	if ex != nil {
 		return nil, ex
 	}
@@ -175,7 +175,11 @@ func (q *queue) equivalent(c *connection, m *frame.QueueDeclare) *exception {
 		if q.opts.quorum && !a.quorum || !q.opts.quorum && !a.classic {
 			continue
 		}
-		if ex := sameArgument(a.name, of, m.Arguments, q.args); ex != nil {
+		received, current := m.Arguments, q.args
+		if a.name == "x-queue-type" && c.b.since(RabbitMQ40) {
+			received, current = withType(received), withType(current)
+		}
+		if ex := sameArgument(a.name, of, received, current); ex != nil {
 			return ex
 		}
 	}
@@ -297,7 +301,7 @@ func (q *queue) publish(m *message) bool {
 // publishClassic takes a message of a classic queue.
 func (q *queue) publishClassic(m *message) {
 	q.seq++
-	e := entry{msg: m, seq: q.seq}
+	e := q.entry(m)
 	if q.ready.n == 0 {
 		if c := q.nextConsumer(); c != nil {
 			c.deliver(e)
@@ -316,6 +320,11 @@ func (q *queue) publishClassic(m *message) {
 	if q.ready.n > 0 && (q.ready.n == 1 || e.expires != 0) {
 		q.dropExpired()
 	}
+}
+
+// entry is a message that has just come.
+func (q *queue) entry(m *message) entry {
+	return entry{msg: m, seq: q.seq, redelivered: m.delivered && q.vhost.b.since(RabbitMQ43)}
 }
 
 // run hands ready messages to consumers until there are no more of either.
@@ -361,9 +370,9 @@ func (q *queue) goOn() {
 }
 
 // comeBack queues a message again that a consumer refused or lost.
-func (q *queue) comeBack(e entry, lost bool) {
+func (q *queue) comeBack(e entry, how verdict) {
 	if q.opts.quorum {
-		q.comeBackQuorum(e, lost)
+		q.comeBackQuorum(e, how)
 		return
 	}
 	if q.deleted {

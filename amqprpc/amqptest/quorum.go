@@ -11,7 +11,7 @@ import "github.com/bbebcec1/amqprpc-go/amqprpc/internal/frame"
 // fifth of the room is free.
 func (q *queue) publishQuorum(m *message) {
 	q.seq++
-	e := entry{msg: m, seq: q.seq}
+	e := q.entry(m)
 	if ttl := q.ttlOf(m); ttl >= 0 {
 		e.expires = max(1, q.vhost.b.now()+ttl)
 	}
@@ -45,17 +45,20 @@ func (q *queue) keepQuorumLimits() {
 // has come back too often. Without a delivery limit a refused message goes to
 // the end of the queue, as in RabbitMQ 3.10; one that its consumer lost, and any
 // in a queue with a limit, goes to the front, behind those before it.
-func (q *queue) comeBackQuorum(e entry, lost bool) {
+func (q *queue) comeBackQuorum(e entry, how verdict) {
 	if q.deleted {
 		return
 	}
-	e.deliveries++
+	e.acquired++
+	if how != requeued || !q.vhost.b.since(RabbitMQ43) {
+		e.deliveries++ // since 4.3 basic.nack does not count
+	}
 	e.redelivered = true
 	switch {
 	case q.opts.limit >= 0 && int64(e.deliveries) > q.opts.limit:
 		q.deadLetter(e.msg, deadLimit)
 		return
-	case q.opts.limit < 0 && !lost:
+	case q.opts.limit < 0 && how != orphaned:
 		q.ready.push(e)
 	default:
 		q.ready.putBackLast(e)
@@ -66,27 +69,34 @@ func (q *queue) comeBackQuorum(e entry, lost bool) {
 // present is the message as a consumer gets it: that of a quorum queue says how
 // often it came back.
 func (q *queue) present(e entry) *message {
-	if !q.opts.quorum || e.deliveries == 0 {
+	if !q.opts.quorum || e.acquired == 0 {
 		return e.msg
 	}
-	return e.counted()
+	return q.counted(e)
 }
 
 // presentGot is the message as basic.get gives it: RabbitMQ 3.10 counts there
 // even the first delivery, as zero.
 func (q *queue) presentGot(e entry) *message {
-	if !q.opts.quorum {
-		return e.msg
+	if q.opts.quorum && !q.vhost.b.since(RabbitMQ40) {
+		return q.counted(e)
 	}
-	return e.counted()
+	return q.present(e)
 }
 
-// counted is the message with the header x-delivery-count.
-func (e entry) counted() *message {
+// counted is the message with the headers that count.
+func (q *queue) counted(e entry) *message {
 	var p frame.Properties
 	_ = p.Parse(e.msg.props) // it was parsed when it came
 	headers, _ := frame.ParseTable(p.Headers)
-	p.Headers = frame.AppendFields(nil, setField(headers, "x-delivery-count", int64(e.deliveries)))
+	since43 := q.vhost.b.since(RabbitMQ43)
+	if since43 {
+		headers = setField(headers, "x-acquired-count", int64(e.acquired))
+	}
+	if !since43 || e.deliveries > 0 {
+		headers = setField(headers, "x-delivery-count", int64(e.deliveries))
+	}
+	p.Headers = frame.AppendFields(nil, headers)
 	p.Flags |= frame.FlagHeaders
 	m := *e.msg
 	m.props = p.Append(nil)

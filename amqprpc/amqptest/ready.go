@@ -8,6 +8,7 @@ type entry struct {
 	seq         uint64 // its place: the order in which the queue took it
 	expires     int64  // on the broker's clock; zero for never
 	deliveries  uint32 // how often it came back, for a quorum queue's limit
+	acquired    uint32 // how often it was handed out and came back
 	redelivered bool
 }
 

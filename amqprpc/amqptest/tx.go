@@ -71,7 +71,7 @@ func (ch *channel) commit() *exception {
 		complete = complete && accepted && !p.fate.Nack
 	}
 	slices.SortStableFunc(t.settled, func(a, b settled) int { return cmp.Compare(a.u.tag, b.u.tag) })
-	for _, v := range []verdict{acked, requeued, discarded} {
+	for _, v := range []verdict{acked, requeued, rejected, discarded, refused} {
 		var batch []*unacked
 		for _, s := range t.settled {
 			if s.v == v {

@@ -73,17 +73,19 @@ func (ch *channel) take(e entry, q *queue, c *consumer) {
 type verdict uint8
 
 const (
-	acked verdict = iota
-	requeued
-	orphaned // requeued because its channel is gone
-	discarded
+	acked     verdict = iota
+	requeued          // by basic.nack
+	rejected          // by basic.reject, and requeued
+	orphaned          // requeued because its channel is gone
+	discarded         // by basic.nack
+	refused           // by basic.reject, and discarded
 )
 
 func (v verdict) event() EventKind {
 	switch v {
 	case acked:
 		return Acked
-	case discarded:
+	case discarded, refused:
 		return Discarded
 	}
 	return Requeued
@@ -137,7 +139,7 @@ func (ch *channel) settle(tag uint64, multiple bool, v verdict) *exception {
 func (ch *channel) finish(u *unacked, v verdict) {
 	q, c := u.q, u.c
 	ch.leave(u, v)
-	if v == requeued || c != nil {
+	if v == requeued || v == rejected || c != nil {
 		ch.after(q, c)
 	}
 }
@@ -176,11 +178,11 @@ func (ch *channel) leave(u *unacked, v verdict) {
 		ch.inFlight--
 	}
 	switch v {
-	case requeued, orphaned:
-		q.comeBack(u.e, v == orphaned)
-	case discarded:
+	case requeued, rejected, orphaned:
+		q.comeBack(u.e, v)
+	case discarded, refused:
 		if !q.deleted {
-			q.deadLetter(u.e.msg, deadRejected)
+			q.bury(u.e.msg, deadRejected, v == refused)
 		}
 	}
 	*u = unacked{next: b.free}
