@@ -148,7 +148,7 @@ type tapReader struct {
 
 // signOfLife is how often the driver is shown a heartbeat while frames come that
 // it does not see: it takes a silent peer for a dead one.
-const signOfLife = time.Second
+const signOfLife = 250 * time.Millisecond
 
 // add registers a tap. The channel must have no consumer yet.
 func (s *sock) add(t *tap) {
