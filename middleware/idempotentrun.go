@@ -81,13 +81,21 @@ func (x *execution) runOrComplete(ctx context.Context) (lost bool) {
 
 // begin asks the store for the claim.
 func (x *execution) begin(ctx context.Context) (Entry, error) {
-	ctx, cancel := context.WithTimeout(ctx, x.storeTimeout)
+	ctx, cancel := x.bound(ctx)
 	defer cancel()
 	e, err := x.store.Begin(ctx, x.key, x.claim)
 	if err == nil && (e.State < EntryClaimed || e.State > EntryDone) {
 		err = fmt.Errorf("the store returned an entry of the state %d", e.State)
 	}
 	return e, err
+}
+
+// bound is ctx for one operation on the store. One in memory never waits.
+func (x *execution) bound(ctx context.Context) (context.Context, context.CancelFunc) {
+	if _, ok := x.store.(*MemoryStore); ok {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, x.storeTimeout)
 }
 
 // wait waits for another's execution to end, or to be asked about again.
@@ -143,10 +151,10 @@ func (e storeError) Unwrap() error { return e.cause }
 func (x *execution) execute(ctx context.Context) (lost bool) {
 	before := maps.Clone(amqprpc.ReplyHeader(ctx))
 	running, cancel := context.WithCancelCause(ctx)
-	stop := x.keep(ctx, cancel)
+	keeping := x.keep(ctx, cancel)
 	returned := false
 	defer func() {
-		stop()
+		keeping.stop()
 		cancel(nil)
 		if !returned { // a panic of middleware between here and the handler
 			x.release(ctx)
@@ -154,7 +162,7 @@ func (x *execution) execute(ctx context.Context) (lost bool) {
 	}()
 	resp, err := x.next(running, x.req)
 	returned = true
-	stop()
+	keeping.stop()
 	x.own = &result{resp: resp, err: err}
 	if err != nil && (running.Err() != nil || !x.isAnswer(err)) {
 		x.release(ctx)
@@ -164,37 +172,56 @@ func (x *execution) execute(ctx context.Context) (lost bool) {
 	return false
 }
 
-// keep renews the claim until stop is called, which waits for the renewal to have
-// ended. If the claim turns out to be another's, it is lost.
-func (x *execution) keep(ctx context.Context, lose context.CancelCauseFunc) (stop func()) {
-	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	var renewal sync.WaitGroup
-	renewal.Go(func() {
-		t := time.NewTicker(x.lease / 3)
-		defer t.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-t.C:
-			}
-			e, err := x.begin(ctx)
-			switch {
-			case ctx.Err() != nil:
-				return
-			case err != nil:
-				x.log.WarnContext(ctx, "amqprpc: idempotent: the store fails", "operation", "renew",
-					"queue", x.req.Queue(), "id", x.req.ID(), "error", err)
-			case e.State != EntryClaimed:
-				lose(ErrClaimLost)
-				return
-			}
-		}
-	})
-	return func() {
-		cancel()
-		renewal.Wait()
+// renewal keeps a claim while its handler runs. Most handlers return before the first
+// renewal is due: until then it is a timer, and no goroutine.
+type renewal struct {
+	*execution
+	ctx    context.Context
+	cancel context.CancelFunc
+	lose   context.CancelCauseFunc // for a claim that turns out to be another's
+
+	mu      sync.Mutex // held by a renewal that runs
+	stopped bool
+	timer   *time.Timer
+}
+
+// keep renews the claim until the renewal is stopped.
+func (x *execution) keep(ctx context.Context, lose context.CancelCauseFunc) *renewal {
+	r := &renewal{execution: x, lose: lose}
+	r.ctx, r.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.timer = time.AfterFunc(x.lease/3, r.renew)
+	return r
+}
+
+func (r *renewal) renew() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.stopped {
+		return
 	}
+	e, err := r.begin(r.ctx)
+	switch {
+	case r.ctx.Err() != nil:
+		return
+	case err != nil:
+		r.log.WarnContext(r.ctx, "amqprpc: idempotent: the store fails", "operation", "renew",
+			"queue", r.req.Queue(), "id", r.req.ID(), "error", err)
+	case e.State != EntryClaimed:
+		r.lose(ErrClaimLost)
+		return
+	}
+	r.timer.Reset(r.lease / 3)
+}
+
+// stop ends the renewal: when it returns, none runs or will.
+func (r *renewal) stop() {
+	r.cancel()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.stopped = true
+	r.timer.Stop()
 }
 
 // complete stores the answer, if it is one, and reports whether another's comes
@@ -204,7 +231,7 @@ func (x *execution) complete(ctx context.Context) (lost bool) {
 	if x.own.answer == nil {
 		return false
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), x.storeTimeout)
+	ctx, cancel := x.bound(context.WithoutCancel(ctx))
 	defer cancel()
 	err := x.store.Complete(ctx, x.key, x.claim, *x.own.answer)
 	if err != nil && !errors.Is(err, ErrClaimLost) {
@@ -216,7 +243,7 @@ func (x *execution) complete(ctx context.Context) (lost bool) {
 }
 
 func (x *execution) release(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), x.storeTimeout)
+	ctx, cancel := x.bound(context.WithoutCancel(ctx))
 	defer cancel()
 	if err := x.store.Release(ctx, x.key, x.claim); err != nil {
 		x.log.ErrorContext(ctx, "amqprpc: idempotent: the store fails", "operation", "release",
@@ -227,10 +254,16 @@ func (x *execution) release(ctx context.Context) {
 // answer is the own result as it is stored. Of the reply's metadata it has what was added since
 // before: what middleware further out adds, it adds to the repetition as well.
 func (x *execution) answer(ctx context.Context, before amqprpc.Header) *Answer {
-	r, a := x.own, &Answer{Header: make(map[string]string)}
+	r, a := x.own, &Answer{}
+	add := func(name, v string) {
+		if a.Header == nil {
+			a.Header = make(map[string]string)
+		}
+		a.Header[name] = v
+	}
 	for name, v := range amqprpc.ReplyHeader(ctx) {
 		if old, ok := before[name]; !ok || old != v {
-			a.Header[name] = v
+			add(name, v)
 		}
 	}
 	if r.err != nil {
@@ -243,7 +276,9 @@ func (x *execution) answer(ctx context.Context, before amqprpc.Header) *Answer {
 		a.Error, _ = json.Marshal(e) // details were encoded when they were added
 		return a
 	}
-	maps.Copy(a.Header, r.resp.Header())
+	for name, v := range r.resp.Header() {
+		add(name, v)
+	}
 	if x.req.Kind() == amqprpc.Unary {
 		a.ContentType = r.resp.ContentType()
 		a.Body, _ = r.resp.Body() // encoded already, or it would be an error
