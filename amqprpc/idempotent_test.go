@@ -293,3 +293,28 @@ func TestIdempotentUnderCuts(t *testing.T) {
 		}
 	}
 }
+
+// At most once, a request that is delivered again is refused; its answer, if there is
+// one, is better.
+func TestIdempotentAtMostOnce(t *testing.T) {
+	t.Parallel()
+	url, queue := brokerURL(t), queueName(t)
+	var runs atomic.Int32
+	startServer(t, url, func(s *amqprpc.Server) {
+		amqprpc.Register(s, queue, func(context.Context, int) (int32, error) { return runs.Add(1), nil },
+			amqprpc.WithAtMostOnce(), idempotent())
+	})
+	cli := dial(t, url)
+	for range 3 {
+		got, err := amqprpc.Call[int, int32](testContext(t), cli, queue, 1, amqprpc.WithCallID("id"))
+		require.NoError(t, err)
+		require.EqualValues(t, 1, got)
+	}
+	p := newPeer(t, url)
+	message := func(id string) amqp.Publishing {
+		return amqp.Publishing{MessageId: id, CorrelationId: "c", ContentType: "application/json", Body: []byte("1"), Headers: amqp.Table{"rpc-deliveries": int32(2)}}
+	}
+	require.Equal(t, "1", string(p.ask(queue, message("id")).Body))
+	require.Equal(t, "aborted", p.ask(queue, message("another")).Headers["rpc-code"])
+	require.EqualValues(t, 1, runs.Load())
+}

@@ -56,8 +56,11 @@ import (
 // Where it belongs in the chain: whoever knows a call's id gets its answer, so
 // authentication and authorization go before it, as do validation and rate limits,
 // whose refusals are not answers. What comes after it in the chain is not run for a
-// repetition. The outcome of a replayed error tells of the repetition: not-executed,
-// where the error that was remembered told of an execution.
+// repetition.
+//
+// The outcome of an error tells of the request that it answers, and not of the call: a
+// repetition that was answered with a remembered error, or that waited for an answer in
+// vain, did not run and says so (not-executed), while the first may have.
 //
 // On a client it does nothing. It panics if store is nil.
 func Idempotent(store Store, opts ...IdempotentOption) amqprpc.Middleware {

@@ -34,7 +34,8 @@ const DefaultPrefix = "amqprpc:idempotent:"
 //
 // Each key is a hash of the fields owner, print and answer (JSON), claimed while it
 // has no answer; Redis expires claims and answers. Every operation is one Lua script on
-// one key, so that it suits Redis Cluster as well. It needs Redis 4 or later.
+// one key, so that it suits Redis Cluster as well. It needs Redis 4 or later. Bodies may
+// be any bytes; metadata is text, of which what is not UTF-8 is replaced.
 type Store struct {
 	client                   redis.Scripter
 	ttl                      time.Duration
