@@ -3,7 +3,6 @@ package amqprpc_test
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"log/slog"
 	"strings"
 	"sync"
@@ -196,5 +195,3 @@ func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 	require.Eventually(t, ok, patience, 2*time.Millisecond, what)
 }
-
-func fmtErr(err error) string { return fmt.Sprintf("%v [%v]", err, amqprpc.OutcomeOf(err)) }
