@@ -1,14 +1,17 @@
 package amqptest_test
 
 import (
+	"bytes"
 	"strconv"
 	"sync"
 	"testing"
+	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 	"github.com/stretchr/testify/require"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc/amqptest"
+	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/frame"
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/rabbitmq"
 )
 
@@ -98,4 +101,42 @@ func benchmarkRoundTrip(b *testing.B, url string, callers int) {
 	}
 	_ = server.Close()
 	_ = client.Close()
+}
+
+// BenchmarkThroughput is what the broker itself can do: messages of 100 octets
+// from one client that writes frames to another that only reads them.
+func BenchmarkThroughput(b *testing.B) {
+	broker := newBroker(b)
+	publisher, consumer := dialRaw(b, broker), dialRaw(b, broker)
+	publisher.open(b, 1)
+	consumer.open(b, 1)
+	consumer.send(b, 1, &frame.QueueDeclare{Queue: "q"})
+	expect[*frame.QueueDeclareOk](b, consumer)
+	consumer.send(b, 1, &frame.BasicConsume{Queue: "q", NoAck: true})
+	expect[*frame.BasicConsumeOk](b, consumer)
+	require.NoError(b, consumer.SetReadDeadline(time.Time{}))
+
+	const burst = 100
+	message := content(1, "q", frame.Properties{Flags: frame.FlagCorrelationID | frame.FlagReplyTo,
+		CorrelationID: []byte("12345678"), ReplyTo: []byte("replies")}, make([]byte, 100))
+	messages := bytes.Repeat(message, burst)
+	b.ReportAllocs()
+	b.ResetTimer()
+	go func() {
+		for sent := 0; sent < b.N; sent += burst {
+			if _, err := publisher.Write(messages); err != nil {
+				return
+			}
+		}
+	}()
+	for got := 0; got < b.N; {
+		f, err := consumer.frames.Next()
+		if err != nil {
+			b.Fatal(err)
+		}
+		if f.Type == frame.TypeBody {
+			got++
+		}
+	}
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "messages/s")
 }

@@ -22,6 +22,7 @@ type Broker struct {
 	nodeHash string    // of the made-up node in direct reply-to addresses
 	creation uint32    // … and which of its lives this is
 	wg       sync.WaitGroup
+	pressed  atomic.Bool  // publishers are blocked, for whatever reason
 	arriving atomic.Int64 // octets of messages that have not arrived whole
 
 	// mu guards the core: everything below, and every virtual host, exchange,

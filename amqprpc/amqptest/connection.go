@@ -42,6 +42,7 @@ type connection struct {
 	auth      mechanism
 	mechanism string
 	partial   map[uint16]*content // messages that have not arrived whole
+	published bool                // it has published while publishers are blocked
 
 	// Under the broker's lock.
 	user        string
@@ -56,7 +57,6 @@ type connection struct {
 	cancels     bool        // the client understands basic.cancel from the broker
 	hearsBlock  bool        // … and connection.blocked
 	hearsAuth   bool        // … and connection.close when a login is refused
-	published   bool        // it has published while publishers are blocked
 	told        bool        // it was told that it is blocked
 	stalled     atomic.Bool // its consumers wait for its socket
 	dropped     bool
@@ -124,12 +124,12 @@ func (c *connection) throttle() {
 		c.beat.resume(pauseUnread)
 		c.b.release()
 	}
+	if !c.published {
+		return
+	}
 	b := c.b
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if !c.published || !b.mustBlock() {
-		return
-	}
 	b.flush()
 	c.beat.pause(pauseBlocked)
 	for b.mustBlock() && c.is(running) && !c.dropped {

@@ -187,8 +187,10 @@ func (c *connection) contentBody(channel uint16, p *content, piece []byte) {
 	before := len(p.body)
 	p.add(piece, c.b.cfg.maxMessageSize)
 	if c.b.arriving.Add(int64(len(p.body)-before)) > c.b.cfg.memoryLimit {
-		c.publishing()
+		c.b.lock()
+		c.b.release() // which looks at the memory
 	}
+	c.publishing()
 	if p.complete() {
 		c.publish(channel, p)
 	}
@@ -196,8 +198,10 @@ func (c *connection) contentBody(channel uint16, p *content, piece []byte) {
 
 // publishing notes that the client publishes: from here on it can be blocked.
 func (c *connection) publishing() {
+	if !c.b.pressed.Load() {
+		return
+	}
 	c.b.mu.Lock()
-	c.b.checkMemory()
 	if c.b.mustBlock() {
 		c.published = true
 		c.tellBlocked()

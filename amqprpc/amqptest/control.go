@@ -110,6 +110,7 @@ func (b *Broker) BlockPublishers(reason string) {
 		reason = lowOnMemory
 	}
 	b.blocking = reason
+	b.pressed.Store(true)
 }
 
 // UnblockPublishers ends BlockPublishers: connections that were told so are told

@@ -22,6 +22,7 @@ func (b *Broker) checkMemory() {
 	switch {
 	case !b.alarm && used > limit:
 		b.alarm = true
+		b.pressed.Store(true)
 		b.cfg.log.Warn("memory alarm: publishers are blocked", "held", used, "limit", limit)
 	case b.alarm && used <= limit-limit/10:
 		b.alarm = false
@@ -34,6 +35,7 @@ func (b *Broker) unblocked() {
 	if b.mustBlock() {
 		return
 	}
+	b.pressed.Store(false)
 	for c := range b.conns {
 		if c.told {
 			c.told = false

@@ -137,7 +137,7 @@ func (o *outbox) take() (net.Buffers, bool) {
 // wrote says that the n octets which take gave out have been written.
 func (o *outbox) wrote(n int64) {
 	o.mu.Lock()
-	if cap(o.flying) <= stallAt && !o.broken {
+	if cap(o.flying) <= 2*stallAt && !o.broken {
 		o.spare = o.flying[:0]
 	}
 	o.flying = nil

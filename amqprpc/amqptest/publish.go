@@ -94,6 +94,9 @@ func (ch *channel) enqueue(queues []*queue, msg *message, mandatory bool) (accep
 			accepted = false
 		}
 	}
+	if b := ch.c.b; b.held > b.cfg.memoryLimit && !b.alarm {
+		b.checkMemory()
+	}
 	return accepted
 }
 

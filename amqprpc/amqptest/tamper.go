@@ -53,7 +53,7 @@ type rule struct{ judge func(Message) Fate }
 // Tamper asks judge for the fate of every message that is published from now on,
 // until stop is called; it is called before the message is routed, once for each
 // message, in the order of each connection's publishes and at the same time for
-// different connections. It may call the broker. The first of several rules that
+// different connections. It may call the broker, but for Close. The first of several rules that
 // wants anything decides. Messages of transactions keep their time.
 func (b *Broker) Tamper(judge func(Message) Fate) (stop func()) {
 	r := &rule{judge}

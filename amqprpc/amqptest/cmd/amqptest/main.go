@@ -29,6 +29,11 @@ func main() {
 	}
 }
 
+// releases are those that -follow knows. Nothing changes the map.
+var releases = map[string]amqptest.Version{
+	"3.10": amqptest.RabbitMQ310, "4.0": amqptest.RabbitMQ40, "4.3": amqptest.RabbitMQ43,
+}
+
 // run serves until ctx is done.
 func run(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("amqptest", flag.ContinueOnError)
@@ -37,11 +42,16 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	user := flags.String("user", "guest", "the user's `name`")
 	password := flags.String("password", "guest", "the user's password")
 	vhosts := flags.String("vhosts", "", "further virtual hosts, `separated by commas`")
+	follow := flags.String("follow", "3.10", "the `release` of RabbitMQ to follow: 3.10, 4.0 or 4.3")
 	verbose := flags.Bool("v", false, "say what happens to connections and channels")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	opts := []amqptest.Option{amqptest.WithUser(*user, *password)}
+	release, ok := releases[*follow]
+	if !ok {
+		return fmt.Errorf("amqptest: -follow %s: want 3.10, 4.0 or 4.3", *follow)
+	}
+	opts := []amqptest.Option{amqptest.WithUser(*user, *password), amqptest.Follow(release)}
 	if *vhosts != "" {
 		opts = append(opts, amqptest.WithVHosts(strings.Split(*vhosts, ",")...))
 	}

@@ -22,7 +22,7 @@ func TestServesUntilInterrupted(t *testing.T) {
 	out, in := io.Pipe()
 	done := make(chan error, 1)
 	go func() {
-		err := run(ctx, []string{"-addr", "127.0.0.1:0", "-user", "me", "-password", "secret", "-vhosts", "a,b"}, in)
+		err := run(ctx, []string{"-addr", "127.0.0.1:0", "-user", "me", "-password", "secret", "-vhosts", "a,b", "-follow", "4.0"}, in)
 		_ = in.Close()
 		done <- err
 	}()
@@ -51,4 +51,5 @@ func TestSaysWhatIsWrong(t *testing.T) {
 	defer taken.Close()
 	require.ErrorContains(t, run(t.Context(), []string{"-addr", taken.Addr().String()}, io.Discard), "listen")
 	require.Error(t, run(t.Context(), []string{"-no-such-flag"}, io.Discard))
+	require.ErrorContains(t, run(t.Context(), []string{"-follow", "2.0"}, io.Discard), "3.10, 4.0 or 4.3")
 }
