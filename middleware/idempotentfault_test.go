@@ -148,6 +148,64 @@ func TestIdempotentReleaseFails(t *testing.T) {
 	require.Contains(t, log.String(), "operation=release")
 }
 
+// A store that is away for less than a lease costs nothing but a line in the log.
+func TestIdempotentRenewalFails(t *testing.T) {
+	t.Parallel()
+	n, log, known := new(numbered), new(sharedLog), new(sync.Map)
+	memory := middleware.NewMemoryStore(10, time.Hour)
+	var renewals atomic.Int32
+	store := &faultyStore{Store: memory, begin: func(ctx context.Context, c middleware.Claim) (middleware.Entry, error) {
+		if _, renewal := known.LoadOrStore(c.Owner, true); renewal && renewals.Add(1)%3 != 0 {
+			return middleware.Entry{}, errStore
+		}
+		return memory.Begin(ctx, "1:q:id", c)
+	}}
+	inBubble(t, func(s *amqprpc.Server) {
+		amqprpc.Register(s, "q", func(ctx context.Context, i int) (int32, error) {
+			time.Sleep(time.Minute)
+			return n.handle(ctx, i)
+		}, idempotentOn(store, log.option(), middleware.IdempotentLease(10*time.Second)))
+	}, func(ctx context.Context, t *testing.T, cli *amqprpc.Client) {
+		got, err := amqprpc.Call[int, int32](ctx, cli, "q", 1, amqprpc.WithCallID("id"))
+		require.NoError(t, err)
+		require.EqualValues(t, 1, got)
+		require.EqualValues(t, 18, renewals.Load(), "one every third of the lease")
+		require.Contains(t, log.String(), "operation=renew")
+		require.NotContains(t, log.String(), "ran out")
+	})
+}
+
+// A request that ends while the store claims its key leaves no claim behind.
+func TestIdempotentEndsWhileItClaims(t *testing.T) {
+	t.Parallel()
+	url, n := startBroker(t), new(numbered)
+	memory := middleware.NewMemoryStore(10, time.Hour)
+	var asked atomic.Int32
+	store := &faultyStore{Store: memory}
+	store.begin = func(ctx context.Context, c middleware.Claim) (middleware.Entry, error) {
+		e, err := memory.Begin(ctx, "1:q:id", c)
+		if asked.Add(1) == 1 {
+			<-ctx.Done()
+			return middleware.Entry{}, ctx.Err()
+		}
+		return e, err
+	}
+	startServer(t, url, func(s *amqprpc.Server) {
+		amqprpc.Register(s, "q", n.handle, idempotentOn(store, middleware.IdempotentStoreTimeout(time.Hour)))
+	})
+	cli := dial(t, url)
+	ctx, cancel := context.WithTimeout(testContext(t), 500*time.Millisecond)
+	defer cancel()
+	_, err := amqprpc.Call[int, int32](ctx, cli, "q", 1, amqprpc.WithCallID("id"))
+	require.ErrorIs(t, err, amqprpc.CodeDeadlineExceeded)
+	require.EqualValues(t, 1, asked.Load())
+	start := time.Now()
+	got, err := amqprpc.Call[int, int32](testContext(t), cli, "q", 1, amqprpc.WithCallID("id"))
+	require.NoError(t, err)
+	require.EqualValues(t, 1, got)
+	require.Less(t, time.Since(start), 5*time.Second, "it waited for the claim to run out")
+}
+
 // thief takes a claim away from its owner, as if the owner had been asleep for longer
 // than its lease.
 func thief(t *testing.T, s middleware.Store, key string) middleware.Claim {

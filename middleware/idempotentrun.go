@@ -125,7 +125,11 @@ func (x *execution) gaveUp(err error) (*amqprpc.Response, error) {
 // withoutStore handles a request for which the store could not be asked.
 func (x *execution) withoutStore(ctx context.Context, err error) (*amqprpc.Response, error) {
 	if ctx.Err() != nil {
-		return x.gaveUp(ctx.Err())
+		x.release(ctx) // the store may have claimed the key all the same
+		if x.own != nil {
+			return x.own.resp, x.own.err
+		}
+		return nil, fmt.Errorf("asking the store of answers: %w", ctx.Err())
 	}
 	x.log.ErrorContext(ctx, "amqprpc: idempotent: the store fails", "operation", "begin",
 		"queue", x.req.Queue(), "id", x.req.ID(), "error", err, "fail_open", x.failOpen)
