@@ -233,15 +233,15 @@ func (c *Client) afterEpoch(ep *clientEpoch, cause error) {
 			continue
 		}
 		if oc.send.failFast && a.state.CompareAndSwap(attemptQueued, attemptAbandoned) {
-			a.settle(localError(CodeUnavailable, OutcomeNotSent, "call %s: the connection was lost before the request was sent: %w", a.call.queue, cause))
+			a.settle(localError(CodeUnavailable, OutcomeNotSent, "call %s: the connection was lost before the request was sent: %w", a.call.req.queue, cause))
 			continue
 		}
 		if a.state.Load() != attemptWritten || a.epoch.Load() != ep.number {
 			continue
 		}
-		confirmed := a.acked.Load() || (c.cfg.unconfirmed && a.call.kind == Unary && !oc.send.idempotent)
+		confirmed := a.acked.Load() || (c.cfg.unconfirmed && a.call.req.kind == Unary && !oc.send.idempotent)
 		switch {
-		case c.cfg.replyMode != ReplyResumable && a.call.kind == Unary:
+		case c.cfg.replyMode != ReplyResumable && a.call.req.kind == Unary:
 			c.resend(a, "the reply was lost with the connection", cause)
 		case !confirmed:
 			c.resend(a, "the connection was lost before the broker confirmed the request", cause)
@@ -254,7 +254,7 @@ func (c *Client) afterEpoch(ep *clientEpoch, cause error) {
 func (c *Client) loseReplies(cause error) {
 	for _, oc := range c.pending.all() {
 		a := oc.inFlight()
-		if a != nil && a.call.kind == Unary && a.state.Load() == attemptWritten {
+		if a != nil && a.call.req.kind == Unary && a.state.Load() == attemptWritten {
 			c.resend(a, "the reply queue was lost while the client was away", cause)
 		}
 	}
@@ -264,7 +264,7 @@ func (c *Client) loseReplies(cause error) {
 // is idempotent, and fails it otherwise. It is the run loop's, between epochs.
 func (c *Client) resend(a *attempt, what string, cause error) {
 	if !a.call.send.idempotent {
-		a.settle(localError(CodeUnavailable, OutcomeUnknown, "call %s: %s: %w", a.call.queue, what, cause))
+		a.settle(localError(CodeUnavailable, OutcomeUnknown, "call %s: %s: %w", a.call.req.queue, what, cause))
 		return
 	}
 	if b := a.next(c.prefix); b != nil {

@@ -260,7 +260,7 @@ func (ep *clientEpoch) watchBlocked() {
 func (c *Client) failQueued() {
 	for _, oc := range c.pending.all() {
 		if a := oc.inFlight(); a != nil && a.state.CompareAndSwap(attemptQueued, attemptAbandoned) {
-			a.settle(errBlocked(a.call.queue))
+			a.settle(errBlocked(a.call.req.queue))
 		}
 	}
 }

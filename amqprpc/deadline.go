@@ -49,18 +49,20 @@ func (c *expiryCache) boxed(at int64) any {
 // earlier of its expiration, counted from its arrival on the local clock, and
 // its rpc-deadline, for which the sender's clock is trusted up to skew. It is
 // zero if the request has neither.
-func requestDeadline(d *amqp.Delivery, arrived time.Time, skew time.Duration) (time.Time, error) {
+func requestDeadline(in *inbound, skew time.Duration) (time.Time, error) {
 	var at time.Time
-	if ms, err := strconv.ParseInt(d.Expiration, 10, 64); err == nil && ms >= 0 && ms < maxDeadlineMillis {
-		at = arrived.Add(time.Duration(ms) * time.Millisecond)
+	if ms, err := strconv.ParseInt(in.d.Expiration, 10, 64); err == nil && ms >= 0 && ms < maxDeadlineMillis {
+		at = in.arrived.Add(time.Duration(ms) * time.Millisecond)
 	}
-	v, ok := d.Headers[headerDeadline]
-	if !ok {
-		return at, nil
-	}
-	ms, ok := integerField(v)
-	if !ok {
-		return at, Errorf(CodeInvalidArgument, "the header %s is %T, not an integer (unix milliseconds)", headerDeadline, v)
+	ms := in.stated
+	if !in.plain {
+		v, ok := in.d.Headers[headerDeadline]
+		if !ok {
+			return at, nil
+		}
+		if ms, ok = integerField(v); !ok {
+			return at, Errorf(CodeInvalidArgument, "the header %s is %T, not an integer (unix milliseconds)", headerDeadline, v)
+		}
 	}
 	if stated := time.UnixMilli(ms).Add(skew); at.IsZero() || stated.Before(at) {
 		at = stated

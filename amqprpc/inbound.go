@@ -19,7 +19,10 @@ const answerGrace = 250 * time.Millisecond
 // inbound is a request being handled by a server, with all that it needs, in one
 // piece of memory.
 type inbound struct {
-	d          amqp.Delivery
+	d          amqp.Delivery // its Headers are nil if plain
+	plain      bool          // the headers are an rpc-deadline and nothing else
+	stated     int64         // … this one
+	work       completion    // what becomes of it in the end
 	arrived    time.Time
 	req        Request
 	resp       Response
@@ -133,7 +136,7 @@ func (q *servedQueue) handle(in *inbound) {
 	}
 	in.deadline = time.Now().Add(e.cfg.timeout)
 	in.limited = true
-	at, err := requestDeadline(&in.d, in.arrived, s.cfg.clockSkew)
+	at, err := requestDeadline(in, s.cfg.clockSkew)
 	if err != nil && in.refusal == nil {
 		in.refusal = err
 	}

@@ -238,6 +238,9 @@ func (ln *lane) received(m *content) {
 		return
 	}
 	in := &inbound{d: ln.strings.delivery(m), queue: ln.queue, lane: ln, arrived: time.Now(), atMostOnce: ln.queue.endpoint.cfg.atMostOnce}
+	if in.stated, in.plain = soleDeadline(m.props.Headers); !in.plain {
+		in.d.Headers = headersOf(&m.props)
+	}
 	ln.queue.submit(in)
 }
 

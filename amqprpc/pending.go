@@ -69,14 +69,10 @@ func (t *pendingTable) all() []*outCall {
 // registered from before its first attempt is published until it settles, so
 // that the answer to any of them settles it.
 type outCall struct {
-	number      uint64
-	queue       string
-	kind        Kind
-	id          string // message_id
-	send        sendConfig
-	registered  bool // owned by the caller's goroutine
-	contentType string
-	body        []byte
+	number     uint64
+	req        *Request // of which others than the caller's goroutine read what does not change: queue, kind, id, content type and body
+	send       sendConfig
+	registered bool // owned by the caller's goroutine
 
 	lastBeat atomic.Int64          // unix nanoseconds of the handler's last sign of life
 	seen     atomic.Pointer[sight] // of the queue, when the answer was late
@@ -223,8 +219,8 @@ func (oc *outCall) add(prefix string, h Header, expiry deadline) *attempt {
 	}
 	oc.attempts++
 	a.call, a.n, a.header, a.expiry = oc, oc.attempts, h, expiry
-	if a.n == 1 && strings.HasPrefix(oc.id, prefix) {
-		a.id = oc.id
+	if a.n == 1 && strings.HasPrefix(oc.req.id, prefix) {
+		a.id = oc.req.id
 	} else {
 		a.id = correlationID(prefix, oc.number, a.n)
 	}

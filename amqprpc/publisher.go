@@ -89,7 +89,7 @@ func (c *Client) prepare(ep *clientEpoch, a *attempt) {
 	oc := a.call
 	if c.blocked.Load() {
 		if a.state.CompareAndSwap(attemptQueued, attemptAbandoned) {
-			a.settle(errBlocked(oc.queue))
+			a.settle(errBlocked(oc.req.queue))
 		}
 		return
 	}
@@ -98,11 +98,11 @@ func (c *Client) prepare(ep *clientEpoch, a *attempt) {
 		return
 	}
 	p, replyTo := ep.calls, ep.replyTo
-	if oc.kind == Notification {
+	if oc.req.kind == Notification {
 		p, replyTo = ep.notifications, ""
 	}
 	m := c.message.of(c, a, replyTo)
-	p.batch = p.ch.appendPublish(p.batch, oc.queue, true, &m)
+	p.batch = p.ch.appendPublish(p.batch, oc.req.queue, true, &m)
 	p.attempts = append(p.attempts, a)
 }
 
@@ -161,7 +161,7 @@ func (m *outgoingMessage) of(c *Client, a *attempt, replyTo string) amqp.Publish
 	if a.n > 1 {
 		m.headers[headerAttempt] = int32(a.n)
 	}
-	if oc.kind == Unary {
+	if oc.req.kind == Unary {
 		if oc.send.liveness > 0 {
 			m.headers[headerHeartbeat] = oc.send.liveness.Milliseconds()
 		}
@@ -171,11 +171,11 @@ func (m *outgoingMessage) of(c *Client, a *attempt, replyTo string) amqp.Publish
 	}
 	pub := amqp.Publishing{
 		Headers:       m.headers,
-		ContentType:   oc.contentType,
+		ContentType:   oc.req.contentType,
 		CorrelationId: a.id,
-		MessageId:     oc.id,
+		MessageId:     oc.req.id,
 		ReplyTo:       replyTo,
-		Body:          oc.body,
+		Body:          oc.req.body,
 	}
 	if oc.send.persistent {
 		pub.DeliveryMode = amqp.Persistent
@@ -235,17 +235,17 @@ func (p *publisher) settle(a *attempt, ack bool) {
 	case a == nil:
 	case ack:
 		a.acked.Store(true)
-		if a.call.kind == Notification {
+		if a.call.req.kind == Notification {
 			a.settle(nil)
 		}
 	case a.call.send.rejectPublish:
 		p.client.stats.nacked.Add(1)
 		a.settle(localError(CodeResourceExhausted, OutcomeNotExecuted,
-			"call %s: the queue is full (basic.nack; overflow reject-publish)", a.call.queue))
+			"call %s: the queue is full (basic.nack; overflow reject-publish)", a.call.req.queue))
 	default:
 		p.client.stats.nacked.Add(1)
 		a.settle(localError(CodeUnavailable, OutcomeUnknown,
-			"call %s: the broker refused the request (basic.nack): the queue is full, too many bytes, or its node is gone", a.call.queue))
+			"call %s: the broker refused the request (basic.nack): the queue is full, too many bytes, or its node is gone", a.call.req.queue))
 	}
 }
 

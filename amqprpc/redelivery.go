@@ -47,7 +47,7 @@ func (q *servedQueue) countDelivery(in *inbound) (back *completion, again bool) 
 		in.refusal = Errorf(CodeAborted, "the request was delivered %d times without an answer: it may have killed its servers (WithMaxDeliveries)", in.deliveries-1)
 		in.deadLetter = true
 	case cfg.maxDeliveries > 0 && in.d.Redelivered && q.canSendBack():
-		return &completion{tag: in.d.DeliveryTag, to: q.endpoint.queue, reply: sentBack(&in.d, in.deliveries), final: in.lane}, true
+		return &completion{tag: in.d.DeliveryTag, to: q.endpoint.queue, reply: in.sentBack(), final: in.lane}, true
 	}
 	return nil, false
 }
@@ -60,22 +60,30 @@ func (q *servedQueue) canSendBack() bool {
 		c.Arguments["x-max-length"] == nil && c.Arguments["x-max-length-bytes"] == nil
 }
 
+// headers returns the request's headers as a table.
+func (in *inbound) headers() amqp.Table {
+	if in.plain {
+		return amqp.Table{headerDeadline: in.stated}
+	}
+	return in.d.Headers
+}
+
 // sentBack is the request as it goes back to its queue.
-func sentBack(d *amqp.Delivery, deliveries int) amqp.Publishing {
-	headers := maps.Clone(d.Headers)
+func (in *inbound) sentBack() amqp.Publishing {
+	d, headers := &in.d, maps.Clone(in.headers())
 	if headers == nil {
 		headers = amqp.Table{}
 	}
 	delete(headers, "CC") // the broker would copy the message to the queues named there
 	delete(headers, "BCC")
-	headers[headerDeliveries] = int32(deliveries)
+	headers[headerDeliveries] = int32(in.deliveries)
 	p := amqp.Publishing{
 		Headers: headers, ContentType: d.ContentType, ContentEncoding: d.ContentEncoding,
 		DeliveryMode: d.DeliveryMode, Priority: d.Priority, CorrelationId: d.CorrelationId, ReplyTo: d.ReplyTo,
 		Expiration: d.Expiration, MessageId: d.MessageId, Timestamp: d.Timestamp, Type: d.Type, AppId: d.AppId,
 		Body: d.Body,
 	}
-	if ms, ok := integerField(d.Headers[headerDeadline]); ok && d.Expiration != "" {
+	if ms, ok := integerField(headers[headerDeadline]); ok && d.Expiration != "" {
 		left := time.Until(time.UnixMilli(ms)).Milliseconds()
 		if given, err := strconv.ParseInt(d.Expiration, 10, 64); err == nil {
 			p.Expiration = strconv.FormatInt(min(max(left, 1), given), 10)

@@ -21,7 +21,7 @@ func (q *servedQueue) reply(req *Request, resp *Response, err error) *completion
 		return q.errorReply(in, asWireError(err), outcome, req.replyHeader)
 	}
 	if req.kind == Notification {
-		return in.completed(&completion{})
+		return in.completed()
 	}
 	body, _ := resp.Body() // the chain's seal has looked at the error
 	h := req.replyHeader
@@ -56,7 +56,7 @@ func (q *servedQueue) reply(req *Request, resp *Response, err error) *completion
 // errorReply answers with an error. A notification's goes to nobody.
 func (q *servedQueue) errorReply(in *inbound, e *Error, outcome Outcome, h Header) *completion {
 	if in.d.ReplyTo == "" {
-		return in.completed(&completion{})
+		return in.completed()
 	}
 	if h.check() != nil {
 		h = nil // the error itself matters more
@@ -86,14 +86,16 @@ func envelopeWithin(e *Error, limit int) []byte {
 
 func (q *servedQueue) replyWith(in *inbound, p amqp.Publishing) *completion {
 	p.CorrelationId = in.correlationID()
-	return in.completed(&completion{to: in.d.ReplyTo, reply: p})
+	in.work.to, in.work.reply = in.d.ReplyTo, p
+	return in.completed()
 }
 
-// completed adds to c what is done with the delivery itself.
-func (in *inbound) completed(c *completion) *completion {
+// completed is the end of the request: the reply, if there is one, and what is
+// done with the delivery.
+func (in *inbound) completed() *completion {
 	if !in.acked {
-		c.tag, c.reject = in.d.DeliveryTag, in.deadLetter
+		in.work.tag, in.work.reject = in.d.DeliveryTag, in.deadLetter
 	}
-	c.final = in.lane
-	return c
+	in.work.final = in.lane
+	return &in.work
 }

@@ -132,7 +132,7 @@ func (r *Request) Delivery() *amqp.Delivery {
 		return nil
 	}
 	d := r.in.d
-	d.Acknowledger = nil
+	d.Headers = r.in.headers()
 	return &d
 }
 

@@ -104,7 +104,9 @@ func TestMessagesThroughTheTap(t *testing.T) {
 			tap := &tap{channel: 5}
 			tap.deliver = func(c *content) {
 				require.False(t, c.malformed)
-				got = append(got, cache.delivery(c))
+				d := cache.delivery(c)
+				d.Headers = headersOf(&c.props)
+				got = append(got, d)
 			}
 			s.add(tap)
 			rest, err := io.ReadAll(s)
@@ -253,4 +255,19 @@ func TestReplyAcks(t *testing.T) {
 	tag, ok = a.take()
 	require.True(t, ok)
 	require.EqualValues(t, 1000, tag)
+}
+
+func TestSoleDeadline(t *testing.T) {
+	t.Parallel()
+	encode := func(t amqp.Table) []byte { return appendHeaders(nil, t)[4:] }
+	for _, at := range []int64{0, 1, -1, 1 << 62, time.Now().UnixMilli()} {
+		got, ok := soleDeadline(encode(amqp.Table{headerDeadline: at}))
+		require.True(t, ok)
+		require.Equal(t, at, got)
+	}
+	for _, other := range []amqp.Table{{}, {headerDeadline: "soon"}, {headerDeadline: int32(1)}, {headerDeadline: 1.5},
+		{headerDeadline: int64(1), "x": "y"}, {"rpc-deadlinE": int64(1)}} {
+		_, ok := soleDeadline(encode(other))
+		require.False(t, ok, other)
+	}
 }

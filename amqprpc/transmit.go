@@ -30,13 +30,12 @@ func (c *Client) start(ctx context.Context, o *outgoing) (*Response, error) {
 	req.contentType = req.codec.ContentType()
 	req.header = cfg.header
 	req.out = o
-	oc.number, oc.queue, oc.kind = c.numbers.Add(1), req.queue, req.kind
+	oc.number, oc.req = c.numbers.Add(1), req
 	oc.send = c.cfg.send.with(cfg.send)
 	oc.ready = c.ready.get()
 	if req.id = cfg.id; req.id == "" {
 		req.id = correlationID(c.prefix, oc.number, 1)
 	}
-	oc.id = req.id
 	o.ctx.begin(ctx, c.bound(ctx, req, cfg.timeout))
 	invoke := c.invoke
 	if len(cfg.middleware) > 0 {
@@ -100,7 +99,6 @@ func (c *Client) transmit(ctx context.Context, req *Request) (*Response, *Error)
 	}
 	oc := &req.out.call
 	if !oc.registered {
-		oc.contentType, oc.body = req.contentType, req.body
 		if !c.pending.add(oc, c.cfg.maxPending) {
 			return nil, localError(CodeResourceExhausted, OutcomeNotSent,
 				"call %s: %d calls are in flight already (WithMaxPending)", req.queue, c.cfg.maxPending)
@@ -126,29 +124,21 @@ func (c *Client) transmit(ctx context.Context, req *Request) (*Response, *Error)
 		// finds the attempt.
 		return nil, c.notConnected(req)
 	}
-	select {
-	case c.outbox <- a:
-		return c.await(ctx, req)
-	default:
-	}
-	select {
-	case c.outbox <- a:
-		return c.await(ctx, req)
-	case <-oc.ready:
-		return c.finish(req, oc.take())
-	case <-ctx.Done():
-		return nil, c.gaveUp(ctx, a)
-	case <-c.closed:
-		return nil, errClosed(req.queue, OutcomeNotSent)
-	}
+	return c.await(ctx, req, a)
 }
 
-// await waits for the end of the attempt that was queued last, or of one that the
+// await queues an attempt and waits for its end, or for that of one which the
 // client made in its place. Shortly before the deadline it looks at the queue, so
 // that the error can say what it saw; and where the handler is to give signs of
 // life it looks for those.
-func (c *Client) await(ctx context.Context, req *Request) (*Response, *Error) {
+func (c *Client) await(ctx context.Context, req *Request, a *attempt) (*Response, *Error) {
 	oc := &req.out.call
+	outbox := c.outbox // nil once the attempt is queued
+	select {
+	case outbox <- a:
+		outbox = nil
+	default:
+	}
 	done, end := waiting(ctx)
 	timer := c.timers.get(lateness(end))
 	defer c.timers.put(timer)
@@ -161,6 +151,8 @@ func (c *Client) await(ctx context.Context, req *Request) (*Response, *Error) {
 	}
 	for {
 		select {
+		case outbox <- a:
+			outbox = nil
 		case <-oc.ready:
 			return c.finish(req, oc.take())
 		case <-done:
@@ -170,7 +162,7 @@ func (c *Client) await(ctx context.Context, req *Request) (*Response, *Error) {
 				return nil, c.gaveUp(ctx, oc.inFlight())
 			}
 			timer.Reset(time.Until(end))
-			if !late && req.kind == Unary {
+			if !late && outbox == nil && req.kind == Unary {
 				late = true
 				c.task(func() {
 					s := c.look(ctx, req.queue)
@@ -358,12 +350,12 @@ func remoteError(queue string, code any, d *wireReply) *Error {
 // gaveUp is the error of a call whose ctx ended first.
 func (c *Client) gaveUp(ctx context.Context, a *attempt) *Error {
 	a.state.CompareAndSwap(attemptQueued, attemptAbandoned)
-	queue := a.call.queue
+	queue := a.call.req.queue
 	if a.resent || a.state.Load() != attemptAbandoned {
 		if why := c.whyDown(); why != nil {
 			return ended(ctx, queue, OutcomeUnknown, "after the request was sent; the client has no connection now: "+why.Error())
 		}
-		if a.call.kind == Notification {
+		if a.call.req.kind == Notification {
 			return ended(ctx, queue, OutcomeUnknown, "before the broker confirmed the notification")
 		}
 		return ended(ctx, queue, OutcomeUnknown, "before an answer came"+a.call.seen.Load().String())

@@ -1,6 +1,7 @@
 package amqprpc
 
 import (
+	"encoding/binary"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -146,6 +147,16 @@ func headersOf(p *frame.Properties) amqp.Table {
 	return fromTable(t)
 }
 
+// soleDeadline reads headers that are nothing but an rpc-deadline, as most
+// requests' are, without making a table.
+func soleDeadline(headers []byte) (millis int64, ok bool) {
+	const name = headerDeadline
+	if len(headers) != 1+len(name)+1+8 || int(headers[0]) != len(name) || string(headers[1:1+len(name)]) != name || headers[1+len(name)] != 'l' {
+		return 0, false
+	}
+	return int64(binary.BigEndian.Uint64(headers[len(headers)-8:])), true
+}
+
 // recurring remembers strings that come again and again, such as content types
 // and reply queues, so that they are made once.
 type recurring struct{ seen map[string]string }
@@ -167,11 +178,10 @@ func (r *recurring) of(b []byte) string {
 	return s
 }
 
-// delivery makes the driver's Delivery of a content.
+// delivery makes the driver's Delivery of a content, without its headers.
 func (r *recurring) delivery(c *content) amqp.Delivery {
 	p := &c.props
 	d := amqp.Delivery{
-		Headers:         headersOf(p),
 		ContentType:     r.of(p.ContentType),
 		ContentEncoding: r.of(p.ContentEncoding),
 		DeliveryMode:    p.DeliveryMode,
