@@ -18,6 +18,12 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc/amqptest"
 )
 
+// forbidden is what a user may not do, and to what.
+type forbidden struct {
+	do func(ch *amqp.Channel) error
+	of string
+}
+
 func TestPermissions(t *testing.T) {
 	t.Parallel()
 	b := newBroker(t, amqptest.WithUser("admin", "x"), amqptest.WithUser("me", "y"),
@@ -38,10 +44,7 @@ func TestPermissions(t *testing.T) {
 	require.Equal(t, 0, count(t, ch, "theirs"), "a passive declaration needs no right")
 
 	queue, exchange := "queue 'theirs' in vhost '/'", "exchange 'theirs' in vhost '/'"
-	for name, c := range map[string]struct {
-		do func(ch *amqp.Channel) error
-		of string
-	}{
+	for name, c := range map[string]forbidden{
 		"declare": {func(ch *amqp.Channel) error {
 			_, err := ch.QueueDeclare("theirs", false, false, false, false, nil)
 			return err

@@ -2,6 +2,7 @@ package amqptest_test
 
 import (
 	"io"
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -44,6 +45,7 @@ func survive(t *testing.T, handshake bool, channels int, feed func(io.Writer)) {
 	require.NoError(t, client.SetDeadline(time.Now().Add(5*time.Millisecond)))
 	_, _ = client.Write(frame.AppendMethod(nil, 0, &frame.ConnectionClose{ReplyCode: 200}))
 	require.NoError(t, <-read)
+	require.NoError(t, b.CheckInvariants())
 	_ = client.Close()
 
 	other := dialRaw(t, b)
@@ -51,6 +53,7 @@ func survive(t *testing.T, handshake bool, channels int, feed func(io.Writer)) {
 	other.send(t, 1, &frame.QueueDeclare{})
 	expect[*frame.QueueDeclareOk](t, other)
 	_ = other.Close()
+	require.NoError(t, b.CheckInvariants())
 	done := make(chan error, 1)
 	go func() { done <- b.Close() }()
 	select {
@@ -114,9 +117,14 @@ func FuzzConnection(f *testing.F) {
 // FuzzFrames sends arbitrary sequences of well-formed frames: each octet of the
 // input chooses one, and some of those after it fill it in.
 func FuzzFrames(f *testing.F) {
-	f.Add([]byte("\x00\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f\x10\x11\x12\x13\x14\x15\x16\x17\x18"))
-	f.Add([]byte{0, 0, 11, 0, 16, 0, 12, 1, 3, 20, 3, 0, 14, 7, 15, 7, 13, 2, 5, 9, 1})
-	f.Add([]byte{18, 0, 16, 0, 12, 1, 12, 1, 19, 0, 12, 1, 13, 1, 20, 0, 17, 5})
+	r := rand.New(rand.NewPCG(1, 2))
+	for range 200 {
+		seed := make([]byte, 50+r.IntN(300))
+		for i := range seed {
+			seed[i] = byte(r.IntN(24))
+		}
+		f.Add(seed)
+	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		survive(t, true, 2, func(w io.Writer) {
 			_ = w.(*rawClient).SetWriteDeadline(time.Now().Add(time.Second))
@@ -127,97 +135,120 @@ func FuzzFrames(f *testing.F) {
 
 // frameSequence makes frames of the fuzzer's octets.
 func frameSequence(data []byte) []byte {
+	src := &frameSource{data: data}
 	var out []byte
-	next := func() byte {
-		if len(data) == 0 {
-			return 0
-		}
-		b := data[0]
-		data = data[1:]
-		return b
-	}
-	flag := func() bool { return next()&1 == 1 }
-	name := func() string {
-		return [...]string{"", "q", "p", "amq.topic", "x", "amq.rabbitmq.reply-to", "amq.gen-x"}[next()%7]
-	}
-	args := func() frame.Table {
-		if !flag() {
-			return nil
-		}
-		keys := [...]string{"x-message-ttl", "x-max-length", "x-expires", "x-dead-letter-exchange", "x-max-priority",
-			"x-single-active-consumer", "x-queue-type", "x-overflow", "x-priority", "x-match", "x-delivery-limit",
-			"x-dead-letter-routing-key", "alternate-exchange", "x-max-length-bytes"}
-		values := [...]any{int32(next()), "reject-publish", true, "quorum", "q", int64(-1), nil, "", "any", "x"}
-		var t frame.Table
-		for range next() % 3 {
-			t = append(t, frame.Field{Key: keys[int(next())%len(keys)], Value: values[int(next())%len(values)]})
-		}
-		return t
-	}
-	for len(data) > 0 && len(out) < 1<<16 {
-		channel := uint16(next()%3) + 1 // one of them is not open
-		var m frame.Method
-		switch next() % 24 {
-		case 0:
-			m = &frame.QueueDeclare{Queue: name(), Durable: flag(), Exclusive: flag(), AutoDelete: flag(), Passive: flag(), NoWait: flag(), Arguments: args()}
-		case 1:
-			m = &frame.QueueBind{Queue: name(), Exchange: name(), RoutingKey: name(), NoWait: flag(), Arguments: args()}
-		case 2:
-			m = &frame.QueueUnbind{Queue: name(), Exchange: name(), RoutingKey: name(), Arguments: args()}
-		case 3:
-			m = &frame.QueueDelete{Queue: name(), IfUnused: flag(), IfEmpty: flag(), NoWait: flag()}
-		case 4:
-			m = &frame.QueuePurge{Queue: name(), NoWait: flag()}
-		case 5:
-			m = &frame.ExchangeDeclare{Exchange: name(), Type: [...]string{"direct", "fanout", "topic", "headers"}[next()%4], AutoDelete: flag(), Internal: flag(), NoWait: flag(), Arguments: args()}
-		case 6:
-			m = &frame.ExchangeDelete{Exchange: name(), IfUnused: flag(), NoWait: flag()}
-		case 7:
-			m = &frame.ExchangeBind{Destination: name(), Source: name(), RoutingKey: name(), Arguments: args()}
-		case 8:
-			m = &frame.ExchangeUnbind{Destination: name(), Source: name(), RoutingKey: name(), Arguments: args()}
-		case 9:
-			m = &frame.BasicQos{PrefetchCount: uint16(next() % 4), Global: flag()}
-		case 10, 11:
-			m = &frame.BasicConsume{Queue: name(), ConsumerTag: name(), NoAck: flag(), Exclusive: flag(), NoWait: flag(), Arguments: args()}
-		case 12:
-			p := frame.Properties{Flags: frame.FlagExpiration | frame.FlagPriority | frame.FlagReplyTo | frame.FlagHeaders,
-				Expiration: []byte([...]string{"0", "1", "1000"}[next()%3]), Priority: next() % 8, ReplyTo: []byte(name())}
-			if flag() {
-				p.Headers = frame.AppendFields(nil, frame.Table{{Key: [...]string{"CC", "BCC", "x-death"}[next()%3],
-					Value: []any{name(), frame.Table{{Key: "queue", Value: name()}, {Key: "count", Value: int64(1)}}}}})
-			}
-			out = frame.AppendMethod(out, channel, &frame.BasicPublish{Exchange: []byte(name()), RoutingKey: []byte(name()), Mandatory: flag()})
-			body := make([]byte, next())
-			out = frame.AppendHeader(out, channel, uint64(len(body)), p.Append(nil))
-			out = frame.AppendBody(out, channel, 131072, body)
-			continue
-		case 13:
-			m = &frame.BasicAck{DeliveryTag: uint64(next() % 8), Multiple: flag()}
-		case 14:
-			m = &frame.BasicNack{DeliveryTag: uint64(next() % 8), Multiple: flag(), Requeue: flag()}
-		case 15:
-			m = &frame.BasicReject{DeliveryTag: uint64(next() % 8), Requeue: flag()}
-		case 16:
-			m = &frame.BasicGet{Queue: name(), NoAck: flag()}
-		case 17:
-			m = &frame.BasicRecover{Requeue: true}
-		case 18:
-			m = &frame.TxSelect{}
-		case 19:
-			m = [...]frame.Method{&frame.TxCommit{}, &frame.TxRollback{}}[next()%2]
-		case 20:
-			m = &frame.ConfirmSelect{NoWait: flag()}
-		case 21:
-			m = &frame.BasicCancel{ConsumerTag: name(), NoWait: flag()}
+	for len(src.data) > 0 && len(out) < 1<<16 {
+		channel := uint16(src.next()%3) + 1 // one of them is not open
+		switch choice := src.next() % 24; choice {
 		case 22:
-			m = [...]frame.Method{&frame.ChannelClose{}, &frame.ChannelOpen{}, &frame.ChannelCloseOk{}}[next()%3]
+			out = append(out, src.message(channel)...)
 		case 23:
-			typ, n := next()%9, int(next())
-			out = frame.AppendFrame(out, typ, channel, data[:min(len(data), n)])
-			continue
+			typ, n := src.next()%9, int(src.next())
+			out = frame.AppendFrame(out, typ, channel, src.data[:min(len(src.data), n)])
+		default:
+			out = frame.AppendMethod(out, channel, src.method(choice))
 		}
-		out = frame.AppendMethod(out, channel, m)
 	}
 	return out
+}
+
+// frameSource turns octets into choices; when they run out all are zero.
+type frameSource struct{ data []byte }
+
+func (s *frameSource) next() byte {
+	if len(s.data) == 0 {
+		return 0
+	}
+	b := s.data[0]
+	s.data = s.data[1:]
+	return b
+}
+
+func (s *frameSource) flag() bool { return s.next()&1 == 1 }
+
+func (s *frameSource) name() string {
+	return [...]string{"", "q", "p", "amq.topic", "x", "amq.rabbitmq.reply-to", "amq.gen-x"}[s.next()%7]
+}
+
+func (s *frameSource) arguments() frame.Table {
+	keys := [...]string{"x-message-ttl", "x-max-length", "x-expires", "x-dead-letter-exchange", "x-max-priority",
+		"x-single-active-consumer", "x-queue-type", "x-overflow", "x-priority", "x-match", "x-delivery-limit",
+		"x-dead-letter-routing-key", "alternate-exchange", "x-max-length-bytes"}
+	values := [...]any{int32(s.next()), "reject-publish", true, "quorum", "q", int64(-1), nil, "", "any", "x"}
+	var t frame.Table
+	for range s.next() % 3 {
+		t = append(t, frame.Field{Key: keys[int(s.next())%len(keys)], Value: values[int(s.next())%len(values)]})
+	}
+	return t
+}
+
+// method is one of 22 kinds.
+func (s *frameSource) method(kind byte) frame.Method {
+	switch kind {
+	case 0:
+		return &frame.QueueDeclare{Queue: s.name(), Durable: s.flag(), Exclusive: s.flag(), AutoDelete: s.flag(),
+			Passive: s.flag(), NoWait: s.flag(), Arguments: s.arguments()}
+	case 1:
+		return &frame.QueueBind{Queue: s.name(), Exchange: s.name(), RoutingKey: s.name(), NoWait: s.flag(), Arguments: s.arguments()}
+	case 2:
+		return &frame.QueueUnbind{Queue: s.name(), Exchange: s.name(), RoutingKey: s.name(), Arguments: s.arguments()}
+	case 3:
+		return &frame.QueueDelete{Queue: s.name(), IfUnused: s.flag(), IfEmpty: s.flag(), NoWait: s.flag()}
+	case 4:
+		return &frame.QueuePurge{Queue: s.name(), NoWait: s.flag()}
+	case 5:
+		return &frame.ExchangeDeclare{Exchange: s.name(), Type: [...]string{"direct", "fanout", "topic", "headers"}[s.next()%4],
+			AutoDelete: s.flag(), Internal: s.flag(), NoWait: s.flag(), Arguments: s.arguments()}
+	case 6:
+		return &frame.ExchangeDelete{Exchange: s.name(), IfUnused: s.flag(), NoWait: s.flag()}
+	case 7:
+		return &frame.ExchangeBind{Destination: s.name(), Source: s.name(), RoutingKey: s.name(), Arguments: s.arguments()}
+	case 8:
+		return &frame.ExchangeUnbind{Destination: s.name(), Source: s.name(), RoutingKey: s.name(), Arguments: s.arguments()}
+	case 9:
+		return [...]frame.Method{&frame.ChannelClose{}, &frame.ChannelOpen{}, &frame.ChannelCloseOk{}}[s.next()%3]
+	}
+	return s.basicMethod(kind)
+}
+
+func (s *frameSource) basicMethod(kind byte) frame.Method {
+	switch kind {
+	case 10, 11:
+		return &frame.BasicConsume{Queue: s.name(), ConsumerTag: s.name(), NoAck: s.flag(), Exclusive: s.flag(),
+			NoWait: s.flag(), Arguments: s.arguments()}
+	case 12:
+		return &frame.BasicQos{PrefetchCount: uint16(s.next() % 4), Global: s.flag()}
+	case 13:
+		return &frame.BasicAck{DeliveryTag: uint64(s.next() % 8), Multiple: s.flag()}
+	case 14:
+		return &frame.BasicNack{DeliveryTag: uint64(s.next() % 8), Multiple: s.flag(), Requeue: s.flag()}
+	case 15:
+		return &frame.BasicReject{DeliveryTag: uint64(s.next() % 8), Requeue: s.flag()}
+	case 16:
+		return &frame.BasicGet{Queue: s.name(), NoAck: s.flag()}
+	case 17:
+		return &frame.BasicRecover{Requeue: true}
+	case 18:
+		return &frame.TxSelect{}
+	case 19:
+		return [...]frame.Method{&frame.TxCommit{}, &frame.TxRollback{}}[s.next()%2]
+	case 20:
+		return &frame.ConfirmSelect{NoWait: s.flag()}
+	}
+	return &frame.BasicCancel{ConsumerTag: s.name(), NoWait: s.flag()}
+}
+
+// message is a publish with its content.
+func (s *frameSource) message(channel uint16) []byte {
+	p := frame.Properties{Flags: frame.FlagExpiration | frame.FlagPriority | frame.FlagReplyTo | frame.FlagHeaders,
+		Expiration: []byte([...]string{"0", "1", "1000"}[s.next()%3]), Priority: s.next() % 8, ReplyTo: []byte(s.name())}
+	if s.flag() {
+		p.Headers = frame.AppendFields(nil, frame.Table{{Key: [...]string{"CC", "BCC", "x-death"}[s.next()%3],
+			Value: []any{s.name(), frame.Table{{Key: "queue", Value: s.name()}, {Key: "count", Value: int64(1)}}}}})
+	}
+	out := frame.AppendMethod(nil, channel, &frame.BasicPublish{Exchange: []byte(s.name()), RoutingKey: []byte(s.name()),
+		Mandatory: s.flag()})
+	body := make([]byte, s.next())
+	out = frame.AppendHeader(out, channel, uint64(len(body)), p.Append(nil))
+	return frame.AppendBody(out, channel, 131072, body)
 }
