@@ -1,0 +1,366 @@
+package amqprpc_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"time"
+
+	"github.com/bbebcec1/amqprpc-go/amqprpc"
+	"github.com/bbebcec1/amqprpc-go/amqprpc/amqptest"
+	"github.com/bbebcec1/amqprpc-go/codec"
+)
+
+func ExampleWithMiddleware() {
+	trace := func(name string) amqprpc.Middleware {
+		return func(next amqprpc.Invoker) amqprpc.Invoker {
+			return func(ctx context.Context, req *amqprpc.Request) (*amqprpc.Response, error) {
+				fmt.Println(name, "begins", req.Queue())
+				defer fmt.Println(name, "ends", req.Queue())
+				return next(ctx, req)
+			}
+		}
+	}
+	cli, closeAll := connected(func(srv *amqprpc.Server) { Fib.Register(srv, fib) },
+		amqprpc.WithMiddleware(trace("outer"), trace("inner")))
+	defer closeAll()
+	fmt.Println(Fib.Call(context.Background(), cli, 10))
+	// Output:
+	// outer begins rpc_queue
+	// inner begins rpc_queue
+	// inner ends rpc_queue
+	// outer ends rpc_queue
+	// 55 <nil>
+}
+
+// Middleware of a server that refuses by metadata alone: nothing is decoded for
+// strangers.
+func ExampleMiddleware() {
+	onlyFriends := func(next amqprpc.Invoker) amqprpc.Invoker {
+		return func(ctx context.Context, req *amqprpc.Request) (*amqprpc.Response, error) {
+			if req.Header()["password"] != "friend" {
+				return nil, amqprpc.Errorf(amqprpc.CodeUnauthenticated, "speak, friend, and enter")
+			}
+			return next(ctx, req)
+		}
+	}
+	cli, closeAll := connected(func(srv *amqprpc.Server) {
+		Fib.Register(srv, fib, amqprpc.WithMiddleware(onlyFriends))
+	})
+	defer closeAll()
+
+	_, err := Fib.Call(context.Background(), cli, 10)
+	fmt.Println(err)
+	fmt.Println(Fib.Call(context.Background(), cli, 10, amqprpc.WithHeader("password", "friend")))
+	// Output:
+	// rpc_queue: unauthenticated: speak, friend, and enter
+	// 55 <nil>
+}
+
+// Middleware of a client that asks again, where that is safe.
+func ExampleMiddleware_retry() {
+	retry := func(next amqprpc.Invoker) amqprpc.Invoker {
+		return func(ctx context.Context, req *amqprpc.Request) (*amqprpc.Response, error) {
+			for {
+				resp, err := next(ctx, req)
+				ran := amqprpc.OutcomeOf(err) == amqprpc.OutcomeExecuted || amqprpc.OutcomeOf(err) == amqprpc.OutcomeUnknown
+				if err == nil || ran || req.Attempt() == 3 {
+					return resp, err
+				}
+				fmt.Println("attempt", req.Attempt(), "failed:", amqprpc.CodeOf(err))
+			}
+		}
+	}
+	cli, closeAll := connected(func(srv *amqprpc.Server) { Fib.Register(srv, fib) }, amqprpc.WithMiddleware(retry))
+	defer closeAll()
+	_, err := amqprpc.Call[int, int](context.Background(), cli, "nobody", 1)
+	fmt.Println(amqprpc.CodeOf(err))
+	// Output:
+	// attempt 1 failed: unavailable
+	// attempt 2 failed: unavailable
+	// unavailable
+}
+
+// A cache in front of the wire.
+func ExampleNewResponse() {
+	known := map[int]int64{30: 832040}
+	cache := func(next amqprpc.Invoker) amqprpc.Invoker {
+		return func(ctx context.Context, req *amqprpc.Request) (*amqprpc.Response, error) {
+			msg, err := req.Message()
+			if n, ok := msg.(*int); err == nil && ok {
+				if answer, ok := known[*n]; ok {
+					fmt.Println("from the cache:")
+					return amqprpc.NewResponse(answer), nil
+				}
+			}
+			return next(ctx, req)
+		}
+	}
+	cli, closeAll := connected(func(srv *amqprpc.Server) { Fib.Register(srv, fib) }, amqprpc.WithMiddleware(cache))
+	defer closeAll()
+	fmt.Println(Fib.Call(context.Background(), cli, 10))
+	fmt.Println(Fib.Call(context.Background(), cli, 30))
+	// Output:
+	// 55 <nil>
+	// from the cache:
+	// 832040 <nil>
+}
+
+// An answer out of a store, which has it encoded.
+func ExampleNewRawResponse() {
+	replay := func(next amqprpc.Invoker) amqprpc.Invoker {
+		return func(ctx context.Context, req *amqprpc.Request) (*amqprpc.Response, error) {
+			if bytes.Equal(req.Body(), []byte("30")) {
+				return amqprpc.NewRawResponse("application/json", []byte("832040"), amqprpc.Header{"replayed": "true"}), nil
+			}
+			return next(ctx, req)
+		}
+	}
+	cli, closeAll := connected(func(srv *amqprpc.Server) {
+		Fib.Register(srv, fib, amqprpc.WithMiddleware(replay))
+	})
+	defer closeAll()
+	var h amqprpc.Header
+	fmt.Println(Fib.Call(context.Background(), cli, 30, amqprpc.WithReplyHeader(&h)))
+	fmt.Println(h)
+	// Output:
+	// 832040 <nil>
+	// map[replayed:true]
+}
+
+func ExampleRequestFromContext() {
+	cli, closeAll := connected(func(srv *amqprpc.Server) {
+		amqprpc.Register(srv, "whoami", func(ctx context.Context, _ amqprpc.None) (string, error) {
+			req, _ := amqprpc.RequestFromContext(ctx)
+			return fmt.Sprintf("%s of call %s: %s", req.Kind(), req.ID(), req.Header()["name"]), nil
+		})
+	})
+	defer closeAll()
+	fmt.Println(amqprpc.Call[amqprpc.None, string](context.Background(), cli, "whoami", amqprpc.None{},
+		amqprpc.WithHeader("name", "Ada"), amqprpc.WithCallID("4711")))
+	// Output: unary of call 4711: Ada <nil>
+}
+
+func ExampleReplyHeader() {
+	cli, closeAll := connected(func(srv *amqprpc.Server) {
+		amqprpc.Register(srv, "double", func(ctx context.Context, n int) (int, error) {
+			amqprpc.ReplyHeader(ctx)["served-by"] = "number 7"
+			if n < 0 {
+				return 0, amqprpc.Errorf(amqprpc.CodeOutOfRange, "%d is below zero", n)
+			}
+			return 2 * n, nil
+		})
+	})
+	defer closeAll()
+	var h amqprpc.Header
+	n, err := amqprpc.Call[int, int](context.Background(), cli, "double", 21, amqprpc.WithReplyHeader(&h))
+	fmt.Println(n, err, h["served-by"])
+	_, err = amqprpc.Call[int, int](context.Background(), cli, "double", -1, amqprpc.WithReplyHeader(&h))
+	fmt.Println(err, h["served-by"])
+	// Output:
+	// 42 <nil> number 7
+	// double: out_of_range: -1 is below zero number 7
+}
+
+func ExampleWithReplyHeader() {
+	cli, closeAll := connected(func(srv *amqprpc.Server) { Fib.Register(srv, fib) })
+	defer closeAll()
+	var h amqprpc.Header
+	fmt.Println(Fib.Call(context.Background(), cli, 10, amqprpc.WithReplyHeader(&h)))
+	fmt.Println(h != nil, len(h)) // this handler says nothing
+	// Output:
+	// 55 <nil>
+	// true 0
+}
+
+// The server answers in the format of the request.
+func ExampleWithCodec() {
+	cli, closeAll := connected(func(srv *amqprpc.Server) {
+		amqprpc.Register(srv, "format", func(ctx context.Context, _ string) (string, error) {
+			req, _ := amqprpc.RequestFromContext(ctx)
+			return req.ContentType(), nil
+		})
+	}, amqprpc.WithCodec(codec.MsgPack{}))
+	defer closeAll()
+	ctx := context.Background()
+	fmt.Println(amqprpc.Call[string, string](ctx, cli, "format", "?"))
+	fmt.Println(amqprpc.Call[string, string](ctx, cli, "format", "?", amqprpc.WithCodec(codec.JSON{})))
+	// Output:
+	// application/msgpack <nil>
+	// application/json <nil>
+}
+
+func ExampleWithCodecs() {
+	cli, closeAll := connected(func(srv *amqprpc.Server) {
+		Fib.Register(srv, fib, amqprpc.WithCodecs(codec.JSON{}))
+	})
+	defer closeAll()
+	_, err := Fib.Call(context.Background(), cli, 10, amqprpc.WithCodec(codec.MsgPack{}))
+	fmt.Println(err)
+	// Output: rpc_queue: invalid_argument: the content type "application/msgpack" is not accepted; this queue takes application/json
+}
+
+func ExampleWithTimeout() {
+	cli, closeAll := connected(func(srv *amqprpc.Server) {
+		amqprpc.Register(srv, "slow", func(ctx context.Context, _ int) (int, error) {
+			<-ctx.Done() // the deadline came with the request
+			return 0, ctx.Err()
+		})
+	})
+	defer closeAll()
+	_, err := amqprpc.Call[int, int](context.Background(), cli, "slow", 1, amqprpc.WithTimeout(50*time.Millisecond))
+	fmt.Println(errors.Is(err, amqprpc.CodeDeadlineExceeded))
+	// Output: true
+}
+
+// A request whose confirm is lost with the connection is sent again under the same
+// id, instead of ending the call with an unknown outcome.
+func ExampleWithIdempotent() {
+	broker := amqptest.NewBroker()
+	defer broker.Close()
+	started, release := make(chan string, 2), make(chan struct{})
+	srv := amqprpc.NewServer(broker.URL(), amqprpc.WithLogger(nil))
+	amqprpc.Register(srv, "put", func(ctx context.Context, n int) (int, error) {
+		req, _ := amqprpc.RequestFromContext(ctx)
+		started <- fmt.Sprint("attempt ", req.Attempt(), " at ", req.ID())
+		<-release
+		return n, nil
+	})
+	defer start(srv)()
+	cli, err := amqprpc.Dial(context.Background(), broker.URL(), amqprpc.WithLogger(nil), amqprpc.WithConnectionName("client"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer cli.Close()
+
+	broker.Tamper(func(amqptest.Message) amqptest.Fate { return amqptest.Fate{Unconfirmed: true} })
+	call := amqprpc.Go[int, int](context.Background(), cli, "put", 7, amqprpc.WithIdempotent(), amqprpc.WithCallID("put-7"))
+	fmt.Println(<-started)
+	broker.Connection("client").Cut()
+	fmt.Println(<-started)
+	close(release)
+	fmt.Println(call.Await(context.Background()))
+	// Output:
+	// attempt 1 at put-7
+	// attempt 2 at put-7
+	// 7 <nil>
+}
+
+// Nobody consumes the queue: the caller need not wait for its deadline to learn that.
+func ExampleWithFailFast() {
+	broker := amqptest.NewBroker()
+	defer broker.Close()
+	srv := amqprpc.NewServer(broker.URL(), amqprpc.WithLogger(nil))
+	Fib.Register(srv, fib)
+	stop := start(srv)
+	stop() // the queue stays
+
+	cli, err := amqprpc.Dial(context.Background(), broker.URL())
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer cli.Close()
+	_, err = Fib.Call(context.Background(), cli, 30, amqprpc.WithFailFast())
+	fmt.Println(err)
+	// Output: unavailable: call rpc_queue: nobody consumes the queue, in which 0 messages wait
+}
+
+func ExampleWithQueue() {
+	broker := amqptest.NewBroker()
+	defer broker.Close()
+	srv := amqprpc.NewServer(broker.URL(), amqprpc.WithLogger(nil))
+	Fib.Register(srv, fib, amqprpc.WithQueue(amqprpc.Queue{
+		Type:                 "quorum",
+		MaxLength:            10_000,
+		DeadLetterRoutingKey: "rpc_queue.dead", // through the default exchange, to a queue of that name
+	}))
+	defer start(srv)()
+	q, _ := broker.Queue("rpc_queue")
+	fmt.Println(q.Type, q.Durable, q.Arguments["x-max-length"])
+	// Output: quorum true 10000
+}
+
+// A request that nobody took in time comes back to its caller.
+func ExampleWithBounce() {
+	broker := amqptest.NewBroker()
+	defer broker.Close()
+	srv := amqprpc.NewServer(broker.URL(), amqprpc.WithLogger(nil))
+	Fib.Register(srv, fib, amqprpc.WithQueue(amqprpc.Queue{MessageTTL: 20 * time.Millisecond, Bounce: true}))
+	stop := start(srv)
+	stop() // the queue stays
+
+	cli, err := amqprpc.Dial(context.Background(), broker.URL(), amqprpc.WithBounce())
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer cli.Close()
+	_, err = Fib.Call(context.Background(), cli, 30)
+	fmt.Println(err)
+	// Output: deadline_exceeded: call rpc_queue: the request came back from the queue: expired
+}
+
+func ExampleWithStateCallback() {
+	broker := amqptest.NewBroker()
+	defer broker.Close()
+	states := make(chan amqprpc.State, 8)
+	cli, err := amqprpc.Dial(context.Background(), broker.URL(), amqprpc.WithLogger(nil),
+		amqprpc.WithStateCallback(func(s amqprpc.State) { states <- s }))
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer cli.Close()
+	fmt.Println(<-states)
+	broker.CutConnections()
+	fmt.Println(<-states)
+	fmt.Println(<-states)
+	// Output:
+	// connected
+	// disconnected
+	// connected
+}
+
+func ExampleWithAtMostOnce() {
+	cli, closeAll := connected(func(srv *amqprpc.Server) {
+		amqprpc.Register(srv, "launch", func(_ context.Context, _ amqprpc.None) (string, error) { return "away", nil },
+			amqprpc.WithAtMostOnce())
+	})
+	defer closeAll()
+	fmt.Println(amqprpc.Call[amqprpc.None, string](context.Background(), cli, "launch", amqprpc.None{}))
+	// Output: away <nil>
+}
+
+func ExampleWithReplyMode() {
+	cli, closeAll := connected(func(srv *amqprpc.Server) {
+		amqprpc.Register(srv, "whither", func(ctx context.Context, _ amqprpc.None) (string, error) {
+			req, _ := amqprpc.RequestFromContext(ctx)
+			return req.Delivery().ReplyTo[:len("amq.rabbitmq.reply-to")], nil
+		})
+	}, amqprpc.WithReplyMode(amqprpc.ReplyDirect))
+	defer closeAll()
+	fmt.Println(amqprpc.Call[amqprpc.None, string](context.Background(), cli, "whither", amqprpc.None{}))
+	// Output: amq.rabbitmq.reply-to <nil>
+}
+
+func ExampleWithMaxPending() {
+	started, release := make(chan struct{}), make(chan struct{})
+	cli, closeAll := connected(func(srv *amqprpc.Server) {
+		amqprpc.Register(srv, "slow", func(context.Context, int) (int, error) {
+			close(started)
+			<-release
+			return 1, nil
+		})
+	}, amqprpc.WithMaxPending(1))
+	defer closeAll()
+	ctx := context.Background()
+	first := amqprpc.Go[int, int](ctx, cli, "slow", 1)
+	<-started
+	_, err := amqprpc.Call[int, int](ctx, cli, "slow", 2)
+	fmt.Println(err)
+	close(release)
+	fmt.Println(first.Await(ctx))
+	// Output:
+	// resource_exhausted: call slow: 1 calls are in flight already (WithMaxPending)
+	// 1 <nil>
+}
