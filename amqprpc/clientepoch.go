@@ -291,7 +291,7 @@ func (ep *clientEpoch) received(m *content) {
 // dispatch hands one reply to the call that it answers.
 func (ep *clientEpoch) dispatch(m *content) {
 	c := ep.client
-	number, n, ok := parseCorrelationID(c.prefix, string(m.props.CorrelationID))
+	number, n, ok := parseCorrelationID(c.prefix, m.props.CorrelationID)
 	if !ok || m.malformed {
 		c.stats.unknown.Add(1)
 		return

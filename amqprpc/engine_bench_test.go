@@ -38,7 +38,7 @@ func BenchmarkCorrelationID(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		number++
-		if n, _, ok := parseCorrelationID(prefix, correlationID(prefix, number, 1)); !ok || n != number {
+		if n, _, ok := parseCorrelationID(prefix, []byte(correlationID(prefix, number, 1))); !ok || n != number {
 			b.Fatal("the id does not read as it was made")
 		}
 	}

@@ -124,14 +124,14 @@ func TestCorrelationID(t *testing.T) {
 	for _, number := range []uint64{0, 1, 35, 36, 1 << 40, 1<<64 - 1} {
 		for _, n := range []int{1, 2, 9, 1000} {
 			id := correlationID(prefix, number, n)
-			gotNumber, gotN, ok := parseCorrelationID(prefix, id)
+			gotNumber, gotN, ok := parseCorrelationID(prefix, []byte(id))
 			require.True(t, ok, id)
 			require.Equal(t, number, gotNumber)
 			require.Equal(t, n, gotN)
 		}
 	}
 	for _, id := range []string{"", "abc-", "abd-1", "abc-!", "abc-1.", "abc-1.x", "abc-1.1", "abc-1.-2", "abc-1.0", strings.Repeat("abc-z", 50)} {
-		_, _, ok := parseCorrelationID(prefix, id)
+		_, _, ok := parseCorrelationID(prefix, []byte(id))
 		require.False(t, ok, id)
 	}
 }
@@ -140,11 +140,11 @@ func FuzzParseCorrelationID(f *testing.F) {
 	f.Add("abc-1")
 	f.Add("abc-zz.7")
 	f.Fuzz(func(t *testing.T, id string) {
-		number, n, ok := parseCorrelationID("abc-", id)
+		number, n, ok := parseCorrelationID("abc-", []byte(id))
 		if !ok {
 			return
 		}
-		again, m, ok := parseCorrelationID("abc-", correlationID("abc-", number, n))
+		again, m, ok := parseCorrelationID("abc-", []byte(correlationID("abc-", number, n)))
 		if !ok || again != number || m != n {
 			t.Fatalf("%q: %d.%d became %d.%d", id, number, n, again, m)
 		}

@@ -1,6 +1,7 @@
 package amqprpc
 
 import (
+	"bytes"
 	"strconv"
 	"strings"
 	"sync"
@@ -263,19 +264,18 @@ func correlationID(prefix string, number uint64, n int) string {
 }
 
 // parseCorrelationID undoes correlationID; false if id is not of this prefix.
-func parseCorrelationID(prefix, id string) (number uint64, n int, ok bool) {
-	rest, ok := strings.CutPrefix(id, prefix)
-	if !ok {
+func parseCorrelationID(prefix string, id []byte) (number uint64, n int, ok bool) {
+	if len(id) < len(prefix) || string(id[:len(prefix)]) != prefix {
 		return 0, 0, false
 	}
-	rest, attempt, several := strings.Cut(rest, ".")
-	number, err := strconv.ParseUint(rest, 36, 64)
+	rest, attempt, several := bytes.Cut(id[len(prefix):], []byte{'.'})
+	number, err := strconv.ParseUint(string(rest), 36, 64)
 	if err != nil {
 		return 0, 0, false
 	}
 	n = 1
 	if several {
-		if n, err = strconv.Atoi(attempt); err != nil || n < 2 {
+		if n, err = strconv.Atoi(string(attempt)); err != nil || n < 2 {
 			return 0, 0, false
 		}
 	}

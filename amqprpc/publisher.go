@@ -202,7 +202,7 @@ func (p *publisher) watch() error {
 func (p *publisher) returned(r *content) {
 	c := p.client
 	c.stats.returned.Add(1)
-	number, n, ok := parseCorrelationID(c.prefix, string(r.props.CorrelationID))
+	number, n, ok := parseCorrelationID(c.prefix, r.props.CorrelationID)
 	if !ok {
 		return
 	}

@@ -19,30 +19,33 @@ func appendPublish(dst []byte, channel uint16, frameMax int, key string, mandato
 	return frame.AppendBody(dst, channel, uint32(frameMax), p.Body)
 }
 
-// appendHeader adds the content header frame of a message.
+// appendHeader adds the content header frame of a message, in place: the lengths
+// and flags that come first are filled in last.
 func appendHeader(dst []byte, channel uint16, p *amqp.Publishing) []byte {
-	var room [768]byte
-	b := append(room[:0], 0, 0)
+	at := len(dst)
+	dst = frame.AppendHeader(dst, channel, uint64(len(p.Body)), []byte{0, 0})
+	dst = dst[:len(dst)-1] // the end is still to come
+	flagsAt := len(dst) - 2
 	var flags frame.Flag
 	short := func(f frame.Flag, s string) {
 		if s != "" {
 			flags |= f
-			b = frame.AppendShortString(b, s)
+			dst = append(append(dst, byte(len(s))), s...)
 		}
 	}
 	short(frame.FlagContentType, p.ContentType)
 	short(frame.FlagContentEncoding, p.ContentEncoding)
 	if len(p.Headers) > 0 {
 		flags |= frame.FlagHeaders
-		b = appendHeaders(b, p.Headers)
+		dst = appendHeaders(dst, p.Headers)
 	}
 	if p.DeliveryMode > 0 {
 		flags |= frame.FlagDeliveryMode
-		b = append(b, p.DeliveryMode)
+		dst = append(dst, p.DeliveryMode)
 	}
 	if p.Priority > 0 {
 		flags |= frame.FlagPriority
-		b = append(b, p.Priority)
+		dst = append(dst, p.Priority)
 	}
 	short(frame.FlagCorrelationID, p.CorrelationId)
 	short(frame.FlagReplyTo, p.ReplyTo)
@@ -50,14 +53,14 @@ func appendHeader(dst []byte, channel uint16, p *amqp.Publishing) []byte {
 	short(frame.FlagMessageID, p.MessageId)
 	if !p.Timestamp.IsZero() {
 		flags |= frame.FlagTimestamp
-		n := uint64(p.Timestamp.Unix())
-		b = append(b, byte(n>>56), byte(n>>48), byte(n>>40), byte(n>>32), byte(n>>24), byte(n>>16), byte(n>>8), byte(n))
+		dst = binary.BigEndian.AppendUint64(dst, uint64(p.Timestamp.Unix()))
 	}
 	short(frame.FlagType, p.Type)
 	short(frame.FlagUserID, p.UserId)
 	short(frame.FlagAppID, p.AppId)
-	b[0], b[1] = byte(flags>>8), byte(flags)
-	return frame.AppendHeader(dst, channel, uint64(len(p.Body)), b)
+	binary.BigEndian.PutUint16(dst[flagsAt:], uint16(flags))
+	binary.BigEndian.PutUint32(dst[at+3:], uint32(len(dst)-at-frameHead))
+	return append(dst, frame.End)
 }
 
 // appendHeaders adds a table with its length. The values that nearly all headers
@@ -71,14 +74,13 @@ func appendHeaders(b []byte, t amqp.Table) []byte {
 			b = append(frame.AppendShortString(b, name), 'S')
 			b = frame.AppendLongString(b, v)
 		case int64:
-			b = append(frame.AppendShortString(b, name), 'l',
-				byte(v>>56), byte(v>>48), byte(v>>40), byte(v>>32), byte(v>>24), byte(v>>16), byte(v>>8), byte(v))
+			b = append(frame.AppendShortString(b, name), 'l')
+			b = binary.BigEndian.AppendUint64(b, uint64(v))
 		default:
 			b = frame.AppendFields(b, frame.Table{{Key: name, Value: toFrame(v)}})
 		}
 	}
-	n := len(b) - at - 4
-	b[at], b[at+1], b[at+2], b[at+3] = byte(n>>24), byte(n>>16), byte(n>>8), byte(n)
+	binary.BigEndian.PutUint32(b[at:], uint32(len(b)-at-4))
 	return b
 }
 
