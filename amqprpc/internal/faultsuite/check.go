@@ -17,9 +17,6 @@ const (
 	// Skew is by how much clocks may differ, which is how long after its deadline
 	// a request may still start: WithClockSkew's default.
 	Skew = time.Second
-	// Scheduling is how late a handler, in whichever process, may record that it
-	// started or that its ctx ended.
-	Scheduling = time.Second
 )
 
 // Guarantee is one of the promises that the checker holds a history to.
@@ -199,7 +196,7 @@ func (c *checker) executions(call *Call) {
 		if call.Expiry.IsZero() {
 			continue
 		}
-		last := call.Expiry.Add(Skew + Scheduling)
+		last := call.Expiry.Add(Skew + c.h.Scheduling)
 		if e.Start.After(last) {
 			c.broken(NotAfterDeadline, call.ID, "%s began %v after the deadline", e.Run, e.Start.Sub(call.Expiry))
 		} else if e.End.After(last) {

@@ -46,7 +46,8 @@ func sound() *History {
 			{ID: "again", Attempt: 1, Run: "s/6", Server: "s", Start: at(5)}, // killed
 			{ID: "again", Attempt: 2, Run: "s/7", Server: "s", Start: at(50), End: at(60), Result: Answered},
 		},
-		Faults: []Fault{{at(1), "connections cut"}, {at(999), "connections cut"}},
+		Scheduling: time.Second,
+		Faults:     []Fault{{at(1), "connections cut"}, {at(999), "connections cut"}},
 	}
 }
 

@@ -31,8 +31,9 @@ const answerDetail = "answer"
 func register(s *amqprpc.Server, name string, runs *atomic.Int64, queues []Queue, j journal) {
 	for _, q := range queues {
 		// Servers die by the dozen here; the bound on deliveries is for requests
-		// that kill them, and has tests of its own.
-		opts := []amqprpc.HandlerOption{amqprpc.WithMaxDeliveries(1000), amqprpc.WithConcurrency(16)}
+		// that kill them, and has tests of its own. A request may have to wait
+		// behind others where it was prefetched.
+		opts := []amqprpc.HandlerOption{amqprpc.WithMaxDeliveries(1000), amqprpc.WithConcurrency(1), amqprpc.WithPrefetch(16)}
 		if q.Quorum {
 			opts = append(opts, amqprpc.WithQueue(amqprpc.Queue{Type: "quorum", Arguments: map[string]any{"x-delivery-limit": int64(1000)}}))
 		}

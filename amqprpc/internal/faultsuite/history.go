@@ -14,6 +14,9 @@ type History struct {
 	Losses     []Loss
 	Stalls     []Stall
 	Leftovers  []string // what outlived the run: calls still pending, servers that did not drain
+	// Scheduling is how late a handler, in whichever process, may have recorded
+	// that it started or that its ctx ended; zero in virtual time.
+	Scheduling time.Duration
 }
 
 // Call is a call or a notification, from its caller's side.

@@ -86,9 +86,13 @@ const (
 	canaryYawn = 5 * time.Millisecond
 )
 
+// scheduling is how late other processes may be, of which no canary tells.
+const scheduling = time.Second
+
 // Watch starts a canary: a goroutine that wants to run every few milliseconds,
-// and notes when it could not.
+// and notes when it could not. It is for runs in real time.
 func (r *Recorder) Watch() {
+	r.h.Scheduling = scheduling
 	r.watch = make(chan struct{})
 	r.watching.Go(func() {
 		t := time.NewTicker(canaryBeat)

@@ -147,6 +147,7 @@ func TestHalfOpenConsumerDelaysAReplyByThreeHeartbeats(t *testing.T) {
 			s.answered(f)
 			require.LessOrEqual(t, time.Since(began), 3*heartbeat+time.Second)
 			require.EqualValues(t, 1, s.runs.Load())
+			synctest.Wait()
 			require.EqualValues(t, 1, s.client.Stats().Reconnects)
 		})
 	}
@@ -292,6 +293,49 @@ func TestBrokerRestart(t *testing.T) {
 		s.answered(persistent)
 		s.fails(transient, amqprpc.CodeDeadlineExceeded, amqprpc.OutcomeUnknown, time.Minute)
 		require.EqualValues(t, 3, s.runs.Load())
+	})
+}
+
+// A connection that is lost while its server drains ends the server, which says
+// so and leaves nothing behind; what it had not answered another one gets.
+func TestConnectionLostWhileDraining(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := amqptest.Start(t, amqptest.WithoutListener())
+		const calls = 10
+		serve := func(name string, h amqprpc.Handler[int, int]) (stop func() error) {
+			srv := amqprpc.NewServer(b.URL(), amqprpc.WithLogger(nil), amqprpc.WithDialer(b.Dial), amqprpc.WithConnectionName(name))
+			amqprpc.Register(srv, stageQueue, h, amqprpc.WithConcurrency(1), amqprpc.WithPrefetch(calls))
+			ctx, cancel := context.WithCancel(context.Background())
+			served := make(chan error, 1)
+			go func() { served <- srv.Serve(ctx) }()
+			<-srv.Ready()
+			return func() error { cancel(); return <-served }
+		}
+		stop := serve("first", func(ctx context.Context, n int) (int, error) {
+			<-ctx.Done()
+			time.Sleep(100 * time.Millisecond) // others wait in the queue still
+			return 0, ctx.Err()
+		})
+		cli, err := amqprpc.Dial(t.Context(), b.URL(), amqprpc.WithLogger(nil), amqprpc.WithDialer(b.Dial))
+		require.NoError(t, err)
+		var futures []*amqprpc.Future[int]
+		for i := range calls {
+			futures = append(futures, amqprpc.Go[int, int](t.Context(), cli, stageQueue, i))
+		}
+		synctest.Wait()
+		time.AfterFunc(time.Second, func() { b.Connection("first").Cut() })
+		began := time.Now()
+		require.ErrorContains(t, stop(), "the connection was lost while draining: 10 requests")
+		require.Equal(t, 1100*time.Millisecond, time.Since(began), "as soon as its handler heeds its ctx")
+		stop = serve("second", func(_ context.Context, n int) (int, error) { return n * n, nil })
+		for i, f := range futures {
+			got, err := f.Await(t.Context())
+			require.NoError(t, err)
+			require.Equal(t, i*i, got)
+		}
+		require.NoError(t, cli.Close())
+		require.NoError(t, stop())
 	})
 }
 

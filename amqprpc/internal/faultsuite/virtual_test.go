@@ -54,9 +54,9 @@ func runVirtually(t *testing.T, seed uint64) {
 		err = Inject(ctx, rec, seed, 5*time.Second, virtualHarms(broker, wire, rec, fleet, queues)...)
 	})
 	w := &Workload{
-		Rec: rec, Seed: seed, URL: broker.URL(), Queues: queues, Clients: 4, Callers: 2,
+		Rec: rec, Seed: seed, URL: broker.URL(), Queues: queues, Clients: 4, Callers: 4,
 		Options: []amqprpc.ClientOption{amqprpc.WithDialer(wire.Dial), amqprpc.WithReplyExpires(8 * time.Second)},
-		Timeout: 20 * time.Second, Work: 3 * time.Second, Pause: time.Second, Pad: 8 << 10, // all that a frozen connection leaves unread fits its buffer
+		Timeout: 20 * time.Second, Work: 3 * time.Second, Pause: 500 * time.Millisecond, Pad: 8 << 10, // all that a frozen connection leaves unread fits its buffer
 	}
 	require.NoError(t, w.Run(ctx))
 	harm.Wait()
@@ -119,6 +119,16 @@ func virtualHarms(b *amqptest.Broker, w *wire, rec *Recorder, fleet *Fleet, queu
 		}},
 		{"a connection closed by the operator", each(func(_ *rand.Rand, c *amqptest.Connection) { c.Close("closed") })},
 		{"a connection half-open", each(func(rng *rand.Rand, c *amqptest.Connection) { c.HalfOpen(direction(rng)) })},
+		{"what a server sends is lost, and then its connection", func(rng *rand.Rand, wait func(time.Duration)) error {
+			for _, c := range b.Connections() {
+				if strings.HasPrefix(c.Name(), "server") {
+					c.Freeze(amqptest.FromClient)
+					wait(upTo(rng, 5*time.Second))
+					c.Cut()
+				}
+			}
+			return nil
+		}},
 		{"a channel closed", each(func(rng *rand.Rand, c *amqptest.Connection) {
 			c.CloseChannel(uint16(1+rng.IntN(3)), amqp.PreconditionFailed, "a consumer timeout, say")
 		})},
