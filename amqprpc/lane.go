@@ -78,6 +78,19 @@ func (q *servedQueue) work() {
 	}
 }
 
+// discard completes what is still queued when the workers have ended, as it is
+// when the connection is lost in a drain: it will be delivered again.
+func (q *servedQueue) discard(done <-chan struct{}) {
+	for {
+		select {
+		case in := <-q.jobs:
+			in.lane.open.Done()
+		case <-done:
+			return
+		}
+	}
+}
+
 // lane is a queue's time with one channel.
 type lane struct {
 	queue  *servedQueue

@@ -128,8 +128,13 @@ func (r *serving) wait(limit time.Duration) int64 {
 		}
 		r.tasks.Wait()
 	}()
+	var rest sync.WaitGroup
+	for _, q := range r.queues {
+		rest.Go(func() { q.discard(done) })
+	}
 	select {
 	case <-done:
+		rest.Wait()
 		return 0
 	case <-time.After(limit):
 		return max(r.stats.inFlight.Load(), 1)
