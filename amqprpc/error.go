@@ -19,6 +19,7 @@ type Error struct {
 	cause   error
 	details []errorDetail
 	outcome Outcome
+	stated  bool // the outcome is WithOutcome's
 	remote  bool
 	call    callRef // that it is the error of; zero if of none
 	queue   string  // of the call, for errors that came from a peer and do not name it
@@ -99,6 +100,17 @@ func (e *Error) WithDetail(name string, v any) *Error {
 	c := *e
 	c.details = slices.DeleteFunc(slices.Clone(e.details), func(d errorDetail) bool { return d.Name == name })
 	c.details = append(c.details, errorDetail{Name: name, Value: value})
+	return &c
+}
+
+// WithOutcome returns a copy of the error that states an outcome, for server
+// middleware that answers in the handler's place: behind an answer that it replays
+// a handler has run, though not for this request, and behind one that it does not
+// wait for any longer one may be running. It says nothing where the request's own
+// handler has started, nor on a client.
+func (e *Error) WithOutcome(o Outcome) *Error {
+	c := *e
+	c.outcome, c.stated = o, true
 	return &c
 }
 

@@ -214,6 +214,28 @@ func TestMiddlewareRefuses(t *testing.T) {
 	require.ErrorIs(t, err, amqprpc.CodeInvalidArgument)
 
 	plain := errors.New("not today")
+	// Middleware that answers in the handler's place may know better what happened.
+	replay := func(next amqprpc.Invoker) amqprpc.Invoker {
+		return func(ctx context.Context, req *amqprpc.Request) (*amqprpc.Response, error) {
+			e := amqprpc.NewError(amqprpc.CodeAborted, plain).WithOutcome(amqprpc.OutcomeExecuted)
+			if req.Header()["run"] != "" {
+				if resp, err := next(ctx, req); err == nil {
+					return resp, nil
+				}
+				e = e.WithOutcome(amqprpc.OutcomeNotExecuted)
+			}
+			return nil, e
+		}
+	}
+	startServer(t, url, func(s *amqprpc.Server) {
+		amqprpc.Register(s, queue+".replay", func(context.Context, int) (int, error) { return 0, plain }, amqprpc.WithMiddleware(replay))
+	})
+	for _, run := range []string{"", "yes"} {
+		_, err = amqprpc.Call[int, int](ctx, cli, queue+".replay", 2, amqprpc.WithHeader("run", run))
+		require.ErrorIs(t, err, amqprpc.CodeAborted)
+		require.Equal(t, amqprpc.OutcomeExecuted, amqprpc.OutcomeOf(err), "a handler that ran has run")
+	}
+
 	_, err = amqprpc.Call[int, int](ctx, cli, queue, 2, amqprpc.WithMiddleware(answering(nil, plain)))
 	require.ErrorIs(t, err, plain)
 	require.ErrorIs(t, err, amqprpc.CodeUnknown)

@@ -2,6 +2,7 @@ package amqprpc
 
 import (
 	"encoding/json"
+	"errors"
 	"strings"
 
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -11,14 +12,7 @@ import (
 func (q *servedQueue) reply(req *Request, resp *Response, err error) *completion {
 	in := req.in
 	if err != nil {
-		outcome := OutcomeUnknown
-		switch {
-		case in.started && in.finished:
-			outcome = OutcomeExecuted
-		case !in.started && in.deliveries <= 1 && !in.d.Redelivered:
-			outcome = OutcomeNotExecuted
-		}
-		return q.errorReply(in, asWireError(err), outcome, req.replyHeader)
+		return q.errorReply(in, asWireError(err), in.outcome(err), req.replyHeader)
 	}
 	if req.kind == Notification {
 		return in.completed()
@@ -51,6 +45,22 @@ func (q *servedQueue) reply(req *Request, resp *Response, err error) *completion
 		h.into(headers)
 	}
 	return q.replyWith(in, amqp.Publishing{Headers: headers, ContentType: resp.contentType, Body: body})
+}
+
+// outcome is what an error that ends the chain tells of the request.
+func (in *inbound) outcome(err error) Outcome {
+	switch stated, ok := errors.AsType[*Error](err); {
+	case in.started && in.finished:
+		return OutcomeExecuted
+	case in.started:
+		return OutcomeUnknown
+	case ok && stated.stated && stated.outcome != OutcomeNotExecuted:
+		return stated.outcome
+	case in.deliveries <= 1 && !in.d.Redelivered:
+		return OutcomeNotExecuted
+	default:
+		return OutcomeUnknown
+	}
 }
 
 // errorReply answers with an error. A notification's goes to nobody.

@@ -58,9 +58,9 @@ import (
 // whose refusals are not answers. What comes after it in the chain is not run for a
 // repetition.
 //
-// The outcome of an error tells of the request that it answers, and not of the call: a
-// repetition that was answered with a remembered error, or that waited for an answer in
-// vain, did not run and says so (not-executed), while the first may have.
+// The outcome of an error tells of the call, and not only of the repetition, which does
+// not run: executed with a remembered error, unknown where the wait for an answer was in
+// vain.
 //
 // On a client it does nothing. It panics if store is nil.
 func Idempotent(store Store, opts ...IdempotentOption) amqprpc.Middleware {

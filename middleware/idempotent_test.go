@@ -131,6 +131,7 @@ func TestIdempotentErrors(t *testing.T) {
 			require.Equal(t, n1, n2)
 			if err1 != nil {
 				require.EqualError(t, err2, err1.Error())
+				require.Equal(t, amqprpc.OutcomeExecuted, amqprpc.OutcomeOf(err2), "the call has run, if not for this request")
 				d1, had := amqprpc.Detail[int](err1, "run")
 				d2, has := amqprpc.Detail[int](err2, "run")
 				require.Equal(t, had, has)

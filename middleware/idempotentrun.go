@@ -119,7 +119,8 @@ func (x *execution) gaveUp(err error) (*amqprpc.Response, error) {
 	if x.own != nil {
 		return x.own.resp, x.own.err
 	}
-	return nil, fmt.Errorf("the call runs already, and has no answer yet: %w", err)
+	err = fmt.Errorf("the call runs already, and has no answer yet: %w", err)
+	return nil, amqprpc.NewError(amqprpc.CodeOf(err), err).WithOutcome(amqprpc.OutcomeUnknown)
 }
 
 // withoutStore handles a request for which the store could not be asked.
@@ -303,7 +304,7 @@ func (x *execution) replay(ctx context.Context, a Answer) (*amqprpc.Response, er
 			return x.withoutStore(ctx, fmt.Errorf("the stored error of %q cannot be read: %w", x.key, err))
 		}
 		maps.Copy(amqprpc.ReplyHeader(ctx), h)
-		return nil, e
+		return nil, e.WithOutcome(amqprpc.OutcomeExecuted) // by the first, which is what the caller wants to know
 	}
 	if x.req.Kind() == amqprpc.Unary && a.ContentType == "" {
 		return nil, amqprpc.Errorf(amqprpc.CodeFailedPrecondition, "the call's id was used before, for a notification: there is no reply to repeat")
