@@ -59,6 +59,9 @@ func Story(h *History, v Violation) []string {
 		add(e.Start, "%s starts %s: attempt %d, redelivered %v", e.Server, e.Run, e.Attempt, e.Redelivered)
 		add(e.End, "%s has %s", e.Run, e.Result)
 	}
+	if v.Guarantee == AtLeastOnce && len(h.Faults) > 0 {
+		last = h.Faults[len(h.Faults)-1].Time // it could have run until now
+	}
 	for _, f := range h.Faults {
 		if !first.IsZero() && f.Time.After(first.Add(-before)) && f.Time.Before(last.Add(after)) {
 			lines = append(lines, line{f.Time, "-- " + f.What})
