@@ -1,0 +1,104 @@
+package bench
+
+import "github.com/bbebcec1/amqprpc-go/benchmarks/internal/contender"
+
+// Goal is a number that the framework is to reach, relative to the baseline where
+// nothing else is said.
+type Goal struct {
+	Measure string
+	Unit    string // "×" or what the number counts
+	Must    float64
+	Aim     float64
+	AtMost  bool // less is better
+	of      func(r Results) (v, low, high float64, ok bool)
+}
+
+// Results are the results of a run, by scenario.
+type Results map[string]*Result
+
+// Verdict is what became of a goal.
+type Verdict struct {
+	Goal
+	Value     float64
+	Low, High float64 // quartiles of a ratio; zero for others
+}
+
+// Met reports whether a bound is reached.
+func (v *Verdict) Met(bound float64) bool {
+	if v.AtMost {
+		return v.Value <= bound
+	}
+	return v.Value >= bound
+}
+
+// Judge compares results with the goals that they say something of.
+func Judge(r Results) []Verdict {
+	var all []Verdict
+	for _, g := range goals() {
+		if v, low, high, ok := g.of(r); ok {
+			all = append(all, Verdict{Goal: g, Value: v, Low: low, High: high})
+		}
+	}
+	return all
+}
+
+// against is the ratio of two series in one case of a scenario.
+func against(scenario, kase, name, base string, m Metric) func(Results) (float64, float64, float64, bool) {
+	return func(r Results) (float64, float64, float64, bool) {
+		a, b := r[scenario].Find(name, kase), r[scenario].Find(base, kase)
+		v, ok := a.Ratio(b, m)
+		low, high := a.Spread(b, m)
+		return v, low, high, ok
+	}
+}
+
+// firstCase is against, in the only case of a scenario.
+func firstCase(scenario, name, base string, m Metric) func(Results) (float64, float64, float64, bool) {
+	return func(r Results) (float64, float64, float64, bool) {
+		res := r[scenario]
+		if res == nil || len(res.Series) == 0 {
+			return 0, 0, 0, false
+		}
+		return against(scenario, res.Series[0].Case, name, base, m)(r)
+	}
+}
+
+// value is a number by itself.
+func value(scenario, kase, name string, m Metric) func(Results) (float64, float64, float64, bool) {
+	return func(r Results) (float64, float64, float64, bool) {
+		v, ok := r[scenario].Find(name, kase).Median(m)
+		return v, 0, 0, ok
+	}
+}
+
+// cases is the ratio of one series to itself in another case.
+func cases(scenario, name, kase, baseCase string, m Metric) func(Results) (float64, float64, float64, bool) {
+	return func(r Results) (float64, float64, float64, bool) {
+		a, b := r[scenario].Find(name, kase), r[scenario].Find(name, baseCase)
+		v, ok := a.Ratio(b, m)
+		low, high := a.Spread(b, m)
+		return v, low, high, ok
+	}
+}
+
+func goals() []Goal {
+	const fw, base = contender.Framework, contender.Baseline
+	return []Goal{
+		{"calls/s at 64 callers, defaults (confirms on)", "×", 1.05, 1.2, false, against("throughput", "64 callers", fw, base, CallsPerSecond)},
+		{"calls/s at 256 callers, defaults (confirms on)", "×", 0.95, 1.2, false, against("throughput", "256 callers", fw, base, CallsPerSecond)},
+		{"calls/s at 64 callers, confirms off", "×", 1.35, 1.6, false, against("throughput", "64 callers", unconfirmed, base, CallsPerSecond)},
+		{"calls/s at 256 callers, confirms off", "×", 1.25, 1.6, false, against("throughput", "256 callers", unconfirmed, base, CallsPerSecond)},
+		{"calls/s at 64 callers, against the same wire choices by hand", "×", 0.95, 1, false, against("throughput", "64 callers", fw, contender.ByHand, CallsPerSecond)},
+		{"calls/s at 256 callers, against the same wire choices by hand", "×", 0.95, 1, false, against("throughput", "256 callers", fw, contender.ByHand, CallsPerSecond)},
+		{"calls/s at 64 callers, against the tutorial", "×", 4.5, 6, false, against("throughput", "64 callers", fw, contender.Tutorial, CallsPerSecond)},
+		{"p50 at 1 caller", "×", 1, 0.9, true, against("throughput", "1 caller", fw, base, P50)},
+		{"CPU of client and server per call, 64 callers", "×", 0.8, 0.6, true, against("throughput", "64 callers", fw, base, CPUPerCall)},
+		{"allocations per call beyond the driver's own, 64 callers", "", 20, 8, true, value("allocations", "64 callers", fw, OwnAllocs)},
+		{"calls/s with one handler in 500 taking 100 ms, against none", "×", 0.9, 0.95, false, against("slow", "64 callers", fw+", 1 in 500 slow", fw, CallsPerSecond)},
+		{"heap per pending call", "bytes", 2048, 1024, true, value("memory", HeldCase, fw, HeapPerCall)},
+		{"calls/s at 1024 callers, against its own at 64", "×", 0.9, 1, false, cases("throughput", fw, "1024 callers", "64 callers", CallsPerSecond)},
+		{"MB/s of 1 MiB payloads", "×", 0.95, 1, false, against("payload", "1 MiB", fw, base, MBPerSecond)},
+		{"p99 at half load (open loop)", "×", 1, 0.7, true, firstCase("latency", fw, base, P99)},
+		{"goodput at twice the capacity, against its peak", "×", 0.9, 1, false, cases("overload", fw, FloodCase, PeakCase, CallsPerSecond)},
+	}
+}

@@ -1,0 +1,234 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/bbebcec1/amqprpc-go/benchmarks/internal/contender"
+	"github.com/bbebcec1/amqprpc-go/benchmarks/internal/side"
+)
+
+// Progress is told how far a scenario is.
+type Progress interface {
+	Begin(title string, steps int)
+	Step(what string)
+	End()
+}
+
+// Config says how scenarios are run.
+type Config struct {
+	URL      string
+	Rounds   int
+	Round    time.Duration // the length of one run of one contender
+	Callers  []int         // the numbers of callers that are compared
+	Pending  int           // the calls whose memory is measured
+	Only     []string      // the variants of the scenario throughput; none is all
+	Profiles string        // a directory for CPU profiles of all processes; "" is none
+	Progress Progress
+	// BrokerCPU returns what the broker has used, or false if that is not known.
+	BrokerCPU func() (time.Duration, bool)
+	// Options are what every contender shall heed; see the flags of rpcbench.
+	Options contender.Options
+}
+
+// task is one contender in one case. run is called once a round.
+type task struct {
+	name, kase string
+	run        func(ctx context.Context) (Sample, error)
+}
+
+// interleave runs all tasks in every round, beginning with another one each time, so
+// that neither the machine's moods nor the order favour one.
+func (c *Config) interleave(ctx context.Context, title string, rounds int, tasks []task) ([]Series, error) {
+	all := make([]Series, len(tasks))
+	for i, t := range tasks {
+		all[i] = Series{Name: t.name, Case: t.kase}
+	}
+	c.Progress.Begin(title, rounds*len(tasks))
+	defer c.Progress.End()
+	for round := range rounds {
+		for k := range tasks {
+			i := (k + round) % len(tasks)
+			t := &tasks[i]
+			c.Progress.Step(strings.TrimSpace(t.name + ", " + t.kase))
+			s, err := t.run(ctx)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %s, %s: %w", title, t.name, t.kase, err)
+			}
+			all[i].Samples = append(all[i].Samples, s)
+		}
+	}
+	return all, nil
+}
+
+// variant is a contender with its options, under the name that it has in results.
+type variant struct {
+	name      string
+	contender string
+	options   contender.Options
+}
+
+// pair is a variant that runs: a client and a server, a process each.
+type pair struct {
+	variant
+	config *Config
+	server *side.Process // nil if the requests are to wait
+	client *side.Process
+}
+
+// pairs are the running variants of a scenario.
+type pairs []*pair
+
+// queueName is a queue of a variant's alone.
+func queueName(scenario, name string) string {
+	clean := func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
+			return r
+		}
+		return '-'
+	}
+	return "rpcbench." + scenario + "." + strings.Map(clean, name)
+}
+
+// start starts variants; stop ends them again, whatever start returned.
+func (c *Config) start(ctx context.Context, scenario string, variants []variant) (all pairs, err error) {
+	for _, v := range variants {
+		v.options.URL = c.URL
+		v.options.Queue = queueName(scenario, v.name)
+		p := &pair{variant: v, config: c}
+		all = append(all, p)
+		if err := p.start(ctx); err != nil {
+			return all, err
+		}
+		if err := p.profile(ctx, scenario); err != nil {
+			return all, err
+		}
+	}
+	return all, nil
+}
+
+func (p *pair) start(ctx context.Context) (err error) {
+	spec := side.Spec{Role: side.Server, Contender: p.contender, Options: p.options}
+	if p.server, err = side.Start(ctx, spec); err != nil {
+		return err
+	}
+	spec.Role = side.Client
+	p.client, err = side.Start(ctx, spec)
+	return err
+}
+
+// profile starts CPU profiles of both processes; they end with them.
+func (p *pair) profile(ctx context.Context, scenario string) error {
+	if p.config.Profiles == "" {
+		return nil
+	}
+	for role, proc := range map[string]*side.Process{side.Server: p.server, side.Client: p.client} {
+		file := filepath.Join(p.config.Profiles, fmt.Sprintf("%s-%s-%s.pprof", scenario, p.name, role))
+		if err := proc.Do(ctx, &side.Command{Profile: &side.Profile{File: file}}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// stop ends the processes and deletes their queues.
+func (all pairs) stop() error {
+	var errs []error
+	for _, p := range all {
+		for _, proc := range []*side.Process{p.client, p.server} {
+			if proc == nil {
+				continue
+			}
+			if p.config.Profiles != "" {
+				errs = append(errs, proc.Do(context.Background(), &side.Command{Profile: &side.Profile{}}))
+			}
+			errs = append(errs, proc.Stop())
+		}
+		errs = append(errs, contender.Delete(p.options))
+	}
+	return errors.Join(errs...)
+}
+
+// usage is what both processes and the broker have used.
+type usage struct {
+	client, server side.Usage
+	broker         time.Duration
+	brokerKnown    bool
+}
+
+func (p *pair) usage(ctx context.Context) (u usage, err error) {
+	cmd := side.Command{Usage: &side.Usage{}}
+	if err = p.client.Do(ctx, &cmd); err != nil {
+		return u, err
+	}
+	u.client = *cmd.Usage
+	cmd = side.Command{Usage: &side.Usage{}}
+	if err = p.server.Do(ctx, &cmd); err != nil {
+		return u, err
+	}
+	u.server = *cmd.Usage
+	if p.config.BrokerCPU != nil {
+		u.broker, u.brokerKnown = p.config.BrokerCPU()
+	}
+	return u, nil
+}
+
+// load runs a closed loop once and says what each call took.
+func (p *pair) load(ctx context.Context, callers int, d time.Duration) (Sample, error) {
+	before, err := p.usage(ctx)
+	if err != nil {
+		return nil, err
+	}
+	cmd := side.Command{Load: &side.Load{Callers: callers, Duration: d}}
+	if err := p.client.Do(ctx, &cmd); err != nil {
+		return nil, err
+	}
+	after, err := p.usage(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r := cmd.Load.Result
+	if r.Failed > 0 {
+		return nil, fmt.Errorf("%d calls failed, the first: %s", r.Failed, r.Failure)
+	}
+	if r.Calls == 0 {
+		return nil, fmt.Errorf("no call ended within %v", d)
+	}
+	s := sampleOf(r)
+	s.perCall(before, after, float64(r.Calls+r.Late))
+	s[MBPerSecond] = s[CallsPerSecond] * float64(p.options.Payload) / 1e6
+	return s, nil
+}
+
+func sampleOf(r side.Result) Sample {
+	return Sample{
+		CallsPerSecond: float64(r.Calls) / r.Elapsed.Seconds(),
+		P50:            micros(r.P50),
+		P99:            micros(r.P99),
+		P999:           micros(r.P999),
+	}
+}
+
+func micros(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }
+
+// perCall adds what each of so many calls used.
+func (s Sample) perCall(before, after usage, calls float64) {
+	if calls == 0 {
+		return
+	}
+	client := micros(after.client.CPU-before.client.CPU) / calls
+	server := micros(after.server.CPU-before.server.CPU) / calls
+	s[ClientCPU], s[ServerCPU], s[CPUPerCall] = client, server, client+server
+	s[AllocsPerCall] = float64(after.client.Mallocs-before.client.Mallocs+after.server.Mallocs-before.server.Mallocs) / calls
+	s[BytesPerCall] = float64(after.client.Bytes-before.client.Bytes+after.server.Bytes-before.server.Bytes) / calls
+	if after.client.Writes > 0 {
+		s[WritesPerCall] = float64(after.client.Writes-before.client.Writes+after.server.Writes-before.server.Writes) / calls
+	}
+	if before.brokerKnown && after.brokerKnown {
+		s[BrokerCPU] = micros(after.broker-before.broker) / calls
+	}
+}

@@ -1,0 +1,138 @@
+// Package bench runs the scenarios: which contenders, under which load, in which order,
+// and what is made of the numbers.
+package bench
+
+import (
+	"slices"
+)
+
+// Metric names a number of a sample, with its unit.
+type Metric string
+
+// What samples hold. A sample has those that its scenario measures.
+const (
+	CallsPerSecond    Metric = "calls/s"
+	P50               Metric = "p50 µs"
+	P99               Metric = "p99 µs"
+	P999              Metric = "p99.9 µs"
+	CPUPerCall        Metric = "CPU µs/call" // client and server
+	ClientCPU         Metric = "client CPU µs/call"
+	ServerCPU         Metric = "server CPU µs/call"
+	BrokerCPU         Metric = "broker CPU µs/call"
+	WritesPerCall     Metric = "writes/call" // system calls, client and server
+	AllocsPerCall     Metric = "allocs/call" // client and server
+	BytesPerCall      Metric = "allocated bytes/call"
+	MBPerSecond       Metric = "MB/s" // of payload, each way
+	HeapPerCall       Metric = "heap bytes/pending call"
+	StackPerCall      Metric = "stack bytes/pending call"
+	DriverAllocs      Metric = "driver's allocs/call"
+	OwnAllocs         Metric = "own allocs/call" // the framework's
+	ClientOwnAllocs   Metric = "client's own allocs/call"
+	ServerOwnAllocs   Metric = "server's own allocs/call"
+	OfferedPerSecond  Metric = "offered/s"
+	ExecutedPerSecond Metric = "executed/s"
+)
+
+// Sample is what one run of one contender showed.
+type Sample map[Metric]float64
+
+// Series are the samples of one contender in one case, a round each.
+type Series struct {
+	Name    string   `json:"name"` // the contender, or the variant of one
+	Case    string   `json:"case"` // "64 callers"
+	Samples []Sample `json:"samples"`
+	// Notes are for people: where allocations come from, say.
+	Notes []string `json:"notes,omitempty"`
+}
+
+// Result is what a scenario showed.
+type Result struct {
+	Scenario string   `json:"scenario"`
+	Title    string   `json:"title"`
+	Base     string   `json:"base"` // the name of the series that ratios are against
+	Metrics  []Metric `json:"metrics"`
+	Series   []Series `json:"series"`
+}
+
+// Find returns the series of a name and a case; nil if there is none.
+func (r *Result) Find(name, kase string) *Series {
+	if r == nil {
+		return nil
+	}
+	for i := range r.Series {
+		if r.Series[i].Name == name && r.Series[i].Case == kase {
+			return &r.Series[i]
+		}
+	}
+	return nil
+}
+
+// Cases are the cases, in the order in which they were run.
+func (r *Result) Cases() []string { return r.distinct(func(s *Series) string { return s.Case }) }
+
+// Names are the names of the series, likewise.
+func (r *Result) Names() []string { return r.distinct(func(s *Series) string { return s.Name }) }
+
+func (r *Result) distinct(of func(*Series) string) []string {
+	var all []string
+	for i := range r.Series {
+		if v := of(&r.Series[i]); !slices.Contains(all, v) {
+			all = append(all, v)
+		}
+	}
+	return all
+}
+
+// Median is the median of a metric over the rounds.
+func (s *Series) Median(m Metric) (float64, bool) {
+	if s == nil {
+		return 0, false
+	}
+	var all []float64
+	for _, x := range s.Samples {
+		if v, ok := x[m]; ok {
+			all = append(all, v)
+		}
+	}
+	return median(all)
+}
+
+// Ratio is the median, over the rounds, of a metric against base's of the same round:
+// what disturbs a whole round cancels.
+func (s *Series) Ratio(base *Series, m Metric) (float64, bool) {
+	return median(s.ratios(base, m))
+}
+
+// Spread are the quartiles of the ratios that Ratio is the median of.
+func (s *Series) Spread(base *Series, m Metric) (low, high float64) {
+	all := s.ratios(base, m)
+	if len(all) == 0 {
+		return 0, 0
+	}
+	slices.Sort(all)
+	return all[(len(all)-1)/4], all[(3*(len(all)-1)+3)/4]
+}
+
+func (s *Series) ratios(base *Series, m Metric) []float64 {
+	if s == nil || base == nil {
+		return nil
+	}
+	var all []float64
+	for i := range min(len(s.Samples), len(base.Samples)) {
+		a, okA := s.Samples[i][m]
+		b, okB := base.Samples[i][m]
+		if okA && okB && b != 0 {
+			all = append(all, a/b)
+		}
+	}
+	return all
+}
+
+func median(all []float64) (float64, bool) {
+	if len(all) == 0 {
+		return 0, false
+	}
+	slices.Sort(all)
+	n := len(all)
+	return (all[(n-1)/2] + all[n/2]) / 2, true
+}

@@ -1,0 +1,67 @@
+package bench
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestRatioIsWithinRounds(t *testing.T) {
+	t.Parallel()
+	// The second round was disturbed: everything took twice as long.
+	base := &Series{Samples: []Sample{{P50: 100}, {P50: 200}, {P50: 100}}}
+	s := &Series{Samples: []Sample{{P50: 90}, {P50: 180}, {P50: 80}}}
+	ratio, ok := s.Ratio(base, P50)
+	require.True(t, ok)
+	require.InDelta(t, 0.9, ratio, 1e-9)
+	low, high := s.Spread(base, P50)
+	require.InDelta(t, 0.8, low, 1e-9)
+	require.InDelta(t, 0.9, high, 1e-9)
+
+	_, ok = s.Ratio(base, P99)
+	require.False(t, ok, "a metric that nobody measured")
+	_, ok = s.Ratio(nil, P50)
+	require.False(t, ok, "no base")
+	_, ok = (*Series)(nil).Median(P50)
+	require.False(t, ok, "no series")
+}
+
+func TestMedian(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		of   []float64
+		want float64
+	}{{[]float64{3}, 3}, {[]float64{3, 1}, 2}, {[]float64{5, 1, 3}, 3}, {[]float64{4, 1, 3, 2}, 2.5}} {
+		got, ok := median(tt.of)
+		require.True(t, ok)
+		require.InDelta(t, tt.want, got, 1e-9, "%v", tt.of)
+	}
+	_, ok := median(nil)
+	require.False(t, ok)
+}
+
+// Each goal is judged by the series that it names: results made up so that every one
+// of them is just reached, and then just missed.
+func TestJudge(t *testing.T) {
+	t.Parallel()
+	require.Empty(t, Judge(nil), "nothing was measured")
+	for _, g := range goals() {
+		v := Verdict{Goal: g, Value: g.Must}
+		require.True(t, v.Met(g.Must), g.Measure)
+		require.False(t, v.Met(g.Aim), "%s: the aim is no harder than the must", g.Measure)
+		if g.AtMost {
+			v.Value *= 1.01
+		} else {
+			v.Value *= 0.99
+		}
+		require.False(t, v.Met(g.Must), g.Measure)
+	}
+	verdicts := Judge(Results{"throughput": {Series: []Series{
+		{Name: "baseline", Case: "64 callers", Samples: []Sample{{CallsPerSecond: 1000}}},
+		{Name: "amqprpc", Case: "64 callers", Samples: []Sample{{CallsPerSecond: 1200}}},
+		{Name: "amqprpc", Case: "1024 callers", Samples: []Sample{{CallsPerSecond: 600}}},
+	}}})
+	require.Len(t, verdicts, 2)
+	require.InDelta(t, 1.2, verdicts[0].Value, 1e-9)
+	require.InDelta(t, 0.5, verdicts[1].Value, 1e-9)
+}

@@ -1,0 +1,163 @@
+package contender
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/bbebcec1/amqprpc-go/amqprpc"
+	"github.com/bbebcec1/amqprpc-go/codec"
+)
+
+// raw is a codec that leaves bytes as they are.
+type raw struct{}
+
+func (raw) ContentType() string { return "application/octet-stream" }
+
+func (raw) Marshal(v any) ([]byte, error) {
+	switch v := v.(type) {
+	case []byte:
+		return v, nil
+	case *[]byte:
+		return *v, nil
+	default:
+		return nil, fmt.Errorf("raw: %T is not []byte", v)
+	}
+}
+
+func (raw) Unmarshal(data []byte, v any) error {
+	p, ok := v.(*[]byte)
+	if !ok {
+		return fmt.Errorf("raw: %T is not *[]byte", v)
+	}
+	*p = bytes.Clone(data) // a codec must not keep data
+	return nil
+}
+
+func (o Options) codec() codec.Codec {
+	switch o.Codec {
+	case "msgpack":
+		return codec.MsgPack{}
+	case "raw":
+		return raw{}
+	default:
+		return codec.JSON{}
+	}
+}
+
+// frameworkServer is amqprpc's server, with a handler that echoes.
+type frameworkServer struct {
+	cancel context.CancelFunc
+	served chan error
+}
+
+func serveFramework(ctx context.Context, o Options, work Work) (Server, error) {
+	srv := amqprpc.NewServer(o.URL, amqprpc.WithLogger(nil))
+	opts := []amqprpc.HandlerOption{
+		amqprpc.WithQueue(amqprpc.Queue{Type: o.QueueType}),
+		amqprpc.WithConcurrency(o.Concurrency),
+	}
+	if o.Codec != "" && o.Codec != "json" {
+		opts = append(opts, amqprpc.WithCodecs(o.codec()))
+	}
+	for _, q := range o.queues() {
+		switch {
+		case o.Payload == 0:
+			registerEcho[int](srv, q, work, opts)
+		case o.Codec == "raw":
+			registerEcho[[]byte](srv, q, work, opts)
+		default:
+			registerEcho[string](srv, q, work, opts)
+		}
+	}
+	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	s := &frameworkServer{cancel: cancel, served: make(chan error, 1)}
+	go func() { s.served <- srv.Serve(run) }()
+	select {
+	case <-srv.Ready():
+		return s, nil
+	case err := <-s.served:
+		cancel()
+		return nil, err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func registerEcho[T any](srv *amqprpc.Server, queue string, work Work, opts []amqprpc.HandlerOption) {
+	amqprpc.Register(srv, queue, func(ctx context.Context, v T) (T, error) {
+		work(ctx)
+		return v, nil
+	}, opts...)
+}
+
+// Close implements Server.
+func (s *frameworkServer) Close() error {
+	s.cancel()
+	return <-s.served
+}
+
+// frameworkClient is amqprpc's client.
+type frameworkClient struct {
+	*amqprpc.Client
+	queues []string
+	text   string
+	raw    []byte
+}
+
+func dialFramework(ctx context.Context, o Options) (Client, error) {
+	opts := []amqprpc.ClientOption{amqprpc.WithLogger(nil), amqprpc.WithMaxPending(1 << 20)}
+	switch o.Reply {
+	case "", "resumable":
+	case "exclusive":
+		opts = append(opts, amqprpc.WithReplyMode(amqprpc.ReplyExclusive))
+	case "direct":
+		opts = append(opts, amqprpc.WithReplyMode(amqprpc.ReplyDirect))
+	default:
+		return nil, fmt.Errorf("the reply mode %q is none of resumable, exclusive and direct", o.Reply)
+	}
+	if o.Unconfirmed {
+		opts = append(opts, amqprpc.WithoutConfirms())
+	}
+	if o.Persistent {
+		opts = append(opts, amqprpc.WithPersistent())
+	}
+	if o.Codec != "" && o.Codec != "json" {
+		opts = append(opts, amqprpc.WithCodec(o.codec()))
+	}
+	cli, err := amqprpc.Dial(ctx, o.URL, opts...)
+	if err != nil {
+		return nil, err
+	}
+	c := &frameworkClient{Client: cli, queues: o.queues(), text: strings.Repeat("x", o.Payload)}
+	if o.Codec == "raw" {
+		c.raw = []byte(c.text)
+	}
+	return c, nil
+}
+
+// Call implements Client.
+func (c *frameworkClient) Call(ctx context.Context, n int) error {
+	queue := c.queues[n%len(c.queues)]
+	switch {
+	case c.raw != nil:
+		got, err := amqprpc.Call[[]byte, []byte](ctx, c.Client, queue, c.raw)
+		if err == nil && len(got) != len(c.raw) {
+			err = errWrongAnswer
+		}
+		return err
+	case c.text != "":
+		got, err := amqprpc.Call[string, string](ctx, c.Client, queue, c.text)
+		if err == nil && len(got) != len(c.text) {
+			err = errWrongAnswer
+		}
+		return err
+	default:
+		got, err := amqprpc.Call[int, int](ctx, c.Client, queue, n)
+		if err == nil && got != n {
+			err = errWrongAnswer
+		}
+		return err
+	}
+}

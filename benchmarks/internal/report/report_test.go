@@ -1,0 +1,97 @@
+package report
+
+import (
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/bbebcec1/amqprpc-go/benchmarks/internal/bench"
+)
+
+func throughput() *bench.Result {
+	return &bench.Result{
+		Scenario: "throughput", Title: "Calls <a second>", Base: "baseline",
+		Metrics: []bench.Metric{bench.CallsPerSecond, bench.P50, bench.BrokerCPU},
+		Series: []bench.Series{
+			{Name: "baseline", Case: "64 callers", Samples: []bench.Sample{{bench.CallsPerSecond: 10_000, bench.P50: 300}, {bench.CallsPerSecond: 8000, bench.P50: 400}}},
+			{Name: "amqprpc", Case: "64 callers", Samples: []bench.Sample{{bench.CallsPerSecond: 15_000, bench.P50: 150}, {bench.CallsPerSecond: 12_000, bench.P50: 200}}},
+		},
+	}
+}
+
+func TestTable(t *testing.T) {
+	t.Parallel()
+	var out strings.Builder
+	require.NoError(t, Table(&out, throughput()))
+	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+	require.Equal(t, `Calls <a second> (medians of 2 rounds; × is against "baseline" in the same round)`, lines[0])
+	require.Equal(t, []string{"64", "callers", "amqprpc", "13500", "1.50", "175", "0.50"}, strings.Fields(lines[3]), "nobody measured the broker")
+}
+
+// A run replaces what it measured and leaves the rest of the page alone.
+func TestDocs(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	page := filepath.Join(dir, "performance.md")
+	require.NoError(t, os.WriteFile(page, []byte("# Speed\n<!-- rpcbench throughput -->\nold\n<!-- end -->\nbetween\n<!-- rpcbench slow -->\nkept\n<!-- end -->\n<!-- rpcbench circumstances -->\n<!-- end -->\n"), 0o644))
+	at := Circumstances{Date: time.Date(2026, 3, 14, 0, 0, 0, 0, time.UTC), Broker: "RabbitMQ 3.10.8", Driver: "amqp091-go v1.16.0", Go: "go1.26", System: "linux/amd64", CPUs: 2, Rounds: 3, Round: time.Second}
+	require.NoError(t, Docs(dir, at, bench.Results{"throughput": throughput()}, nil))
+	text, err := os.ReadFile(page)
+	require.NoError(t, err)
+	require.Equal(t, `# Speed
+<!-- rpcbench throughput -->
+
+| calls/s, against baseline | 64 callers |
+|---|---|
+| baseline | 1.00 × |
+| amqprpc | 1.50 × |
+
+<!-- end -->
+between
+<!-- rpcbench slow -->
+kept
+<!-- end -->
+<!-- rpcbench circumstances -->
+
+Measured on 14 March 2026 with RabbitMQ 3.10.8, amqp091-go v1.16.0 and go1.26 on linux/amd64, 2 CPUs; medians of 3 rounds of 1s.
+
+<!-- end -->
+`, string(text))
+
+	image, err := os.ReadFile(filepath.Join(dir, "img", "throughput.svg"))
+	require.NoError(t, err)
+	require.Contains(t, string(image), "Calls &lt;a second&gt;: calls/s against baseline")
+	decoder := xml.NewDecoder(strings.NewReader(string(image)))
+	for {
+		_, err := decoder.Token()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		require.NoError(t, err, "the chart is no XML")
+	}
+
+	_, err = replaceSection([]byte("<!-- rpcbench x -->\n"), "x", "y")
+	require.ErrorContains(t, err, "no end")
+}
+
+func TestJSON(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "results.json")
+	r := throughput()
+	require.NoError(t, JSON(file, Circumstances{CPUs: 2}, []*bench.Result{r}, bench.Judge(bench.Results{"throughput": r})))
+	text, err := os.ReadFile(file)
+	require.NoError(t, err)
+	var got machine
+	require.NoError(t, json.Unmarshal(text, &got))
+	require.Equal(t, []*bench.Result{r}, got.Results)
+	require.Len(t, got.Goals, 1)
+	require.InDelta(t, 1.5, got.Goals[0].Measured, 1e-9)
+}

@@ -1,0 +1,163 @@
+package side
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"runtime/pprof"
+	"sync/atomic"
+	"time"
+
+	"github.com/bbebcec1/amqprpc-go/benchmarks/internal/contender"
+)
+
+// envSpec holds a child's Spec; a process that has it is a child.
+const envSpec = "RPCBENCH_SIDE"
+
+// startLimit bounds how long a contender may take to connect.
+const startLimit = 30 * time.Second
+
+// Main is a child's whole life if this process is a child, and does nothing otherwise.
+// Programs that use [Start] call it first.
+func Main() {
+	spec := os.Getenv(envSpec)
+	if spec == "" {
+		return
+	}
+	if err := run(spec, os.Stdin, os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+// child is the state of a child.
+type child struct {
+	spec     Spec
+	client   contender.Client
+	server   contender.Server
+	work     atomic.Pointer[Work]
+	executed atomic.Int64
+	profile  *os.File
+}
+
+func run(specJSON string, stdin io.Reader, stdout io.Writer) (err error) {
+	c := &child{}
+	if err := json.Unmarshal([]byte(specJSON), &c.spec); err != nil {
+		return fmt.Errorf("read the spec: %w", err)
+	}
+	if c.spec.CountAllocations {
+		runtime.MemProfileRate = 1
+	}
+	c.work.Store(&Work{})
+	answers := json.NewEncoder(stdout)
+	ready := Answer{}
+	if err := c.start(); err != nil {
+		ready.Error = err.Error()
+		return errors.Join(err, answers.Encode(ready))
+	}
+	defer func() { err = errors.Join(err, c.close()) }()
+	if err := answers.Encode(ready); err != nil {
+		return err
+	}
+	commands := json.NewDecoder(bufio.NewReader(stdin))
+	for {
+		a := Answer{}
+		if err := commands.Decode(&a.Command); err != nil {
+			if errors.Is(err, io.EOF) {
+				return nil
+			}
+			return fmt.Errorf("read a command: %w", err)
+		}
+		if err := c.do(&a.Command); err != nil {
+			a.Error = err.Error()
+		}
+		if err := answers.Encode(a); err != nil {
+			return err
+		}
+	}
+}
+
+func (c *child) start() (err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), startLimit)
+	defer cancel()
+	if c.spec.Role == Server {
+		c.server, err = contender.Serve(ctx, c.spec.Contender, c.spec.Options, c.handle)
+		return err
+	}
+	c.client, err = contender.Dial(ctx, c.spec.Contender, c.spec.Options)
+	return err
+}
+
+func (c *child) close() error {
+	var err error
+	if c.server != nil {
+		err = c.server.Close()
+	}
+	if c.client != nil {
+		err = c.client.Close()
+	}
+	return err
+}
+
+// handle is what every handler does before it echoes.
+func (c *child) handle(ctx context.Context) {
+	n := c.executed.Add(1)
+	w := c.work.Load()
+	d := w.Each
+	if w.SlowEvery > 0 && n%int64(w.SlowEvery) == 0 {
+		d = w.Slow
+	}
+	if d <= 0 {
+		return
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}
+
+func (c *child) do(cmd *Command) error {
+	switch {
+	case cmd.Load != nil && c.client != nil:
+		cmd.Load.run(c.client)
+	case cmd.Offer != nil && c.client != nil:
+		return cmd.Offer.run(c.client)
+	case cmd.Hold != nil && c.client != nil:
+		err := cmd.Hold.run(c.client, c.spec.Options)
+		c.client = nil
+		return err
+	case cmd.Work != nil && c.server != nil:
+		c.work.Store(cmd.Work)
+	case cmd.Usage != nil:
+		cmd.Usage.read()
+		cmd.Usage.Executed = c.executed.Load()
+	case cmd.Origins != nil && c.spec.CountAllocations:
+		cmd.Origins.read()
+	case cmd.Profile != nil:
+		return c.profileInto(cmd.Profile.File)
+	default:
+		return fmt.Errorf("a %s cannot do that", c.spec.Role)
+	}
+	return nil
+}
+
+func (c *child) profileInto(file string) (err error) {
+	if file == "" {
+		pprof.StopCPUProfile()
+		err = c.profile.Close()
+		c.profile = nil
+		return err
+	}
+	if c.profile, err = os.Create(file); err != nil {
+		return err
+	}
+	return pprof.StartCPUProfile(c.profile)
+}
