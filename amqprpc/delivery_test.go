@@ -3,6 +3,7 @@ package amqprpc_test
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -438,4 +439,39 @@ func TestSeveralBrokers(t *testing.T) {
 	call()
 	_, err := amqprpc.Dial(testContext(t), url, amqprpc.WithBrokers("nonsense://"), amqprpc.WithLogger(nil))
 	require.ErrorContains(t, err, "amqp://")
+}
+
+// A request that must go back to its queue to be counted is not lost where a
+// policy lets the queue take no more. The in-process broker knows no policies.
+func TestSendBackToAFullQueue(t *testing.T) {
+	t.Parallel()
+	url, queue := brokerURL(t), queueName(t)
+	if node == nil {
+		t.Skip("only RabbitMQ has policies")
+	}
+	_, err := node.Ctl(testContext(t), "set_policy", queue, "^"+regexp.QuoteMeta(queue)+"$", `{"max-length":1,"overflow":"reject-publish"}`, "--apply-to", "queues")
+	require.NoError(t, err)
+	p := newPeer(t, url)
+	_, err = p.ch.QueueDeclare(queue, true, false, false, false, nil)
+	require.NoError(t, err)
+	dying := newPeer(t, url)
+	require.NoError(t, dying.ch.Qos(1, 0, false))
+	taken, err := dying.ch.Consume(queue, "", false, false, false, false, nil)
+	require.NoError(t, err)
+	p.send(queue, amqp.Publishing{Body: []byte("3"), CorrelationId: "first"})
+	<-taken
+	cli := dial(t, url)
+	eventually(t, "the queue is full", func() bool {
+		err := amqprpc.Notify(testContext(t), cli, queue, 1)
+		return err != nil && cli.Stats().Nacked > 0
+	})
+	dying.conn.Close()
+	startServer(t, url, func(s *amqprpc.Server) {
+		amqprpc.Register(s, queue, square, amqprpc.WithConcurrency(1), amqprpc.WithPrefetch(1))
+	})
+	d := p.reply()
+	require.Equal(t, "9", string(d.Body))
+	require.Equal(t, "first", d.CorrelationId)
+	_, err = p.ch.QueueDelete(queue, false, false, false)
+	require.NoError(t, err)
 }

@@ -125,8 +125,7 @@ func (q *servedQueue) handle(in *inbound) {
 	q.request(in)
 	req := &in.req
 	if in.refusal == nil {
-		if back, again := q.countDelivery(in); again {
-			in.lane.post(back)
+		if q.countDelivery(in) && q.sendBack(in) {
 			return
 		}
 	}
@@ -163,6 +162,17 @@ func (q *servedQueue) handle(in *inbound) {
 		return
 	}
 	q.send(q.reply(req, resp, err), in)
+}
+
+// sendBack puts a request at the tail of its queue, with its count, and reports
+// whether that is all there is to do here. Where it cannot be put there it is
+// handled uncounted: better once too often than never.
+func (q *servedQueue) sendBack(in *inbound) bool {
+	if q.backs.send(in.lane.ctx, in.lane.link, q.endpoint.queue, in.sentBack()) {
+		in.lane.post(&completion{tag: in.d.DeliveryTag, final: in.lane})
+		return true
+	}
+	return in.lost()
 }
 
 // invoke runs the chain; a panic of middleware is an error like a handler's.

@@ -21,6 +21,7 @@ type servedQueue struct {
 	jobs     chan *inbound
 	load     atomic.Int64 // requests queued and running
 	watches  watchPool
+	backs    sendBacks
 	stop     chan struct{}
 	workers  sync.WaitGroup
 	base     context.Context // of handlers that outlive their channel

@@ -15,11 +15,11 @@ import (
 const headerDeliveryCount = "x-delivery-count"
 
 // countDelivery finds out how often a request was delivered and refuses one that
-// was delivered too often: it is taken to kill its servers. Where the broker does
-// not count, again is true for a request that is delivered once more: it must go
-// back to the queue with its count before it is handled, so that the count is
-// there should it kill this server too.
-func (q *servedQueue) countDelivery(in *inbound) (back *completion, again bool) {
+// was delivered too often: it is taken to kill its servers. It reports whether the
+// request, delivered once more where the broker does not count, must go back to
+// the queue with its count before it is handled, so that the count is there should
+// it kill this server too.
+func (q *servedQueue) countDelivery(in *inbound) (goesBack bool) {
 	cfg := &q.endpoint.cfg
 	in.deliveries = 1
 	counted := in.d.Headers[headerDeliveries]
@@ -47,9 +47,9 @@ func (q *servedQueue) countDelivery(in *inbound) (back *completion, again bool) 
 		in.refusal = Errorf(CodeAborted, "the request was delivered %d times without an answer: it may have killed its servers (WithMaxDeliveries)", in.deliveries-1)
 		in.deadLetter = true
 	case cfg.maxDeliveries > 0 && in.d.Redelivered && q.canSendBack():
-		return &completion{tag: in.d.DeliveryTag, to: q.endpoint.queue, reply: in.sentBack(), final: in.lane}, true
+		return true
 	}
-	return nil, false
+	return false
 }
 
 // canSendBack reports whether a request can go to the queue's tail without being
