@@ -298,9 +298,10 @@ func (ep *clientEpoch) dispatch(m *content) {
 	}
 	oc := c.pending.get(number)
 	headers := headersOf(&m.props)
-	if _, alive := headers[headerHeartbeat]; alive {
+	// A request that came back has the header, too: there it is a wish.
+	if _, alive := headers[headerHeartbeat]; alive && m.exchange != bounceExchange {
 		if oc != nil {
-			oc.lastBeat.Store(time.Now().UnixNano())
+			oc.beat(n)
 		}
 		return
 	}

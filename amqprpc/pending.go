@@ -3,9 +3,9 @@ package amqprpc
 import (
 	"bytes"
 	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 )
@@ -72,6 +72,7 @@ func (t *pendingTable) all() []*outCall {
 type outCall struct {
 	number     uint64
 	req        *Request // of which others than the caller's goroutine read what does not change: queue, kind, id, content type and body
+	ownID      bool     // the request's id is the client's own, made of number
 	send       sendConfig
 	registered bool // owned by the caller's goroutine
 
@@ -84,6 +85,7 @@ type outCall struct {
 	result   result
 	has      bool // a result that is not taken yet
 	over     bool // the call has settled: nothing more counts
+	doubt    bool // an attempt that has ended may have run
 	attempts int  // how many there were
 	current  *attempt
 	answered int // the highest attempt that a reply came for
@@ -98,6 +100,7 @@ type attempt struct {
 	header Header
 	expiry deadline
 	resent bool // made by the client itself after one whose fate is unknown
+	ended  bool // its error has been told; guarded by the call's lock
 
 	state atomic.Int32 // attemptQueued …
 	epoch atomic.Int64 // that it was written in
@@ -201,16 +204,53 @@ func (a *attempt) settle(err *Error) {
 	oc := a.call
 	oc.mu.Lock()
 	defer oc.mu.Unlock()
-	if oc.current == a && !oc.has && !oc.over {
+	if oc.current == a && !oc.has && !oc.over && (err == nil || !a.ended) {
 		oc.put(result{err: err})
 	}
 }
 
-// begin makes the attempt whose fate counts from now on.
+// failed says that the attempt that counts has ended with err. Its answer, should
+// there be one, still settles the call; that its connection is lost does not. The
+// outcome becomes the call's: that a repetition did not run says nothing of what
+// it repeats.
+func (oc *outCall) failed(err *Error) {
+	oc.mu.Lock()
+	defer oc.mu.Unlock()
+	if oc.current != nil {
+		oc.current.ended = true
+	}
+	if err.outcome != OutcomeNotSent && err.outcome != OutcomeNotExecuted {
+		oc.doubt = true
+	} else if oc.doubt {
+		err.outcome = OutcomeUnknown
+	}
+}
+
+// begin makes the attempt whose fate counts from now on; or none, if the answer to
+// an earlier one came meanwhile, for take to return. Both happen under one lock:
+// what is said of an earlier attempt must not be taken for the fate of a later one
+// that is on its way.
 func (oc *outCall) begin(prefix string, h Header, expiry deadline) *attempt {
 	oc.mu.Lock()
 	defer oc.mu.Unlock()
+	if oc.has && oc.result.err == nil {
+		return nil
+	}
+	if oc.has { // an error that came too late to be told
+		oc.result, oc.has = result{}, false
+		<-oc.ready
+	}
 	return oc.add(prefix, h, expiry)
+}
+
+// beat notes a sign of life of attempt n's handler. Those of an earlier attempt
+// say nothing of the one that counts, whose handler may not have started.
+func (oc *outCall) beat(n int) {
+	oc.mu.Lock()
+	defer oc.mu.Unlock()
+	if oc.current != nil && oc.current.n == n {
+		oc.lastBeat.Store(time.Now().UnixNano())
+	}
 }
 
 func (oc *outCall) add(prefix string, h Header, expiry deadline) *attempt {
@@ -219,8 +259,9 @@ func (oc *outCall) add(prefix string, h Header, expiry deadline) *attempt {
 		a = &attempt{}
 	}
 	oc.attempts++
+	oc.lastBeat.Store(0)
 	a.call, a.n, a.header, a.expiry = oc, oc.attempts, h, expiry
-	if a.n == 1 && strings.HasPrefix(oc.req.id, prefix) {
+	if a.n == 1 && oc.ownID {
 		a.id = oc.req.id
 	} else {
 		a.id = correlationID(prefix, oc.number, a.n)
@@ -235,7 +276,7 @@ func (a *attempt) next(prefix string) *attempt {
 	oc := a.call
 	oc.mu.Lock()
 	defer oc.mu.Unlock()
-	if oc.current != a || oc.has || oc.over {
+	if oc.current != a || a.ended || oc.has || oc.over {
 		return nil
 	}
 	b := oc.add(prefix, a.header, a.expiry)

@@ -34,20 +34,15 @@ func (c *Client) start(ctx context.Context, o *outgoing) (*Response, error) {
 	oc.send = c.cfg.send.with(cfg.send)
 	oc.ready = c.ready.get()
 	if req.id = cfg.id; req.id == "" {
-		req.id = correlationID(c.prefix, oc.number, 1)
+		req.id, oc.ownID = correlationID(c.prefix, oc.number, 1), true
 	}
 	o.ctx.begin(ctx, c.bound(ctx, req, cfg.timeout))
 	invoke := c.invoke
 	if len(cfg.middleware) > 0 {
 		invoke = chain(c.cfg.middleware, chain(cfg.middleware, c.attempt, c.clientSeal), c.clientSeal)
 	}
+	defer c.forget(o) // though middleware panics
 	resp, err := invoke(&o.ctx, req)
-	o.ctx.end()
-	if oc.registered {
-		c.pending.remove(oc)
-	}
-	oc.settled()
-	c.ready.put(oc.ready)
 	if cfg.replyHeader != nil {
 		*cfg.replyHeader = req.replyHeader
 		if resp != nil {
@@ -58,6 +53,16 @@ func (c *Client) start(ctx context.Context, o *outgoing) (*Response, error) {
 		}
 	}
 	return resp, err
+}
+
+// forget ends a call that has returned.
+func (c *Client) forget(o *outgoing) {
+	o.ctx.end()
+	if o.call.registered {
+		c.pending.remove(&o.call)
+	}
+	o.call.settled()
+	c.ready.put(o.call.ready)
 }
 
 // bound returns when a call must end: at the earlier of ctx's deadline and the
@@ -84,8 +89,15 @@ func (c *Client) bound(ctx context.Context, req *Request, timeout time.Duration)
 // attempt is the end of a client's chain: one attempt, whose error is marked as
 // this call's.
 func (c *Client) attempt(ctx context.Context, req *Request) (*Response, error) {
+	if end, ok := ctx.Deadline(); !ok || end.After(req.out.ctx.deadline) {
+		// Middleware has put a ctx of its own in the way: the call still ends in time.
+		bounded, cancel := context.WithDeadline(ctx, req.out.ctx.deadline)
+		defer cancel()
+		ctx = bounded
+	}
 	resp, err := c.transmit(ctx, req)
 	if err != nil {
+		req.out.call.failed(err)
 		err.call = c.ref(req)
 		return nil, err
 	}
@@ -105,20 +117,16 @@ func (c *Client) transmit(ctx context.Context, req *Request) (*Response, *Error)
 		}
 		oc.registered = true
 	}
-	if req.attempt > 0 {
-		// The answer to an earlier attempt may have come meanwhile.
-		select {
-		case <-oc.ready:
-			return c.finish(req, oc.take())
-		default:
-		}
-	}
-	if oc.send.failFast {
+	if oc.send.failFast && len(oc.ready) == 0 { // no answer to an earlier attempt
 		if err := c.nobodyThere(ctx, req); err != nil {
 			return nil, err
 		}
 	}
 	a := c.newAttempt(ctx, req)
+	if a == nil {
+		<-oc.ready
+		return c.finish(req, oc.take())
+	}
 	if oc.send.failFast && c.current.Load() == nil {
 		// Lost since the look. If it is lost from here on, the end of the epoch
 		// finds the attempt.
@@ -279,14 +287,17 @@ func (c *Client) admit(ctx context.Context, req *Request) *Error {
 	return nil
 }
 
-// newAttempt begins an attempt; its message is made when it is written.
+// newAttempt begins an attempt, whose message is made when it is written. It is
+// nil if the answer to an earlier one came meanwhile.
 func (c *Client) newAttempt(ctx context.Context, req *Request) *attempt {
 	expiry := req.expiry
 	if req.kind == Unary {
 		expiry.at = deadlineOf(ctx)
 	}
 	a := req.out.call.begin(c.prefix, req.header.clone(), expiry)
-	req.attempt = a.n
+	if a != nil {
+		req.attempt = a.n
+	}
 	return a
 }
 

@@ -1,0 +1,154 @@
+package amqprpc_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+	"github.com/stretchr/testify/require"
+
+	"github.com/bbebcec1/amqprpc-go/amqprpc"
+)
+
+// A call that is made again under its own id, as WithCallID is for, is a call of
+// its own to the client that makes it: its answer finds it, and no other.
+func TestCallIDOfAnEarlierCall(t *testing.T) {
+	t.Parallel()
+	url, queue := brokerURL(t), queueName(t)
+	startServer(t, url, func(s *amqprpc.Server) {
+		amqprpc.Register(s, queue, func(ctx context.Context, n int) (string, error) {
+			r, _ := amqprpc.RequestFromContext(ctx)
+			return r.ID(), nil
+		})
+	})
+	cli := dial(t, url)
+	id, err := amqprpc.Call[int, string](testContext(t), cli, queue, 1)
+	require.NoError(t, err)
+	ctx, cancel := context.WithTimeout(testContext(t), 5*time.Second)
+	defer cancel()
+	again, err := amqprpc.Call[int, string](ctx, cli, queue, 1, amqprpc.WithCallID(id))
+	require.NoError(t, err)
+	require.Equal(t, id, again)
+	require.Zero(t, cli.Stats().LateReplies)
+}
+
+// Signs of life of an attempt that has ended say nothing of the next one, whose
+// handler has not started.
+func TestLivenessOfTheNextAttempt(t *testing.T) {
+	t.Parallel()
+	const sign = 100 * time.Millisecond
+	url, queue := brokerURL(t), queueName(t)
+	retry := func(next amqprpc.Invoker) amqprpc.Invoker {
+		return func(ctx context.Context, req *amqprpc.Request) (*amqprpc.Response, error) {
+			resp, err := next(ctx, req)
+			if errors.Is(err, amqprpc.CodeUnavailable) {
+				return next(ctx, req)
+			}
+			return resp, err
+		}
+	}
+	server := newPeer(t, url)
+	_, err := server.ch.QueueDeclare(queue, true, false, false, false, nil)
+	require.NoError(t, err)
+	requests, err := server.ch.Consume(queue, "", true, false, false, false, nil)
+	require.NoError(t, err)
+	f := amqprpc.Go[int, int](testContext(t), dial(t, url), queue, 3, amqprpc.WithLiveness(sign), amqprpc.WithMiddleware(retry))
+	first := <-requests
+	require.NoError(t, server.ch.Publish("", first.ReplyTo, false, false, amqp.Publishing{
+		CorrelationId: first.CorrelationId, Headers: amqp.Table{"rpc-heartbeat": int64(sign / time.Millisecond)},
+	}))
+	second := <-requests // the first one's server is taken to be dead
+	select {
+	case <-f.Done():
+		_, err := f.Await(testContext(t))
+		require.NoError(t, err, "the second attempt waits in the queue")
+	case <-time.After(5 * sign):
+	}
+	require.NoError(t, server.ch.Publish("", second.ReplyTo, false, false, amqp.Publishing{CorrelationId: second.CorrelationId, Body: []byte("9")}))
+	got, err := f.Await(testContext(t))
+	require.NoError(t, err)
+	require.Equal(t, 9, got)
+}
+
+// A request that comes back is no sign of life, though it wishes for some.
+func TestBounceWithLiveness(t *testing.T) {
+	t.Parallel()
+	url, queue := brokerURL(t), queueName(t)
+	peer := newPeer(t, url)
+	require.NoError(t, peer.ch.ExchangeDeclare("amqprpc.bounce", "headers", true, false, false, false, nil))
+	_, err := peer.ch.QueueDeclare(queue, true, false, false, false, amqp.Table{
+		"x-dead-letter-exchange": "amqprpc.bounce", "x-message-ttl": 50, "x-expires": 60_000,
+	})
+	require.NoError(t, err)
+	_, err = amqprpc.Call[int, int](testContext(t), dial(t, url, amqprpc.WithBounce()), queue, 1, amqprpc.WithLiveness(time.Minute), amqprpc.WithTimeout(5*time.Second))
+	require.ErrorContains(t, err, "came back from the queue")
+}
+
+// Middleware may take the ctx of a call off the way to the wire; the call ends at
+// its deadline all the same, and does not spin until then.
+func TestMiddlewareThatDropsTheDeadline(t *testing.T) {
+	t.Parallel()
+	url, queue := brokerURL(t), queueName(t)
+	_, err := newPeer(t, url).ch.QueueDeclare(queue, true, false, false, false, amqp.Table{"x-expires": 60_000})
+	require.NoError(t, err)
+	detach := func(next amqprpc.Invoker) amqprpc.Invoker {
+		return func(ctx context.Context, req *amqprpc.Request) (*amqprpc.Response, error) {
+			return next(context.WithoutCancel(ctx), req)
+		}
+	}
+	cli := dial(t, url)
+	f := amqprpc.Go[int, int](testContext(t), cli, queue, 1, amqprpc.WithTimeout(200*time.Millisecond), amqprpc.WithMiddleware(detach))
+	ctx, cancel := context.WithTimeout(testContext(t), 5*time.Second)
+	defer cancel()
+	_, err = f.Await(ctx)
+	require.ErrorIs(t, err, amqprpc.CodeDeadlineExceeded)
+	require.NoError(t, ctx.Err(), "the call outlived its deadline")
+}
+
+// A panic of middleware, recovered above the call, leaves nothing behind.
+func TestPanicOfClientMiddleware(t *testing.T) {
+	t.Parallel()
+	url, queue := brokerURL(t), queueName(t)
+	startServer(t, url, func(s *amqprpc.Server) { amqprpc.Register(s, queue, square) })
+	cli := dial(t, url)
+	explode := func(next amqprpc.Invoker) amqprpc.Invoker {
+		return func(ctx context.Context, req *amqprpc.Request) (*amqprpc.Response, error) {
+			next(ctx, req)
+			panic("boom")
+		}
+	}
+	require.Panics(t, func() {
+		amqprpc.Call[int, int](testContext(t), cli, queue, 1, amqprpc.WithMiddleware(explode))
+	})
+	require.Zero(t, cli.Stats().Pending)
+}
+
+// That a repetition was never sent, or found no queue, does not make it safe to
+// call again: what it repeats may have run.
+func TestOutcomeOfARepetition(t *testing.T) {
+	t.Parallel()
+	url, queue := brokerURL(t), queueName(t)
+	peer := newPeer(t, url)
+	_, err := peer.ch.QueueDeclare(queue, true, false, false, false, nil)
+	require.NoError(t, err)
+	twice := func(next amqprpc.Invoker) amqprpc.Invoker {
+		return func(ctx context.Context, req *amqprpc.Request) (*amqprpc.Response, error) {
+			short, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
+			defer cancel()
+			_, err := next(short, req)
+			require.ErrorIs(t, err, amqprpc.CodeDeadlineExceeded)
+			require.Equal(t, amqprpc.OutcomeUnknown, amqprpc.OutcomeOf(err))
+			_, err = peer.ch.QueueDelete(queue, false, false, false)
+			require.NoError(t, err)
+			return next(ctx, req)
+		}
+	}
+	cli := dial(t, url)
+	_, err = amqprpc.Call[int, int](testContext(t), cli, queue, 1, amqprpc.WithMiddleware(twice))
+	require.ErrorContains(t, err, "there is no such queue")
+	require.Equal(t, amqprpc.OutcomeUnknown, amqprpc.OutcomeOf(err), "the first attempt may have run")
+	_, err = amqprpc.Call[int, int](testContext(t), cli, queue, 1)
+	require.Equal(t, amqprpc.OutcomeNotExecuted, amqprpc.OutcomeOf(err))
+}
