@@ -70,21 +70,27 @@ func (ch *channel) commit() *exception {
 		}
 		complete = complete && accepted && !p.fate.Nack
 	}
-	slices.SortStableFunc(t.settled, func(a, b settled) int { return cmp.Compare(a.u.tag, b.u.tag) })
-	for _, v := range []verdict{acked, requeued, rejected, discarded, refused} {
-		var batch []*unacked
-		for _, s := range t.settled {
-			if s.v == v {
-				batch = append(batch, s.u)
-			}
-		}
-		ch.finishAll(batch, v)
-	}
+	ch.settleAll(t.settled)
 	if !complete {
 		return fail(preconditionFailed, "partial tx completion")
 	}
 	ch.send(&frame.TxCommitOk{})
 	return nil
+}
+
+// settleAll does what a transaction's verdicts say, in their order: those of one
+// kind in a row together.
+func (ch *channel) settleAll(all []settled) {
+	for len(all) > 0 {
+		v := all[0].v
+		var batch []*unacked
+		for len(all) > 0 && all[0].v == v {
+			batch = append(batch, all[0].u)
+			all = all[1:]
+		}
+		slices.SortFunc(batch, func(a, b *unacked) int { return cmp.Compare(a.tag, b.tag) })
+		ch.finishAll(batch, v)
+	}
 }
 
 func (ch *channel) rollback() *exception {

@@ -2,6 +2,7 @@ package amqptest
 
 import (
 	"slices"
+	"strings"
 )
 
 // unacked is a delivery that the client has not acknowledged.
@@ -139,29 +140,50 @@ func (ch *channel) settle(tag uint64, multiple bool, v verdict) *exception {
 func (ch *channel) finish(u *unacked, v verdict) {
 	q, c := u.q, u.c
 	ch.leave(u, v)
-	if v == requeued || v == rejected || c != nil {
-		ch.after(q, c)
+	goOn(q, c)
+	if c != nil {
+		ch.landed(1)
 	}
 }
 
-// finishAll settles deliveries in order; what goes back is there before any of
-// it is delivered again.
+// finishAll settles deliveries. As in RabbitMQ each queue gets those of each
+// consumer together, in the order of their names, and goes on before the next;
+// those of basic.get come one by one before them.
 func (ch *channel) finishAll(batch []*unacked, v verdict) {
-	type pair struct {
-		q *queue
-		c *consumer
-	}
-	var seen []pair
-	for _, u := range batch {
-		p := pair{u.q, u.c}
-		if len(seen) == 0 || !slices.Contains(seen, p) {
-			seen = append(seen, p)
+	slices.SortStableFunc(batch, compareOwners)
+	landed := 0
+	for len(batch) > 0 {
+		q, c := batch[0].q, batch[0].c
+		n := 1
+		for c != nil && n < len(batch) && batch[n].q == q && batch[n].c == c {
+			n++
 		}
-		ch.leave(u, v)
+		for _, u := range batch[:n] {
+			ch.leave(u, v)
+		}
+		if c != nil {
+			landed += n
+		}
+		goOn(q, c)
+		batch = batch[n:]
 	}
-	for _, p := range seen {
-		ch.after(p.q, p.c)
+	ch.landed(landed)
+}
+
+// compareOwners orders deliveries by queue and consumer; a basic.get is its own.
+func compareOwners(a, b *unacked) int {
+	if a.q != b.q {
+		return strings.Compare(a.q.name, b.q.name)
 	}
+	switch {
+	case a.c == b.c:
+		return 0
+	case a.c == nil:
+		return -1
+	case b.c == nil:
+		return 1
+	}
+	return strings.Compare(a.c.tag, b.c.tag)
 }
 
 // leave takes a delivery off the books and does with it as v says.
@@ -175,7 +197,6 @@ func (ch *channel) leave(u *unacked, v verdict) {
 	b.held -= u.e.msg.size()
 	if u.c != nil {
 		u.c.unacked--
-		ch.inFlight--
 	}
 	switch v {
 	case requeued, rejected, orphaned:
@@ -189,15 +210,20 @@ func (ch *channel) leave(u *unacked, v verdict) {
 	b.free = u
 }
 
-// after lets deliveries go on once there is room.
-func (ch *channel) after(q *queue, c *consumer) {
-	switch {
-	case ch.limit > 0 && ch.inFlight < ch.limit:
-		ch.unparkAll()
-	case c != nil:
+// goOn lets a queue deliver after a consumer has room again or messages came back.
+func goOn(q *queue, c *consumer) {
+	if c != nil {
 		c.unpark()
 	}
 	q.goOn()
+}
+
+// landed takes settled deliveries off the limit of the whole channel.
+func (ch *channel) landed(n int) {
+	ch.inFlight -= n
+	if ch.limit > 0 && ch.inFlight < ch.limit {
+		ch.unparkAll()
+	}
 }
 
 // requeueAll gives everything back that the channel has not acknowledged and
