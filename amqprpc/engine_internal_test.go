@@ -327,6 +327,89 @@ func tcpPair(t *testing.T) (net.Conn, net.Conn) {
 	return a, b
 }
 
+// A message that takes longer than the timeout is no stalled write as long as some
+// of it gets through.
+func TestSockWritesSlowly(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a, b := net.Pipe()
+		defer a.Close()
+		s := newSock(a, a, 10*time.Second)
+		const size = 4 << 20
+		read := make(chan int, 1)
+		go func() {
+			n, piece := 0, make([]byte, 16<<10)
+			for n < size {
+				time.Sleep(time.Second / 4) // 64 KiB a second
+				m, err := b.Read(piece)
+				n += m
+				if err != nil {
+					break
+				}
+			}
+			read <- n
+		}()
+		start := time.Now()
+		require.NoError(t, s.writeFrames(&tap{channel: 1}, make([]byte, size)))
+		require.Equal(t, size, <-read)
+		require.Greater(t, time.Since(start), time.Minute)
+		b.Close()
+	})
+}
+
+// Where the socket is always full, nobody who has written waits for the others
+// for ever, and no long message for a gap among the short ones.
+func TestSockIsFairWhenFull(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a, b := net.Pipe()
+		defer a.Close()
+		s := newSock(a, a, 10*time.Second)
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			piece := make([]byte, 16<<10)
+			for {
+				time.Sleep(time.Second / 16)
+				if _, err := b.Read(piece); err != nil {
+					return
+				}
+			}
+		})
+		const writers, long = 4, 0 // the first writes more than the buffer holds
+		var wrote [writers]int
+		for w := range writers {
+			wg.Go(func() {
+				frames := make([]byte, 8<<10)
+				if w == long {
+					frames = make([]byte, 2*sockBuffer)
+				}
+				for s.writeFrames(&tap{channel: uint16(w)}, frames) == nil {
+					wrote[w]++
+				}
+			})
+		}
+		time.Sleep(2 * time.Minute)
+		b.Close()
+		wg.Wait()
+		for w, n := range wrote {
+			require.Greater(t, n, 10, "writer %d of %v", w, wrote)
+		}
+	})
+}
+
+// Nothing is written once the socket has failed, and it is said so: the caller may
+// send it on the next connection.
+func TestSockAfterItsEnd(t *testing.T) {
+	t.Parallel()
+	a, b := net.Pipe()
+	b.Close()
+	s := newSock(a, a, time.Second)
+	err := s.writeFrames(&tap{channel: 1}, []byte("x"))
+	require.Error(t, err)
+	require.NotErrorIs(t, err, amqp.ErrClosed, "of this nobody knows")
+	require.ErrorIs(t, s.writeFrames(&tap{channel: 1}, []byte("x")), amqp.ErrClosed)
+}
+
 // A peer that reads nothing ends the connection after the write timeout, and
 // every writer with it.
 func TestSockBoundsAStalledWrite(t *testing.T) {

@@ -16,6 +16,11 @@ const (
 	sockBuffer = 64 << 10
 	// sockDirect is the size from which a write is not copied into the buffer.
 	sockDirect = 16 << 10
+	// sockPiece is how much has to be written within the timeout: a message of
+	// many megabytes takes longer than that on many a line.
+	sockPiece = 64 << 10
+	// sockTurn is how often one writer writes for the others before the next takes over.
+	sockTurn = 8
 	// sockFrameMax is the frame_max that the driver asks for; brokers only lower it.
 	sockFrameMax = 128 << 10
 )
@@ -27,7 +32,7 @@ const (
 // driver's, and the frames that bring it deliveries, returns and confirms are
 // taken out of the stream before the driver sees them (see tap).
 //
-// It also bounds every write by a deadline. A write that is stuck holds locks
+// It also bounds every write by a deadline, as long as nothing moves. A write that is stuck holds locks
 // that closing the connection waits for, so that without a bound one stalled
 // peer would hang a process for good. A write that fails closes the socket, which
 // is how the driver's reader learns of it at once.
@@ -39,6 +44,8 @@ type sock struct {
 	mu      sync.Mutex
 	room    sync.Cond // signalled when the buffer was taken, writing ends, or the driver's frame does
 	writing bool
+	tired   bool // whoever writes wants to be relieved
+	line    line // of writers that wait for room, or to take over
 	buf     []byte
 	spare   []byte
 	err     error
@@ -76,28 +83,54 @@ func (s *sock) Write(p []byte) (int, error) {
 }
 
 // writeFrames writes whole frames for one channel. amqp.ErrClosed means that the
-// channel was closed before, and that nothing was written; another error, or
-// none, that the broker may have them.
+// channel was closed before, or the connection was, and that nothing was written;
+// another error, or none, that the broker may have them.
 func (s *sock) writeFrames(t *tap, frames []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.waitForRoom(len(frames), true)
-	if t.closed {
+	if t.closed || s.err != nil {
+		if !s.writing {
+			s.flush(nil) // what was left to this writer to write
+		}
 		return amqp.ErrClosed
-	}
-	if s.err != nil {
-		return s.err
 	}
 	s.write(frames)
 	return s.err
 }
 
-// waitForRoom waits until n bytes fit the buffer and, if asked, until the driver
-// is between two frames.
+// line is a queue of writers: the ticket of the next to come, and of the first.
+type line struct{ next, first uint64 }
+
+func (l *line) empty() bool { return l.next == l.first }
+
+// waitForRoom waits until n bytes fit the buffer, in the order of coming, and, if
+// asked, until the driver is between two frames.
 func (s *sock) waitForRoom(n int, between bool) {
-	for s.err == nil && (s.writing && len(s.buf)+n > sockBuffer || between && !s.scan.between()) {
-		s.room.Wait()
+	for s.err == nil {
+		switch {
+		case !s.line.empty() || s.full(n):
+			ticket := s.line.next
+			s.line.next++
+			for s.err == nil && (ticket != s.line.first || s.full(n)) {
+				s.room.Wait()
+			}
+			s.line.first++
+			s.room.Broadcast()
+			if !between || s.scan.between() {
+				return
+			}
+		case between && !s.scan.between():
+			s.room.Wait()
+		default:
+			return
+		}
 	}
+}
+
+// full reports whether n bytes cannot be left to whoever is writing.
+func (s *sock) full(n int) bool {
+	return s.writing && (s.tired || len(s.buf)+n > sockBuffer)
 }
 
 // write writes p, or leaves it to whoever is writing already.
@@ -113,38 +146,52 @@ func (s *sock) write(p []byte) {
 	}
 }
 
-// flush writes the buffer, then tail, then whatever was gathered meanwhile. It
-// is called with the lock held, and lets go of it while it writes.
-func (s *sock) flush(tail []byte) {
+// flush writes the buffer, then last, then what was gathered meanwhile: until there
+// is nothing more, or another writer waits that can go on with it, lest one that
+// has done its own be kept by those who always have something. It is called with
+// the lock held, and lets go of it while it writes.
+func (s *sock) flush(last []byte) {
 	s.writing = true
-	for (len(s.buf) > 0 || tail != nil) && s.err == nil {
-		out := s.buf
-		s.buf = s.spare[:0]
+	for turn := 0; s.err == nil && (turn == 0 || len(s.buf) > 0 && s.line.empty()); turn++ {
+		s.tired = turn >= sockTurn
+		if len(s.buf) > 0 {
+			out := s.buf
+			s.buf = s.spare[:0]
+			s.room.Broadcast()
+			s.writeOut(out)
+			s.spare = out
+		}
+		if turn == 0 {
+			s.writeOut(last)
+		}
+	}
+	s.writing, s.tired = false, false
+	s.room.Broadcast()
+}
+
+// writeOut writes to the connection. The lock is held, but for the time that the
+// connection takes.
+func (s *sock) writeOut(out []byte) {
+	for len(out) > 0 && s.err == nil {
+		n := min(len(out), sockPiece)
 		deadline := time.Now().Add(s.timeout)
 		if !s.hard.IsZero() && s.hard.Before(deadline) {
 			deadline = s.hard
 		}
-		s.room.Broadcast()
+		err := s.Conn.SetWriteDeadline(deadline) // under the lock, lest it undo one that the driver sets
 		s.mu.Unlock()
-		err := s.Conn.SetWriteDeadline(deadline)
-		if err == nil && tail == nil {
-			_, err = s.Conn.Write(out)
-		} else if err == nil {
-			bufs := net.Buffers{out, tail}
-			_, err = bufs.WriteTo(s.Conn)
-			tail = nil
+		if err == nil {
+			_, err = s.Conn.Write(out[:n])
 		}
 		if err != nil {
 			s.raw.Close()
 		}
 		s.mu.Lock()
-		s.spare = out
-		if err != nil && s.err == nil {
+		if err != nil {
 			s.err = err
 		}
+		out = out[n:]
 	}
-	s.writing = false
-	s.room.Broadcast()
 }
 
 // SetDeadline implements net.Conn; for writes it counts beside the sock's own.
@@ -158,8 +205,8 @@ func (s *sock) SetDeadline(t time.Time) error {
 // SetWriteDeadline implements net.Conn. It acts on a write under way, too.
 func (s *sock) SetWriteDeadline(t time.Time) error {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.hard = t
-	s.mu.Unlock()
 	return s.Conn.SetWriteDeadline(t)
 }
 
