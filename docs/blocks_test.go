@@ -49,7 +49,9 @@ func blocks(page string, text []byte) []block {
 var packages = map[string]string{
 	"context": "context",
 	"errors":  "errors",
+	"expvar":  "expvar",
 	"fmt":     "fmt",
+	"http":    "net/http",
 	"log":     "log",
 	"os":      "os",
 	"signal":  "os/signal",
@@ -59,6 +61,7 @@ var packages = map[string]string{
 	"syscall": "syscall",
 	"testing": "testing",
 	"time":    "time",
+	"atomic":  "sync/atomic",
 	"tls":     "crypto/tls",
 
 	"synctest": "testing/synctest",
