@@ -104,7 +104,10 @@ func (ep *clientEpoch) openReplies(ctx context.Context) (err error) {
 		if err != nil {
 			return explainReplyQueue("a server-named exclusive queue", err)
 		}
-		return ep.consume(ctx, ep.replyTo, nil)
+		if err = ep.consume(ctx, ep.replyTo, nil); err != nil {
+			return explainReplyQueue(ep.replyTo, err)
+		}
+		return nil
 	default:
 		return ep.resumeReplies(ctx)
 	}

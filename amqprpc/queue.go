@@ -105,6 +105,9 @@ func (q Queue) explainDeclare(name string, err error) error {
 	case amqp.PreconditionFailed:
 		return fmt.Errorf("declare queue %q: it exists with other properties; give WithQueue the ones it has, or WithQueue(Queue{Passive: true}) to take it as it is, or delete it: %w", name, err)
 	case amqp.NotFound:
+		if !q.Passive {
+			return fmt.Errorf("declare queue %q: it is there, but the node of the cluster that has it is down: %w", name, err)
+		}
 		return fmt.Errorf("queue %q is not there and WithQueue says Passive; declare it first, or leave Passive out: %w", name, err)
 	case amqp.AccessRefused:
 		return fmt.Errorf("declare queue %q: the user may not; grant it configure and read on the queue (for Bounce also configure and write on amqprpc.bounce), or declare it elsewhere and use WithQueue(Queue{Passive: true}): %w", name, err)

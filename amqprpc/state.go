@@ -4,7 +4,7 @@ package amqprpc
 type State int
 
 const (
-	StateConnected    State = iota + 1 // the connection is there, channels and consumers too
+	StateConnected    State = iota + 1 // the connection is there; a client's reply queue, too, while a server's queues follow
 	StateDisconnected                  // it was lost, or an attempt to make it failed
 	StateBlocked                       // the broker takes no messages, for lack of memory or disk
 	StateUnblocked                     // it takes messages again
