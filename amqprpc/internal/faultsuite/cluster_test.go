@@ -20,7 +20,7 @@ import (
 const failover = 15 * time.Second
 
 // Three nodes; clients and servers know them all. The leader of the queue of
-// requests dies, then the node of a client's own reply queue.
+// requests dies.
 func TestCluster(t *testing.T) {
 	t.Parallel()
 	if node == nil {
@@ -28,7 +28,13 @@ func TestCluster(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
 	defer cancel()
-	cluster, err := rabbitmq.StartCluster(ctx, 3, rabbitmq.Config{Version: node.Version()})
+	cfg := rabbitmq.Config{Version: node.Version()}
+	if node.Version() == "4.3" {
+		// For so long (a minute, otherwise) a quorum queue from 4.3 on keeps what
+		// consumers on a node have that it cannot reach any more.
+		cfg.Conf = []string{"consumer_disconnected_timeout = 1000"}
+	}
+	cluster, err := rabbitmq.StartCluster(ctx, 3, cfg)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, cluster.Stop()) }()
 	urls := cluster.URLs()
@@ -59,52 +65,18 @@ func TestCluster(t *testing.T) {
 		c.untilAnswered(t, 20)
 		t.Logf("20 answers more %v after the leader was killed", time.Since(killed))
 		c.stop()
-		require.LessOrEqual(t, c.worst, failover, "the longest call")
+		for _, f := range c.failures {
+			t.Log(f)
+			h, _ := rec.History()
+			for _, e := range h.Executions {
+				if strings.HasPrefix(f, e.ID+":") {
+					t.Logf("%+v killed %v", e, killed)
+				}
+			}
+		}
 		require.Empty(t, c.failures, "no call to a quorum queue fails for its leader")
+		require.LessOrEqual(t, c.worst, failover, "the longest call")
 	})
-	require.NoError(t, cluster.Nodes[1].Restart(ctx))
-
-	t.Run("NodeOfTheReplyQueueKilled", func(t *testing.T) {
-		again := dial(amqprpc.WithIdempotent())
-		const calls = 10
-		work := func(id string) Job { return Job{ID: id, Work: 5 * time.Second} }
-		plain := make([]*amqprpc.Future[Reply], calls)
-		idempotent := make([]*amqprpc.Future[Reply], calls)
-		for i := range calls {
-			id := fmt.Sprint("plain", i)
-			plain[i] = amqprpc.Go[Job, Reply](ctx, cli, queue.Name, work(id), amqprpc.WithCallID(id))
-			id = fmt.Sprint("again", i)
-			idempotent[i] = amqprpc.Go[Job, Reply](ctx, again, queue.Name, work(id), amqprpc.WithCallID(id))
-		}
-		require.Eventually(t, func() bool { return running(rec, "plain")+running(rec, "again") == 2*calls }, time.Minute, 5*time.Millisecond)
-		killed := time.Now()
-		require.NoError(t, cluster.Nodes[0].Kill())
-		for i := range calls {
-			_, err := plain[i].Await(ctx)
-			require.ErrorIs(t, err, amqprpc.CodeUnavailable)
-			require.Equal(t, amqprpc.OutcomeUnknown, amqprpc.OutcomeOf(err))
-		}
-		require.LessOrEqual(t, time.Since(killed), failover, "at once, not at the deadline")
-		t.Logf("calls whose reply queue is gone end %v after its node was killed", time.Since(killed))
-		for i := range calls {
-			reply, err := idempotent[i].Await(ctx)
-			require.NoError(t, err)
-			require.Equal(t, fmt.Sprint("again", i), reply.ID)
-		}
-		t.Logf("idempotent ones are answered after %v", time.Since(killed))
-	})
-}
-
-// running is how many executions there are of calls whose ids begin so.
-func running(rec *Recorder, prefix string) int {
-	h, _ := rec.History()
-	n := 0
-	for _, e := range h.Executions {
-		if strings.HasPrefix(e.ID, prefix) {
-			n++
-		}
-	}
-	return n
 }
 
 // leader is the name of the node that leads a quorum queue.
