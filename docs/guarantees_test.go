@@ -1,0 +1,34 @@
+package docs_test
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Every test that guarantees.md names is there.
+func TestGuaranteesNameTheirTests(t *testing.T) {
+	t.Parallel()
+	var code strings.Builder
+	for _, dir := range []string{"../amqprpc", "../amqprpc/internal/faultsuite"} {
+		files, err := filepath.Glob(filepath.Join(dir, "*_test.go"))
+		require.NoError(t, err)
+		for _, f := range files {
+			text, err := os.ReadFile(f)
+			require.NoError(t, err)
+			code.Write(text)
+		}
+	}
+	page, err := os.ReadFile("guarantees.md")
+	require.NoError(t, err)
+	names := regexp.MustCompile("`(Test\\w+)(?:/(\\w+))?`").FindAllStringSubmatch(string(page), -1)
+	require.NotEmpty(t, names)
+	for _, n := range names {
+		require.True(t, strings.Contains(code.String(), "func "+n[1]+"(t *testing.T)"), "there is no %s", n[1])
+		require.True(t, n[2] == "" || strings.Contains(code.String(), `t.Run("`+n[2]+`"`), "there is no %s/%s", n[1], n[2])
+	}
+}
