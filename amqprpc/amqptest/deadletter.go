@@ -18,11 +18,8 @@ const (
 // deadLetter publishes a message that left the queue without being consumed to
 // the queue's dead-letter exchange, if it has one that exists. Otherwise
 // the message is gone.
-func (q *queue) deadLetter(m *message, reason string) { q.bury(m, reason, reason == deadLimit) }
-
-// bury does it for a message of which it is known whether that delivery counts,
-// for the redelivered flag of 4.3.
-func (q *queue) bury(m *message, reason string, counts bool) {
+func (q *queue) deadLetter(e entry, reason string) {
+	m := e.msg
 	b := q.vhost.b
 	if b.recording() {
 		b.emit(Event{Kind: Died, Queue: q.name, Reason: reason}, m)
@@ -35,7 +32,7 @@ func (q *queue) bury(m *message, reason string, counts bool) {
 		return
 	}
 	dead := q.obituary(m, x, reason)
-	dead.delivered = m.delivered || counts
+	dead.delivered = m.delivered || e.deliveries > 0
 	if x.name == "" {
 		_ = b.routeReplies(dead)
 	}

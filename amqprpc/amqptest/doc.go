@@ -55,8 +55,8 @@
 //     channel exception (406) since 4.0.
 //   - Unknown delivery modes are refused in 3.10 and passed on since 4.0, which
 //     also strips an expiration of leading zeros.
-//   - Since 4.3 basic.qos takes no notice of global, and frame_max is at least
-//     8192.
+//   - Since 4.3 basic.qos takes no notice of global, frame_max is at least 8192,
+//     and a passive declaration needs a right to the queue, whichever.
 //
 // # What differs from RabbitMQ
 //

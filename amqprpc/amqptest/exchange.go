@@ -55,10 +55,12 @@ func (ch *channel) declareExchange(m *frame.ExchangeDeclare) *exception {
 	if ex := notDefault(name); ex != nil {
 		return ex
 	}
-	if !m.Passive {
-		if ex := ch.mayExchange(configure, name); ex != nil {
-			return ex
-		}
+	mayDo := ch.mayExchange(configure, name)
+	if m.Passive {
+		mayDo = ch.mayLook(name, v.exchangeName)
+	}
+	if mayDo != nil {
+		return mayDo
 	}
 	x := v.exchanges[name]
 	switch {

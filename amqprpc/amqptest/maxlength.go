@@ -31,6 +31,6 @@ func (q *queue) dropOverflow() {
 	for q.ready.n > 0 && (o.maxLength >= 0 && int64(q.ready.n) > o.maxLength ||
 		o.maxBytes >= 0 && q.ready.bytes > o.maxBytes) {
 		e := q.pop()
-		q.deadLetter(e.msg, deadMaxlen)
+		q.deadLetter(e, deadMaxlen)
 	}
 }

@@ -52,7 +52,11 @@ func (ch *channel) may(r right, name, full string) *exception {
 	if expr.MatchString(name) {
 		return nil
 	}
-	return fail(accessRefused, "access to %s refused for user '%s'", full, ch.c.user)
+	which := ""
+	if ch.c.b.since(RabbitMQ40) {
+		which = [...]string{"configure ", "write ", "read "}[r]
+	}
+	return fail(accessRefused, "%saccess to %s refused for user '%s'", which, full, ch.c.user)
 }
 
 func (ch *channel) mayQueue(r right, name string) *exception {
@@ -70,6 +74,16 @@ func (ch *channel) mayExchange(r right, name string) *exception {
 		name = "amq.default"
 	}
 	return ch.may(r, name, ch.c.vhost.exchangeName(name))
+}
+
+// mayLook refuses a passive declaration of what the user has no right to at all;
+// before 4.3 looking needs none.
+func (ch *channel) mayLook(name string, full func(string) string) *exception {
+	p := ch.c.permissions
+	if p == nil || !ch.c.b.since(RabbitMQ43) || p.write.MatchString(name) || p.read.MatchString(name) {
+		return nil
+	}
+	return ch.may(configure, name, full(name))
 }
 
 // firstOf is the first exception that there is.

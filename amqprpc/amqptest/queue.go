@@ -51,6 +51,11 @@ func (ch *channel) declareQueue(m *frame.QueueDeclare) *exception {
 	}
 	v := ch.c.vhost
 	name := stripNewlines(m.Queue)
+	if m.Passive {
+		if ex := ch.mayLook(name, v.queueName); ex != nil {
+			return ex
+		}
+	}
 	q := v.queues[name]
 	switch {
 	case m.Passive && q == nil:
@@ -283,7 +288,7 @@ func (q *queue) lose(e entry) { q.vhost.b.held -= e.msg.size() }
 func (q *queue) publish(m *message) bool {
 	if q.refuses(m) {
 		if q.opts.overflow == overflowRejectDLX {
-			q.deadLetter(m, deadMaxlen)
+			q.deadLetter(entry{msg: m}, deadMaxlen)
 		}
 		return false
 	}
@@ -379,6 +384,9 @@ func (q *queue) comeBack(e entry, how verdict) {
 		return
 	}
 	e.redelivered = true
+	if how != requeued {
+		e.deliveries++
+	}
 	q.vhost.b.held += e.msg.size()
 	q.ready.putBack(e)
 }

@@ -56,7 +56,7 @@ func (q *queue) comeBackQuorum(e entry, how verdict) {
 	e.redelivered = true
 	switch {
 	case q.opts.limit >= 0 && int64(e.deliveries) > q.opts.limit:
-		q.deadLetter(e.msg, deadLimit)
+		q.deadLetter(e, deadLimit)
 		return
 	case q.opts.limit < 0 && how != orphaned:
 		q.ready.push(e)

@@ -7,7 +7,7 @@ type entry struct {
 	msg         *message
 	seq         uint64 // its place: the order in which the queue took it
 	expires     int64  // on the broker's clock; zero for never
-	deliveries  uint32 // how often it came back, for a quorum queue's limit
+	deliveries  uint32 // how often it came back in a way that counts
 	acquired    uint32 // how often it was handed out and came back
 	redelivered bool
 }

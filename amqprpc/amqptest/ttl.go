@@ -28,7 +28,7 @@ func (q *queue) dropExpired() {
 			return
 		}
 		e := q.pop()
-		q.deadLetter(e.msg, deadExpired)
+		q.deadLetter(e, deadExpired)
 	}
 }
 

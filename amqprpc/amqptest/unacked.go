@@ -203,7 +203,10 @@ func (ch *channel) leave(u *unacked, v verdict) {
 		q.comeBack(u.e, v)
 	case discarded, refused:
 		if !q.deleted {
-			q.bury(u.e.msg, deadRejected, v == refused)
+			if v == refused {
+				u.e.deliveries++
+			}
+			q.deadLetter(u.e, deadRejected)
 		}
 	}
 	*u = unacked{next: b.free}
