@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -37,10 +38,10 @@ type inbound struct {
 	atMostOnce bool
 	beat       time.Duration // the caller wants signs of life so often
 	beats      *time.Timer
-	acked      bool // at most once: before the handler starts
 	started    bool
 	finished   bool // the handler; all of these are the worker's goroutine's
 
+	acked    atomic.Bool // at most once: before the handler starts
 	mu       sync.Mutex
 	answered bool // by the worker, or at the deadline
 }
@@ -61,7 +62,7 @@ func (in *inbound) start() bool {
 		if !in.lane.post(&completion{tag: in.d.DeliveryTag}) {
 			return false
 		}
-		in.acked = true
+		in.acked.Store(true)
 	}
 	in.started = true
 	if in.beat > 0 {
@@ -105,7 +106,7 @@ func (in *inbound) correlationID() string {
 // lost reports whether the request's connection is lost, so that it will be
 // delivered again and must not be answered here. A request that was acknowledged
 // at the start is not.
-func (in *inbound) lost() bool { return !in.acked && in.lane.ctx.Err() != nil }
+func (in *inbound) lost() bool { return !in.acked.Load() && in.lane.ctx.Err() != nil }
 
 // handle works one request off: whatever happens, it is answered and
 // acknowledged once, or left to be delivered again.

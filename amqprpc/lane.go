@@ -155,6 +155,7 @@ func (q *servedQueue) openLane(base context.Context, l *link) (_ *lane, err erro
 			return nil, err // the connection is in doubt, and its end ends the channel
 		}
 		l.do(ctx, ch.Close)
+		ch.unlisten()
 		return nil, err
 	}
 	q.server.tasks.Go(ln.pump)
@@ -162,6 +163,17 @@ func (q *servedQueue) openLane(base context.Context, l *link) (_ *lane, err erro
 	q.server.tasks.Go(ln.seal)
 	q.adopt(ln)
 	return ln, nil
+}
+
+// retire closes the channel of a lane that gets no more requests, when those that
+// it got are answered: a connection has only so many.
+func (ln *lane) retire() {
+	select {
+	case <-ln.drained:
+	case <-ln.ctx.Done():
+	}
+	ln.ch.Close() // an error of it is the connection's end
+	ln.ch.unlisten()
 }
 
 // seal lets the lane's writer end when all its requests are completed.
@@ -188,7 +200,7 @@ func (ln *lane) post(c *completion) bool {
 // send hands a completion to the lane of its request; or, for a request that was
 // acknowledged when its handler started, to whichever lane there is or will be.
 func (q *servedQueue) send(c *completion, in *inbound) {
-	if in.lane.post(c) || !in.acked {
+	if in.lane.post(c) || !in.acked.Load() {
 		return
 	}
 	q.mu.Lock()

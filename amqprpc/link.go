@@ -148,10 +148,12 @@ func (d *dialer) config(ctx context.Context, dialled chan<- *sock) amqp.Config {
 		// The scheme has been changed to amqp, so that TLS is ours: messages go
 		// past the driver, above it.
 		Dial: func(network, _ string) (net.Conn, error) {
-			dial := d.cfg.dial
-			if dial == nil {
+			dial := func(network, addr string) (net.Conn, error) {
+				return (&net.Dialer{}).DialContext(ctx, network, addr)
+			}
+			if d.cfg.dial != nil {
 				dial = func(network, addr string) (net.Conn, error) {
-					return (&net.Dialer{}).DialContext(ctx, network, addr)
+					return dialWithin(ctx, func() (net.Conn, error) { return d.cfg.dial(network, addr) })
 				}
 			}
 			raw, err := dial(network, d.addr)
@@ -176,6 +178,31 @@ func (d *dialer) config(ctx context.Context, dialled chan<- *sock) amqp.Config {
 		},
 	}
 	return cfg
+}
+
+// dialWithin ends with ctx, though a dialer of the user's may not. What that brings
+// too late is closed.
+func dialWithin(ctx context.Context, dial func() (net.Conn, error)) (net.Conn, error) {
+	type result struct {
+		conn net.Conn
+		err  error
+	}
+	done := make(chan result, 1)
+	go func() {
+		conn, err := dial()
+		done <- result{conn, err}
+	}()
+	select {
+	case r := <-done:
+		return r.conn, r.err
+	case <-ctx.Done():
+		go func() {
+			if r := <-done; r.err == nil {
+				r.conn.Close()
+			}
+		}()
+		return nil, ctx.Err()
+	}
 }
 
 // tlsConfig is what an amqps URL is dialled with: the configuration of WithTLS,
@@ -312,6 +339,9 @@ func (l *link) open() (*amqp.Channel, uint16, error) {
 // listen takes the channel's messages out of the driver's hands; the tap's
 // functions are set by then.
 func (c *channel) listen() { c.link.sock.add(&c.tap) }
+
+// unlisten ends listen, for a channel that is closed.
+func (c *channel) unlisten() { c.link.sock.remove(&c.tap) }
 
 // appendPublish adds the frames of a message to the default exchange.
 func (c *channel) appendPublish(dst []byte, key string, mandatory bool, p *amqp.Publishing) []byte {

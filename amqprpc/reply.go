@@ -103,7 +103,7 @@ func (q *servedQueue) replyWith(in *inbound, p amqp.Publishing) *completion {
 // completed is the end of the request: the reply, if there is one, and what is
 // done with the delivery.
 func (in *inbound) completed() *completion {
-	if !in.acked {
+	if !in.acked.Load() {
 		in.work.tag, in.work.reject = in.d.DeliveryTag, in.deadLetter
 	}
 	in.work.final = in.lane

@@ -14,6 +14,7 @@ type serverEpoch struct {
 	link  *link
 	mu    sync.Mutex
 	lanes []*lane // all that were opened and may still complete requests
+	over  bool    // the connection was given up
 }
 
 // run serves all queues on the connection, until it is lost or ctx is done; then
@@ -63,6 +64,7 @@ func (ep *serverEpoch) run(ctx context.Context) error {
 // be delivered again.
 func (ep *serverEpoch) drop() {
 	ep.mu.Lock()
+	ep.over = true
 	for _, ln := range ep.lanes {
 		ln.cancel()
 	}
@@ -99,7 +101,9 @@ func (ep *serverEpoch) serveQueue(ctx context.Context, q *servedQueue) error {
 		}
 		if err = ln.end(); err != nil {
 			ln.cancel()
+			ln.ch.unlisten()
 		} else {
+			ep.tasks.Go(ln.retire)
 			err = errors.New("the broker cancelled the consumer: the queue was deleted, or its node is gone")
 		}
 		if ctx.Err() != nil || ep.link.conn.IsClosed() {
@@ -129,6 +133,9 @@ func (ep *serverEpoch) add(ln *lane) {
 		}
 	}
 	ep.lanes = append(kept, ln)
+	if ep.over {
+		ln.cancel()
+	}
 }
 
 // drain cancels the consumers, and lets what was prefetched be handled and

@@ -27,6 +27,13 @@ func (s *sight) String() string {
 // gone reports whether there is no such queue.
 func (s *sight) gone() bool { return amqpCode(s.err) == amqp.NotFound }
 
+// hidden reports whether the queue is not this user's, or not this connection's, to
+// look at.
+func (s *sight) hidden() bool {
+	code := amqpCode(s.err)
+	return code == amqp.AccessRefused || code == amqp.ResourceLocked
+}
+
 // sights shares one look at a queue among all that want it at the same time.
 type sights struct {
 	mu   sync.Mutex

@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"sync"
 	"testing"
 	"time"
 
@@ -184,6 +185,31 @@ func TestTapLeavesTheRestToTheDriver(t *testing.T) {
 }
 
 var tapOf5 = tap{channel: 5, deliver: func(*content) {}}
+
+// Channels come and go on several goroutines at once; none is forgotten, and none
+// kept.
+func TestTapsOfManyChannels(t *testing.T) {
+	t.Parallel()
+	s := newSock(nil, nil, time.Second)
+	const workers, each = 8, 100
+	var wg sync.WaitGroup
+	for w := range workers {
+		wg.Go(func() {
+			for i := range each {
+				old := &tap{channel: uint16(w*each + i + 1)}
+				s.add(old)
+				next := &tap{channel: old.channel}
+				s.add(next)
+				s.remove(old)
+			}
+		})
+	}
+	wg.Wait()
+	for n := range uint16(workers * each) {
+		require.NotNil(t, s.reader.tapOf(n+1), "channel %d", n+1)
+	}
+	require.Len(t, *s.reader.taps.Load(), workers*each)
+}
 
 // Properties that do not decode make the message a malformed one, and nothing else.
 func TestMalformedProperties(t *testing.T) {

@@ -1,6 +1,7 @@
 package amqprpc
 
 import (
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -152,11 +153,25 @@ const signOfLife = 250 * time.Millisecond
 
 // add registers a tap. The channel must have no consumer yet.
 func (s *sock) add(t *tap) {
+	s.changeTaps(func(taps []*tap) []*tap { return append(taps, t) })
+}
+
+// remove forgets a tap whose channel is closed.
+func (s *sock) remove(t *tap) {
+	s.changeTaps(func(taps []*tap) []*tap {
+		return slices.DeleteFunc(taps, func(o *tap) bool { return o == t })
+	})
+}
+
+// changeTaps replaces the list, which the reader uses without a lock.
+func (s *sock) changeTaps(change func([]*tap) []*tap) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	var taps []*tap
 	if old := s.reader.taps.Load(); old != nil {
-		taps = append(taps, *old...)
+		taps = slices.Clone(*old)
 	}
-	taps = append(taps, t)
+	taps = change(taps)
 	s.reader.taps.Store(&taps)
 }
 

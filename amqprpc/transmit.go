@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"time"
-
-	amqp "github.com/rabbitmq/amqp091-go"
 )
 
 // outgoing is all that one call needs, in one piece of memory.
@@ -229,7 +227,9 @@ func (c *Client) nobodyThere(ctx context.Context, req *Request) *Error {
 	switch {
 	case ctx.Err() != nil:
 		return ended(ctx, req.queue, OutcomeNotSent, "before it was sent")
-	case s.err != nil && amqpCode(s.err) != amqp.AccessRefused && !s.gone():
+	case s.hidden():
+		return nil
+	case s.err != nil && !s.gone():
 		return c.notConnected(req)
 	case s.gone():
 		return refuse("there is no such queue: has a server registered it on this virtual host?")
