@@ -18,6 +18,7 @@ const (
 	publishBatch       = 64
 	notifyBuffer       = 1024
 	closeTimeout       = 2 * time.Second
+	resumeTimeout      = 5 * time.Second // of going back to a reply queue, which otherwise takes a millisecond
 	consumerTagReplies = "amqprpc-replies"
 )
 
@@ -122,15 +123,23 @@ func (ep *clientEpoch) resumeReplies(ctx context.Context) (err error) {
 	// the broker notices; the higher priority leaves it only what it has.
 	args := amqp.Table{"x-priority": int32(min(ep.number, 1<<30))}
 	if c.replyQueue != "" {
-		if err = ep.openReplyQueue(ctx, c.replyQueue, true, args); err == nil {
+		patience, cancel := context.WithTimeout(ctx, resumeTimeout)
+		err = ep.openReplyQueue(patience, c.replyQueue, true, args)
+		// A queue whose node is gone may be asked for in vain for a minute.
+		silent := errors.Is(patience.Err(), context.DeadlineExceeded)
+		cancel()
+		if err == nil {
 			return nil
 		}
-		if e, ok := errors.AsType[*amqp.Error](err); !ok || !e.Server || ep.link.conn.IsClosed() {
+		if e, ok := errors.AsType[*amqp.Error](err); !silent && (!ok || !e.Server || ep.link.conn.IsClosed()) {
 			return err // of the connection; it says nothing of the queue
 		}
 		c.log.Warn("amqprpc: the reply queue is lost; calls in flight end as unknown", "queue", c.replyQueue, "error", err)
 		c.loseReplies(err)
 		c.replyQueue = ""
+		if silent {
+			return err // the connection was given up with the question
+		}
 	}
 	name := replyQueuePrefix + uuid.NewString()
 	if err = ep.openReplyQueue(ctx, name, false, args); err != nil {
