@@ -48,7 +48,7 @@ type laneWriter struct {
 // to complete something.
 func (w *laneWriter) gather() {
 	yielded := false
-	for n := 1; n < writeBatch; n++ {
+	for n := 1; n < writeBatch && len(w.batch) < batchKeep; n++ {
 		select {
 		case c, ok := <-w.lane.out:
 			if !ok {

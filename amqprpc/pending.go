@@ -209,6 +209,14 @@ func (a *attempt) settle(err *Error) {
 	}
 }
 
+// wanted reports whether somebody still waits for what becomes of the attempt.
+func (a *attempt) wanted() bool {
+	oc := a.call
+	oc.mu.Lock()
+	defer oc.mu.Unlock()
+	return oc.current == a && !a.ended && !oc.over
+}
+
 // failed says that the attempt that counts has ended with err. Its answer, should
 // there be one, still settles the call; that its connection is lost does not. The
 // outcome becomes the call's: that a repetition did not run says nothing of what

@@ -48,7 +48,9 @@ func (c *Client) publish(ctx context.Context, ep *clientEpoch) {
 	stash := c.stash
 	c.stash = nil
 	for _, a := range stash {
-		c.prepare(ep, a)
+		if a.wanted() {
+			c.prepare(ep, a)
+		}
 	}
 	c.flush(ep)
 	for {
@@ -104,6 +106,9 @@ func (c *Client) prepare(ep *clientEpoch, a *attempt) {
 	m := c.message.of(c, a, replyTo)
 	p.batch = p.ch.appendPublish(p.batch, oc.req.queue, true, &m)
 	p.attempts = append(p.attempts, a)
+	if len(p.batch) >= batchKeep {
+		p.flush() // however many there are, and however long, not all at once
+	}
 }
 
 // flush writes what was prepared.
@@ -114,7 +119,8 @@ func (c *Client) flush(ep *clientEpoch) {
 	}
 }
 
-// batchKeep is how large a batch's memory may be to be kept for the next one.
+// batchKeep is how large a batch gets before it is written, give or take a message,
+// and how large its memory may be to be kept for the next one.
 const batchKeep = 256 << 10
 
 func (p *publisher) flush() {
