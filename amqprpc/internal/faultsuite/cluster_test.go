@@ -20,7 +20,7 @@ import (
 const failover = 15 * time.Second
 
 // Three nodes; clients and servers know them all. The leader of the queue of
-// requests dies.
+// requests dies, then the node of a client's own reply queue.
 func TestCluster(t *testing.T) {
 	t.Parallel()
 	if node == nil {
@@ -77,6 +77,54 @@ func TestCluster(t *testing.T) {
 		require.Empty(t, c.failures, "no call to a quorum queue fails for its leader")
 		require.LessOrEqual(t, c.worst, failover, "the longest call")
 	})
+	require.NoError(t, cluster.Nodes[1].Restart(ctx))
+	// Without all its members the queue would lose its majority with the next node.
+	require.Eventually(t, func() bool {
+		out, err := cluster.Nodes[1].Ctl(ctx, "list_queues", "--no-table-headers", "name", "online")
+		return err == nil && strings.Count(out, "@localhost") == 3
+	}, time.Minute, time.Second, "the restarted node's member is back")
+
+	t.Run("NodeOfTheReplyQueueKilled", func(t *testing.T) {
+		again := dial(amqprpc.WithIdempotent())
+		const calls = 3
+		work := func(id string) Job { return Job{ID: id, Work: 2 * time.Second} }
+		plain := make([]*amqprpc.Future[Reply], calls)
+		idempotent := make([]*amqprpc.Future[Reply], calls)
+		for i := range calls {
+			id := fmt.Sprint("plain", i)
+			plain[i] = amqprpc.Go[Job, Reply](ctx, cli, queue.Name, work(id), amqprpc.WithCallID(id))
+			id = fmt.Sprint("again", i)
+			idempotent[i] = amqprpc.Go[Job, Reply](ctx, again, queue.Name, work(id), amqprpc.WithCallID(id))
+		}
+		require.Eventually(t, func() bool { return running(rec, "plain")+running(rec, "again") > 0 }, time.Minute, 5*time.Millisecond)
+		killed := time.Now()
+		require.NoError(t, cluster.Nodes[0].Kill())
+		for i := range calls {
+			_, err := plain[i].Await(ctx)
+			require.ErrorIs(t, err, amqprpc.CodeUnavailable)
+			require.Equal(t, amqprpc.OutcomeUnknown, amqprpc.OutcomeOf(err))
+		}
+		require.LessOrEqual(t, time.Since(killed), failover, "at once, not at the deadline")
+		t.Logf("calls whose reply queue is gone end %v after its node was killed", time.Since(killed))
+		for i := range calls {
+			reply, err := idempotent[i].Await(ctx)
+			require.NoError(t, err)
+			require.Equal(t, fmt.Sprint("again", i), reply.ID)
+		}
+		t.Logf("idempotent ones are answered after %v", time.Since(killed))
+	})
+}
+
+// running is how many executions there are of calls whose ids begin so.
+func running(rec *Recorder, prefix string) int {
+	h, _ := rec.History()
+	n := 0
+	for _, e := range h.Executions {
+		if strings.HasPrefix(e.ID, prefix) {
+			n++
+		}
+	}
+	return n
 }
 
 // leader is the name of the node that leads a quorum queue.
