@@ -105,6 +105,8 @@ var (
 	link    = regexp.MustCompile(`\[[^\]]*\]\(([^)\s]+)\)`)
 	heading = regexp.MustCompile(`(?m)^#+ (.+)$`)
 	path    = regexp.MustCompile(`(?:^|\s)(\./[\w./-]+)`)
+
+	changeDir = regexp.MustCompile(`^cd ([\w./-]+)`)
 )
 
 // anchors are the fragments that a page's headings give it.
@@ -162,10 +164,16 @@ func TestCommands(t *testing.T) {
 			if b.lang != "sh" {
 				continue
 			}
-			for _, m := range path.FindAllStringSubmatch(b.text, -1) {
-				n++
-				_, err := os.Stat(filepath.Join("..", strings.TrimSuffix(m[1], "...")))
-				assert.NoError(t, err, "%s:%d: %s", page, b.line, m[1])
+			dir := ".."
+			for line := range strings.Lines(b.text) {
+				if m := changeDir.FindStringSubmatch(line); m != nil {
+					dir = filepath.Join(dir, m[1])
+				}
+				for _, m := range path.FindAllStringSubmatch(line, -1) {
+					n++
+					_, err := os.Stat(filepath.Join(dir, strings.TrimSuffix(m[1], "...")))
+					assert.NoError(t, err, "%s:%d: %s", page, b.line, m[1])
+				}
 			}
 		}
 	}
