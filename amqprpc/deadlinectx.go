@@ -16,6 +16,7 @@ type deadlineContext struct {
 	inner  context.Context // made by the first Done
 	cancel context.CancelFunc
 	ended  bool
+	err    error // what Err has returned
 }
 
 // begin sets the context up: it ends with parent, or at the deadline.
@@ -53,6 +54,14 @@ func (c *deadlineContext) Done() <-chan struct{} {
 func (c *deadlineContext) Err() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.err == nil {
+		c.err = c.find()
+	}
+	return c.err
+}
+
+// find finds out whether the context has ended, and why.
+func (c *deadlineContext) find() error {
 	if c.inner != nil && c.inner.Err() != nil {
 		return c.inner.Err()
 	}
@@ -61,10 +70,10 @@ func (c *deadlineContext) Err() error {
 	switch err := c.parent.Err(); {
 	case err != nil:
 		return err
-	case !time.Now().Before(c.deadline):
-		return context.DeadlineExceeded
 	case c.ended:
 		return context.Canceled
+	case !time.Now().Before(c.deadline):
+		return context.DeadlineExceeded
 	default:
 		return nil
 	}

@@ -3,6 +3,7 @@ package amqprpc
 import (
 	"context"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -38,4 +39,23 @@ func TestDeadlineContextEndsWithItsParent(t *testing.T) {
 		require.Fail(t, "the test is of the moment before")
 	default:
 	}
+}
+
+// The first reason stands, as every context's does.
+func TestDeadlineContextKeepsItsReason(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		parent, cancel := context.WithCancel(context.Background())
+		var late, done deadlineContext
+		late.begin(parent, time.Now().Add(time.Second))
+		done.begin(parent, time.Now().Add(time.Second))
+		done.end()
+		require.ErrorIs(t, done.Err(), context.Canceled)
+		time.Sleep(2 * time.Second)
+		require.ErrorIs(t, late.Err(), context.DeadlineExceeded)
+		require.ErrorIs(t, done.Err(), context.Canceled)
+		cancel()
+		require.ErrorIs(t, late.Err(), context.DeadlineExceeded)
+		late.end()
+	})
 }

@@ -102,3 +102,13 @@ func TestFailFastWithAnExclusiveQueue(t *testing.T) {
 	require.NoError(t, amqprpc.Notify(testContext(t), dial(t, url), queue, 1, amqprpc.WithFailFast()))
 	require.Equal(t, "1", string((<-requests).Body))
 }
+
+// A prefetch beyond what the protocol can say is the most that it can, not none.
+func TestPrefetchIsAShortInteger(t *testing.T) {
+	t.Parallel()
+	broker, queue := amqptest.Start(t), queueName(t)
+	startServer(t, broker.URL(), func(s *amqprpc.Server) { amqprpc.Register(s, queue, square, amqprpc.WithPrefetch(1<<16)) })
+	q, ok := broker.Queue(queue)
+	require.True(t, ok)
+	require.Equal(t, 1<<16-1, q.Consumers[0].Prefetch)
+}

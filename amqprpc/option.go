@@ -68,6 +68,7 @@ const (
 	defaultHeartbeat      = 5 * time.Second
 	defaultReplyExpires   = time.Minute
 	defaultMaxDeliveries  = 3
+	maxPrefetch           = 1<<16 - 1        // AMQP 0-9-1, basic.qos: a short integer
 	dialTimeout           = 30 * time.Second // of Dial where its ctx has no deadline
 	connectTimeout        = 10 * time.Second // of one attempt to connect, and of setting up what is used on the connection
 	minLiveness           = 100 * time.Millisecond
@@ -315,7 +316,7 @@ func WithConcurrency(n int) HandlerOption {
 // WithPrefetch sets how many unacknowledged requests the broker sends ahead
 // (basic.qos, per consumer). The default is the concurrency: fewer cannot keep
 // all handlers busy, more wait here while another server may be idle. Values
-// below 1 leave the default.
+// below 1 leave the default; the most is 65,535.
 func WithPrefetch(n int) HandlerOption {
 	return handlerOption(func(c *handlerConfig) { c.prefetch = n })
 }

@@ -57,8 +57,9 @@ func (s *Server) register(e *endpoint, opts []HandlerOption) {
 		e.cfg.timeout = defaultHandlerTimeout
 	}
 	if e.cfg.prefetch <= 0 {
-		e.cfg.prefetch = min(e.cfg.concurrency, 65535)
+		e.cfg.prefetch = e.cfg.concurrency
 	}
+	e.cfg.prefetch = min(e.cfg.prefetch, maxPrefetch)
 	cs := s.cfg.codecs
 	if e.cfg.codecs != nil {
 		cs = e.cfg.codecs

@@ -174,8 +174,8 @@ func (ep *serverEpoch) drain(queues *sync.WaitGroup) error {
 	go func() { done.Wait(); close(finished) }()
 	select {
 	case <-finished:
-	case e := <-ep.link.lost:
-		lost = e != nil
+	case <-ep.link.lost:
+		lost = true
 		ep.drop()
 		<-finished
 	}
