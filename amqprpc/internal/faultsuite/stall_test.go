@@ -3,6 +3,7 @@ package faultsuite
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -51,7 +52,7 @@ func underOneFault(t *testing.T, broker string, fault func(*faultproxy.Proxy), u
 	require.NoError(t, fleet.Start())
 	defer fleet.Stop()
 	awaitQueues(t, broker, queues, 1)
-	ctx, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 	defer cancel()
 	undone := sync.OnceFunc(func() {
 		undo()
@@ -61,6 +62,7 @@ func underOneFault(t *testing.T, broker string, fault func(*faultproxy.Proxy), u
 	})
 	defer undone()
 	var fill sync.WaitGroup
+	var filled atomic.Int64
 	defer fill.Wait()
 	w := &Workload{
 		Rec: rec, Seed: 1, URL: through, Queues: queues, Clients: 4, Callers: 4,
@@ -71,8 +73,22 @@ func underOneFault(t *testing.T, broker string, fault func(*faultproxy.Proxy), u
 			rec.Note("the fault begins")
 			for _, c := range clients {
 				for range 12 { // MiB, which is more than the kernel and the proxy hold
-					fill.Go(func() { _ = amqprpc.Notify(ctx, c, "nowhere", make([]byte, 1<<20)) })
+					fill.Go(func() {
+						_ = amqprpc.Notify(ctx, c, "nowhere", make([]byte, 1<<20))
+						filled.Add(1)
+					})
 				}
+			}
+			// To encode so much keeps the machine busy; the calls come after.
+			for ctx.Err() == nil {
+				n := filled.Load()
+				for _, c := range clients {
+					n += c.Stats().Pending
+				}
+				if n >= int64(12*len(clients)) {
+					break
+				}
+				pause(ctx, time.Millisecond)
 			}
 		},
 		Ended: undone, // so that the clients can say goodbye

@@ -39,10 +39,10 @@ func runVirtually(t *testing.T, seed uint64) {
 	wire := &wire{dial: broker.Dial}
 	queues := []Queue{{Name: "least"}, {Name: "most", AtMostOnce: true}, {Name: "quorum", Quorum: true}}
 	fleet := NewFleet(rec, "server", broker.URL(), queues, amqprpc.WithDialer(wire.Dial))
+	declared := broker.Record() // from before the first consumer
 	for range 2 {
 		require.NoError(t, fleet.Start())
 	}
-	declared := broker.Record()
 	_, err := declared.Wait(t.Context(), 2*len(queues), func(e amqptest.Event) bool { return e.Kind == amqptest.ConsumerStarted })
 	require.NoError(t, err)
 	declared.Stop()
