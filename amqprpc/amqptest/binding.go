@@ -146,9 +146,9 @@ func (ch *channel) resolveBinding(queue, key string) (string, string, *exception
 // checkEnds refuses names that may not be bound or unbound, there or not.
 func (ch *channel) checkEnds(s *bindingSpec) *exception {
 	s.source, s.target, s.queue = stripNewlines(s.source), stripNewlines(s.target), stripNewlines(s.queue)
-	mayWrite := ch.mayExchange(write, s.target)
+	mayWrite := ch.mayExchange(toWrite, s.target)
 	if !s.toTarget {
-		mayWrite = ch.mayQueue(write, s.queue)
+		mayWrite = ch.mayQueue(toWrite, s.queue)
 	}
 	if mayWrite != nil {
 		return mayWrite
@@ -156,7 +156,7 @@ func (ch *channel) checkEnds(s *bindingSpec) *exception {
 	if s.source == "" || s.toTarget && s.target == "" {
 		return notDefault("")
 	}
-	return ch.mayExchange(read, s.source)
+	return ch.mayExchange(toRead, s.source)
 }
 
 // ends finds the source and the destination.

@@ -186,7 +186,7 @@ func (ch *channel) consume(m *frame.BasicConsume) *exception {
 	if name == replyToQueue {
 		return ch.consumeReplies(m)
 	}
-	if ex := ch.mayQueue(read, name); ex != nil {
+	if ex := ch.mayQueue(toRead, name); ex != nil {
 		return ex
 	}
 	q, ex := ch.queue(name)

@@ -55,7 +55,7 @@ func (ch *channel) declareExchange(m *frame.ExchangeDeclare) *exception {
 	if ex := notDefault(name); ex != nil {
 		return ex
 	}
-	mayDo := ch.mayExchange(configure, name)
+	mayDo := ch.mayExchange(toConfigure, name)
 	if m.Passive {
 		mayDo = ch.mayLook(name, v.exchangeName)
 	}
@@ -73,7 +73,7 @@ func (ch *channel) declareExchange(m *frame.ExchangeDeclare) *exception {
 			return ex
 		}
 		if x.alternate != "" {
-			if ex := firstOf(ch.mayExchange(read, name), ch.mayExchange(write, x.alternate)); ex != nil {
+			if ex := firstOf(ch.mayExchange(toRead, name), ch.mayExchange(toWrite, x.alternate)); ex != nil {
 				return ex
 			}
 		}
@@ -136,7 +136,7 @@ func (ch *channel) deleteExchange(m *frame.ExchangeDelete) *exception {
 	if strings.HasPrefix(name, "amq.") {
 		return fail(accessRefused, "deletion of system %s not allowed", v.exchangeName(name))
 	}
-	if ex := ch.mayExchange(configure, name); ex != nil {
+	if ex := ch.mayExchange(toConfigure, name); ex != nil {
 		return ex
 	}
 	if x := v.exchanges[name]; x != nil {

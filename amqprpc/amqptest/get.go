@@ -8,7 +8,7 @@ func (ch *channel) get(m *frame.BasicGet) *exception {
 	if ex != nil {
 		return ex
 	}
-	if ex := ch.mayQueue(read, name); ex != nil {
+	if ex := ch.mayQueue(toRead, name); ex != nil {
 		return ex
 	}
 	q, ex := ch.queue(name)

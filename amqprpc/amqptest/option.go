@@ -3,7 +3,6 @@ package amqptest
 import (
 	"crypto/tls"
 	"log/slog"
-	"maps"
 	"time"
 )
 
@@ -14,6 +13,7 @@ type config struct {
 	addr           string
 	listen         bool
 	users          map[string]string
+	ownUsers       bool // users are not the default
 	vhosts         []string
 	log            *slog.Logger
 	channelMax     uint16
@@ -71,12 +71,10 @@ func WithoutListener() Option { return func(c *config) { c.listen = false } }
 // place of RabbitMQ's default user, guest with the password guest.
 func WithUser(name, password string) Option {
 	return func(c *config) {
-		users := map[string]string{name: password}
-		if _, isDefault := c.users["guest"]; !isDefault || len(c.users) > 1 || c.users["guest"] != "guest" {
-			maps.Copy(users, c.users)
-			users[name] = password
+		if !c.ownUsers {
+			c.ownUsers, c.users = true, make(map[string]string)
 		}
-		c.users = users
+		c.users[name] = password
 	}
 }
 

@@ -36,9 +36,9 @@ func mustMatch(expr string) *regexp.Regexp {
 type right uint8
 
 const (
-	configure right = iota
-	write
-	read
+	toConfigure right = iota
+	toWrite
+	toRead
 )
 
 // may refuses what the connection's user may not do to a queue or an exchange,
@@ -83,7 +83,7 @@ func (ch *channel) mayLook(name string, full func(string) string) *exception {
 	if p == nil || !ch.c.b.since(RabbitMQ43) || p.write.MatchString(name) || p.read.MatchString(name) {
 		return nil
 	}
-	return ch.may(configure, name, full(name))
+	return ch.may(toConfigure, name, full(name))
 }
 
 // firstOf is the first exception that there is.

@@ -25,7 +25,7 @@ func (ch *channel) publish(p *content, fate Fate) *exception {
 		return fail(preconditionFailed, "message size %d is larger than %s %d", p.received, how, limit)
 	}
 	if ch.c.permissions != nil {
-		if ex := ch.mayExchange(write, string(m.Exchange)); ex != nil {
+		if ex := ch.mayExchange(toWrite, string(m.Exchange)); ex != nil {
 			return ex
 		}
 	}

@@ -68,7 +68,7 @@ func (ch *channel) declareQueue(m *frame.QueueDeclare) *exception {
 		// Even if it exists.
 		return fail(accessRefused, "queue name '%s' contains reserved prefix 'amq.*'", name)
 	case q != nil && name != "":
-		if ex := firstOf(ch.mayQueue(configure, name), q.equivalent(ch.c, m)); ex != nil {
+		if ex := firstOf(ch.mayQueue(toConfigure, name), q.equivalent(ch.c, m)); ex != nil {
 			return ex
 		}
 	default:
@@ -96,7 +96,7 @@ func (ch *channel) makeQueue(name string, m *frame.QueueDeclare) (*queue, *excep
 		name = randomName("amq.gen")
 	}
 	of := v.queueName(name)
-	if ex := ch.mayQueue(configure, name); ex != nil {
+	if ex := ch.mayQueue(toConfigure, name); ex != nil {
 		return nil, ex
 	}
 	if v, ok := m.Arguments.Lookup("x-dead-letter-exchange"); ok {
@@ -105,7 +105,7 @@ func (ch *channel) makeQueue(name string, m *frame.QueueDeclare) (*queue, *excep
 			return nil, fail(preconditionFailed, "invalid type '%s' for arg '%s' in %s",
 				typeName(v), "x-dead-letter-exchange", of)
 		}
-		if ex := firstOf(ch.mayQueue(read, name), ch.mayExchange(write, dlx)); ex != nil {
+		if ex := firstOf(ch.mayQueue(toRead, name), ch.mayExchange(toWrite, dlx)); ex != nil {
 			return nil, ex
 		}
 	}
@@ -197,7 +197,7 @@ func (ch *channel) deleteQueue(m *frame.QueueDelete) *exception {
 		return ex
 	}
 	name = stripNewlines(name)
-	if ex := ch.mayQueue(configure, name); ex != nil {
+	if ex := ch.mayQueue(toConfigure, name); ex != nil {
 		return ex
 	}
 	count := 0
@@ -233,7 +233,7 @@ func (ch *channel) purgeQueue(m *frame.QueuePurge) *exception {
 	if ex != nil {
 		return ex
 	}
-	if ex := ch.mayQueue(read, name); ex != nil {
+	if ex := ch.mayQueue(toRead, name); ex != nil {
 		return ex
 	}
 	q, ex := ch.queue(name)
