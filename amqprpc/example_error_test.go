@@ -146,3 +146,18 @@ func ExamplePanicError() {
 	// to the error tracker: at the disco true
 	// boom: internal: internal error
 }
+
+// Middleware that replays an error: no handler ran for this request, but one did for
+// the call.
+func ExampleError_WithOutcome() {
+	replay := func(amqprpc.Invoker) amqprpc.Invoker {
+		return func(context.Context, *amqprpc.Request) (*amqprpc.Response, error) {
+			return nil, amqprpc.Errorf(amqprpc.CodeFailedPrecondition, "no cover").WithOutcome(amqprpc.OutcomeExecuted)
+		}
+	}
+	cli, closeAll := connected(func(srv *amqprpc.Server) { Fib.Register(srv, fib, amqprpc.WithMiddleware(replay)) })
+	defer closeAll()
+	_, err := Fib.Call(context.Background(), cli, 1)
+	fmt.Println(err, "/", amqprpc.OutcomeOf(err))
+	// Output: rpc_queue: failed_precondition: no cover / executed
+}

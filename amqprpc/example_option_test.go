@@ -364,3 +364,67 @@ func ExampleWithMaxPending() {
 	// resource_exhausted: call slow: 1 calls are in flight already (WithMaxPending)
 	// 1 <nil>
 }
+
+func ExampleWithHeader() {
+	cli, closeAll := connected(func(srv *amqprpc.Server) {
+		amqprpc.Register(srv, "greet", func(ctx context.Context, name string) (string, error) {
+			req, _ := amqprpc.RequestFromContext(ctx)
+			if req.Header()["accept-language"] == "de" {
+				return "Guten Tag, " + name, nil
+			}
+			return "Good day, " + name, nil
+		})
+	})
+	defer closeAll()
+	fmt.Println(amqprpc.Call[string, string](context.Background(), cli, "greet", "Ada", amqprpc.WithHeader("accept-language", "de")))
+	// Output: Guten Tag, Ada <nil>
+}
+
+// The caller's own id: a server that remembers answers knows the call by it, even if
+// it is made again after a restart.
+func ExampleWithCallID() {
+	cli, closeAll := connected(func(srv *amqprpc.Server) {
+		amqprpc.Register(srv, "pay", func(ctx context.Context, cents int) (string, error) {
+			req, _ := amqprpc.RequestFromContext(ctx)
+			return fmt.Sprintf("%d cents for %s", cents, req.ID()), nil
+		})
+	})
+	defer closeAll()
+	fmt.Println(amqprpc.Call[int, string](context.Background(), cli, "pay", 350, amqprpc.WithCallID("order-4711")))
+	// Output: 350 cents for order-4711 <nil>
+}
+
+// The caller has an hour's patience with the handler, and six seconds' with a server
+// that died.
+func ExampleWithLiveness() {
+	cli, closeAll := connected(func(srv *amqprpc.Server) {
+		amqprpc.Register(srv, "report", func(_ context.Context, year int) (string, error) {
+			return fmt.Sprint("all was well in ", year), nil
+		})
+	})
+	defer closeAll()
+	fmt.Println(amqprpc.Call[int, string](context.Background(), cli, "report", 2025,
+		amqprpc.WithTimeout(time.Hour), amqprpc.WithLiveness(2*time.Second)))
+	// Output: all was well in 2025 <nil>
+}
+
+// When a broker cannot be reached the next is tried.
+func ExampleWithBrokers() {
+	gone, there := amqptest.NewBroker(), amqptest.NewBroker()
+	defer there.Close()
+	gone.Close()
+	cli, err := amqprpc.Dial(context.Background(), gone.URL(), amqprpc.WithLogger(nil), amqprpc.WithBrokers(there.URL()))
+	fmt.Println(err)
+	cli.Close()
+	// Output: <nil>
+}
+
+// A broker without a port, reached through memory.
+func ExampleWithDialer() {
+	broker := amqptest.NewBroker(amqptest.WithoutListener())
+	defer broker.Close()
+	cli, err := amqprpc.Dial(context.Background(), broker.URL(), amqprpc.WithDialer(broker.Dial))
+	fmt.Println(err)
+	cli.Close()
+	// Output: <nil>
+}
