@@ -29,6 +29,8 @@ type clientEpoch struct {
 	number  int64
 	replyTo string
 
+	frameMax int
+
 	calls         *publisher
 	notifications *publisher // the same as calls where those are confirmed
 	replies       *channel
@@ -63,7 +65,7 @@ func (c *Client) connect(ctx context.Context) (_ *clientEpoch, err error) {
 		}
 	}
 	c.epochs++
-	ep := &clientEpoch{client: c, link: l, number: c.epochs, eyes: make(chan struct{}, 1)}
+	ep := &clientEpoch{client: c, link: l, number: c.epochs, frameMax: l.conn.Config.FrameSize, eyes: make(chan struct{}, 1)}
 	ep.acks.init()
 	if ep.calls, err = newPublisher(ctx, c, l, !c.cfg.unconfirmed); err != nil {
 		return nil, err

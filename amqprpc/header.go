@@ -126,16 +126,37 @@ func (h Header) check() error {
 		size += len(name) + len(v)
 	}
 	if size > maxHeaderBytes {
-		return errHeaderTooLarge{size}
+		return errHeaderTooLarge{size, maxHeaderBytes}
 	}
 	return nil
 }
 
-type errHeaderTooLarge struct{ size int }
+type errHeaderTooLarge struct{ size, limit int }
 
 func (e errHeaderTooLarge) Error() string {
-	return fmt.Sprintf("the headers have %d bytes; the limit is %d", e.size, maxHeaderBytes)
+	return fmt.Sprintf("the headers have %d bytes; the limit is %d", e.size, e.limit)
 }
+
+// fits says whether the metadata fits into one frame, as all of a message's must,
+// on a connection whose broker takes only small ones: a larger one would end it.
+func (h Header) fits(frameMax int) error {
+	if frameMax <= 0 || frameMax >= frameAmple {
+		return nil
+	}
+	size := 0
+	for name, v := range h {
+		size += len(name) + len(v) + 6 // its type and lengths
+	}
+	if limit := frameMax - frameReserve; size > limit {
+		return errHeaderTooLarge{size, limit}
+	}
+	return nil
+}
+
+const (
+	frameAmple   = 64 << 10 // a frame_max at which all that check lets pass fits
+	frameReserve = 2 << 10  // more than all properties and headers of the framework's own
+)
 
 // code is the code for what check found.
 func headerErrorCode(err error) Code {

@@ -95,6 +95,12 @@ func (c *Client) prepare(ep *clientEpoch, a *attempt) {
 		}
 		return
 	}
+	if err := a.header.fits(ep.frameMax); err != nil {
+		if a.state.CompareAndSwap(attemptQueued, attemptAbandoned) {
+			a.settle(localError(CodeResourceExhausted, OutcomeNotSent, "call %s: %w (the broker's frame_max)", oc.req.queue, err))
+		}
+		return
+	}
 	a.epoch.Store(ep.number)
 	if !a.state.CompareAndSwap(attemptQueued, attemptWritten) {
 		return

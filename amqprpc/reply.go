@@ -31,7 +31,7 @@ func (q *servedQueue) reply(req *Request, resp *Response, err error) *completion
 		return q.errorReply(in, Errorf(code, format, args...), OutcomeExecuted, nil)
 	}
 	limit := q.server.cfg.conn.maxMessageSize
-	switch herr := h.check(); {
+	switch herr := q.checkReply(in, h); {
 	case herr != nil:
 		return fail(CodeInternal, "the reply's metadata cannot be sent: %w", herr)
 	case len(body) > limit:
@@ -63,12 +63,20 @@ func (in *inbound) outcome(err error) Outcome {
 	}
 }
 
+// checkReply says what keeps metadata from being sent with a reply.
+func (q *servedQueue) checkReply(in *inbound, h Header) error {
+	if err := h.check(); err != nil {
+		return err
+	}
+	return h.fits(in.lane.link.conn.Config.FrameSize)
+}
+
 // errorReply answers with an error. A notification's goes to nobody.
 func (q *servedQueue) errorReply(in *inbound, e *Error, outcome Outcome, h Header) *completion {
 	if in.d.ReplyTo == "" {
 		return in.completed()
 	}
-	if h.check() != nil {
+	if q.checkReply(in, h) != nil {
 		h = nil // the error itself matters more
 	}
 	headers := make(amqp.Table, len(h)+2)
