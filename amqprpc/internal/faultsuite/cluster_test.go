@@ -86,7 +86,7 @@ func TestCluster(t *testing.T) {
 
 	t.Run("NodeOfTheReplyQueueKilled", func(t *testing.T) {
 		again := dial(amqprpc.WithIdempotent())
-		const calls = 3
+		const calls = 2
 		work := func(id string) Job { return Job{ID: id, Work: 2 * time.Second} }
 		plain := make([]*amqprpc.Future[Reply], calls)
 		idempotent := make([]*amqprpc.Future[Reply], calls)

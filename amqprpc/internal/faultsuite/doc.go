@@ -23,7 +23,7 @@
 // A long run is one command; the duration is that of the traffic:
 //
 //	AMQPRPC_RABBITMQ=4.0 AMQPRPC_FAULTS_DURATION=1h go test -count=1 -timeout 0 \
-//	    -run TestFaultsOnRabbitMQ ./amqprpc/internal/faultsuite
+//	    -run TestOnRabbitMQ/Faults ./amqprpc/internal/faultsuite
 //
 // and many seeds in virtual time another:
 //
