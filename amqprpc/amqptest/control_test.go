@@ -375,3 +375,28 @@ func TestStart(t *testing.T) {
 	require.ErrorIs(t, err, syscall.ECONNREFUSED)
 	require.Panics(t, func() { amqptest.NewBroker(amqptest.WithAddr("256.0.0.1:0")) })
 }
+
+func TestCloseEndsWhateverStateItIsIn(t *testing.T) {
+	t.Parallel()
+	for name, trouble := range map[string]func(*amqptest.Broker){
+		"frozen":    func(b *amqptest.Broker) { b.Freeze(amqptest.BothWays) },
+		"half-open": func(b *amqptest.Broker) { b.HalfOpen(amqptest.BothWays) },
+		"refusing":  func(b *amqptest.Broker) { b.RefuseConnections() },
+		"blocked":   func(b *amqptest.Broker) { b.BlockPublishers("") },
+		"tampered": func(b *amqptest.Broker) {
+			b.Tamper(func(amqptest.Message) amqptest.Fate { return amqptest.Fate{Delay: time.Hour} })
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBroker(t)
+			ch := open(t, dial(t, b))
+			declare(t, ch, "q", nil)
+			trouble(b)
+			publish(t, ch, "q", "x")
+			done := make(chan error, 1)
+			go func() { done <- b.Close() }()
+			require.NoError(t, receive(t, done))
+		})
+	}
+}

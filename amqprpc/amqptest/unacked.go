@@ -150,7 +150,9 @@ func (ch *channel) finish(u *unacked, v verdict) {
 // consumer together, in the order of their names, and goes on before the next;
 // those of basic.get come one by one before them.
 func (ch *channel) finishAll(batch []*unacked, v verdict) {
-	slices.SortStableFunc(batch, compareOwners)
+	if !slices.IsSortedFunc(batch, compareOwners) {
+		slices.SortStableFunc(batch, compareOwners)
+	}
 	landed := 0
 	for len(batch) > 0 {
 		q, c := batch[0].q, batch[0].c
