@@ -14,7 +14,7 @@ import (
 // longer than it pays to make it.
 func TestBatchOfLongMessages(t *testing.T) {
 	t.Parallel()
-	const most = batchKeep + 2<<20
+	const most = batchLong + 2<<20
 	a, b := net.Pipe()
 	read := make(chan int64, 1)
 	go func() { n, _ := io.Copy(io.Discard, b); read <- n }()

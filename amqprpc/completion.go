@@ -48,7 +48,7 @@ type laneWriter struct {
 // to complete something.
 func (w *laneWriter) gather() {
 	yielded := false
-	for n := 1; n < writeBatch && len(w.batch) < batchKeep; n++ {
+	for n := 1; n < writeBatch && len(w.batch) < batchLong; n++ {
 		select {
 		case c, ok := <-w.lane.out:
 			if !ok {
@@ -100,7 +100,7 @@ func (w *laneWriter) flush() {
 		w.lane.ch.write(w.batch)
 	}
 	w.batch = w.batch[:0]
-	if cap(w.batch) > batchKeep {
+	if cap(w.batch) > batchMemory {
 		w.batch = nil
 	}
 }

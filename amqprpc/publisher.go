@@ -112,7 +112,7 @@ func (c *Client) prepare(ep *clientEpoch, a *attempt) {
 	m := c.message.of(c, a, replyTo)
 	p.batch = p.ch.appendPublish(p.batch, oc.req.queue, true, &m)
 	p.attempts = append(p.attempts, a)
-	if len(p.batch) >= batchKeep {
+	if len(p.batch) >= batchLong {
 		p.flush() // however many there are, and however long, not all at once
 	}
 }
@@ -125,9 +125,14 @@ func (c *Client) flush(ep *clientEpoch) {
 	}
 }
 
-// batchKeep is how large a batch gets before it is written, give or take a message,
-// and how large its memory may be to be kept for the next one.
-const batchKeep = 256 << 10
+const (
+	// batchLong is how large a batch gets before it is written, give or take a
+	// message.
+	batchLong = 256 << 10
+	// batchMemory is how large its memory may be to be kept for the next one:
+	// messages of a megabyte are not to allocate it each time.
+	batchMemory = 4 << 20
+)
 
 func (p *publisher) flush() {
 	if len(p.attempts) == 0 {
@@ -151,7 +156,7 @@ func (p *publisher) flush() {
 	// what it carried.
 	clear(p.attempts)
 	p.attempts, p.batch = p.attempts[:0], p.batch[:0]
-	if cap(p.batch) > batchKeep {
+	if cap(p.batch) > batchMemory {
 		p.batch = nil
 	}
 }

@@ -2,6 +2,7 @@ package amqprpc
 
 import (
 	"encoding/binary"
+	"slices"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -12,6 +13,11 @@ import (
 // appendPublish adds the frames of a message to the default exchange: AMQP
 // 0-9-1, 4.2.6. All short strings have been checked to fit.
 func appendPublish(dst []byte, channel uint16, frameMax int, key string, mandatory bool, p *amqp.Publishing) []byte {
+	frames := 1
+	if frameMax > frame.Overhead {
+		frames += len(p.Body) / (frameMax - frame.Overhead)
+	}
+	dst = slices.Grow(dst, len(p.Body)+frames*frame.Overhead+1024)
 	var short [256]byte
 	m := frame.BasicPublish{RoutingKey: append(short[:0], key...), Mandatory: mandatory}
 	dst = m.AppendFrame(dst, channel)
