@@ -88,7 +88,7 @@ func (in *inbound) giveSign() {
 	if in.answered {
 		return
 	}
-	in.queue.send(&completion{to: in.d.ReplyTo, reply: amqp.Publishing{
+	in.queue.sign(&completion{to: in.d.ReplyTo, reply: amqp.Publishing{
 		CorrelationId: in.correlationID(),
 		Headers:       amqp.Table{headerHeartbeat: in.beat.Milliseconds()},
 		Expiration:    strconv.FormatInt((livenessMisses * in.beat).Milliseconds(), 10),

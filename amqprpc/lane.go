@@ -126,7 +126,7 @@ func (q *servedQueue) openLane(base context.Context, l *link) (_ *lane, err erro
 	}
 	ln := &lane{
 		queue: q, link: l, ch: ch,
-		out:     make(chan *completion, e.cfg.prefetch),
+		out:     make(chan *completion, laneRoom*(e.cfg.prefetch+e.cfg.concurrency)),
 		pumped:  make(chan struct{}),
 		drained: make(chan struct{}),
 	}
@@ -197,6 +197,27 @@ func (ln *lane) post(c *completion) bool {
 	return true
 }
 
+// laneRoom times the requests that a lane can have is how many completions it has
+// room for: at most once, a request has two, and those that it had before its
+// channel was lost come besides. With that post waits for nothing, which it must
+// not: it holds a lock that the connection's reader takes.
+const laneRoom = 3
+
+// sign hands over a sign of life, where there is a lane that has the time for it.
+func (q *servedQueue) sign(c *completion, in *inbound) {
+	ln := in.lane
+	if in.acked.Load() && ln.ctx.Err() != nil {
+		q.mu.Lock()
+		ln = q.lane
+		q.mu.Unlock()
+	}
+	ln.mu.Lock()
+	defer ln.mu.Unlock()
+	if !ln.sealed && ln.ctx.Err() == nil && len(ln.out) < cap(ln.out)/laneRoom {
+		ln.out <- c
+	}
+}
+
 // send hands a completion to the lane of its request; or, for a request that was
 // acknowledged when its handler started, to whichever lane there is or will be.
 func (q *servedQueue) send(c *completion, in *inbound) {
@@ -210,8 +231,9 @@ func (q *servedQueue) send(c *completion, in *inbound) {
 	}
 }
 
-// maxOrphans bounds the replies that wait for a connection.
-const maxOrphans = 10_000
+// maxOrphans bounds the replies that wait for a connection, which no more than
+// a queue's handlers in flight can be.
+const maxOrphans = 1 << 16
 
 // adopt makes ln the queue's newest lane and gives it the replies that wait.
 func (q *servedQueue) adopt(ln *lane) {
