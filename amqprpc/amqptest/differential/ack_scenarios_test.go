@@ -16,7 +16,7 @@ func ackScenarios() group {
 			f(s, ch, q, d)
 		}
 	}
-	return group{"ack", []scenario{
+	return group{name: "ack", scenarios: []scenario{
 		{"one", held(2, func(s *S, ch *Chan, q string, d []*message) {
 			ch.Ack(d[1])
 			ch.Call("channel.close", M{"reply-code": 200})
@@ -179,7 +179,7 @@ func ackScenarios() group {
 }
 
 func confirmScenarios() group {
-	return group{"confirm", []scenario{
+	return group{name: "confirm", scenarios: []scenario{
 		{"select-twice", func(s *S) {
 			ch := s.Dial().Channel()
 			ch.Confirm()
@@ -281,7 +281,7 @@ func confirmScenarios() group {
 }
 
 func txScenarios() group {
-	return group{"tx", []scenario{
+	return group{name: "tx", scenarios: []scenario{
 		{"select-twice", func(s *S) {
 			ch := s.Dial().Channel()
 			ch.Call("tx.select", nil)

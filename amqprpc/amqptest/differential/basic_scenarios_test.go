@@ -26,7 +26,7 @@ func publishScenarios() group {
 			c.Channel().Count(q)
 		}
 	}
-	return group{"publish", []scenario{
+	return group{name: "publish", scenarios: []scenario{
 		{"no-properties", roundTrip(nil)},
 		{"all-properties", roundTrip(M{
 			"content-type": "text/plain", "content-encoding": "utf-8", "headers": Table{"k": "v"}, "delivery-mode": 2, "priority": 9,
@@ -118,7 +118,7 @@ func publishScenarios() group {
 }
 
 func getScenarios() group {
-	return group{"get", []scenario{
+	return group{name: "get", scenarios: []scenario{
 		{"empty", func(s *S) {
 			ch := s.Dial().Channel()
 			ch.Get(ch.Queue(s.N("q")))
@@ -180,7 +180,7 @@ func consumeScenarios() group {
 			ch.Publish("", q, body)
 		}
 	}
-	return group{"consume", []scenario{
+	return group{name: "consume", scenarios: []scenario{
 		{"deliver-in-order", func(s *S) {
 			ch := s.Dial().Channel()
 			q := ch.Queue(s.N("q"))
@@ -431,7 +431,7 @@ func qosScenarios() group {
 			ch.Publish("", q, string(rune('a'+i)))
 		}
 	}
-	return group{"qos", []scenario{
+	return group{name: "qos", scenarios: []scenario{
 		{"prefetch-1", func(s *S) {
 			ch := s.Dial().Channel()
 			q := ch.Queue(s.N("q"))

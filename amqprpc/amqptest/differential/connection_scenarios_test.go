@@ -32,7 +32,7 @@ func handshakeScenarios() group {
 			c.End()
 		}
 	}
-	return group{"handshake", []scenario{
+	return group{name: "handshake", scenarios: []scenario{
 		{"plain", attempt(handshake{full: true})},
 		{"plain-with-authorization-identity", attempt(handshake{mechanism: "PLAIN", response: "guest\x00guest\x00guest"})},
 		{"plain-wrong-password", attempt(plain("guest", "wrong"))},
@@ -94,7 +94,7 @@ func handshakeScenarios() group {
 }
 
 func connectionScenarios() group {
-	return group{"connection", []scenario{
+	return group{name: "connection", scenarios: []scenario{
 		{"close", func(s *S) {
 			c := s.Dial()
 			c.Call("connection.close", M{"reply-code": 200, "reply-text": "bye"})
@@ -153,7 +153,7 @@ func frameScenarios() group {
 			c.Closed()
 		}
 	}
-	return group{"frames", []scenario{
+	return group{name: "frames", scenarios: []scenario{
 		{"unknown-type", onChannel("frame of type 4", rawFrame(4, 1, []byte("x")))},
 		{"wrong-end", onChannel("frame that ends with 0", append(rawFrame(frameMethod, 1, method(20, 10, 0))[:12], 0))},
 		{"too-large", onChannel("body frame of 131,073 octets", publish, rawFrame(frameHeader, 1, encodeHeader(200000, nil)),
@@ -234,7 +234,7 @@ func frameScenarios() group {
 }
 
 func channelScenarios() group {
-	return group{"channel", []scenario{
+	return group{name: "channel", scenarios: []scenario{
 		{"open-and-close", func(s *S) {
 			ch := s.Dial().Number(1)
 			ch.Call("channel.open", nil)

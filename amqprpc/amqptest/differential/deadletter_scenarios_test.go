@@ -14,7 +14,7 @@ func dlx(key string, more ...Table) Table {
 }
 
 func deadLetterScenarios() group {
-	return group{"dead-letter", []scenario{
+	return group{name: "dead-letter", scenarios: []scenario{
 		{"rejected", func(s *S) {
 			ch := s.Dial().Channel()
 			dead := ch.Queue(s.N("dead"))
@@ -297,7 +297,7 @@ func quorumScenarios() group {
 			ch.Confirms(1)
 		}
 	}
-	return group{"quorum", []scenario{
+	return group{name: "quorum", scenarios: []scenario{
 		{"declare-exclusive", func(s *S) {
 			s.Dial().Channel().Call("queue.declare", M{"queue": s.N("q"), "durable": true, "exclusive": true, "arguments": quorum()})
 		}},

@@ -20,13 +20,22 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/rabbitmq"
 )
 
-// followed is the release whose behaviour amqptest has.
+// followed is the release that amqptest follows by default, and of which all transcripts
+// are kept; of the others there are those that differ.
 const followed = "3.10"
+
+// releases are those that amqptest can follow.
+func releases() map[string]amqptest.Version {
+	return map[string]amqptest.Version{
+		followed: amqptest.RabbitMQ310, "4.0": amqptest.RabbitMQ40, "4.3": amqptest.RabbitMQ43,
+	}
+}
 
 // suite is what all tests of this package share; TestMain fills it before they begin.
 type suite struct {
 	update   bool
 	findings string
+	walks    int
 	node     *rabbitmq.Node // nil unless AMQPRPC_RABBITMQ asks for one
 	goldens  *goldens
 
@@ -39,6 +48,7 @@ var shared suite
 func TestMain(m *testing.M) {
 	flag.BoolVar(&shared.update, "update", false, "record the transcripts of the node that AMQPRPC_RABBITMQ names")
 	flag.StringVar(&shared.findings, "findings", "", "write the differences to this `file`")
+	flag.IntVar(&shared.walks, "walks", 0, "take so many further random walks on the node and on amqptest")
 	flag.Parse()
 	// Scenarios wait more than they compute.
 	if f := flag.Lookup("test.parallel"); f.Value.String() == fmt.Sprint(runtime.GOMAXPROCS(0)) {
@@ -87,10 +97,10 @@ func realBroker(t *testing.T) *broker {
 	return &b
 }
 
-// inProcess is a fresh amqptest.
-func inProcess(t *testing.T) broker {
+// inProcess is a fresh amqptest that follows a release.
+func inProcess(t *testing.T, release string, g group) broker {
 	t.Helper()
-	b := amqptest.NewBroker()
+	b := amqptest.NewBroker(append([]amqptest.Option{amqptest.Follow(releases()[release])}, g.options...)...)
 	t.Cleanup(func() { require.NoError(t, b.Close()) })
 	at, err := brokerAt(b.URL(), func(on bool) error {
 		if on {
@@ -107,52 +117,84 @@ func inProcess(t *testing.T) broker {
 func TestScenarios(t *testing.T) {
 	t.Parallel()
 	for _, g := range allScenarios() {
-		t.Run(g.name, func(t *testing.T) {
-			t.Parallel()
-			seen := map[string]bool{}
-			for _, sc := range g.scenarios {
-				require.False(t, seen[sc.name], "two scenarios %s/%s", g.name, sc.name)
-				seen[sc.name] = true
-				t.Run(sc.name, func(t *testing.T) {
-					t.Parallel()
-					compare(t, g.name, sc)
-				})
+		if !g.alone {
+			t.Run(g.name, func(t *testing.T) {
+				t.Parallel()
+				runGroup(t, g)
+			})
+		}
+	}
+}
+
+// TestScenariosAlone runs what disturbs others. Go lets tests that do not call Parallel
+// finish before those that do begin.
+func TestScenariosAlone(t *testing.T) {
+	for _, g := range allScenarios() {
+		if g.alone {
+			t.Run(g.name, func(t *testing.T) { runGroup(t, g) })
+		}
+	}
+}
+
+func runGroup(t *testing.T, g group) {
+	if n := shared.node; n != nil && !g.about(n.Version()) {
+		t.Skipf("says nothing of RabbitMQ %s", n.Version())
+	}
+	if n := shared.node; n != nil && g.setUp != nil {
+		require.NoError(t, g.setUp(t.Context(), n))
+		t.Cleanup(func() { require.NoError(t, g.tearDown(context.Background(), n)) })
+	}
+	seen := map[string]bool{}
+	for _, sc := range g.scenarios {
+		require.False(t, seen[sc.name], "two scenarios %s/%s", g.name, sc.name)
+		seen[sc.name] = true
+		t.Run(sc.name, func(t *testing.T) {
+			if !g.alone {
+				t.Parallel()
 			}
+			compare(t, g, sc)
 		})
 	}
 }
 
-// TestMemoryAlarm is apart because the alarm blocks everybody.
-func TestMemoryAlarm(t *testing.T) {
-	for _, sc := range alarmScenarios() {
-		t.Run(sc.name, func(t *testing.T) { compare(t, "alarm", sc) })
+// compare runs one scenario on every broker that is there: on the node if there is one,
+// and on amqptest as the node's release, else as each release that has a transcript.
+func compare(t *testing.T, g group, sc scenario) {
+	b := realBroker(t)
+	if b == nil {
+		for release := range releases() {
+			if !g.about(release) {
+				continue
+			}
+			if want, ok := shared.goldens.own(release, g.name, sc.name); ok {
+				compareInProcess(t, release, g, sc, want)
+			} else if release == followed {
+				t.Fatalf("no transcript of %s/%s: record it with -update", g.name, sc.name)
+			}
+		}
+		return
 	}
+	release := shared.node.Version()
+	got, err := runScenario(*b, g.name, sc)
+	require.NoError(t, err)
+	if shared.update {
+		shared.goldens.set(release, g.name, sc.name, got)
+		return
+	}
+	requireSame(t, "RabbitMQ "+release+" now", "RabbitMQ "+release+" as recorded", got, shared.goldens.get(release, g.name, sc.name))
+	compareInProcess(t, release, g, sc, got)
 }
 
-// compare runs one scenario on every broker that is there.
-func compare(t *testing.T, group string, sc scenario) {
-	want := shared.goldens.get(followed, group, sc.name)
-	if b := realBroker(t); b != nil {
-		version := shared.node.Version()
-		got, err := runScenario(*b, group, sc)
-		require.NoError(t, err)
-		if shared.update {
-			shared.goldens.set(version, group, sc.name, got)
-			return
-		}
-		requireSame(t, "RabbitMQ "+version+" now", "RabbitMQ "+version+" as recorded", got, shared.goldens.get(version, group, sc.name))
-		if version == followed {
-			want = got
-		}
-	}
-	got, err := runScenario(inProcess(t), group, sc)
+func compareInProcess(t *testing.T, release string, g group, sc scenario, want string) {
+	t.Helper()
+	got, err := runScenario(inProcess(t, release, g), g.name, sc)
 	require.NoError(t, err)
 	if got != want {
 		shared.mu.Lock()
-		shared.diff = append(shared.diff, fmt.Sprintf("%s/%s\n%s", group, sc.name, difference(want, got)))
+		shared.diff = append(shared.diff, fmt.Sprintf("%s/%s on %s\n%s", g.name, sc.name, release, difference(want, got)))
 		shared.mu.Unlock()
 	}
-	requireSame(t, "amqptest", "RabbitMQ "+followed, got, want)
+	requireSame(t, "amqptest", "RabbitMQ "+release, got, want)
 }
 
 func requireSame(t *testing.T, gotName, wantName, got, want string) {
@@ -202,7 +244,7 @@ func difference(want, got string) string {
 func TestGoldensAreUsed(t *testing.T) {
 	t.Parallel()
 	known := map[string]bool{}
-	for _, g := range append(allScenarios(), group{"alarm", alarmScenarios()}) {
+	for _, g := range allScenarios() {
 		for _, sc := range g.scenarios {
 			known[filepath.Join(g.name, sc.name)] = true
 		}

@@ -18,7 +18,7 @@ func directReplyScenarios() group {
 			f(s, client, server, address)
 		}
 	}
-	return group{"direct-reply-to", []scenario{
+	return group{name: "direct-reply-to", scenarios: []scenario{
 		{"round-trip", asked(func(_ *S, client, server *Chan, address string) {
 			server.Publish("", address, "reply", M{"correlation-id": "1"})
 			client.Deliver(1)
@@ -136,76 +136,4 @@ func directReplyScenarios() group {
 			ch.Deliver(3)
 		}},
 	}}
-}
-
-func alarmScenarios() []scenario {
-	return []scenario{
-		{"blocked-at-the-first-publish", func(s *S) {
-			s.Block(true)
-			defer s.Block(false)
-			c := s.Dial()
-			ch := c.Channel()
-			q := ch.Queue(s.N("q"))
-			ch.Publish("", q, "stuck")
-			c.Expect("connection.blocked")
-			s.Block(false)
-			c.Expect("connection.unblocked")
-			ch.Get(q)
-		}},
-		{"consumers-go-on", func(s *S) {
-			pub, con := s.Dial().Channel(), s.Dial().Channel()
-			q := pub.Queue(s.N("q"))
-			pub.Publish("", q, "before")
-			pub.Count(q)
-			s.Block(true)
-			defer s.Block(false)
-			con.Consume(q, "c")
-			con.Ack(con.Deliver(1)[0])
-			con.Count(q)
-		}},
-		{"earlier-publisher-is-blocked-by-its-next-publish", func(s *S) {
-			c := s.Dial()
-			ch := c.Channel()
-			q := ch.Queue(s.N("q"))
-			ch.Publish("", q, "before")
-			ch.Count(q)
-			s.Block(true)
-			defer s.Block(false)
-			ch.Count(q)
-			ch.Publish("", q, "stuck")
-			c.Expect("connection.blocked")
-			ch.Send("basic.qos", M{"prefetch-count": 1})
-			ch.Quiet()
-			s.Block(false)
-			c.Expect("connection.unblocked")
-			ch.Expect("basic.qos-ok")
-			ch.Count(q)
-		}},
-		{"without-the-capability", func(s *S) {
-			c := s.DialAs(handshake{capabilities: Table{}})
-			ch := c.Channel()
-			q := ch.Queue(s.N("q"))
-			s.Block(true)
-			defer s.Block(false)
-			ch.Publish("", q, "stuck")
-			ch.Send("basic.qos", M{"prefetch-count": 1})
-			ch.Quiet()
-			s.Block(false)
-			ch.Expect("basic.qos-ok")
-			ch.Count(q)
-		}},
-	}
-}
-
-// allScenarios are the groups that may run side by side.
-func allScenarios() []group {
-	return []group{
-		handshakeScenarios(), connectionScenarios(), frameScenarios(), channelScenarios(),
-		exchangeScenarios(), exchangeBindingScenarios(), routingScenarios(),
-		queueScenarios(), queueArgumentScenarios(),
-		publishScenarios(), getScenarios(), consumeScenarios(), qosScenarios(), ackScenarios(),
-		confirmScenarios(), txScenarios(),
-		ttlScenarios(), expiresScenarios(), lengthScenarios(), priorityScenarios(), singleActiveScenarios(),
-		deadLetterScenarios(), quorumScenarios(), directReplyScenarios(),
-	}
 }

@@ -3,13 +3,15 @@
 // Each scenario is a script of AMQP operations. Run against a broker it yields a
 // transcript: every frame that the script sends and every one that comes back, with all
 // their fields, in an order that does not depend on chance. The transcripts of
-// RabbitMQ 3.10, which amqptest follows, are kept in testdata/3.10, and where a later
-// release answers differently its own in testdata/4.0 and testdata/4.3.
+// RabbitMQ 3.10 are kept in testdata/3.10, and where a later release answers differently
+// its own in testdata/4.0 and testdata/4.3; VERSIONS.md has the gist.
 //
-// Plain go test runs every scenario on amqptest and compares with testdata/3.10. With
-// AMQPRPC_RABBITMQ=3.10, 4.0 or 4.3 it also runs each on a private node of that release
-// and compares that with its own transcripts, so that these stay true. They are recorded,
-// from the node and never from amqptest, by
+// Plain go test runs every scenario on amqptest, following each release that has a
+// transcript of it. With AMQPRPC_RABBITMQ=3.10, 4.0 or 4.3 it runs each on a private node
+// of that release and on amqptest following it, and compares the two with each other and
+// with the transcripts, so that these stay true. With -walks=200 besides, it makes up
+// that many scenarios of two kinds at random. Transcripts are recorded, from the node and
+// never from amqptest, by
 //
 //	AMQPRPC_RABBITMQ=3.10 go test ./amqprpc/amqptest/differential -update
 //

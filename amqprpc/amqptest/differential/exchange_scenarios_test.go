@@ -21,7 +21,7 @@ func exchangeScenarios() group {
 	for _, kind := range []string{"direct", "fanout", "topic", "headers"} {
 		scenarios = append(scenarios, scenario{"declare-" + kind, redeclare(M{"type": kind}, M{"type": kind, "durable": false})})
 	}
-	return group{"exchange", append(scenarios, []scenario{
+	return group{name: "exchange", scenarios: append(scenarios, []scenario{
 		{"declare-all-flags", redeclare(
 			M{"type": "direct", "durable": true, "auto-delete": true, "internal": true},
 			M{"type": "direct", "durable": true, "auto-delete": true, "internal": true})},
@@ -191,7 +191,7 @@ func exchangeScenarios() group {
 }
 
 func exchangeBindingScenarios() group {
-	return group{"exchange-binding", []scenario{
+	return group{name: "exchange-binding", scenarios: []scenario{
 		{"routes-on", func(s *S) {
 			ch := s.Dial().Channel()
 			ch.Exchange(s.N("a"), "topic")
@@ -357,7 +357,7 @@ func routingScenarios() group {
 			ch.GetAll(q)
 		}})
 	}
-	return group{"routing", append(scenarios, []scenario{
+	return group{name: "routing", scenarios: append(scenarios, []scenario{
 		{"direct", func(s *S) {
 			ch := s.Dial().Channel()
 			ch.Exchange(s.N("x"), "direct")

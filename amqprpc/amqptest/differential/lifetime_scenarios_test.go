@@ -3,7 +3,7 @@ package differential
 import "time"
 
 func ttlScenarios() group {
-	return group{"ttl", []scenario{
+	return group{name: "ttl", scenarios: []scenario{
 		{"message-expires", func(s *S) {
 			ch := s.Dial().Channel()
 			q := ch.Queue(s.N("q"))
@@ -126,7 +126,7 @@ func ttlScenarios() group {
 }
 
 func expiresScenarios() group {
-	return group{"expires", []scenario{
+	return group{name: "expires", scenarios: []scenario{
 		{"unused-queue", func(s *S) {
 			ch := s.Dial().Channel()
 			q := ch.Queue(s.N("q"), Table{"x-expires": 60})
@@ -182,7 +182,7 @@ func expiresScenarios() group {
 }
 
 func lengthScenarios() group {
-	return group{"length", []scenario{
+	return group{name: "length", scenarios: []scenario{
 		{"drop-head", func(s *S) {
 			ch := s.Dial().Channel()
 			q := ch.Queue(s.N("q"), Table{"x-max-length": 2})
@@ -320,7 +320,7 @@ func lengthScenarios() group {
 }
 
 func priorityScenarios() group {
-	return group{"priority", []scenario{
+	return group{name: "priority", scenarios: []scenario{
 		{"highest-first", func(s *S) {
 			ch := s.Dial().Channel()
 			q := ch.Queue(s.N("q"), Table{"x-max-priority": 5})
@@ -376,7 +376,7 @@ func priorityScenarios() group {
 }
 
 func singleActiveScenarios() group {
-	return group{"single-active", []scenario{
+	return group{name: "single-active", scenarios: []scenario{
 		{"only-the-first-gets", func(s *S) {
 			c := s.Dial()
 			one, two := c.Channel(), c.Channel()

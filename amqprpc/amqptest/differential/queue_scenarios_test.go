@@ -24,7 +24,7 @@ func queueScenarios() group {
 			f(s.Dial().Channel(), q)
 		}
 	}
-	return group{"queue", []scenario{
+	return group{name: "queue", scenarios: []scenario{
 		{"declare-server-named", func(s *S) {
 			ch := s.Dial().Channel()
 			q := ch.Queue("")
@@ -315,5 +315,5 @@ func queueArgumentScenarios() group {
 			ch.Queue(s.N("q"), a.args) // equal to itself, where it was taken at all
 		}})
 	}
-	return group{"queue-arguments", scenarios}
+	return group{name: "queue-arguments", scenarios: scenarios}
 }

@@ -1,11 +1,15 @@
 package differential
 
 import (
+	"context"
 	"fmt"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/bbebcec1/amqprpc-go/amqprpc/amqptest"
+	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/rabbitmq"
 )
 
 // scenario is one script.
@@ -18,6 +22,18 @@ type scenario struct {
 type group struct {
 	name      string
 	scenarios []scenario
+
+	// What a subject may need beyond a broker as it comes: on a node, something done before
+	// its scenarios and undone after them, and on amqptest the same by option.
+	setUp, tearDown func(context.Context, *rabbitmq.Node) error
+	options         []amqptest.Option
+	alone           bool // no other scenario may run meanwhile
+
+	releases []string // those that it is about; nil for all
+}
+
+func (g group) about(release string) bool {
+	return g.releases == nil || slices.Contains(g.releases, release)
 }
 
 // broker is what a scenario runs against.
