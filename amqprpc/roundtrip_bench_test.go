@@ -58,10 +58,36 @@ func BenchmarkGo(b *testing.B) {
 	})
 }
 
-// benchmarkClient is a client of a broker with a server that echoes ints.
+// BenchmarkBrokers is the same call on the in-process broker and, where the
+// environment asks for one, on RabbitMQ, in one run:
+//
+//	AMQPRPC_RABBITMQ=3.10 go test -run '^$' -bench Brokers -count 5 ./amqprpc
+func BenchmarkBrokers(b *testing.B) {
+	urls := map[string]string{"amqptest": amqptest.Start(b).URL()}
+	if node != nil {
+		urls["RabbitMQ"] = node.URL()
+	}
+	for name, url := range urls {
+		for _, callers := range []int{1, 64} {
+			b.Run(fmt.Sprintf("%s/callers=%d", name, callers), func(b *testing.B) {
+				cli := benchmarkClientOf(b, url)
+				benchmarkCallers(b, callers, func(i int) error {
+					_, err := amqprpc.Call[int, int](context.Background(), cli, "bench", i)
+					return err
+				})
+			})
+		}
+	}
+}
+
+// benchmarkClient is a client of a broker of its own.
 func benchmarkClient(b *testing.B, opts ...amqprpc.ClientOption) *amqprpc.Client {
-	broker := amqptest.Start(b)
-	srv := amqprpc.NewServer(broker.URL(), amqprpc.WithLogger(nil))
+	return benchmarkClientOf(b, amqptest.Start(b).URL(), opts...)
+}
+
+// benchmarkClientOf is a client of the broker at url, on which a server echoes ints.
+func benchmarkClientOf(b *testing.B, url string, opts ...amqprpc.ClientOption) *amqprpc.Client {
+	srv := amqprpc.NewServer(url, amqprpc.WithLogger(nil))
 	amqprpc.Register(srv, "bench", func(_ context.Context, n int) (int, error) { return n, nil })
 	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan error, 1)
@@ -71,7 +97,7 @@ func benchmarkClient(b *testing.B, opts ...amqprpc.ClientOption) *amqprpc.Client
 		require.NoError(b, <-served)
 	})
 	<-srv.Ready()
-	cli, err := amqprpc.Dial(ctx, broker.URL(), append(opts, amqprpc.WithLogger(nil))...)
+	cli, err := amqprpc.Dial(ctx, url, append(opts, amqprpc.WithLogger(nil))...)
 	require.NoError(b, err)
 	b.Cleanup(func() { require.NoError(b, cli.Close()) })
 	return cli
