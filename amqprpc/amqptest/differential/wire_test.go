@@ -448,3 +448,15 @@ func bodyFrames(channel uint16, body []byte, frameMax int) []byte {
 	}
 	return out.Bytes()
 }
+
+// with is a copy of a map with more in it.
+func with(m, more M) M {
+	c := M{}
+	for k, v := range m {
+		c[k] = v
+	}
+	for k, v := range more {
+		c[k] = v
+	}
+	return c
+}
