@@ -93,12 +93,12 @@ func TestDialReturnsWhatCannotSucceed(t *testing.T) {
 }
 
 // What a user may not do is said at once, with the permission that is missing.
-// The in-process broker knows no permissions.
+// On the in-process broker the same is tested with the table of docs/operations.md.
 func TestPermissions(t *testing.T) {
 	t.Parallel()
 	brokerURL(t)
 	if node == nil {
-		t.Skip("only RabbitMQ has permissions")
+		t.Skip("it makes users with rabbitmqctl")
 	}
 	queue := queueName(t)
 	user := func(configure, write, read string) string {
