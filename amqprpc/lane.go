@@ -137,7 +137,7 @@ func (q *servedQueue) openLane(base context.Context, l *link) (_ *lane, err erro
 	ch.listen()
 	err = l.do(ctx, func() (err error) {
 		if err = e.cfg.queue.declare(ch.Channel, e.queue); err != nil {
-			return permanentCode(e.cfg.queue.explainDeclare(e.queue, err))
+			return permanentCode(e.cfg.queue.explainDeclare(e.queue, err), e.cfg.queue.Passive)
 		}
 		if err = ch.Qos(e.cfg.prefetch, 0, false); err != nil {
 			return fmt.Errorf("set the prefetch of queue %q: %w", e.queue, err)
@@ -145,7 +145,7 @@ func (q *servedQueue) openLane(base context.Context, l *link) (_ *lane, err erro
 		ln.closed = ch.NotifyClose(make(chan *amqp.Error, 1))
 		ln.deliveries, err = ch.Consume(e.queue, consumerTagRequests, false, false, false, false, nil)
 		if err != nil {
-			return permanentCode(fmt.Errorf("consume queue %q: %w", e.queue, err))
+			return permanentCode(fmt.Errorf("consume queue %q: %w", e.queue, err), false)
 		}
 		return nil
 	})
@@ -247,14 +247,19 @@ func (q *servedQueue) adopt(ln *lane) {
 	}
 }
 
-// permanentCode marks the broker's refusals that asking again does not change.
-func permanentCode(err error) error {
+// permanentCode marks the broker's refusals that asking again does not change. Not
+// to find a queue is one where it was only looked for; to a declaration the broker
+// answers that while the queue's node is down.
+func permanentCode(err error, looked bool) error {
 	switch amqpCode(err) {
-	case amqp.AccessRefused, amqp.NotFound, amqp.ResourceLocked, amqp.PreconditionFailed, amqp.NotAllowed:
+	case amqp.AccessRefused, amqp.ResourceLocked, amqp.PreconditionFailed, amqp.NotAllowed:
 		return permanentError{err}
-	default:
-		return err
+	case amqp.NotFound:
+		if looked {
+			return permanentError{err}
+		}
 	}
+	return err
 }
 
 // pump waits until no more requests come.
