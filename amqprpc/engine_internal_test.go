@@ -460,3 +460,17 @@ func TestEnvelopeWithin(t *testing.T) {
 		require.Equal(t, CodeAborted, back.code)
 	}
 }
+
+// What asking again does not change is final; a queue whose node is down comes back.
+func TestPermanentCode(t *testing.T) {
+	t.Parallel()
+	refusal := func(code int) error {
+		return fmt.Errorf("declare: %w", &amqp.Error{Code: code, Server: true})
+	}
+	for _, code := range []int{amqp.AccessRefused, amqp.ResourceLocked, amqp.PreconditionFailed, amqp.NotAllowed} {
+		require.True(t, isPermanent(permanentCode(refusal(code), false)), code)
+	}
+	require.True(t, isPermanent(permanentCode(refusal(amqp.NotFound), true)), "a passive declaration")
+	require.False(t, isPermanent(permanentCode(refusal(amqp.NotFound), false)))
+	require.False(t, isPermanent(permanentCode(refusal(amqp.ConnectionForced), false)))
+}
