@@ -35,7 +35,7 @@ func TestRun(t *testing.T) {
 	results := filepath.Join(dir, "results.json")
 	var out bytes.Buffer
 	require.NoError(t, run(t.Context(), []string{
-		"-url", broker.URL(), "-rounds", "1", "-round", "20ms", "-callers", "1,4",
+		"-url", broker.URL(), "-rounds", "1", "-round", "10ms", "-callers", "1,4",
 		"-pending", "100", "-scenarios", "throughput,latency,slow,memory,allocations,overload",
 		"-json", results, "-docs", dir,
 	}, &out, io.Discard))

@@ -100,5 +100,6 @@ func goals() []Goal {
 		{"MB/s of 1 MiB payloads", "×", 0.95, 1, false, against("payload", "1 MiB", fw, base, MBPerSecond)},
 		{"p99 at half load (open loop)", "×", 1, 0.7, true, firstCase("latency", fw, base, P99)},
 		{"goodput at twice the capacity, against its peak", "×", 0.9, 1, false, cases("overload", fw, FloodCase, PeakCase, CallsPerSecond)},
+		{"the same on a bounded queue", "×", 0.9, 1, false, cases("overload", boundedQueue, FloodCase, PeakCase, CallsPerSecond)},
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/bbebcec1/amqprpc-go/benchmarks/internal/contender"
@@ -135,22 +136,29 @@ func (p *pair) profile(ctx context.Context, scenario string) error {
 	return nil
 }
 
-// stop ends the processes and deletes their queues.
+// stop ends the processes and deletes their queues, all pairs at once.
 func (all pairs) stop() error {
-	var errs []error
-	for _, p := range all {
-		for _, proc := range []*side.Process{p.client, p.server} {
-			if proc == nil {
-				continue
-			}
-			if p.config.Profiles != "" {
-				errs = append(errs, proc.Do(context.Background(), &side.Command{Profile: &side.Profile{}}))
-			}
-			errs = append(errs, proc.Stop())
-		}
-		errs = append(errs, contender.Delete(p.options))
+	errs := make([]error, len(all))
+	var wg sync.WaitGroup
+	for i, p := range all {
+		wg.Go(func() { errs[i] = p.stop() })
 	}
+	wg.Wait()
 	return errors.Join(errs...)
+}
+
+func (p *pair) stop() error {
+	var errs []error
+	for _, proc := range []*side.Process{p.client, p.server} {
+		if proc == nil {
+			continue
+		}
+		if p.config.Profiles != "" {
+			errs = append(errs, proc.Do(context.Background(), &side.Command{Profile: &side.Profile{}}))
+		}
+		errs = append(errs, proc.Stop())
+	}
+	return errors.Join(append(errs, contender.Delete(p.options))...)
 }
 
 // usage is what both processes and the broker have used.

@@ -275,6 +275,14 @@ func allocationSeries(name, kase string, before, after [2]side.Origins, calls fl
 
 // The cases of the scenario overload.
 const (
+	// clocksAgree is the framework told that clocks differ by far less than a handler
+	// takes.
+	clocksAgree = "amqprpc, clocks agree"
+
+	// boundedQueue is the framework on a queue that holds no more than is worked off in
+	// half of a deadline, and refuses the rest.
+	boundedQueue = "amqprpc, bounded queue"
+
 	PeakCase  = "peak"
 	FloodCase = "twice the peak"
 )
@@ -287,12 +295,18 @@ const (
 )
 
 // overload finds the peak of a server whose handlers take their time, then offers twice
-// that, with deadlines, and counts the calls that are answered in time.
+// what they can do at best, with deadlines, and counts the calls that are answered in time.
 func overload(ctx context.Context, c *Config) (_ *Result, err error) {
 	o := c.with(func(o *contender.Options) { o.Concurrency = overloadHandlers })
+	agree := o
+	agree.ClockSkew = overloadEach / 10
+	bounded := o
+	bounded.MaxLength = int(overloadHandlers * (overloadDeadline / 2) / overloadEach)
 	all, err := c.start(ctx, "overload", []variant{
 		{contender.Baseline, contender.Baseline, o},
 		{contender.Framework, contender.Framework, o},
+		{clocksAgree, contender.Framework, agree},
+		{boundedQueue, contender.Framework, bounded},
 	})
 	defer func() { err = errors.Join(err, all.stop()) }()
 	if err != nil {
@@ -304,20 +318,12 @@ func overload(ctx context.Context, c *Config) (_ *Result, err error) {
 		if err := p.work(ctx, side.Work{Each: overloadEach}); err != nil {
 			return nil, err
 		}
-		peak := 0.0
 		tasks = append(tasks,
 			task{p.name, PeakCase, func(ctx context.Context) (Sample, error) {
-				s, err := p.load(ctx, 4*overloadHandlers, d/2)
-				if err == nil {
-					peak = s[CallsPerSecond]
-				}
-				return s, err
+				return p.load(ctx, 4*overloadHandlers, d/2)
 			}},
 			task{p.name, FloodCase, func(ctx context.Context) (Sample, error) {
-				if peak == 0 {
-					peak = float64(overloadHandlers) / overloadEach.Seconds()
-				}
-				return p.flood(ctx, 2*peak, d)
+				return p.flood(ctx, 2*overloadHandlers/overloadEach.Seconds(), d)
 			}})
 	}
 	series, err := c.interleave(ctx, "overload", max(1, c.Rounds/5), tasks)

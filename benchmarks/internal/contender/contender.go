@@ -49,6 +49,14 @@ type Options struct {
 	// Queues is over how many queues calls go in turn; 0 is one.
 	Queues int `json:"queues"`
 
+	// ClockSkew is by how much the clocks are said to differ; Framework alone. 0 leaves
+	// its default.
+	ClockSkew time.Duration `json:"clockSkew"`
+
+	// MaxLength bounds the request queue, which refuses what is beyond; Framework alone.
+	// 0 is no bound.
+	MaxLength int `json:"maxLength"`
+
 	Reply        string `json:"reply"` // resumable, exclusive or direct
 	Unconfirmed  bool   `json:"unconfirmed"`
 	NoMandatory  bool   `json:"noMandatory"`  // ByHand alone

@@ -53,9 +53,17 @@ type frameworkServer struct {
 }
 
 func serveFramework(ctx context.Context, o Options, work Work) (Server, error) {
-	srv := amqprpc.NewServer(o.URL, amqprpc.WithLogger(nil))
+	server := []amqprpc.ServerOption{amqprpc.WithLogger(nil)}
+	if o.ClockSkew > 0 {
+		server = append(server, amqprpc.WithClockSkew(o.ClockSkew))
+	}
+	srv := amqprpc.NewServer(o.URL, server...)
+	queue := amqprpc.Queue{Type: o.QueueType}
+	if o.MaxLength > 0 {
+		queue.MaxLength, queue.Overflow = o.MaxLength, "reject-publish"
+	}
 	opts := []amqprpc.HandlerOption{
-		amqprpc.WithQueue(amqprpc.Queue{Type: o.QueueType}),
+		amqprpc.WithQueue(queue),
 		amqprpc.WithConcurrency(o.Concurrency),
 	}
 	if o.Codec != "" && o.Codec != "json" {
@@ -116,6 +124,9 @@ func dialFramework(ctx context.Context, o Options) (Client, error) {
 		opts = append(opts, amqprpc.WithReplyMode(amqprpc.ReplyDirect))
 	default:
 		return nil, fmt.Errorf("the reply mode %q is none of resumable, exclusive and direct", o.Reply)
+	}
+	if o.MaxLength > 0 {
+		opts = append(opts, amqprpc.WithRejectPublish())
 	}
 	if o.Unconfirmed {
 		opts = append(opts, amqprpc.WithoutConfirms())

@@ -196,6 +196,11 @@ func Docs(dir string, at Circumstances, results bench.Results, verdicts []bench.
 	}
 	parts := sections(results, verdicts)
 	parts["circumstances"] = at.String() + "\n"
+	if len(results) < len(bench.Scenarios()) {
+		// Of these a part of a run says too little.
+		delete(parts, "circumstances")
+		delete(parts, "goals")
+	}
 	for name, part := range parts {
 		if text, err = replaceSection(text, name, part); err != nil {
 			return fmt.Errorf("%s: %w", page, err)
