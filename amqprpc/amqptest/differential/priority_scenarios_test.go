@@ -1,5 +1,7 @@
 package differential
 
+import "time"
+
 func priorityScenarios() group {
 	return group{name: "priority", scenarios: []scenario{
 		{"highest-first", func(s *S) {
@@ -50,7 +52,8 @@ func priorityScenarios() group {
 			q := ch.Queue(s.N("q"), Table{"x-max-priority": 5})
 			ch.Publish("", q, "high", M{"priority": 5})
 			ch.Publish("", q, "low", M{"priority": 1, "expiration": "30"})
-			s.Settle(q, 1)
+			s.Wait(150 * time.Millisecond)
+			ch.Count(q)
 			ch.GetAll(q)
 		}},
 	}}

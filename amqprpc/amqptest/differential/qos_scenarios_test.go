@@ -56,7 +56,7 @@ func qosScenarios() group {
 			ch.Deliver(1)
 			ch.Quiet()
 			ch.Ack(d[0])
-			ch.Deliver(1)
+			ch.Quiet()
 		}},
 		{"global-change-acts-at-once", func(s *S) {
 			ch := s.Dial().Channel()
@@ -67,10 +67,9 @@ func qosScenarios() group {
 			ch.Deliver(1)
 			ch.Quiet()
 			ch.Call("basic.qos", M{"prefetch-count": 2, "global": true})
-			ch.Deliver(1)
 			ch.Quiet()
 			ch.Call("basic.qos", M{"global": true})
-			ch.Deliver(1)
+			ch.Quiet()
 		}},
 		{"both-limits", func(s *S) {
 			ch := s.Dial().Channel()
@@ -136,7 +135,7 @@ func qosScenarios() group {
 			ch.Consume(q, "d")
 			ch.Quiet()
 			ch.Ack(m)
-			ch.Deliver(1)
+			ch.Quiet()
 		}},
 	}}
 }
