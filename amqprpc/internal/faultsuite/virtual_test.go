@@ -87,6 +87,7 @@ func virtualHarms(b *amqptest.Broker, w *wire, rec *Recorder, fleet *Fleet, queu
 	direction := func(rng *rand.Rand) amqptest.Direction { return amqptest.Direction(1 + rng.IntN(3)) }
 	tampered := func(judge func(rng *rand.Rand, m amqptest.Message) amqptest.Fate) func(*rand.Rand, func(time.Duration)) error {
 		return func(rng *rand.Rand, wait func(time.Duration)) error {
+			lasting := upTo(rng, 10*time.Second) // before judge draws, on other goroutines
 			var mu sync.Mutex
 			stop := b.Tamper(func(m amqptest.Message) amqptest.Fate {
 				mu.Lock()
@@ -94,7 +95,7 @@ func virtualHarms(b *amqptest.Broker, w *wire, rec *Recorder, fleet *Fleet, queu
 				return judge(rng, m)
 			})
 			defer stop()
-			wait(upTo(rng, 10*time.Second))
+			wait(lasting)
 			return nil
 		}
 	}
