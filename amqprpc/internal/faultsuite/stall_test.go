@@ -94,7 +94,10 @@ func underOneFault(t *testing.T, broker string, fault func(*faultproxy.Proxy), u
 			calls := time.AfterFunc(2*time.Second, cancel)
 			t.Cleanup(func() { calls.Stop() })
 		},
-		Ended: undone, // so that the clients can say goodbye
+		Ended: func() {
+			undone() // so that the clients can say goodbye
+			fill.Wait()
+		},
 	}
 	require.NoError(t, w.Run(ctx))
 	fleet.Stop()
