@@ -16,8 +16,7 @@ import (
 )
 
 // What a RabbitMQ, too, is harmed by. The node is harmed by one test at a time.
-func TestOnRabbitMQ(t *testing.T) {
-	t.Parallel()
+func TestOnRabbitMQ(t *testing.T) { // not parallel, as TestCluster
 	if node == nil {
 		t.Skip("no RabbitMQ asked for: set " + rabbitmq.EnvVersion)
 	}
