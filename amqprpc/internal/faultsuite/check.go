@@ -92,7 +92,7 @@ func (c *checker) returns(call *Call) {
 		return
 	}
 	late := call.End.Sub(call.Limit)
-	if allowed := Promptness + c.stalled(call.Limit, call.End); late > allowed {
+	if allowed := Promptness + c.h.Contention + c.stalled(call.Limit, call.End); late > allowed {
 		c.broken(ReturnsInTime, call.ID, "it returned %v after its ctx had ended; %v are allowed", late, allowed)
 	}
 }

@@ -17,6 +17,9 @@ type History struct {
 	// Scheduling is how late a handler, in whichever process, may have recorded
 	// that it started or that its ctx ended; zero in virtual time.
 	Scheduling time.Duration
+	// Contention is how late the machine may let a goroutine run while no canary
+	// notices, because other threads of the process did run; zero in virtual time.
+	Contention time.Duration
 }
 
 // Call is a call or a notification, from its caller's side.

@@ -1,9 +1,12 @@
 package faultsuite
 
 import (
+	"os"
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/rabbitmq"
 )
 
 // Recorder gathers a history while it happens. All its methods are safe for
@@ -89,10 +92,19 @@ const (
 // scheduling is how late other processes may be, of which no canary tells.
 const scheduling = time.Second
 
+// contention is the same of threads of this process, beside servers and proxies;
+// and beside brokers, which take both cores of a small machine for themselves.
+func contention() time.Duration {
+	if os.Getenv(rabbitmq.EnvVersion) != "" {
+		return 200 * time.Millisecond
+	}
+	return 100 * time.Millisecond
+}
+
 // Watch starts a canary: a goroutine that wants to run every few milliseconds,
 // and notes when it could not. It is for runs in real time.
 func (r *Recorder) Watch() {
-	r.h.Scheduling = scheduling
+	r.h.Scheduling, r.h.Contention = scheduling, contention()
 	r.watch = make(chan struct{})
 	r.watching.Go(func() {
 		t := time.NewTicker(canaryBeat)
