@@ -181,8 +181,8 @@ func (r *serving) run(ctx context.Context) error {
 		connected = true
 		start := time.Now()
 		ep := &serverEpoch{serving: r, link: link}
-		err = ep.run(ctx)
-		if ctx.Err() != nil || isPermanent(err) {
+		drained, err := ep.run(ctx)
+		if drained || isPermanent(err) {
 			return err
 		}
 		r.cfg.conn.state(StateDisconnected)

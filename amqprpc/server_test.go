@@ -3,6 +3,7 @@ package amqprpc_test
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"regexp"
 	"strings"
@@ -18,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
+	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/faultproxy"
 	"github.com/bbebcec1/amqprpc-go/codec"
 )
 
@@ -265,6 +267,21 @@ func TestDrainLimitHandsBack(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 3, got)
 	require.True(t, <-redelivered)
+}
+
+// To lose the connection as the server stops is no failure of the stop.
+func TestStopAsTheConnectionIsLost(t *testing.T) {
+	t.Parallel()
+	url := brokerURL(t)
+	for range 40 {
+		proxy, proxyURL := proxied(t, url)
+		_, stop := startServer(t, proxyURL, func(s *amqprpc.Server) {
+			amqprpc.Register(s, queueName(t), func(context.Context, int) (int, error) { return 0, nil })
+		})
+		go proxy.Cut(faultproxy.RST)
+		time.Sleep(time.Duration(rand.IntN(500)) * time.Microsecond)
+		stop()
+	}
 }
 
 func TestServeReportsHandlersThatDoNotHeedTheirContext(t *testing.T) {

@@ -18,9 +18,9 @@ type serverEpoch struct {
 }
 
 // run serves all queues on the connection, until it is lost or ctx is done; then
-// it drains. The error says why the connection was lost, or what was left when
-// the drain limit passed.
-func (ep *serverEpoch) run(ctx context.Context) error {
+// it drains. The error says why the connection was lost or, if drained, what was
+// left when the drain limit passed.
+func (ep *serverEpoch) run(ctx context.Context) (drained bool, err error) {
 	work, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	ep.tasks.Go(func() {
@@ -52,12 +52,12 @@ func (ep *serverEpoch) run(ctx context.Context) error {
 	if ctx.Err() == nil {
 		ep.drop()
 		queues.Wait()
-		return cause
+		return false, cause
 	}
-	err := ep.drain(&queues)
+	err = ep.drain(&queues)
 	ep.link.close(closeTimeout)
 	ep.drop()
-	return err
+	return true, err
 }
 
 // drop gives the connection up: handlers are cancelled, and their requests will
