@@ -51,23 +51,38 @@ func (c *expiryCache) boxed(at int64) any {
 // zero if the request has neither.
 func requestDeadline(in *inbound, skew time.Duration) (time.Time, error) {
 	var at time.Time
-	if ms, err := strconv.ParseInt(in.d.Expiration, 10, 64); err == nil && ms >= 0 && ms < maxDeadlineMillis {
-		at = in.arrived.Add(time.Duration(ms) * time.Millisecond)
+	if in.expires >= 0 {
+		at = in.arrived.Add(in.expires)
 	}
-	ms := in.stated
-	if !in.plain {
-		v, ok := in.d.Headers[headerDeadline]
-		if !ok {
-			return at, nil
-		}
-		if ms, ok = integerField(v); !ok {
+	ms, ok := in.statedDeadline()
+	if !ok {
+		if v, is := in.d.Headers[headerDeadline]; is {
 			return at, Errorf(CodeInvalidArgument, "the header %s is %T, not an integer (unix milliseconds)", headerDeadline, v)
 		}
+		return at, nil
 	}
 	if stated := time.UnixMilli(ms).Add(skew); at.IsZero() || stated.Before(at) {
 		at = stated
 	}
 	return at, nil
+}
+
+// statedDeadline is a request's rpc-deadline, in unix milliseconds by its sender's
+// clock.
+func (in *inbound) statedDeadline() (millis int64, ok bool) {
+	if in.plain {
+		return in.stated, true
+	}
+	return integerField(in.d.Headers[headerDeadline])
+}
+
+// expiration is what a message's expiration says, -1 if it has none.
+func expiration(s string) time.Duration {
+	ms, err := strconv.ParseInt(s, 10, 64)
+	if err != nil || ms < 0 || ms >= maxDeadlineMillis {
+		return -1
+	}
+	return time.Duration(ms) * time.Millisecond
 }
 
 // maxDeadlineMillis is ten years, RabbitMQ's own limit of an expiration; beyond

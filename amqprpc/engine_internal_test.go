@@ -205,7 +205,7 @@ func TestRequestDeadline(t *testing.T) {
 		if c.header != nil {
 			d.Headers = amqp.Table{headerDeadline: c.header}
 		}
-		got, err := requestDeadline(&inbound{d: *d, arrived: now}, skew)
+		got, err := requestDeadline(&inbound{d: *d, arrived: now, expires: expiration(d.Expiration)}, skew)
 		require.NoError(t, err, name)
 		switch {
 		case name == "expiration of nothing":
@@ -216,7 +216,7 @@ func TestRequestDeadline(t *testing.T) {
 			require.WithinDuration(t, now.Add(c.want), got, 5*time.Millisecond, name)
 		}
 	}
-	_, err := requestDeadline(&inbound{d: amqp.Delivery{Headers: amqp.Table{headerDeadline: 1.5}}, arrived: now}, skew)
+	_, err := requestDeadline(&inbound{d: amqp.Delivery{Headers: amqp.Table{headerDeadline: 1.5}}, arrived: now, expires: -1}, skew)
 	require.ErrorIs(t, err, CodeInvalidArgument)
 }
 

@@ -25,6 +25,8 @@ type inbound struct {
 	stated     int64         // … this one
 	work       completion    // what becomes of it in the end
 	arrived    time.Time
+	expires    time.Duration // its expiration; -1 if it has none
+	waited     time.Duration // in the queue before it arrived, as far as is known
 	req        Request
 	resp       Response
 	ctx        serverContext
@@ -142,6 +144,10 @@ func (q *servedQueue) handle(in *inbound) {
 	}
 	if !at.IsZero() && at.Before(in.deadline) {
 		in.deadline, in.limited = at, false
+	}
+	if in.refusal == nil && q.hopeless(in) {
+		s.stats.shed.Add(1)
+		in.refusal = Errorf(CodeResourceExhausted, "the server is busy: what is left of the request's time is less than its handlers take")
 	}
 	base := in.lane.ctx
 	if in.atMostOnce {

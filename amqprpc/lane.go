@@ -20,6 +20,7 @@ type servedQueue struct {
 	endpoint *endpoint
 	jobs     chan *inbound
 	load     atomic.Int64 // requests queued and running
+	pressure pressure
 	watches  watchPool
 	backs    sendBacks
 	stop     chan struct{}
@@ -72,7 +73,9 @@ func (q *servedQueue) work() {
 		select {
 		case in := <-q.jobs:
 			q.handle(in)
-			q.load.Add(-1)
+			if n := q.load.Add(-1) + 1; 2*n > q.pressure.bound {
+				q.pressure.busyAt.Store(time.Now().UnixNano())
+			}
 		case <-q.stop:
 			return
 		}
@@ -161,6 +164,7 @@ func (q *servedQueue) openLane(base context.Context, l *link) (_ *lane, err erro
 	q.server.tasks.Go(ln.pump)
 	q.server.tasks.Go(func() { ln.write(); close(ln.drained) })
 	q.server.tasks.Go(ln.seal)
+	q.pressure.busyAt.Store(time.Now().UnixNano()) // a backlog may come first
 	q.adopt(ln)
 	return ln, nil
 }
@@ -294,6 +298,8 @@ func (ln *lane) received(m *content) {
 	if in.stated, in.plain = soleDeadline(m.props.Headers); !in.plain {
 		in.d.Headers = headersOf(&m.props)
 	}
+	in.expires = expiration(in.d.Expiration)
+	ln.queue.arrives(in)
 	ln.queue.submit(in)
 }
 

@@ -289,7 +289,9 @@ func WithDrainTimeout(d time.Duration) ServerOption {
 }
 
 // WithClockSkew sets by how much the clocks of callers may differ from the
-// server's before deadlines are misjudged. The default is 1 s.
+// server's before deadlines are misjudged. The default is 1 s. How long a request
+// was in its queue a server finds out by itself, whatever the clocks say; where they
+// are known to agree, a small value here tells it so from the first request on.
 func WithClockSkew(d time.Duration) ServerOption {
 	return serverOption(func(c *serverConfig) { c.clockSkew = d })
 }

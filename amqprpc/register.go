@@ -115,7 +115,8 @@ func (s *Server) handler(e *endpoint) Invoker {
 			return nil, err
 		}
 		// Time in the prefetch buffer and in middleware counts.
-		if ctx.Err() != nil || !time.Now().Before(in.deadline) {
+		begun := time.Now()
+		if ctx.Err() != nil || !begun.Before(in.deadline) {
 			return nil, in.expired()
 		}
 		if !in.start() {
@@ -124,6 +125,7 @@ func (s *Server) handler(e *endpoint) Invoker {
 		s.stats.inFlight.Add(1)
 		defer func() {
 			s.stats.inFlight.Add(-1)
+			in.queue.pressure.took(time.Since(begun))
 			in.finish()
 			if p := recover(); p != nil {
 				err = s.panicked(e.queue, p)

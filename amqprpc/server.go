@@ -33,6 +33,7 @@ type Server struct {
 	ready   chan struct{}
 	stats   serverCounters
 	tasks   sync.WaitGroup
+	clocks  *senderClocks
 	idStem  string
 	idCount atomic.Uint64
 }
@@ -42,7 +43,7 @@ type Server struct {
 // reports a URL or an option that is wrong.
 func NewServer(url string, opts ...ServerOption) *Server {
 	s := &Server{
-		url: url, ready: make(chan struct{}), idStem: uuid.NewString() + "-",
+		url: url, ready: make(chan struct{}), clocks: newSenderClocks(), idStem: uuid.NewString() + "-",
 		cfg: serverConfig{conn: newConnConfig(), drainTimeout: defaultDrainTimeout, clockSkew: defaultClockSkew},
 	}
 	for _, o := range opts {
@@ -93,7 +94,10 @@ func (s *Server) Serve(ctx context.Context) error {
 	r := &serving{Server: s, dialer: d, stop: make(chan struct{})}
 	r.base, r.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	for _, e := range s.endpoints {
-		r.queues = append(r.queues, &servedQueue{server: s, endpoint: e, jobs: make(chan *inbound, e.cfg.prefetch), stop: r.stop, base: r.base})
+		r.queues = append(r.queues, &servedQueue{
+			server: s, endpoint: e, jobs: make(chan *inbound, e.cfg.prefetch), stop: r.stop, base: r.base,
+			pressure: pressure{bound: int64(min(e.cfg.concurrency, e.cfg.prefetch))},
+		})
 	}
 	err = r.run(ctx)
 	r.cancel()

@@ -41,13 +41,14 @@ type ServerStats struct {
 	RefusedReplyTo  int64 // requests rejected for a reply_to that is not allowed
 	ReturnedReplies int64 // replies that found their queue gone
 	Poisoned        int64 // requests refused for having been delivered too often
+	Shed            int64 // requests refused because all handlers were busy and too little of their time was left
 	Panics          int64 // panics in handlers and middleware
 	LateResults     int64 // results that came after their request had been answered or handed back
 	Reconnects      int64 // connections after the first
 }
 
 type serverCounters struct {
-	inFlight, handled, redelivered, refusedReplyTo, returnedReplies, poisoned, panics, lateResults, reconnects atomic.Int64
+	inFlight, handled, redelivered, refusedReplyTo, returnedReplies, poisoned, shed, panics, lateResults, reconnects atomic.Int64
 }
 
 // Stats returns the server's counters. It is safe for concurrent use.
@@ -59,6 +60,7 @@ func (s *Server) Stats() ServerStats {
 		RefusedReplyTo:  s.stats.refusedReplyTo.Load(),
 		ReturnedReplies: s.stats.returnedReplies.Load(),
 		Poisoned:        s.stats.poisoned.Load(),
+		Shed:            s.stats.shed.Load(),
 		Panics:          s.stats.panics.Load(),
 		LateResults:     s.stats.lateResults.Load(),
 		Reconnects:      s.stats.reconnects.Load(),

@@ -276,7 +276,7 @@ func allocationSeries(name, kase string, before, after [2]side.Origins, calls fl
 // The cases of the scenario overload.
 const (
 	// clocksAgree is the framework told that clocks differ by far less than a handler
-	// takes.
+	// takes, so that it has nothing to find out.
 	clocksAgree = "amqprpc, clocks agree"
 
 	// boundedQueue is the framework on a queue that holds no more than is worked off in
