@@ -5,12 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/google/uuid"
 
 	"github.com/bbebcec1/amqprpc-go/codec"
 )
@@ -86,7 +83,7 @@ func Dial(ctx context.Context, url string, opts ...ClientOption) (*Client, error
 	}
 	c := &Client{
 		cfg: cfg, dialer: d, log: cfg.conn.logger, codecs: codecs,
-		prefix: strings.ReplaceAll(uuid.NewString(), "-", "") + "-",
+		prefix: newID(),
 		outbox: make(chan *attempt, 256),
 		closed: make(chan struct{}),
 	}

@@ -7,19 +7,17 @@ import (
 	"sync"
 	"time"
 
-	"github.com/google/uuid"
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
 const (
-	replyQueuePrefix   = "amqprpc.reply."
-	directReplyTo      = "amq.rabbitmq.reply-to"
-	replyPrefetch      = 2000 // replies that the broker sends ahead of their acknowledgement
-	publishBatch       = 64
-	notifyBuffer       = 1024
-	closeTimeout       = 2 * time.Second
-	resumeTimeout      = 5 * time.Second // of going back to a reply queue, which otherwise takes a millisecond
-	consumerTagReplies = "amqprpc-replies"
+	replyQueuePrefix = "amqprpc.reply."
+	directReplyTo    = "amq.rabbitmq.reply-to"
+	replyPrefetch    = 2000 // replies that the broker sends ahead of their acknowledgement
+	publishBatch     = 64
+	notifyBuffer     = 1024
+	closeTimeout     = 2 * time.Second
+	resumeTimeout    = 5 * time.Second // of going back to a reply queue, which otherwise takes a millisecond
 )
 
 // clientEpoch is a client's time with one connection.
@@ -143,7 +141,7 @@ func (ep *clientEpoch) resumeReplies(ctx context.Context) (err error) {
 			return err // the connection was given up with the question
 		}
 	}
-	name := replyQueuePrefix + uuid.NewString()
+	name := replyQueuePrefix + newID()
 	if err = ep.openReplyQueue(ctx, name, false, args); err != nil {
 		return explainReplyQueue(name, err)
 	}
@@ -186,7 +184,7 @@ func (ep *clientEpoch) consume(ctx context.Context, queue string, args amqp.Tabl
 				return fmt.Errorf("set the prefetch of replies: %w", err)
 			}
 		}
-		ep.deliveries, err = ep.replies.Consume(queue, consumerTagReplies, !ep.manualAck, false, false, false, args)
+		ep.deliveries, err = ep.replies.Consume(queue, consumerTag, !ep.manualAck, false, false, false, args)
 		if err != nil {
 			return fmt.Errorf("consume replies: %w", err)
 		}

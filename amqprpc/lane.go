@@ -11,7 +11,8 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-const consumerTagRequests = "amqprpc-requests"
+// consumerTag is short, since it is in each delivery.
+const consumerTag = "amqprpc"
 
 // servedQueue is a registered queue while the server serves. Its workers outlive
 // connections, so that the bound on handlers in flight holds across them.
@@ -146,7 +147,7 @@ func (q *servedQueue) openLane(base context.Context, l *link) (_ *lane, err erro
 			return fmt.Errorf("set the prefetch of queue %q: %w", e.queue, err)
 		}
 		ln.closed = ch.NotifyClose(make(chan *amqp.Error, 1))
-		ln.deliveries, err = ch.Consume(e.queue, consumerTagRequests, false, false, false, false, nil)
+		ln.deliveries, err = ch.Consume(e.queue, consumerTag, false, false, false, false, nil)
 		if err != nil {
 			return permanentCode(fmt.Errorf("consume queue %q: %w", e.queue, err), false)
 		}

@@ -31,7 +31,7 @@ func TestCancelledConsumersLeaveNoChannels(t *testing.T) {
 	channels := func() int { return len(broker.Connection("server").Info().Channels) }
 	for range 3 {
 		old := consumer()
-		require.True(t, broker.CancelConsumer(queue, "amqprpc-requests"))
+		require.True(t, broker.CancelConsumer(queue, "amqprpc"))
 		eventually(t, "the queue is consumed again", func() bool { return consumer() != 0 && consumer() != old })
 	}
 	eventually(t, "the channels without a request are closed", func() bool { return channels() == 2 })

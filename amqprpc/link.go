@@ -14,7 +14,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/google/uuid"
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
@@ -362,7 +361,7 @@ func (l *link) mayPublish(ctx context.Context) error {
 	returns := ch.NotifyReturn(make(chan amqp.Return, 1))
 	closed := ch.NotifyClose(make(chan *amqp.Error, 1))
 	err = l.do(ctx, func() error {
-		return ch.Publish("", "amqprpc.probe."+uuid.NewString(), true, false, amqp.Publishing{})
+		return ch.Publish("", "amqprpc.probe."+newID(), true, false, amqp.Publishing{})
 	})
 	if err != nil {
 		return fmt.Errorf("publish a probe: %w", err)

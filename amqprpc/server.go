@@ -9,8 +9,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/google/uuid"
 )
 
 // handBackGrace is how long cancelled handlers are waited for, past the drain
@@ -43,7 +41,7 @@ type Server struct {
 // reports a URL or an option that is wrong.
 func NewServer(url string, opts ...ServerOption) *Server {
 	s := &Server{
-		url: url, ready: make(chan struct{}), clocks: newSenderClocks(), idStem: uuid.NewString() + "-",
+		url: url, ready: make(chan struct{}), clocks: newSenderClocks(), idStem: newID() + "-",
 		cfg: serverConfig{conn: newConnConfig(), drainTimeout: defaultDrainTimeout, clockSkew: defaultClockSkew},
 	}
 	for _, o := range opts {

@@ -159,7 +159,7 @@ func (ep *serverEpoch) drain(queues *sync.WaitGroup) error {
 	var done sync.WaitGroup
 	for _, ln := range lanes {
 		done.Go(func() {
-			ep.link.do(limit, func() error { return ln.ch.Cancel(consumerTagRequests, false) })
+			ep.link.do(limit, func() error { return ln.ch.Cancel(consumerTag, false) })
 			select {
 			case <-ln.drained:
 				// The broker answers the close after all that came before it.

@@ -200,7 +200,7 @@ func (r *recurring) delivery(c *content) amqp.Delivery {
 		Type:            r.of(p.Type),
 		UserId:          r.of(p.UserID),
 		AppId:           r.of(p.AppID),
-		ConsumerTag:     consumerTagRequests,
+		ConsumerTag:     consumerTag,
 		DeliveryTag:     c.tag,
 		Redelivered:     c.redelivered,
 		Exchange:        c.exchange,

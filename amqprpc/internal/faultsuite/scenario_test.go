@@ -357,7 +357,7 @@ func TestCallReturnsWithItsContextUnderEachFault(t *testing.T) {
 		"confirms lost":            func(s *stage) { s.tamper(amqptest.Fate{Unconfirmed: true}) },
 		"requests lost":            func(s *stage) { s.tamper(amqptest.Fate{Drop: true}) },
 		"the server does nothing":  func(*stage) {},
-		"its consumer is gone":     func(s *stage) { s.broker.CancelConsumer(stageQueue, "amqprpc-requests") },
+		"its consumer is gone":     func(s *stage) { s.broker.CancelConsumer(stageQueue, "amqprpc") },
 		"the broker is restarted":  func(s *stage) { s.broker.Restart() },
 		"the channels are closed":  func(s *stage) { s.broker.Connection("client").CloseChannel(1, 406, "closed") },
 		"the connection is closed": func(s *stage) { s.broker.Connection("client").Close("closed") },
