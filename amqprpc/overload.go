@@ -63,7 +63,7 @@ func (q *servedQueue) arrives(in *inbound) {
 func (q *servedQueue) hopeless(in *inbound) bool {
 	p := &q.pressure
 	typical := time.Duration(p.typical.Load())
-	if typical == 0 || in.limited || in.d.ReplyTo == "" || 4*q.load.Load() < 3*p.bound {
+	if typical == 0 || in.d.ReplyTo == "" || 4*q.load.Load() < 3*p.bound {
 		return false
 	}
 	left, most := time.Until(in.deadline), time.Duration(0)

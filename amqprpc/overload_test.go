@@ -85,8 +85,14 @@ func TestGoodputUnderOverload(t *testing.T) {
 		each     = 20 * time.Millisecond
 		capacity = handlers * float64(time.Second/each) // calls a second
 	)
-	for name, ahead := range map[string]time.Duration{
-		"clocks agree": 0, "callers are ahead": 700 * time.Millisecond, "callers are behind": -700 * time.Millisecond,
+	for name, c := range map[string]struct {
+		ahead   time.Duration
+		options []amqprpc.HandlerOption
+	}{
+		"clocks agree":                         {},
+		"callers are ahead":                    {ahead: 700 * time.Millisecond},
+		"callers are behind":                   {ahead: -700 * time.Millisecond},
+		"handlers have less time than callers": {options: []amqprpc.HandlerOption{amqprpc.WithTimeout(100 * time.Millisecond)}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -98,10 +104,10 @@ func TestGoodputUnderOverload(t *testing.T) {
 						ran.Add(1)
 						time.Sleep(each)
 						return n, nil
-					}, amqprpc.WithConcurrency(handlers))
+					}, append(c.options, amqprpc.WithConcurrency(handlers))...)
 				}, amqprpc.WithDialer(broker.Dial))
-				known := newClockedCaller(t, broker, "busy", ahead, 250*time.Millisecond)
-				late := newClockedCaller(t, broker, "busy", -ahead, 250*time.Millisecond)
+				known := newClockedCaller(t, broker, "busy", c.ahead, 250*time.Millisecond)
+				late := newClockedCaller(t, broker, "busy", -c.ahead, 250*time.Millisecond)
 
 				known.offer(t, capacity/2, 5*time.Second)
 				time.Sleep(time.Second)
