@@ -176,15 +176,15 @@ func (ch *Chan) drain(mark string) bool {
 	}
 }
 
-// close ends the channel, unrecorded but for what was left unread.
-func (ch *Chan) close() {
-	ch.c.write(rawFrame(frameMethod, ch.id, encodeMethod(amqp091.byName["channel.close"], M{"reply-code": 200})))
-	m := ch.c.take(ch.id, named("channel.close-ok"))
-	if m == nil || m.method.name != "channel.close-ok" {
-		ch.c.note(ch.id, m, []string{"channel.close-ok"})
+// leftUnread writes down what was left unread, of all that came before the answer to a
+// method that changes nothing.
+func (ch *Chan) leftUnread() {
+	ch.c.write(rawFrame(frameMethod, ch.id, encodeMethod(amqp091.byName["channel.flow"], M{"active": true})))
+	m := ch.c.take(ch.id, named("channel.flow-ok"))
+	if m == nil || m.method.name != "channel.flow-ok" {
+		ch.c.note(ch.id, m, []string{"channel.flow-ok"})
 	}
 	ch.drain("? left unread:")
-	ch.closed = true
 }
 
 // The operations that most scenarios use.

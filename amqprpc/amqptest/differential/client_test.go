@@ -252,22 +252,22 @@ func (c *Conn) Heartbeats(n int) {
 	c.log(0, "<", "(too few heartbeats)")
 }
 
-// Close closes the connection in good order and unrecorded; what a scenario has left
-// unread is written down first.
+// leftUnread writes down what a scenario has left unread.
+func (c *Conn) leftUnread() {
+	for _, ch := range c.channels {
+		if !ch.closed && !c.closed {
+			ch.leftUnread()
+		}
+	}
+}
+
+// Close closes the connection in good order and unrecorded.
 func (c *Conn) Close() {
 	defer func() {
 		_ = c.nc.Close()
 		<-c.done
 	}()
 	if c.closed {
-		return
-	}
-	for _, ch := range c.channels {
-		if !ch.closed {
-			ch.close()
-		}
-	}
-	if c.closed { // by a connection.close that came meanwhile
 		return
 	}
 	c.silent = true

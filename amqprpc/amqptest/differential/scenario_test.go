@@ -85,6 +85,11 @@ func runScenario(b broker, group string, sc scenario) (text string, err error) {
 		s.cleanUp()
 	}()
 	sc.run(s)
+	// First all, then the end: to close a channel gives what it had to consumers on the
+	// next, who may or may not have it before they are closed themselves.
+	for _, c := range s.conns {
+		c.leftUnread()
+	}
 	for _, c := range s.conns {
 		c.Close()
 	}
@@ -163,7 +168,7 @@ func (s *S) quietly(method string, args M) *message {
 	s.control.send(ch.id, method, args)
 	m := ch.Expect(amqp091.byName[method].replies...)
 	if !ch.closed {
-		ch.close()
+		ch.Call("channel.close", M{"reply-code": 200})
 	}
 	s.control.channels = nil
 	s.control.next = 0
