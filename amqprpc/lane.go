@@ -74,9 +74,7 @@ func (q *servedQueue) work() {
 		select {
 		case in := <-q.jobs:
 			q.handle(in)
-			if n := q.load.Add(-1) + 1; 2*n > q.pressure.bound {
-				q.pressure.busyAt.Store(time.Now().UnixNano())
-			}
+			q.pressure.used(q.load.Add(-1)+1, time.Now())
 		case <-q.stop:
 			return
 		}
@@ -165,7 +163,7 @@ func (q *servedQueue) openLane(base context.Context, l *link) (_ *lane, err erro
 	q.server.tasks.Go(ln.pump)
 	q.server.tasks.Go(func() { ln.write(); close(ln.drained) })
 	q.server.tasks.Go(ln.seal)
-	q.pressure.busyAt.Store(time.Now().UnixNano()) // a backlog may come first
+	q.pressure.used(q.pressure.bound, time.Now()) // a backlog may come first
 	q.adopt(ln)
 	return ln, nil
 }

@@ -22,6 +22,14 @@ type pressure struct {
 // requests come as they are sent: the broker would have handed out those that wait.
 const calmAfter = time.Second
 
+// used notes that there were n requests at a time.
+func (p *pressure) used(n int64, at time.Time) {
+	if 2*n > p.bound {
+		p.busyAt.Store(at.UnixNano())
+	}
+}
+
+// calm reports whether the server has not been busy for long enough.
 func (p *pressure) calm(at time.Time) bool {
 	return at.UnixNano()-p.busyAt.Load() >= int64(calmAfter)
 }
@@ -39,9 +47,7 @@ func (p *pressure) took(d time.Duration) {
 func (q *servedQueue) arrives(in *inbound) {
 	p, d := &q.pressure, &in.d
 	calm := p.calm(in.arrived)
-	if 2*(q.load.Load()+1) > p.bound {
-		p.busyAt.Store(in.arrived.UnixNano())
-	}
+	p.used(q.load.Load()+1, in.arrived)
 	if in.expires < 0 || d.Redelivered || d.Priority > 0 {
 		return // it has no end, or was not first in first out
 	}

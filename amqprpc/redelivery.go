@@ -83,11 +83,9 @@ func (in *inbound) sentBack() amqp.Publishing {
 		Expiration: d.Expiration, MessageId: d.MessageId, Timestamp: d.Timestamp, Type: d.Type, AppId: d.AppId,
 		Body: d.Body,
 	}
-	if ms, ok := integerField(headers[headerDeadline]); ok && d.Expiration != "" {
+	if ms, ok := in.statedDeadline(); ok && in.expires >= 0 {
 		left := time.Until(time.UnixMilli(ms)).Milliseconds()
-		if given, err := strconv.ParseInt(d.Expiration, 10, 64); err == nil {
-			p.Expiration = strconv.FormatInt(min(max(left, 1), given), 10)
-		}
+		p.Expiration = strconv.FormatInt(min(max(left, 1), in.expires.Milliseconds()), 10)
 	}
 	return p
 }

@@ -44,8 +44,13 @@ func Judge(r Results) []Verdict {
 
 // against is the ratio of two series in one case of a scenario.
 func against(scenario, kase, name, base string, m Metric) func(Results) (float64, float64, float64, bool) {
+	return ratio(scenario, name, kase, base, kase, m)
+}
+
+// ratio is that of one series in one case to another in another.
+func ratio(scenario, name, kase, base, baseCase string, m Metric) func(Results) (float64, float64, float64, bool) {
 	return func(r Results) (float64, float64, float64, bool) {
-		a, b := r[scenario].Find(name, kase), r[scenario].Find(base, kase)
+		a, b := r[scenario].Find(name, kase), r[scenario].Find(base, baseCase)
 		v, ok := a.Ratio(b, m)
 		low, high := a.Spread(b, m)
 		return v, low, high, ok
@@ -73,12 +78,7 @@ func value(scenario, kase, name string, m Metric) func(Results) (float64, float6
 
 // cases is the ratio of one series to itself in another case.
 func cases(scenario, name, kase, baseCase string, m Metric) func(Results) (float64, float64, float64, bool) {
-	return func(r Results) (float64, float64, float64, bool) {
-		a, b := r[scenario].Find(name, kase), r[scenario].Find(name, baseCase)
-		v, ok := a.Ratio(b, m)
-		low, high := a.Spread(b, m)
-		return v, low, high, ok
-	}
+	return ratio(scenario, name, kase, name, baseCase, m)
 }
 
 func goals() []Goal {

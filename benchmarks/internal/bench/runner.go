@@ -185,17 +185,22 @@ func (p *pair) usage(ctx context.Context) (u usage, err error) {
 	return u, nil
 }
 
+// do has the client carry out a command, and says what was used before and after.
+func (p *pair) do(ctx context.Context, cmd *side.Command) (before, after usage, err error) {
+	if before, err = p.usage(ctx); err != nil {
+		return before, after, err
+	}
+	if err = p.client.Do(ctx, cmd); err != nil {
+		return before, after, err
+	}
+	after, err = p.usage(ctx)
+	return before, after, err
+}
+
 // load runs a closed loop once and says what each call took.
 func (p *pair) load(ctx context.Context, callers int, d time.Duration) (Sample, error) {
-	before, err := p.usage(ctx)
-	if err != nil {
-		return nil, err
-	}
 	cmd := side.Command{Load: &side.Load{Callers: callers, Duration: d}}
-	if err := p.client.Do(ctx, &cmd); err != nil {
-		return nil, err
-	}
-	after, err := p.usage(ctx)
+	before, after, err := p.do(ctx, &cmd)
 	if err != nil {
 		return nil, err
 	}

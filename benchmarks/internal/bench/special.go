@@ -56,15 +56,8 @@ func openLatency(ctx context.Context, c *Config) (_ *Result, err error) {
 
 // offer runs an open loop of calls that all have to succeed.
 func (p *pair) offer(ctx context.Context, rate float64, d time.Duration) (Sample, error) {
-	before, err := p.usage(ctx)
-	if err != nil {
-		return nil, err
-	}
 	cmd := side.Command{Offer: &side.Offer{Rate: rate, Duration: d}}
-	if err := p.client.Do(ctx, &cmd); err != nil {
-		return nil, err
-	}
-	after, err := p.usage(ctx)
+	before, after, err := p.do(ctx, &cmd)
 	if err != nil {
 		return nil, err
 	}
@@ -338,15 +331,8 @@ func overload(ctx context.Context, c *Config) (_ *Result, err error) {
 
 // flood offers more than can be done, and waits until the server is idle again.
 func (p *pair) flood(ctx context.Context, rate float64, d time.Duration) (Sample, error) {
-	before, err := p.usage(ctx)
-	if err != nil {
-		return nil, err
-	}
 	cmd := side.Command{Offer: &side.Offer{Rate: rate, Duration: d, Deadline: overloadDeadline}}
-	if err := p.client.Do(ctx, &cmd); err != nil {
-		return nil, err
-	}
-	after, err := p.usage(ctx)
+	before, after, err := p.do(ctx, &cmd)
 	if err != nil {
 		return nil, err
 	}
