@@ -25,6 +25,7 @@ type clockedCaller struct {
 
 	ch      *amqp.Channel
 	replyTo string
+	calls   atomic.Int64
 	sent    sync.Map // time.Time by correlation id
 	inTime  atomic.Int64
 	late    atomic.Int64
@@ -65,7 +66,7 @@ func (c *clockedCaller) offer(t *testing.T, rate float64, length time.Duration) 
 	begin := time.Now()
 	for at := begin; at.Sub(begin) < length; at = at.Add(time.Duration(rand.ExpFloat64() / rate * float64(time.Second))) {
 		time.Sleep(time.Until(at))
-		id := strconv.FormatInt(time.Now().UnixNano(), 36)
+		id := strconv.FormatInt(c.calls.Add(1), 10)
 		c.sent.Store(id, time.Now())
 		require.NoError(t, c.ch.PublishWithContext(t.Context(), "", c.queue, false, false, amqp.Publishing{
 			ContentType: "application/json", CorrelationId: id, ReplyTo: c.replyTo, Body: []byte("1"),

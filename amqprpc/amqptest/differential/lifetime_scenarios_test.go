@@ -6,8 +6,10 @@ func ttlScenarios() group {
 	return group{name: "ttl", scenarios: []scenario{
 		{"message-expires", func(s *S) {
 			ch := s.Dial().Channel()
+			ch.Confirm()
 			q := ch.Queue(s.N("q"))
 			ch.Publish("", q, "a", M{"expiration": "50"})
+			ch.Confirms(1)
 			s.Settle(q, 0)
 			ch.Get(q)
 		}},
@@ -20,21 +22,27 @@ func ttlScenarios() group {
 		}},
 		{"queue-expires-messages", func(s *S) {
 			ch := s.Dial().Channel()
+			ch.Confirm()
 			q := ch.Queue(s.N("q"), Table{"x-message-ttl": 50})
 			ch.Publish("", q, "a")
 			ch.Publish("", q, "b")
+			ch.Confirms(2)
 			s.Settle(q, 0)
 		}},
 		{"shorter-of-both-message", func(s *S) {
 			ch := s.Dial().Channel()
+			ch.Confirm()
 			q := ch.Queue(s.N("q"), Table{"x-message-ttl": 60000})
 			ch.Publish("", q, "a", M{"expiration": "50"})
+			ch.Confirms(1)
 			s.Settle(q, 0)
 		}},
 		{"shorter-of-both-queue", func(s *S) {
 			ch := s.Dial().Channel()
+			ch.Confirm()
 			q := ch.Queue(s.N("q"), Table{"x-message-ttl": 50})
 			ch.Publish("", q, "a", M{"expiration": "60000"})
+			ch.Confirms(1)
 			s.Settle(q, 0)
 		}},
 		{"only-at-the-head", func(s *S) {
@@ -114,11 +122,13 @@ func ttlScenarios() group {
 		}},
 		{"expires-in-order-of-arrival", func(s *S) {
 			ch := s.Dial().Channel()
+			ch.Confirm()
 			q := ch.Queue(s.N("q"))
 			for _, ttl := range []string{"10", "20", "30"} {
 				ch.Publish("", q, ttl, M{"expiration": ttl})
 			}
 			ch.Publish("", q, "stays")
+			ch.Confirms(4)
 			s.Settle(q, 1)
 			ch.GetAll(q)
 		}},

@@ -176,6 +176,8 @@ func (s *S) quietly(method string, args M) *message {
 }
 
 // Settle waits until a queue has n messages ready, and writes down whether it ever had.
+// It asks on a connection of its own: where n is also what the queue has before what was
+// sent has reached it, wait for the confirms first.
 func (s *S) Settle(queue string, n int) {
 	last := "nothing"
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
