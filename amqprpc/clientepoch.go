@@ -30,8 +30,9 @@ type clientEpoch struct {
 	frameMax int
 
 	calls         *publisher
-	notifications *publisher // the same as calls where those are confirmed
-	replies       *channel
+	notifications *publisher           // the same as calls where those are confirmed
+	renewed       chan *publisher      // to be used instead of notifications
+	replies       *channel             // nil with direct reply-to, where calls has them
 	deliveries    <-chan amqp.Delivery // none come; it is closed when the consumer ends
 	acks          replyAcks
 	types         recurring // content types of replies
@@ -63,25 +64,55 @@ func (c *Client) connect(ctx context.Context) (_ *clientEpoch, err error) {
 		}
 	}
 	c.epochs++
-	ep := &clientEpoch{client: c, link: l, number: c.epochs, frameMax: l.conn.Config.FrameSize, eyes: make(chan struct{}, 1)}
+	ep := &clientEpoch{client: c, link: l, number: c.epochs, frameMax: l.conn.Config.FrameSize, eyes: make(chan struct{}, 1), renewed: make(chan *publisher)}
 	ep.acks.init()
-	if ep.calls, err = newPublisher(ctx, c, l, !c.cfg.unconfirmed); err != nil {
+	if ep.calls, err = ep.openCalls(ctx); err != nil {
 		return nil, err
 	}
 	ep.notifications = ep.calls
 	if c.cfg.unconfirmed {
-		if ep.notifications, err = newPublisher(ctx, c, l, true); err != nil {
+		if ep.notifications, err = ep.openNotifications(ctx); err != nil {
 			return nil, err
 		}
-		ep.notifications.ch.listen()
 	}
 	if err = ep.openReplies(ctx); err != nil {
 		return nil, err
 	}
-	if ep.replies != ep.calls.ch {
-		ep.calls.ch.listen()
-	}
 	return ep, nil
+}
+
+// openCalls opens the channel of the calls.
+func (ep *clientEpoch) openCalls(ctx context.Context) (*publisher, error) {
+	p, err := newPublisher(ctx, ep.client, ep.link, !ep.client.cfg.unconfirmed)
+	if err != nil {
+		return nil, err
+	}
+	if ep.client.cfg.replyMode == ReplyDirect {
+		// The broker wants consumer and publisher on one channel, and the
+		// consumer first.
+		_, err = ep.consume(ctx, p.ch, directReplyTo, nil)
+		return p, err
+	}
+	p.ch.listen()
+	return p, nil
+}
+
+// openNotifications opens a channel for what is always confirmed.
+func (ep *clientEpoch) openNotifications(ctx context.Context) (*publisher, error) {
+	p, err := newPublisher(ctx, ep.client, ep.link, true)
+	if err == nil {
+		p.ch.listen()
+	}
+	return p, err
+}
+
+// replace has what is confirmed written to p from now on. It is the publishing
+// goroutine's.
+func (ep *clientEpoch) replace(p *publisher) {
+	if ep.calls == ep.notifications {
+		ep.calls = p
+	}
+	ep.notifications = p
 }
 
 // openReplies starts to consume replies, in the way that the reply mode says.
@@ -89,10 +120,8 @@ func (ep *clientEpoch) openReplies(ctx context.Context) (err error) {
 	c := ep.client
 	switch c.cfg.replyMode {
 	case ReplyDirect:
-		// The broker wants consumer and publisher on one channel, and the
-		// consumer first.
-		ep.replies, ep.replyTo = ep.calls.ch, directReplyTo
-		return ep.consume(ctx, directReplyTo, nil)
+		ep.replyTo = directReplyTo
+		return nil
 	case ReplyExclusive:
 		if ep.replies, err = ep.link.channel(ctx); err != nil {
 			return err
@@ -105,7 +134,7 @@ func (ep *clientEpoch) openReplies(ctx context.Context) (err error) {
 		if err != nil {
 			return explainReplyQueue("a server-named exclusive queue", err)
 		}
-		if err = ep.consume(ctx, ep.replyTo, nil); err != nil {
+		if ep.deliveries, err = ep.consume(ctx, ep.replies, ep.replyTo, nil); err != nil {
 			return explainReplyQueue(ep.replyTo, err)
 		}
 		return nil
@@ -167,29 +196,32 @@ func (ep *clientEpoch) openReplyQueue(ctx context.Context, name string, passive 
 	if err != nil {
 		return err
 	}
-	return ep.consume(ctx, name, args)
+	ep.deliveries, err = ep.consume(ctx, ep.replies, name, args)
+	return err
 }
 
-func (ep *clientEpoch) consume(ctx context.Context, queue string, args amqp.Table) error {
-	ep.replies.tap.deliver = ep.received
-	ep.replies.listen()
-	return ep.link.do(ctx, func() (err error) {
+// consume has the replies in a queue delivered through ch.
+func (ep *clientEpoch) consume(ctx context.Context, ch *channel, queue string, args amqp.Table) (deliveries <-chan amqp.Delivery, err error) {
+	ch.tap.deliver = ep.received
+	ch.listen()
+	err = ep.link.do(ctx, func() (err error) {
 		if ep.client.cfg.bounce {
 			if err = ep.bindBounce(); err != nil {
 				return err
 			}
 		}
 		if ep.manualAck {
-			if err = ep.replies.Qos(replyPrefetch, 0, false); err != nil {
+			if err = ch.Qos(replyPrefetch, 0, false); err != nil {
 				return fmt.Errorf("set the prefetch of replies: %w", err)
 			}
 		}
-		ep.deliveries, err = ep.replies.Consume(queue, consumerTag, !ep.manualAck, false, false, false, args)
+		deliveries, err = ch.Consume(queue, consumerTag, !ep.manualAck, false, false, false, args)
 		if err != nil {
 			return fmt.Errorf("consume replies: %w", err)
 		}
 		return nil
 	})
+	return deliveries, err
 }
 
 func explainReplyQueue(name string, err error) error {
@@ -204,15 +236,20 @@ func explainReplyQueue(name string, err error) error {
 func (ep *clientEpoch) run(ctx context.Context) error {
 	c := ep.client
 	work, stop := context.WithCancelCause(ctx)
-	ep.tasks.Go(func() { stop(ep.watchReplies()) })
+	if ep.replies != nil {
+		ep.tasks.Go(func() { stop(ep.watchReplies()) })
+	}
 	if ep.manualAck {
 		ep.tasks.Go(func() { ep.acknowledge(work) })
 	}
 	ep.tasks.Go(ep.watchBlocked)
-	ep.tasks.Go(func() { stop(ep.calls.watch()) })
-	if ep.notifications != ep.calls {
-		ep.tasks.Go(func() { stop(ep.notifications.watch()) })
+	calls, confirmed, open := ep.calls, ep.notifications, ep.openCalls
+	ep.tasks.Go(func() { calls.watch(stop) })
+	if calls != confirmed {
+		open = ep.openNotifications
+		ep.tasks.Go(func() { confirmed.watch(stop) })
 	}
+	ep.tasks.Go(func() { ep.renewals(work, confirmed, open, stop) })
 	ep.tasks.Go(func() { c.publish(work, ep) })
 
 	var cause error

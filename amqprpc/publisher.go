@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"runtime"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 )
@@ -19,6 +21,10 @@ type publisher struct {
 	closed   chan *amqp.Error
 	window   window
 
+	answered time.Time // when the last call will be whose reply comes through this channel
+	refusals refusals
+	retired  atomic.Bool // another channel is in its place
+
 	batch    []byte // frames that are about to be written
 	attempts []*attempt
 }
@@ -29,6 +35,7 @@ func newPublisher(ctx context.Context, c *Client, l *link, confirmed bool) (*pub
 		return nil, err
 	}
 	p := &publisher{client: c, ch: ch, confirms: confirmed}
+	p.refusals.init()
 	p.closed = ch.NotifyClose(make(chan *amqp.Error, 1))
 	ch.tap.returns = p.returned
 	if confirmed {
@@ -57,6 +64,9 @@ func (c *Client) publish(ctx context.Context, ep *clientEpoch) {
 		select {
 		case a := <-c.outbox:
 			c.prepare(ep, a)
+		case p := <-ep.renewed:
+			ep.replace(p)
+			continue
 		case <-ctx.Done():
 			return
 		}
@@ -108,6 +118,9 @@ func (c *Client) prepare(ep *clientEpoch, a *attempt) {
 	p, replyTo := ep.calls, ep.replyTo
 	if oc.req.kind == Notification {
 		p, replyTo = ep.notifications, ""
+	}
+	if replyTo == directReplyTo && a.expiry.at.After(p.answered) {
+		p.answered = a.expiry.at
 	}
 	m := c.message.of(c, a, replyTo)
 	p.batch = p.ch.appendPublish(p.batch, oc.req.queue, true, &m)
@@ -206,12 +219,16 @@ func errBlocked(queue string) *Error {
 		"call %s: the broker takes no messages now: it is short of memory or disk (connection.blocked)", queue)
 }
 
-// watch waits until the channel is closed, and says why it was.
-func (p *publisher) watch() error {
-	if e := <-p.closed; e != nil {
-		return fmt.Errorf("the channel of the requests was closed: %w", e)
+// watch waits until the channel is closed, and tells ended why it was if it was in use.
+func (p *publisher) watch(ended func(error)) {
+	e := <-p.closed
+	switch {
+	case p.retired.Load():
+	case e != nil:
+		ended(fmt.Errorf("the channel of the requests was closed: %w", e))
+	default:
+		ended(errors.New("the channel of the requests was closed"))
 	}
-	return errors.New("the channel of the requests was closed")
 }
 
 // returned ends the attempt that no queue took. The return of a message comes
@@ -252,6 +269,7 @@ func (p *publisher) settle(a *attempt, ack bool) {
 	case a == nil:
 	case ack:
 		a.acked.Store(true)
+		p.refusals.took(a.call.req.queue)
 		if a.call.req.kind == Notification {
 			a.settle(nil)
 		}
@@ -261,6 +279,7 @@ func (p *publisher) settle(a *attempt, ack bool) {
 			"call %s: the queue is full (basic.nack; overflow reject-publish)", a.call.req.queue))
 	default:
 		p.client.stats.nacked.Add(1)
+		p.refusals.refused(a.call.req.queue)
 		a.settle(localError(CodeUnavailable, OutcomeUnknown,
 			"call %s: the broker refused the request (basic.nack): the queue is full, too many bytes, or its node is gone", a.call.req.queue))
 	}
@@ -285,6 +304,12 @@ func (w *window) add(as []*attempt) {
 		w.head = 0
 	}
 	w.ring = append(w.ring, as...)
+}
+
+func (w *window) empty() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.head == len(w.ring)
 }
 
 // undo takes back the last n of what was added.

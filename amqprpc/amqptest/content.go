@@ -212,7 +212,7 @@ func (c *connection) publishing() {
 // publish hands a complete message to its channel.
 func (c *connection) publish(channel uint16, p *content) {
 	c.b.arriving.Add(-int64(len(p.body)))
-	fate := c.b.fate(p)
+	fate := c.fate(channel, p)
 	c.b.lock()
 	if ch := c.channelFor(channel, frame.IDBasicPublish); ch != nil && !ch.closing {
 		if ex := ch.publish(p, fate); ex != nil {

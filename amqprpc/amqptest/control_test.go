@@ -229,6 +229,28 @@ func TestTamperWithConfirms(t *testing.T) {
 	require.True(t, ok)
 }
 
+// One channel of a connection may be treated otherwise than the next.
+func TestTamperByChannel(t *testing.T) {
+	t.Parallel()
+	b := newBroker(t)
+	conn, err := amqp.DialConfig(b.URL(), amqp.Config{Properties: amqp.Table{"connection_name": "publisher"}})
+	require.NoError(t, err)
+	defer conn.Close()
+	first, second := open(t, conn), open(t, conn)
+	declare(t, first, "q", nil)
+	b.Tamper(func(m amqptest.Message) amqptest.Fate {
+		return amqptest.Fate{Nack: m.Connection == "publisher" && m.Channel == 2}
+	})
+	for ch, want := range map[*amqp.Channel]bool{first: true, second: false} {
+		require.NoError(t, ch.Confirm(false))
+		c, err := ch.PublishWithDeferredConfirm("", "q", false, false, amqp.Publishing{})
+		require.NoError(t, err)
+		ok, err := c.WaitContext(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, want, ok)
+	}
+}
+
 func TestTamperWithMessages(t *testing.T) {
 	t.Parallel()
 	b := newBroker(t)

@@ -28,6 +28,11 @@ type Fate struct {
 
 // Message is a message as the broker sees it. Body must not be changed.
 type Message struct {
+	// Connection is the name that the publisher's connection was given, and Channel
+	// which of its channels the message came through. Only [Broker.Tamper] is told.
+	Connection string
+	Channel    uint16
+
 	Exchange, RoutingKey string
 	// Headers has the types of the wire: string, bool, the integers, float32 and
 	// float64, []byte, time.Time, [Decimal], []any, map[string]any, nil.
@@ -78,12 +83,13 @@ func (b *Broker) changeRules(change func([]*rule) []*rule) {
 }
 
 // fate asks the rules about a message that has arrived.
-func (b *Broker) fate(p *content) Fate {
-	rules := b.rules.Load()
+func (c *connection) fate(channel uint16, p *content) Fate {
+	rules := c.b.rules.Load()
 	if rules == nil || len(*rules) == 0 {
 		return Fate{}
 	}
 	m := (&message{exchange: p.method.Exchange, key: p.method.RoutingKey, props: p.props, body: p.body}).public()
+	m.Connection, m.Channel = c.name, channel
 	for _, r := range *rules {
 		if f := r.judge(m); f != (Fate{}) {
 			return f

@@ -1,0 +1,132 @@
+package amqprpc
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// A channel of RabbitMQ 3.10 that publishes to a quorum queue for the first time while
+// the queue's leader is dead keeps to that leader: it refuses (basic.nack) all that it
+// is given for that queue, for good, though there has long been another, to which a
+// channel opened later does publish
+// (https://github.com/rabbitmq/rabbitmq-server/blob/v3.10.8/deps/rabbit/src/rabbit_fifo_client.erl,
+// enqueue). A client that has just reconnected is in that place. So a channel that goes
+// on refusing gives way to a new one.
+
+const (
+	// refusalsBorne is how long a queue may refuse all that a channel gives it before
+	// a new channel is opened. A failover takes less, mostly.
+	refusalsBorne = time.Second
+	// renewalPauseMost bounds the pause between two renewals, which doubles: a queue
+	// may be full, and then no channel is better than another.
+	renewalPauseMost = 30 * time.Second
+	// retirement is how long a channel that nothing is written to any more is kept
+	// for confirms that have not come.
+	retirement = 30 * time.Second
+	// refusingMost bounds how many queues are kept in mind.
+	refusingMost = 256
+)
+
+// refusals are the queues that have refused all that a channel has given them since
+// they first refused something.
+type refusals struct {
+	count  atomic.Int32 // of queues
+	begun  chan struct{}
+	mu     sync.Mutex
+	queues map[string]time.Time // since when
+}
+
+func (r *refusals) init() { r.begun = make(chan struct{}, 1) }
+
+func (r *refusals) refused(queue string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if _, known := r.queues[queue]; known || len(r.queues) >= refusingMost {
+		return
+	}
+	if r.queues == nil {
+		r.queues = make(map[string]time.Time)
+	}
+	r.queues[queue] = time.Now()
+	r.count.Store(int32(len(r.queues)))
+	select {
+	case r.begun <- struct{}{}:
+	default:
+	}
+}
+
+func (r *refusals) took(queue string) {
+	if r.count.Load() == 0 {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.queues, queue)
+	r.count.Store(int32(len(r.queues)))
+}
+
+// longest returns the queue that has refused for longest; none is none.
+func (r *refusals) longest() (queue string, since time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for q, t := range r.queues {
+		if queue == "" || t.Before(since) {
+			queue, since = q, t
+		}
+	}
+	return queue, since
+}
+
+// renewals replaces the channel of the confirmed requests when it goes on refusing,
+// and keeps the old one until what it carries is known. ended is told why a new one
+// was closed.
+func (ep *clientEpoch) renewals(ctx context.Context, p *publisher, open func(context.Context) (*publisher, error), ended func(error)) {
+	pause := refusalsBorne
+	for last := time.Now(); ctx.Err() == nil; {
+		queue, since := p.refusals.longest()
+		if queue == "" {
+			select {
+			case <-p.refusals.begun:
+			case <-ctx.Done():
+			}
+			continue
+		}
+		if since.Sub(last) > 10*pause {
+			pause = refusalsBorne
+		}
+		if wait := max(refusalsBorne-time.Since(since), pause-time.Since(last)); wait > 0 {
+			sleep(ctx, wait)
+			continue
+		}
+		last, pause = time.Now(), min(2*pause, renewalPauseMost)
+		next, err := open(ctx)
+		if err != nil {
+			ep.client.log.Warn("amqprpc: a queue goes on refusing requests, and no new channel could be opened", "queue", queue, "error", err)
+			continue
+		}
+		ep.client.log.Warn("amqprpc: a queue goes on refusing requests; they go through a new channel now", "queue", queue)
+		ep.tasks.Go(func() { next.watch(ended) })
+		select {
+		case ep.renewed <- next:
+		case <-ctx.Done():
+			return
+		}
+		ep.retire(ctx, p)
+		p = next
+	}
+}
+
+// retire closes a channel that nothing is written to any more, once all of its confirms
+// have come and, where replies come through it, the calls' time is over.
+func (ep *clientEpoch) retire(ctx context.Context, p *publisher) {
+	p.retired.Store(true)
+	for end := time.Now().Add(retirement); !p.window.empty() && time.Now().Before(end) && ctx.Err() == nil; {
+		sleep(ctx, 50*time.Millisecond)
+	}
+	sleep(ctx, time.Until(p.answered))
+	if ctx.Err() == nil && ep.link.do(ctx, p.ch.Close) == nil {
+		p.ch.unlisten()
+	}
+}
