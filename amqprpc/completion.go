@@ -45,7 +45,7 @@ type laneWriter struct {
 }
 
 // gather applies what else is at hand, yielding once to workers that are about
-// to complete something.
+// to complete something, if there are requests for it.
 func (w *laneWriter) gather() {
 	yielded := false
 	for n := 1; n < writeBatch && len(w.batch) < batchLong; n++ {
@@ -58,7 +58,7 @@ func (w *laneWriter) gather() {
 			continue
 		default:
 		}
-		if yielded {
+		if yielded || w.lane.left.Load() == 0 {
 			return
 		}
 		yielded = true

@@ -441,6 +441,26 @@ func TestSeveralBrokers(t *testing.T) {
 	require.ErrorContains(t, err, "amqp://")
 }
 
+// That nobody else calls does not keep a refusal from its caller, though a confirm
+// alone does not wake the client at once.
+func TestLoneCallThatIsRefused(t *testing.T) {
+	t.Parallel()
+	url, queue := brokerURL(t), queueName(t)
+	p := newPeer(t, url)
+	_, err := p.ch.QueueDeclare(queue, true, false, false, false, amqp.Table{"x-max-length": 1, "x-overflow": "reject-publish"})
+	require.NoError(t, err)
+	cli := dial(t, url, amqprpc.WithHeartbeat(time.Minute))
+	require.NoError(t, amqprpc.Notify(testContext(t), cli, queue, 1))
+	for range 10 {
+		began := time.Now()
+		_, err = amqprpc.Call[int, int](testContext(t), cli, queue, 3)
+		require.ErrorIs(t, err, amqprpc.CodeUnavailable)
+		require.Less(t, time.Since(began), 5*time.Second)
+	}
+	_, err = p.ch.QueueDelete(queue, false, false, false)
+	require.NoError(t, err)
+}
+
 // A request that must go back to its queue to be counted is not lost where a
 // policy lets the queue take no more. The in-process broker knows no policies.
 func TestSendBackToAFullQueue(t *testing.T) {

@@ -77,7 +77,7 @@ func (c *Client) publish(ctx context.Context, ep *clientEpoch) {
 
 // gather prepares what else is queued. It yields once, so that callers who are
 // about to queue something can: without that each message would be a system call
-// of its own, since the first caller wakes the publisher.
+// of its own, since the first caller wakes the publisher. A lone call waits for nobody.
 func (c *Client) gather(ep *clientEpoch) {
 	yielded := false
 	for n := 1; n < publishBatch; n++ {
@@ -87,7 +87,7 @@ func (c *Client) gather(ep *clientEpoch) {
 			continue
 		default:
 		}
-		if yielded {
+		if yielded || c.pending.count.Load() == 1 {
 			return
 		}
 		yielded = true
@@ -154,6 +154,12 @@ func (p *publisher) flush() {
 	if p.confirms {
 		p.window.add(p.attempts)
 	}
+	low := p.ch.link.sock.low
+	if p.lone() {
+		low.raise()
+	} else {
+		low.lower()
+	}
 	err := p.ch.write(p.batch)
 	if errors.Is(err, amqp.ErrClosed) {
 		// Nothing was written: it is for the next connection.
@@ -172,6 +178,13 @@ func (p *publisher) flush() {
 	if cap(p.batch) > batchMemory {
 		p.batch = nil
 	}
+}
+
+// lone reports whether what is about to be written is the only call in flight, and its
+// confirm nothing that the caller waits for.
+func (p *publisher) lone() bool {
+	oc := p.attempts[0].call
+	return p.confirms && p.client.pending.count.Load() == 1 && oc.req.kind == Unary && !oc.send.rejectPublish
 }
 
 // outgoingMessage makes the messages of attempts, in memory that it uses again:

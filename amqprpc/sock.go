@@ -53,10 +53,11 @@ type sock struct {
 	scan    frameScan // of what the driver writes
 
 	reader tapReader
+	low    *lowWater
 }
 
 func newSock(conn, raw net.Conn, timeout time.Duration) *sock {
-	s := &sock{Conn: conn, raw: raw, timeout: timeout}
+	s := &sock{Conn: conn, raw: raw, timeout: timeout, low: newLowWater(conn, raw, lowWaterPatience)}
 	s.room.L = &s.mu
 	s.reader.frames = frame.NewReader(conn, sockFrameMax)
 	s.reader.last = time.Now()
@@ -67,6 +68,7 @@ func newSock(conn, raw net.Conn, timeout time.Duration) *sock {
 // somebody else is writing: what becomes of the bytes is learned from the
 // connection's end.
 func (s *sock) Write(p []byte) (int, error) {
+	s.low.lower() // the answer may be short
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.waitForRoom(len(p), false)
