@@ -10,13 +10,14 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/frame"
 )
 
-// completion is what a worker has the lane's writer do: send a message, then
-// acknowledge or reject a delivery, or one of both.
+// completion is what a worker has the lane's writer do: send a message and
+// acknowledge or reject a delivery, in this order mostly, or one of both.
 type completion struct {
 	to     string // where the message goes; "" is nowhere
 	reply  amqp.Publishing
 	tag    uint64 // of the delivery; 0 is none
 	reject bool   // instead of acknowledging: never to be delivered again, but to be dead-lettered
+	before bool   // the delivery is settled before the message: it says that nobody runs the request
 	final  *lane  // of the request, where nothing more is to be done for it
 }
 
@@ -26,8 +27,8 @@ const writeBatch = 64
 // write replies and acknowledges what handlers complete, until all of the lane's
 // requests are completed. It is the only goroutine that does, on the channel that
 // the requests came from: the broker keeps the order of what one channel sends,
-// so that an acknowledgement never overtakes its reply. Completions that are at
-// hand together go in one write.
+// so that an acknowledgement never overtakes its reply, or a refusal its
+// acknowledgement. Completions that are at hand together go in one write.
 func (ln *lane) write() {
 	w := laneWriter{lane: ln, acks: acknowledgements{next: 1}}
 	for c := range ln.out {
@@ -72,6 +73,9 @@ func (w *laneWriter) apply(c *completion) {
 	if ln.ctx.Err() != nil {
 		return
 	}
+	if c.before && c.tag != 0 {
+		w.settle(c.tag, c.reject)
+	}
 	if c.to != "" {
 		// 3.10 and 4.0 both deliver a mandatory message to a direct reply-to
 		// address and return it.
@@ -83,13 +87,22 @@ func (w *laneWriter) apply(c *completion) {
 		ln.queue.server.stats.handled.Add(1)
 	}
 	switch {
-	case c.tag == 0:
+	case c.tag == 0, c.before:
 	case c.reject:
-		w.Reject(c.tag)
-		w.acks.settled(c.tag)
+		w.settle(c.tag, c.reject)
 	default:
 		w.acks.add(c.tag)
 	}
+}
+
+// settle acknowledges or rejects one delivery at this point of the batch.
+func (w *laneWriter) settle(tag uint64, reject bool) {
+	if reject {
+		w.Reject(tag)
+	} else {
+		w.Ack(tag, false)
+	}
+	w.acks.settled(tag)
 }
 
 // flush writes the batch. An error is the channel's end, which the lane learns

@@ -83,6 +83,9 @@ func (q *servedQueue) errorReply(in *inbound, e *Error, outcome Outcome, h Heade
 	h.into(headers)
 	headers[headerCode] = string(e.code)
 	headers[headerOutcome] = outcome.String()
+	// Of a request that comes back for want of its acknowledgement another server may
+	// think better.
+	in.work.before = outcome == OutcomeNotExecuted || outcome == OutcomeNotSent
 	return q.replyWith(in, amqp.Publishing{
 		Headers: headers, ContentType: "application/json",
 		Body: envelopeWithin(e, q.server.cfg.conn.maxMessageSize),
