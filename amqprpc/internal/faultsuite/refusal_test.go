@@ -63,12 +63,5 @@ func serveOne(s *stage, dial func(network, addr string) (net.Conn, error), queue
 		s.runs.Add(1)
 		return 1, nil
 	}, amqprpc.WithMiddleware(m))
-	ctx, cancel := context.WithCancel(context.Background())
-	served := make(chan error, 1)
-	go func() { served <- srv.Serve(ctx) }()
-	<-srv.Ready()
-	return func() {
-		cancel()
-		<-served
-	}
+	return s.start(srv)
 }

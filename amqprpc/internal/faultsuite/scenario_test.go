@@ -78,6 +78,11 @@ func (s *stage) serve(name string, opts ...amqprpc.HandlerOption) func() {
 			return 0, ctx.Err()
 		}
 	}, opts...)
+	return s.start(srv)
+}
+
+// start starts a server and returns what stops it.
+func (s *stage) start(srv *amqprpc.Server) func() {
 	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(ctx) }()
