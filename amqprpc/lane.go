@@ -113,6 +113,8 @@ type lane struct {
 	left       atomic.Int64   // requests received and not answered
 	pumped     chan struct{}  // closed when no more deliveries come
 	drained    chan struct{}  // closed when all requests are completed and written
+	closing    atomic.Bool    // somebody closes the channel
+	shut       chan struct{}  // closed when that is done
 }
 
 // openLane opens a channel, declares the queue and consumes it. It is not bound
@@ -131,6 +133,7 @@ func (q *servedQueue) openLane(base context.Context, l *link) (_ *lane, err erro
 		out:     make(chan *completion, laneRoom*(e.cfg.prefetch+e.cfg.concurrency)),
 		pumped:  make(chan struct{}),
 		drained: make(chan struct{}),
+		shut:    make(chan struct{}),
 	}
 	ln.ctx, ln.cancel = context.WithCancel(base)
 	ln.open.Add(1)
@@ -175,8 +178,19 @@ func (ln *lane) retire() {
 	case <-ln.drained:
 	case <-ln.ctx.Done():
 	}
-	ln.ch.Close() // an error of it is the connection's end
+	ln.close() // an error of it is the connection's end
 	ln.ch.unlisten()
+}
+
+// close closes the channel, or waits until somebody else has: a server may drain while
+// a lane retires.
+func (ln *lane) close() error {
+	if !ln.closing.CompareAndSwap(false, true) {
+		<-ln.shut
+		return nil
+	}
+	defer close(ln.shut)
+	return ln.ch.Close()
 }
 
 // seal lets the lane's writer end when all its requests are completed.

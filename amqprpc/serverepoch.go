@@ -163,7 +163,7 @@ func (ep *serverEpoch) drain(queues *sync.WaitGroup) error {
 			select {
 			case <-ln.drained:
 				// The broker answers the close after all that came before it.
-				ep.link.do(limit, ln.ch.Channel.Close)
+				ep.link.do(limit, ln.close)
 			case <-ln.ctx.Done():
 			case <-limit.Done():
 			}
