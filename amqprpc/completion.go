@@ -25,24 +25,43 @@ type completion struct {
 const writeBatch = 64
 
 // write replies and acknowledges what handlers complete, until all of the lane's
-// requests are completed. It is the only goroutine that does, on the channel that
-// the requests came from: the broker keeps the order of what one channel sends,
-// so that an acknowledgement never overtakes its reply, or a refusal its
-// acknowledgement. Completions that are at hand together go in one write.
+// requests are completed.
 func (ln *lane) write() {
-	w := laneWriter{lane: ln, acks: acknowledgements{next: 1}}
 	for c := range ln.out {
-		w.apply(c)
-		w.gather()
-		w.flush()
+		ln.writer.write(c)
 	}
 }
 
-// laneWriter is the state of a lane's writing goroutine.
+// laneWriter is all that writes a lane's replies and acknowledgements, one goroutine at
+// a time, on the channel that the requests came from: the broker keeps the order of what
+// one channel sends, so that an acknowledgement never overtakes its reply, or a refusal
+// its acknowledgement. Completions that are at hand together go in one write.
 type laneWriter struct {
 	lane  *lane
+	busy  chan struct{} // holds something while a goroutine has the writer
 	acks  acknowledgements
 	batch []byte
+	kept  bool // something was added that whoever did has not written yet
+}
+
+func (w *laneWriter) lock()   { w.busy <- struct{}{} }
+func (w *laneWriter) unlock() { <-w.busy }
+
+func (w *laneWriter) tryLock() bool {
+	select {
+	case w.busy <- struct{}{}:
+		return true
+	default:
+		return false
+	}
+}
+
+func (w *laneWriter) write(c *completion) {
+	w.lock()
+	defer w.unlock()
+	w.apply(c)
+	w.gather()
+	w.flush()
 }
 
 // gather applies what else is at hand, yielding once to workers that are about
@@ -115,6 +134,10 @@ func (w *laneWriter) flush() {
 	w.batch = w.batch[:0]
 	if cap(w.batch) > batchMemory {
 		w.batch = nil
+	}
+	if w.kept {
+		w.kept = false
+		w.lane.open.Done()
 	}
 }
 

@@ -40,8 +40,9 @@ type inbound struct {
 	atMostOnce bool
 	beat       time.Duration // the caller wants signs of life so often
 	beats      *time.Timer
+	inline     bool // the goroutine that reads the connection handles it
 	started    bool
-	finished   bool // the handler; all of these are the worker's goroutine's
+	finished   bool // the handler; all of these are the goroutine's that handles
 
 	acked    atomic.Bool // at most once: before the handler starts
 	mu       sync.Mutex
@@ -113,27 +114,48 @@ func (in *inbound) lost() bool { return !in.acked.Load() && in.lane.ctx.Err() !=
 // handle works one request off: whatever happens, it is answered and
 // acknowledged once, or left to be delivered again.
 func (q *servedQueue) handle(in *inbound) {
-	s, e := q.server, q.endpoint
 	defer in.lane.open.Done()
+	if !q.admit(in) {
+		return
+	}
+	base := in.lane.ctx
+	if in.atMostOnce {
+		base = q.base
+	}
+	in.ctx.begin(base, in.deadline)
+	in.ctx.req = &in.req
+	late := q.watch(in, max(time.Until(in.deadline), 0)+answerGrace)
+	returned := false
+	defer func() {
+		if !returned {
+			q.finish(in, late, nil, q.server.exited(q.endpoint.queue))
+		}
+	}()
+	resp, err := q.invoke(&in.ctx, &in.req)
+	returned = true
+	q.finish(in, late, resp, err)
+}
+
+// admit looks at a request before its chain is run, and reports whether it is to be run.
+func (q *servedQueue) admit(in *inbound) bool {
+	s, e := q.server, q.endpoint
 	if in.lost() {
-		return // it will be delivered again
+		return false // it will be delivered again
 	}
 	if in.d.ReplyTo != "" && !s.replyPolicy.allows(in.d.ReplyTo) {
 		s.stats.refusedReplyTo.Add(1)
 		s.log.Warn("amqprpc: request rejected unanswered: its reply_to is not allowed (WithReplyTo)",
 			"queue", e.queue, "reply_to", loggableReplyTo(in.d.ReplyTo), "message_id", in.d.MessageId)
 		in.lane.post(&completion{tag: in.d.DeliveryTag, reject: true, final: in.lane})
-		return
+		return false
 	}
 	q.request(in)
-	req := &in.req
 	if in.refusal == nil {
 		if q.countDelivery(in) && q.sendBack(in) {
-			return
+			return false
 		}
 	}
-	req.redelivered = in.deliveries > 1
-	if req.redelivered {
+	if in.req.redelivered = in.deliveries > 1; in.req.redelivered {
 		s.stats.redelivered.Add(1)
 	}
 	in.deadline = time.Now().Add(e.cfg.timeout)
@@ -149,26 +171,27 @@ func (q *servedQueue) handle(in *inbound) {
 		s.stats.shed.Add(1)
 		in.refusal = Errorf(CodeResourceExhausted, "the server is busy: what is left of the request's time is less than its handlers take")
 	}
-	base := in.lane.ctx
-	if in.atMostOnce {
-		base = q.base
-	}
-	in.ctx.begin(base, in.deadline)
-	in.ctx.req = req
-	late := q.watch(in, max(time.Until(in.deadline), 0)+answerGrace)
-	resp, err := q.invoke(&in.ctx, req)
+	return true
+}
+
+// finish answers a request whose chain has ended.
+func (q *servedQueue) finish(in *inbound, late *watch, resp *Response, err error) {
 	in.ctx.end()
 	q.unwatch(late)
 	if !in.answer() {
-		s.stats.lateResults.Add(1)
-		s.log.Warn("amqprpc: a handler returned after its request had been answered with deadline_exceeded", "queue", e.queue, "id", req.id)
+		q.server.stats.lateResults.Add(1)
+		q.server.log.Warn("amqprpc: a handler returned after its request had been answered with deadline_exceeded", "queue", q.endpoint.queue, "id", in.req.id)
 		return
 	}
 	if in.lost() {
-		s.stats.lateResults.Add(1)
+		q.server.stats.lateResults.Add(1)
 		return
 	}
-	q.send(q.reply(req, resp, err), in)
+	c := q.reply(&in.req, resp, err)
+	if in.inline && in.beats == nil && in.lane.keep(c) { // a sign of life is not to come after
+		return
+	}
+	q.send(c, in)
 }
 
 // sendBack puts a request at the tail of its queue, with its count, and reports
@@ -220,6 +243,14 @@ func (s *Server) panicked(queue string, p any) *Error {
 	s.stats.panics.Add(1)
 	s.log.Error("amqprpc: panic in a handler", "queue", queue, "panic", fmt.Sprint(p), "stack", string(cause.Stack))
 	return &Error{code: CodeInternal, message: "internal error", cause: cause}
+}
+
+// exited is the error of a handler that has ended its goroutine instead of returning,
+// as runtime.Goexit does, and with it the FailNow of a test.
+func (s *Server) exited(queue string) *Error {
+	s.stats.panics.Add(1)
+	s.log.Error("amqprpc: a handler ended its goroutine (runtime.Goexit) instead of returning", "queue", queue)
+	return &Error{code: CodeInternal, message: "internal error"}
 }
 
 // request makes the Request of a delivery, and finds what must keep it from

@@ -21,6 +21,8 @@ type servedQueue struct {
 	endpoint *endpoint
 	jobs     chan *inbound
 	load     atomic.Int64 // requests queued and running
+	slots    slots
+	pace     pace
 	pressure pressure
 	watches  watchPool
 	backs    sendBacks
@@ -39,9 +41,7 @@ type servedQueue struct {
 // have kept all workers from the requests of lanes that are lost, a goroutine
 // does.
 func (q *servedQueue) submit(in *inbound) {
-	if load := q.load.Add(1); load <= int64(q.endpoint.cfg.concurrency) {
-		q.grow(int(load))
-	}
+	q.grow(min(int(q.load.Load()), q.endpoint.cfg.concurrency))
 	select {
 	case q.jobs <- in:
 	default:
@@ -65,20 +65,39 @@ func (q *servedQueue) grow(n int) {
 	defer q.mu.Unlock()
 	for q.running.Load() < int64(n) {
 		q.running.Add(1)
-		q.workers.Go(q.work)
+		q.workers.Go(q.worker)
 	}
 }
 
-func (q *servedQueue) work() {
+func (q *servedQueue) worker() {
+	stopped := false
+	defer func() {
+		if !stopped { // a handler has ended the goroutine, as runtime.Goexit does
+			q.workers.Go(q.worker)
+		}
+	}()
 	for {
 		select {
 		case in := <-q.jobs:
-			q.handle(in)
-			q.pressure.used(q.load.Add(-1)+1, time.Now())
+			q.slots.take()
+			q.work(in)
 		case <-q.stop:
+			stopped = true
 			return
 		}
 	}
+}
+
+// work handles a request that has a slot.
+func (q *servedQueue) work(in *inbound) {
+	begun := time.Now()
+	defer func() {
+		now := time.Now()
+		q.slots.give()
+		q.pace.took(now.Sub(begun))
+		q.pressure.used(q.load.Add(-1)+1, now)
+	}()
+	q.handle(in)
 }
 
 // discard completes what is still queued when the workers have ended, as it is
@@ -107,9 +126,10 @@ type lane struct {
 	deaf       bool                 // no more requests are taken; guarded by mu
 	closed     chan *amqp.Error
 	out        chan *completion
+	writer     laneWriter
 	mu         sync.Mutex     // guards sealed, and out against being closed under a sender
 	sealed     bool           // out is closed
-	open       sync.WaitGroup // requests not completed, and the pump
+	open       sync.WaitGroup // requests not completed, what is kept back of them, and the pump
 	left       atomic.Int64   // requests received and not answered
 	pumped     chan struct{}  // closed when no more deliveries come
 	drained    chan struct{}  // closed when all requests are completed and written
@@ -135,6 +155,7 @@ func (q *servedQueue) openLane(base context.Context, l *link) (_ *lane, err erro
 		drained: make(chan struct{}),
 		shut:    make(chan struct{}),
 	}
+	ln.writer = laneWriter{lane: ln, busy: make(chan struct{}, 1), acks: acknowledgements{next: 1}}
 	ln.ctx, ln.cancel = context.WithCancel(base)
 	ln.open.Add(1)
 	ch.tap.deliver = ln.received
@@ -290,8 +311,8 @@ func (ln *lane) pump() {
 	ln.open.Done()
 }
 
-// received hands a request to the workers. It is called where the connection is
-// read, and so does not wait for one.
+// received takes a request, and leaves it as a job or hands it to the workers. It is
+// called where the connection is read, and so does not wait for one.
 func (ln *lane) received(m *content) {
 	ln.mu.Lock()
 	if ln.deaf {
@@ -313,6 +334,11 @@ func (ln *lane) received(m *content) {
 	}
 	in.expires = expiration(in.d.Expiration)
 	ln.queue.arrives(in)
+	ln.queue.load.Add(1)
+	if ln.queue.inline(in) {
+		ln.ch.tap.job = in
+		return
+	}
 	ln.queue.submit(in)
 }
 

@@ -11,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -23,7 +22,7 @@ import (
 type link struct {
 	conn    *amqp.Connection
 	sock    *sock
-	opening sync.Mutex         // one channel at a time, so that its number can be told
+	opening chan struct{}      // holds something while a channel is opened: one at a time, so that its number can be told
 	lost    chan *amqp.Error   // receives why, or is closed without a reason
 	blocked chan amqp.Blocking // must be drained: an unread one stalls the connection
 }
@@ -88,7 +87,7 @@ func (d *dialer) dial(ctx context.Context) (*link, error) {
 func (d *dialer) connect(ctx context.Context) (*link, error) {
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
-	l := &link{}
+	l := &link{opening: make(chan struct{}, 1)}
 	type result struct {
 		conn *amqp.Connection
 		err  error
@@ -172,6 +171,7 @@ func (d *dialer) config(ctx context.Context, dialled chan<- *sock) amqp.Config {
 			if deadline, ok := ctx.Deadline(); ok {
 				s.SetDeadline(deadline) // of the handshake; the driver clears it
 			}
+			go s.read(0)
 			dialled <- s
 			return s, nil
 		},
@@ -327,8 +327,8 @@ func (l *link) channel(ctx context.Context) (*channel, error) {
 // open opens a channel of the driver's, and tells its number, which the driver
 // does not.
 func (l *link) open() (*amqp.Channel, uint16, error) {
-	l.opening.Lock()
-	defer l.opening.Unlock()
+	l.opening <- struct{}{}
+	defer func() { <-l.opening }()
 	ch, err := l.conn.Channel()
 	l.sock.mu.Lock()
 	defer l.sock.mu.Unlock()

@@ -92,10 +92,13 @@ func (s *Server) Serve(ctx context.Context) error {
 	r := &serving{Server: s, dialer: d, stop: make(chan struct{})}
 	r.base, r.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	for _, e := range s.endpoints {
-		r.queues = append(r.queues, &servedQueue{
+		q := &servedQueue{
 			server: s, endpoint: e, jobs: make(chan *inbound, e.cfg.prefetch), stop: r.stop, base: r.base,
 			pressure: pressure{bound: int64(min(e.cfg.concurrency, e.cfg.prefetch))},
-		})
+		}
+		q.slots.init(e.cfg.concurrency)
+		q.pace.init()
+		r.queues = append(r.queues, q)
 	}
 	err = r.run(ctx)
 	r.cancel()

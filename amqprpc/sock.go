@@ -52,17 +52,19 @@ type sock struct {
 	hard    time.Time // a deadline that the driver has set
 	scan    frameScan // of what the driver writes
 
-	reader tapReader
+	reader reader
 	low    *lowWater
 }
 
 func newSock(conn, raw net.Conn, timeout time.Duration) *sock {
 	s := &sock{Conn: conn, raw: raw, timeout: timeout, low: newLowWater(conn, raw, lowWaterPatience)}
 	s.room.L = &s.mu
-	s.reader.frames = frame.NewReader(conn, sockFrameMax)
-	s.reader.last = time.Now()
+	s.initReader(conn)
 	return s
 }
+
+// Read implements net.Conn, for the driver: it reads the frames that are not tapped.
+func (s *sock) Read(p []byte) (int, error) { return s.reader.forDriver.Read(p) }
 
 // Write implements net.Conn, for the driver. A nil error promises nothing when
 // somebody else is writing: what becomes of the bytes is learned from the

@@ -110,7 +110,7 @@ func TestMessagesThroughTheTap(t *testing.T) {
 				got = append(got, d)
 			}
 			s.add(tap)
-			rest, err := io.ReadAll(s)
+			rest, err := readAll(s)
 			require.NoError(t, err)
 			require.Empty(t, rest, "nothing of it is the driver's")
 			require.Len(t, got, 1, name)
@@ -168,7 +168,7 @@ func TestTapLeavesTheRestToTheDriver(t *testing.T) {
 	n := 0
 	tap := &tap{channel: 5, deliver: func(*content) { n++ }}
 	s.add(tap)
-	got, err := io.ReadAll(s)
+	got, err := readAll(s)
 	require.NoError(t, err)
 	require.Equal(t, want, got)
 	require.Equal(t, len(others), n)
@@ -178,8 +178,8 @@ func TestTapLeavesTheRestToTheDriver(t *testing.T) {
 	conn = &chunked{data: bytes.Repeat(tapped, 3), step: 1 << 20}
 	s = newSock(conn, conn, time.Second)
 	s.add(&tapOf5)
-	s.reader.last = time.Now().Add(-2 * signOfLife)
-	got, err = io.ReadAll(s)
+	s.reader.shown = time.Now().Add(-2 * signOfLife)
+	got, err = readAll(s)
 	require.NoError(t, err)
 	require.Equal(t, frame.AppendHeartbeat(nil), got)
 }
@@ -221,7 +221,7 @@ func TestMalformedProperties(t *testing.T) {
 	s := newSock(conn, conn, time.Second)
 	var got []string
 	s.add(&tap{channel: 5, deliver: func(c *content) { got = append(got, fmt.Sprintf("%v %s", c.malformed, c.body)) }})
-	_, err := io.ReadAll(s)
+	_, err := readAll(s)
 	require.NoError(t, err)
 	require.Equal(t, []string{"true hi", "false fine"}, got)
 }
@@ -245,7 +245,7 @@ func FuzzSockRead(f *testing.F) {
 			returns: func(c *content) { bodies += len(c.body) },
 			confirm: func(uint64, bool, bool) {},
 		})
-		rest, _ := io.ReadAll(s)
+		rest, _ := readAll(s)
 		if bodies > len(data) {
 			t.Fatalf("%d bytes of bodies out of %d", bodies, len(data))
 		}
@@ -296,4 +296,10 @@ func TestSoleDeadline(t *testing.T) {
 		_, ok := soleDeadline(encode(other))
 		require.False(t, ok, other)
 	}
+}
+
+// readAll reads what is left to the driver until the connection ends.
+func readAll(s *sock) ([]byte, error) {
+	go s.read(0)
+	return io.ReadAll(s)
 }

@@ -1,16 +1,13 @@
 package amqprpc
 
 import (
-	"slices"
-	"sync/atomic"
-	"time"
-
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/frame"
 )
 
 // tap is a channel whose messages go past the driver. Its functions are called
 // on the goroutine that reads the connection, in the order of the wire, and must
-// not wait for anything; a nil one leaves its frames to the driver.
+// not wait for anything; a nil one leaves its frames to the driver. What may have to
+// wait they can leave as a job.
 type tap struct {
 	channel uint16
 	closed  bool // the broker has closed the channel; guarded by the sock's lock
@@ -18,6 +15,7 @@ type tap struct {
 	deliver func(*content)
 	returns func(*content)
 	confirm func(tag uint64, multiple, ack bool)
+	job     job // to be done before the next frame is read; nil is none
 
 	on      func(*content) // of the content that is being put together; nil while none is
 	content content
@@ -136,102 +134,4 @@ func again(last string, b []byte) string {
 		return last
 	}
 	return string(b)
-}
-
-// tapReader is the reading half of a sock.
-type tapReader struct {
-	frames *frame.Reader
-	taps   atomic.Pointer[[]*tap]
-	rest   []byte // of a frame that is the driver's and has not been read yet
-	whole  []byte // the memory of rest
-	last   time.Time
-}
-
-// signOfLife is how often the driver is shown a heartbeat while frames come that
-// it does not see: it takes a silent peer for a dead one.
-const signOfLife = 250 * time.Millisecond
-
-// add registers a tap. The channel must have no consumer yet.
-func (s *sock) add(t *tap) {
-	s.changeTaps(func(taps []*tap) []*tap { return append(taps, t) })
-}
-
-// remove forgets a tap whose channel is closed.
-func (s *sock) remove(t *tap) {
-	s.changeTaps(func(taps []*tap) []*tap {
-		return slices.DeleteFunc(taps, func(o *tap) bool { return o == t })
-	})
-}
-
-// changeTaps replaces the list, which the reader uses without a lock.
-func (s *sock) changeTaps(change func([]*tap) []*tap) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var taps []*tap
-	if old := s.reader.taps.Load(); old != nil {
-		taps = slices.Clone(*old)
-	}
-	taps = change(taps)
-	s.reader.taps.Store(&taps)
-}
-
-// Read implements net.Conn, for the driver: it reads the frames that are not
-// tapped.
-func (s *sock) Read(p []byte) (int, error) {
-	r := &s.reader
-	for len(r.rest) == 0 {
-		f, err := r.frames.Next()
-		if err != nil {
-			return 0, err
-		}
-		if t := r.tapOf(f.Channel); t != nil {
-			if f.Type == frame.TypeMethod {
-				s.noteClose(t, f.Payload)
-			}
-			if t.take(&f) {
-				if !r.frames.Ready() {
-					r.showLife()
-				}
-				continue
-			}
-		}
-		r.last = time.Now()
-		r.whole = frame.AppendFrame(r.whole[:0], f.Type, f.Channel, f.Payload)
-		r.rest = r.whole
-	}
-	n := copy(p, r.rest)
-	r.rest = r.rest[n:]
-	return n, nil
-}
-
-// showLife makes the driver read a heartbeat, if it has read nothing for a while.
-func (r *tapReader) showLife() {
-	if now := time.Now(); now.Sub(r.last) > signOfLife {
-		r.last = now
-		r.whole = frame.AppendHeartbeat(r.whole[:0])
-		r.rest = r.whole
-	}
-}
-
-func (r *tapReader) tapOf(channel uint16) *tap {
-	taps := r.taps.Load()
-	if taps == nil || channel == 0 {
-		return nil
-	}
-	for i := len(*taps) - 1; i >= 0; i-- { // a channel's number may come again
-		if t := (*taps)[i]; t.channel == channel {
-			return t
-		}
-	}
-	return nil
-}
-
-// noteClose marks a channel that the broker closes before the driver answers:
-// what is written to it afterwards would end the connection.
-func (s *sock) noteClose(t *tap, payload []byte) {
-	if id, _, _ := frame.MethodID(payload); id == frame.IDChannelClose {
-		s.mu.Lock()
-		t.closed = true
-		s.mu.Unlock()
-	}
 }

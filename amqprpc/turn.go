@@ -1,0 +1,97 @@
+package amqprpc
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// turnPatience is how long what a goroutine does in its turn may take, up to twice
+	// over, before the turn is another's.
+	turnPatience = 5 * time.Millisecond
+	// turnHaste is the same where that has just happened, for hasteLasts: to look as
+	// often as that costs something, and pays where handlers are slow now and then.
+	turnHaste  = 250 * time.Microsecond
+	hasteLasts = time.Second
+)
+
+// turn is a right that one goroutine has at a time, and that is taken from one that
+// does not come back from what it does. It is a number, which each holder gets from
+// the last; while it may be taken it is odd. The zero value needs init.
+type turn struct {
+	now      atomic.Uint64
+	watching atomic.Bool
+	taken    func(now uint64) // is told the number of a turn that was taken
+
+	mu    sync.Mutex
+	timer *time.Timer
+	seen  uint64    // the number when the timer fired last
+	hasty time.Time // until then
+}
+
+func (t *turn) init(taken func(now uint64)) {
+	t.taken = taken
+	t.timer = time.AfterFunc(time.Hour, t.tick)
+	t.timer.Stop()
+}
+
+// lend begins what may take long: until reclaim the turn may be taken.
+func (t *turn) lend(now uint64) {
+	t.now.Store(now + 1)
+	if !t.watching.Load() {
+		t.watch()
+	}
+}
+
+// reclaim ends lend. It reports whether the turn was not taken meanwhile, and has then
+// another number.
+func (t *turn) reclaim(now *uint64) bool {
+	if !t.now.CompareAndSwap(*now+1, *now+2) {
+		return false
+	}
+	*now += 2
+	return true
+}
+
+func (t *turn) watch() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.watching.Load() {
+		return
+	}
+	t.watching.Store(true)
+	t.seen = t.now.Load()
+	t.timer.Reset(t.pause())
+}
+
+func (t *turn) pause() time.Duration {
+	if time.Now().Before(t.hasty) {
+		return turnHaste
+	}
+	return turnPatience
+}
+
+// tick takes the turn if what is done in it has not ended since the last tick. When
+// nothing was done since then it is the last one.
+func (t *turn) tick() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := t.now.Load()
+	switch {
+	case now != t.seen:
+	case now%2 == 1:
+		if t.now.CompareAndSwap(now, now+1) {
+			t.hasty = time.Now().Add(hasteLasts)
+			t.taken(now + 1)
+		}
+	default:
+		t.watching.Store(false)
+		if t.now.Load() == now { // else lend may have seen it watch still
+			return
+		}
+		t.watching.Store(true)
+	}
+	t.seen = t.now.Load()
+	t.timer.Reset(t.pause())
+}

@@ -1,0 +1,255 @@
+package amqprpc
+
+import (
+	"net"
+	"runtime"
+	"strconv"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+	"github.com/stretchr/testify/require"
+)
+
+func TestTurn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		taken := make(chan uint64, 1)
+		var tn turn
+		tn.init(func(now uint64) { taken <- now })
+		now := uint64(0)
+
+		for range 1000 { // as long as it is given back in time
+			tn.lend(now)
+			time.Sleep(turnPatience - time.Microsecond)
+			require.True(t, tn.reclaim(&now))
+		}
+		require.Empty(t, taken)
+
+		mine := now
+		tn.lend(mine)
+		start := time.Now()
+		now = <-taken
+		require.GreaterOrEqual(t, time.Since(start), turnPatience)
+		require.LessOrEqual(t, time.Since(start), 2*turnPatience)
+		require.False(t, tn.reclaim(&mine))
+
+		// Where that has just happened the next one is not let wait for as long.
+		for range 3 {
+			mine = now
+			tn.lend(mine)
+			start = time.Now()
+			now = <-taken
+			require.LessOrEqual(t, time.Since(start), 2*turnHaste+turnPatience)
+			require.False(t, tn.reclaim(&mine))
+		}
+		require.LessOrEqual(t, time.Since(start), 2*turnHaste)
+
+		tn.lend(now)
+		require.True(t, tn.reclaim(&now))
+		time.Sleep(2 * turnPatience)
+		require.False(t, tn.watching.Load(), "nothing ticks where nothing is done")
+		time.Sleep(hasteLasts)
+		tn.lend(now)
+		start = time.Now()
+		<-taken
+		require.GreaterOrEqual(t, time.Since(start), turnPatience)
+	})
+}
+
+// Whatever races with the last tick, what is lent is watched.
+func TestTurnIsWatched(t *testing.T) {
+	t.Parallel()
+	taken := make(chan uint64, 1)
+	var tn turn
+	tn.init(func(now uint64) { taken <- now })
+	now := uint64(0)
+	for range 20 {
+		for range 1000 { // about when the timer fires
+			tn.lend(now)
+			if !tn.reclaim(&now) {
+				now = <-taken // the machine was busy
+			}
+			runtime.Gosched()
+		}
+		tn.lend(now)
+		now = <-taken
+	}
+}
+
+// testJob is a job whose run, settle and abandoned are as the test wants them.
+type testJob struct {
+	do   func()
+	told func(what string)
+}
+
+func (j *testJob) run() settler { j.do(); return j }
+func (j *testJob) settle()      { j.told("settled") }
+func (j *testJob) abandoned()   { j.told("abandoned") }
+
+// A job that takes long, or that ends its goroutine, keeps nothing from being read, for
+// the taps or for the driver; what quick ones have left is settled when there is nothing
+// more to read.
+func TestJobs(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a, b := net.Pipe()
+		s := newSock(a, a, time.Second)
+		var mu sync.Mutex
+		var got []string
+		note := func(what string) { mu.Lock(); defer mu.Unlock(); got = append(got, what) }
+		noted := func() []string {
+			synctest.Wait()
+			mu.Lock()
+			defer mu.Unlock()
+			all := got
+			got = nil
+			return all
+		}
+		release := make(chan struct{})
+		tap := &tap{channel: 5}
+		tap.deliver = func(m *content) {
+			body := string(m.body)
+			note(body)
+			tap.job = &testJob{told: func(what string) { note(what + " " + body) }, do: func() {
+				switch body {
+				case "slow":
+					<-release
+				case "exits":
+					runtime.Goexit()
+				}
+				note("did " + body)
+			}}
+		}
+		s.add(tap)
+		ended := make(chan error, 1)
+		go s.read(0)
+		go func() { _, err := readFrames(s); ended <- err }()
+		send := func(bodies ...string) {
+			var all []byte
+			for _, body := range bodies {
+				all = append(all, message(t, 5, &amqp.Publishing{Body: []byte(body)})...)
+			}
+			b.Write(all)
+		}
+		send("1", "2")
+		require.Equal(t, []string{"1", "did 1", "2", "did 2", "settled 2", "settled 1"}, noted())
+		send("3", "slow", "4")
+		require.Equal(t, []string{"3", "did 3", "slow"}, noted())
+		time.Sleep(2 * turnPatience)
+		require.Equal(t, []string{"4", "did 4", "settled 4", "settled 3"}, noted())
+		close(release)
+		require.Equal(t, []string{"did slow", "abandoned slow"}, noted())
+		send("5", "exits", "6")
+		require.Equal(t, []string{"5", "did 5", "exits", "abandoned exits", "6", "did 6", "settled 6", "settled 5"}, noted())
+
+		var many, want []string
+		for i := range writeBatch + 1 {
+			many = append(many, strconv.Itoa(i))
+		}
+		send(many...)
+		for i, body := range many {
+			want = append(want, body, "did "+body)
+			if i+1 == writeBatch {
+				for k := i; k >= 0; k-- {
+					want = append(want, "settled "+many[k])
+				}
+			}
+		}
+		require.Equal(t, append(want, "settled "+many[writeBatch]), noted(), "nothing is kept back for long")
+
+		b.Close()
+		require.Error(t, <-ended)
+		time.Sleep(2 * turnPatience) // the last tick
+	})
+}
+
+// readFrames reads for the driver, until there is an error.
+func readFrames(s *sock) (n int, err error) {
+	buf := make([]byte, 100)
+	for err == nil {
+		var k int
+		k, err = s.Read(buf)
+		n += k
+	}
+	return n, err
+}
+
+// However quick jobs are, they do not get all of the time.
+func TestShare(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := share{since: time.Now()}
+		work := func(d time.Duration) {
+			began := time.Now()
+			time.Sleep(d)
+			s.took(began)
+		}
+		require.True(t, s.left())
+		work(shareMost - time.Microsecond)
+		require.True(t, s.left())
+		work(time.Microsecond)
+		require.False(t, s.left())
+		time.Sleep(shareWindow)
+		require.True(t, s.left(), "a new window")
+		for range 100 { // half of the time is theirs
+			work(shareWindow / 20)
+			require.True(t, s.left())
+			time.Sleep(shareWindow / 20)
+		}
+	})
+}
+
+func TestPace(t *testing.T) {
+	t.Parallel()
+	var p pace
+	p.init()
+	for n := 0; !p.quick(); n++ {
+		require.Less(t, n, 300, "a queue whose handlers are quick is seen to be one")
+		p.took(time.Microsecond)
+	}
+	for range paceMemory {
+		p.took(time.Microsecond)
+	}
+	p.took(2 * inlineQuick)
+	require.True(t, p.quick(), "one alone may be the machine's mood")
+	p.took(2 * turnHaste)
+	require.False(t, p.quick(), "one that took a turn is not")
+	for range 3 * paceMemory {
+		p.took(time.Microsecond)
+	}
+	require.True(t, p.quick())
+	for range 10 * paceMemory {
+		p.took(time.Second)
+	}
+	require.LessOrEqual(t, p.slow.Load(), int32(paceOne))
+	for range 200 { // one in twenty
+		for range 19 {
+			p.took(time.Microsecond)
+		}
+		p.took(time.Second)
+		require.False(t, p.quick())
+	}
+}
+
+func TestSlots(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var s slots
+		s.init(2)
+		require.True(t, s.tryTake())
+		s.take()
+		require.False(t, s.tryTake())
+		waited := make(chan time.Duration, 1)
+		start := time.Now()
+		go func() { s.take(); waited <- time.Since(start) }()
+		time.Sleep(time.Second)
+		s.give()
+		require.Equal(t, time.Second, <-waited)
+		require.False(t, s.tryTake())
+		s.give()
+		require.True(t, s.tryTake())
+	})
+}
