@@ -33,8 +33,8 @@ func (p *pace) init() { p.slow.Store(paceOne) }
 func (p *pace) took(d time.Duration) {
 	slow := p.slow.Load()
 	switch slow -= slow / paceMemory; {
-	case d > turnHaste:
-		slow += 4 * paceOne / paceMemory
+	case d > turnHaste/2:
+		slow += 2 * paceOne / paceMemory
 	case d > inlineQuick:
 		slow += paceOne / paceMemory
 	}
@@ -52,9 +52,9 @@ func (q *servedQueue) inline(in *inbound) bool {
 }
 
 // run implements job.
-func (in *inbound) run() settler {
+func (in *inbound) run(start time.Time) settler {
 	in.inline = true
-	in.queue.work(in)
+	in.queue.work(in, start)
 	return in.lane
 }
 

@@ -80,7 +80,7 @@ func (q *servedQueue) worker() {
 		select {
 		case in := <-q.jobs:
 			q.slots.take()
-			q.work(in)
+			q.work(in, time.Now())
 		case <-q.stop:
 			stopped = true
 			return
@@ -89,8 +89,7 @@ func (q *servedQueue) worker() {
 }
 
 // work handles a request that has a slot.
-func (q *servedQueue) work(in *inbound) {
-	begun := time.Now()
+func (q *servedQueue) work(in *inbound, begun time.Time) {
 	defer func() {
 		now := time.Now()
 		q.slots.give()

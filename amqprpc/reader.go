@@ -36,7 +36,7 @@ type reader struct {
 type job interface {
 	// run does it. What it returns, if not nil, is to settle before more is waited
 	// for. A run that takes long goes on on a goroutine that does not read any more.
-	run() settler
+	run(start time.Time) settler
 	// abandoned is called after a run that took long, or that ended its goroutine.
 	abandoned()
 }
@@ -93,10 +93,11 @@ func (s *sock) read(turn uint64) {
 // do does a job, and reports whether it is still the caller's turn.
 func (s *sock) do(turn *uint64, j job) (mine bool) {
 	r := &s.reader
+	start := time.Now()
 	if r.jobs++; r.jobs == 1 {
-		r.began = time.Now()
+		r.began = start
 	}
-	r.turn.lend(*turn)
+	r.turn.lend(*turn, start)
 	ran := false
 	defer func() {
 		if ran && mine {
@@ -107,7 +108,7 @@ func (s *sock) do(turn *uint64, j job) (mine bool) {
 			go s.read(*turn) // the job ended its goroutine, as runtime.Goexit does
 		}
 	}()
-	owes := j.run()
+	owes := j.run(start)
 	ran = true
 	if !r.turn.reclaim(turn) {
 		return false
@@ -131,7 +132,7 @@ func (s *sock) settle(turn *uint64) bool {
 		last := len(r.owing) - 1
 		owes := r.owing[last]
 		r.owing[last], r.owing = nil, r.owing[:last]
-		r.turn.lend(*turn)
+		r.turn.lend(*turn, time.Now())
 		owes.settle()
 		if !r.turn.reclaim(turn) {
 			return false

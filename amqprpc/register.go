@@ -9,7 +9,7 @@ import (
 )
 
 // Handler answers the requests of one queue. It runs on as many goroutines at
-// once as [WithConcurrency] allows. Its ctx ends at the request's deadline, when
+// once as [WithConcurrency] allows; on which is the server's affair. Its ctx ends at the request's deadline, when
 // the connection that the request came on is lost (the broker will deliver it
 // again), and when a drain has taken too long.
 //

@@ -7,12 +7,12 @@ import (
 )
 
 const (
-	// turnPatience is how long what a goroutine does in its turn may take, up to twice
-	// over, before the turn is another's.
+	// turnPatience is how often it is looked whether what a goroutine does in its turn
+	// has taken for half as long, and the turn is to be another's.
 	turnPatience = 5 * time.Millisecond
 	// turnHaste is the same where that has just happened, for hasteLasts: to look as
 	// often as that costs something, and pays where handlers are slow now and then.
-	turnHaste  = 250 * time.Microsecond
+	turnHaste  = time.Millisecond
 	hasteLasts = time.Second
 )
 
@@ -21,7 +21,9 @@ const (
 // the last; while it may be taken it is odd. The zero value needs init.
 type turn struct {
 	now      atomic.Uint64
+	since    atomic.Int64 // when it was lent, in nanoseconds after epoch
 	watching atomic.Bool
+	epoch    time.Time
 	taken    func(now uint64) // is told the number of a turn that was taken
 
 	mu    sync.Mutex
@@ -31,13 +33,14 @@ type turn struct {
 }
 
 func (t *turn) init(taken func(now uint64)) {
-	t.taken = taken
+	t.epoch, t.taken = time.Now(), taken
 	t.timer = time.AfterFunc(time.Hour, t.tick)
 	t.timer.Stop()
 }
 
 // lend begins what may take long: until reclaim the turn may be taken.
-func (t *turn) lend(now uint64) {
+func (t *turn) lend(now uint64, at time.Time) {
+	t.since.Store(int64(at.Sub(t.epoch)))
 	t.now.Store(now + 1)
 	if !t.watching.Load() {
 		t.watch()
@@ -72,20 +75,20 @@ func (t *turn) pause() time.Duration {
 	return turnPatience
 }
 
-// tick takes the turn if what is done in it has not ended since the last tick. When
-// nothing was done since then it is the last one.
+// tick takes the turn if what is done in it takes too long. When nothing was done since
+// the last tick there is no next one.
 func (t *turn) tick() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := t.now.Load()
 	switch {
-	case now != t.seen:
 	case now%2 == 1:
-		if t.now.CompareAndSwap(now, now+1) {
+		lent := time.Since(t.epoch) - time.Duration(t.since.Load())
+		if lent >= t.pause()/2 && t.now.CompareAndSwap(now, now+1) {
 			t.hasty = time.Now().Add(hasteLasts)
 			t.taken(now + 1)
 		}
-	default:
+	case now == t.seen:
 		t.watching.Store(false)
 		if t.now.Load() == now { // else lend may have seen it watch still
 			return

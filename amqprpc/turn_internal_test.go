@@ -22,14 +22,14 @@ func TestTurn(t *testing.T) {
 		now := uint64(0)
 
 		for range 1000 { // as long as it is given back in time
-			tn.lend(now)
+			tn.lend(now, time.Now())
 			time.Sleep(turnPatience - time.Microsecond)
 			require.True(t, tn.reclaim(&now))
 		}
 		require.Empty(t, taken)
 
 		mine := now
-		tn.lend(mine)
+		tn.lend(mine, time.Now())
 		start := time.Now()
 		now = <-taken
 		require.GreaterOrEqual(t, time.Since(start), turnPatience)
@@ -39,7 +39,7 @@ func TestTurn(t *testing.T) {
 		// Where that has just happened the next one is not let wait for as long.
 		for range 3 {
 			mine = now
-			tn.lend(mine)
+			tn.lend(mine, time.Now())
 			start = time.Now()
 			now = <-taken
 			require.LessOrEqual(t, time.Since(start), 2*turnHaste+turnPatience)
@@ -47,12 +47,12 @@ func TestTurn(t *testing.T) {
 		}
 		require.LessOrEqual(t, time.Since(start), 2*turnHaste)
 
-		tn.lend(now)
+		tn.lend(now, time.Now())
 		require.True(t, tn.reclaim(&now))
 		time.Sleep(2 * turnPatience)
 		require.False(t, tn.watching.Load(), "nothing ticks where nothing is done")
 		time.Sleep(hasteLasts)
-		tn.lend(now)
+		tn.lend(now, time.Now())
 		start = time.Now()
 		<-taken
 		require.GreaterOrEqual(t, time.Since(start), turnPatience)
@@ -68,13 +68,13 @@ func TestTurnIsWatched(t *testing.T) {
 	now := uint64(0)
 	for range 20 {
 		for range 1000 { // about when the timer fires
-			tn.lend(now)
+			tn.lend(now, time.Now())
 			if !tn.reclaim(&now) {
 				now = <-taken // the machine was busy
 			}
 			runtime.Gosched()
 		}
-		tn.lend(now)
+		tn.lend(now, time.Now())
 		now = <-taken
 	}
 }
@@ -85,9 +85,9 @@ type testJob struct {
 	told func(what string)
 }
 
-func (j *testJob) run() settler { j.do(); return j }
-func (j *testJob) settle()      { j.told("settled") }
-func (j *testJob) abandoned()   { j.told("abandoned") }
+func (j *testJob) run(time.Time) settler { j.do(); return j }
+func (j *testJob) settle()               { j.told("settled") }
+func (j *testJob) abandoned()            { j.told("abandoned") }
 
 // A job that takes long, or that ends its goroutine, keeps nothing from being read, for
 // the taps or for the driver; what quick ones have left is settled when there is nothing
