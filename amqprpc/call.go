@@ -101,13 +101,11 @@ func Go[Req, Resp any](ctx context.Context, c *Client, queue string, req Req, op
 func (c *Client) task(f func()) bool {
 	c.taskMu.Lock()
 	defer c.taskMu.Unlock()
-	select {
-	case <-c.closed:
+	if c.isClosed() {
 		return false
-	default:
-		c.tasks.Go(f)
-		return true
 	}
+	c.tasks.Go(f)
+	return true
 }
 
 // Future is the answer to a call that [Go] began. It is safe for concurrent use.

@@ -40,8 +40,7 @@ type Client struct {
 	down    atomic.Pointer[error]       // why there is no connection; nil while there is one
 	upSince atomic.Int64                // unix nanoseconds of the epoch's begin
 	stats   clientCounters
-	timers  timerPool
-	ready   readyPool
+	wakes   wakePool
 	message outgoingMessage // of the publisher's goroutine
 	sights  sights
 
@@ -159,9 +158,13 @@ func (c *Client) Close() error {
 		c.taskMu.Lock()
 		close(c.closed)
 		c.taskMu.Unlock()
+		for _, oc := range c.pending.all() {
+			oc.wake()
+		}
 		c.cancel()
 	})
 	c.tasks.Wait()
+	c.pending.stop()
 	return nil
 }
 

@@ -44,9 +44,31 @@ type inbound struct {
 	started    bool
 	finished   bool // the handler; all of these are the goroutine's that handles
 
-	acked    atomic.Bool // at most once: before the handler starts
-	mu       sync.Mutex
-	answered bool // by the worker, or at the deadline
+	acked     atomic.Bool // at most once: before the handler starts
+	mu        sync.Mutex
+	begun     bool   // its chain is run, or was
+	unhurried bool   // it may take long: it is to be answered for when its time has passed
+	answered  bool   // by the goroutine that handles, or at the deadline
+	late      *watch // that answers for it; nil if it is not watched
+}
+
+// begin is called before the chain is run.
+func (in *inbound) begin() {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.begun = true
+	if !in.inline {
+		in.unhurried = true
+	}
+	in.watch()
+}
+
+// watch has the request answered for when its time has passed, if it may take so long.
+// Most of those that are handled inline never need that. The lock is held.
+func (in *inbound) watch() {
+	if in.begun && in.unhurried && !in.answered && in.late == nil {
+		in.late = in.queue.watch(in, max(time.Until(in.deadline), 0)+answerGrace)
+	}
 }
 
 // answer reports whether the caller of it is the one to answer the request.
@@ -124,16 +146,16 @@ func (q *servedQueue) handle(in *inbound) {
 	}
 	in.ctx.begin(base, in.deadline)
 	in.ctx.req = &in.req
-	late := q.watch(in, max(time.Until(in.deadline), 0)+answerGrace)
+	in.begin()
 	returned := false
 	defer func() {
 		if !returned {
-			q.finish(in, late, nil, q.server.exited(q.endpoint.queue))
+			q.finish(in, nil, q.server.exited(q.endpoint.queue))
 		}
 	}()
 	resp, err := q.invoke(&in.ctx, &in.req)
 	returned = true
-	q.finish(in, late, resp, err)
+	q.finish(in, resp, err)
 }
 
 // admit looks at a request before its chain is run, and reports whether it is to be run.
@@ -175,10 +197,13 @@ func (q *servedQueue) admit(in *inbound) bool {
 }
 
 // finish answers a request whose chain has ended.
-func (q *servedQueue) finish(in *inbound, late *watch, resp *Response, err error) {
+func (q *servedQueue) finish(in *inbound, resp *Response, err error) {
 	in.ctx.end()
-	q.unwatch(late)
-	if !in.answer() {
+	mine := in.answer()
+	if in.late != nil { // it does not change any more
+		q.unwatch(in.late)
+	}
+	if !mine {
 		q.server.stats.lateResults.Add(1)
 		q.server.log.Warn("amqprpc: a handler returned after its request had been answered with deadline_exceeded", "queue", q.endpoint.queue, "id", in.req.id)
 		return

@@ -58,6 +58,14 @@ func (in *inbound) run(start time.Time) settler {
 	return in.lane
 }
 
+// prolonged implements job.
+func (in *inbound) prolonged() {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.unhurried = true
+	in.watch()
+}
+
 // abandoned implements job.
 func (in *inbound) abandoned() { in.lane.settle() }
 

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	amqp "github.com/rabbitmq/amqp091-go"
 	"github.com/stretchr/testify/require"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
@@ -235,4 +236,27 @@ func TestDrainOfInlineHandlers(t *testing.T) {
 			require.False(t, d.Redelivered)
 		}
 	}
+}
+
+// A handler that does not heed its deadline is answered for, though it began where the
+// connection is read.
+func TestInlineHandlerPastItsDeadline(t *testing.T) {
+	t.Parallel()
+	url, queue := brokerURL(t), queueName(t)
+	var h switchable
+	startServer(t, url, func(s *amqprpc.Server) { amqprpc.Register(s, queue, h.handle) })
+	cli, ctx := dial(t, url), testContext(t)
+	h.warm(t, cli, queue)
+	before := h.inline.Load()
+	release := make(chan struct{})
+	h.do(func(_ context.Context, n int) (int, error) { <-release; return n, nil })
+	defer close(release)
+	// The caller waits for longer than the request may be handled for, as a foreign one may.
+	p := newPeer(t, url)
+	d := p.ask(queue, amqp.Publishing{Body: []byte("1"), CorrelationId: "late", Expiration: "50"})
+	require.Equal(t, "late", d.CorrelationId)
+	require.Equal(t, "deadline_exceeded", d.Headers["rpc-code"])
+	require.Equal(t, "unknown", d.Headers["rpc-outcome"])
+	require.Greater(t, h.inline.Load(), before)
+	require.NoError(t, ctx.Err())
 }

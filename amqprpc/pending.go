@@ -14,11 +14,18 @@ import (
 // concurrent callers and the reader of replies seldom meet at one lock.
 type pendingTable struct {
 	count  atomic.Int64
-	shards [16]struct {
-		mu    sync.Mutex
-		calls map[uint64]*outCall
-		_     [40]byte // a cache line each
-	}
+	shards [16]pendingShard
+}
+
+type pendingShard struct {
+	mu     sync.Mutex
+	calls  map[uint64]*outCall
+	alarms alarms
+	_      [40]byte // a cache line of its own
+}
+
+func (t *pendingTable) shard(number uint64) *pendingShard {
+	return &t.shards[number%uint64(len(t.shards))]
 }
 
 // add registers a call unless limit are registered already.
@@ -27,7 +34,7 @@ func (t *pendingTable) add(oc *outCall, limit int) bool {
 		t.count.Add(-1)
 		return false
 	}
-	s := &t.shards[oc.number%uint64(len(t.shards))]
+	s := t.shard(oc.number)
 	s.mu.Lock()
 	if s.calls == nil {
 		s.calls = make(map[uint64]*outCall)
@@ -38,18 +45,49 @@ func (t *pendingTable) add(oc *outCall, limit int) bool {
 }
 
 func (t *pendingTable) get(number uint64) *outCall {
-	s := &t.shards[number%uint64(len(t.shards))]
+	s := t.shard(number)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.calls[number]
 }
 
 func (t *pendingTable) remove(oc *outCall) {
-	s := &t.shards[oc.number%uint64(len(t.shards))]
+	s := t.shard(oc.number)
 	s.mu.Lock()
 	delete(s.calls, oc.number)
+	s.alarms.drop(oc)
 	s.mu.Unlock()
 	t.count.Add(-1)
+}
+
+// wakeAt has a registered call woken at a time, and not at the one that was asked for
+// before.
+func (t *pendingTable) wakeAt(oc *outCall, at time.Time) {
+	s := t.shard(oc.number)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.alarms.timer == nil {
+		s.alarms.timer = time.AfterFunc(time.Hour, s.ring)
+	}
+	s.alarms.set(oc, at)
+}
+
+func (s *pendingShard) ring() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.alarms.ring()
+}
+
+// stop ends the timers of a table that no call is added to any more.
+func (t *pendingTable) stop() {
+	for i := range t.shards {
+		s := &t.shards[i]
+		s.mu.Lock()
+		if s.alarms.timer != nil {
+			s.alarms.timer.Stop()
+		}
+		s.mu.Unlock()
+	}
 }
 
 // all returns the calls registered now.
@@ -79,7 +117,9 @@ type outCall struct {
 	lastBeat atomic.Int64          // unix nanoseconds of the handler's last sign of life
 	seen     atomic.Pointer[sight] // of the queue, when the answer was late
 
-	ready chan struct{} // receives one for each result
+	woken chan struct{} // receives when there is a result or the alarm's time has come, or for nothing
+	alarm time.Time     // when to wake the call; like place it is guarded by its shard's lock
+	place int           // in the shard's alarms; 0 is none
 
 	mu       sync.Mutex
 	result   result
@@ -161,26 +201,41 @@ func (oc *outCall) deliver(n int, r wireReply) delivered {
 // put stores a result for take, and wakes the caller. The lock is held.
 func (oc *outCall) put(r result) {
 	oc.result, oc.has = r, true
-	oc.ready <- struct{}{}
+	oc.wake()
 }
 
-// take returns the result that ready announced.
-func (oc *outCall) take() result {
+// wake has the caller look at what there is to see.
+func (oc *outCall) wake() {
+	select {
+	case oc.woken <- struct{}{}:
+	default:
+	}
+}
+
+// take returns the result if there is one.
+func (oc *outCall) take() (r result, ok bool) {
 	oc.mu.Lock()
 	defer oc.mu.Unlock()
-	r := oc.result
+	r, ok = oc.result, oc.has
 	oc.result, oc.has = result{}, false
-	return r
+	return r, ok
 }
 
-// settled says that nothing counts any more; ready is then empty and free for
-// another call.
+// isAnswered reports whether there is a result to take.
+func (oc *outCall) isAnswered() bool {
+	oc.mu.Lock()
+	defer oc.mu.Unlock()
+	return oc.has
+}
+
+// settled says that nothing counts any more; woken is then free for another call,
+// which it may wake for nothing.
 func (oc *outCall) settled() {
 	oc.mu.Lock()
 	oc.over = true
 	oc.mu.Unlock()
 	select {
-	case <-oc.ready:
+	case <-oc.woken:
 	default:
 	}
 }
@@ -246,7 +301,6 @@ func (oc *outCall) begin(prefix string, h Header, expiry deadline) *attempt {
 	}
 	if oc.has { // an error that came too late to be told
 		oc.result, oc.has = result{}, false
-		<-oc.ready
 	}
 	return oc.add(prefix, h, expiry)
 }

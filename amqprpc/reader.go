@@ -24,6 +24,7 @@ type reader struct {
 	frames *frame.Reader
 	tapped bool      // frames have come that the driver did not see
 	shown  time.Time // when the driver saw one last
+	job    job       // that is being done; nil while none is
 	owing  []settler // have kept back what jobs left to write
 	jobs   int       // since they settled
 	began  time.Time // the first of these
@@ -37,6 +38,8 @@ type job interface {
 	// run does it. What it returns, if not nil, is to settle before more is waited
 	// for. A run that takes long goes on on a goroutine that does not read any more.
 	run(start time.Time) settler
+	// prolonged is called when a run has taken that long, on another goroutine.
+	prolonged()
 	// abandoned is called after a run that took long, or that ended its goroutine.
 	abandoned()
 }
@@ -49,7 +52,12 @@ func (s *sock) initReader(conn net.Conn) {
 	r.frames = frame.NewReader(conn, sockFrameMax)
 	r.shown = time.Now()
 	r.forDriver.came.L = &r.forDriver.mu
-	r.turn.init(func(turn uint64) { go s.read(turn) })
+	r.turn.init(func(turn uint64) {
+		if r.job != nil {
+			r.job.prolonged()
+		}
+		go s.read(turn)
+	})
 }
 
 // signOfLife is how often the driver is shown a heartbeat while frames come that
@@ -97,6 +105,7 @@ func (s *sock) do(turn *uint64, j job) (mine bool) {
 	if r.jobs++; r.jobs == 1 {
 		r.began = start
 	}
+	r.job = j
 	r.turn.lend(*turn, start)
 	ran := false
 	defer func() {
@@ -132,6 +141,7 @@ func (s *sock) settle(turn *uint64) bool {
 		last := len(r.owing) - 1
 		owes := r.owing[last]
 		r.owing[last], r.owing = nil, r.owing[:last]
+		r.job = nil
 		r.turn.lend(*turn, time.Now())
 		owes.settle()
 		if !r.turn.reclaim(turn) {

@@ -50,6 +50,7 @@ type sock struct {
 	spare   []byte
 	err     error
 	hard    time.Time // a deadline that the driver has set
+	until   time.Time // the sock's own, as it was set; zero if it was not, or the driver set one since
 	scan    frameScan // of what the driver writes
 
 	reader reader
@@ -178,11 +179,7 @@ func (s *sock) flush(last []byte) {
 func (s *sock) writeOut(out []byte) {
 	for len(out) > 0 && s.err == nil {
 		n := min(len(out), sockPiece)
-		deadline := time.Now().Add(s.timeout)
-		if !s.hard.IsZero() && s.hard.Before(deadline) {
-			deadline = s.hard
-		}
-		err := s.Conn.SetWriteDeadline(deadline) // under the lock, lest it undo one that the driver sets
+		err := s.bound() // under the lock, lest it undo a deadline that the driver sets
 		s.mu.Unlock()
 		if err == nil {
 			_, err = s.Conn.Write(out[:n])
@@ -198,6 +195,21 @@ func (s *sock) writeOut(out []byte) {
 	}
 }
 
+// bound sets the deadline of the next write: three quarters of the timeout from now at
+// least, since to set it each time wakes the runtime's poller more often than not.
+func (s *sock) bound() error {
+	now := time.Now()
+	if s.until.Sub(now) >= s.timeout*3/4 {
+		return nil
+	}
+	deadline := now.Add(s.timeout)
+	if !s.hard.IsZero() && s.hard.Before(deadline) {
+		return s.Conn.SetWriteDeadline(s.hard)
+	}
+	s.until = deadline
+	return s.Conn.SetWriteDeadline(deadline)
+}
+
 // SetDeadline implements net.Conn; for writes it counts beside the sock's own.
 func (s *sock) SetDeadline(t time.Time) error {
 	if err := s.SetWriteDeadline(t); err != nil {
@@ -210,7 +222,7 @@ func (s *sock) SetDeadline(t time.Time) error {
 func (s *sock) SetWriteDeadline(t time.Time) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.hard = t
+	s.hard, s.until = t, time.Time{}
 	return s.Conn.SetWriteDeadline(t)
 }
 

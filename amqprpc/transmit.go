@@ -30,7 +30,7 @@ func (c *Client) start(ctx context.Context, o *outgoing) (*Response, error) {
 	req.out = o
 	oc.number, oc.req = c.numbers.Add(1), req
 	oc.send = c.cfg.send.with(cfg.send)
-	oc.ready = c.ready.get()
+	oc.woken = c.wakes.get()
 	if req.id = cfg.id; req.id == "" {
 		req.id, oc.ownID = correlationID(c.prefix, oc.number, 1), true
 	}
@@ -60,7 +60,7 @@ func (c *Client) forget(o *outgoing) {
 		c.pending.remove(&o.call)
 	}
 	o.call.settled()
-	c.ready.put(o.call.ready)
+	c.wakes.put(o.call.woken)
 }
 
 // bound returns when a call must end: at the earlier of ctx's deadline and the
@@ -115,15 +115,15 @@ func (c *Client) transmit(ctx context.Context, req *Request) (*Response, *Error)
 		}
 		oc.registered = true
 	}
-	if oc.send.failFast && len(oc.ready) == 0 { // no answer to an earlier attempt
+	if oc.send.failFast && !oc.isAnswered() { // no answer to an earlier attempt
 		if err := c.nobodyThere(ctx, req); err != nil {
 			return nil, err
 		}
 	}
 	a := c.newAttempt(ctx, req)
 	if a == nil {
-		<-oc.ready
-		return c.finish(req, oc.take())
+		r, _ := oc.take()
+		return c.finish(req, r)
 	}
 	if oc.send.failFast && c.current.Load() == nil {
 		// Lost since the look. If it is lost from here on, the end of the epoch
@@ -146,8 +146,8 @@ func (c *Client) await(ctx context.Context, req *Request, a *attempt) (*Response
 	default:
 	}
 	done, end := waiting(ctx)
-	timer := c.timers.get(lateness(end))
-	defer c.timers.put(timer)
+	alarm := lateness(end)
+	c.pending.wakeAt(oc, alarm)
 	late := false
 	var alive <-chan time.Time
 	if oc.send.liveness > 0 && req.kind == Unary {
@@ -156,18 +156,24 @@ func (c *Client) await(ctx context.Context, req *Request, a *attempt) (*Response
 		alive = ticker.C
 	}
 	for {
+		if r, ok := oc.take(); ok {
+			return c.finish(req, r)
+		}
+		if c.isClosed() {
+			return nil, c.closedOn(req)
+		}
 		select {
 		case outbox <- a:
 			outbox = nil
-		case <-oc.ready:
-			return c.finish(req, oc.take())
-		case <-done:
-			return nil, c.gaveUp(ctx, oc.inFlight())
-		case <-timer.C:
+		case <-oc.woken:
+			if oc.isAnswered() || time.Now().Before(alarm) {
+				continue
+			}
 			if ctx.Err() != nil {
 				return nil, c.gaveUp(ctx, oc.inFlight())
 			}
-			timer.Reset(time.Until(end))
+			alarm = end
+			c.pending.wakeAt(oc, alarm)
 			if !late && outbox == nil && req.kind == Unary {
 				late = true
 				c.task(func() {
@@ -175,18 +181,32 @@ func (c *Client) await(ctx context.Context, req *Request, a *attempt) (*Response
 					oc.seen.Store(&s)
 				})
 			}
-		case <-c.closed:
-			outcome := OutcomeUnknown
-			if a := oc.inFlight(); !a.resent && a.state.CompareAndSwap(attemptQueued, attemptAbandoned) {
-				outcome = OutcomeNotSent
-			}
-			return nil, errClosed(req.queue, outcome)
+		case <-done:
+			return nil, c.gaveUp(ctx, oc.inFlight())
 		case <-alive:
 			if silent := c.silence(oc); silent > livenessMisses*oc.send.liveness {
 				return nil, localError(CodeUnavailable, OutcomeUnknown,
 					"call %s: the handler gave no sign of life for %v (WithLiveness): its server died, or lost its connection", req.queue, silent.Round(time.Millisecond))
 			}
 		}
+	}
+}
+
+// closedOn is the error of a call on which the client was closed.
+func (c *Client) closedOn(req *Request) *Error {
+	outcome := OutcomeUnknown
+	if a := req.out.call.inFlight(); !a.resent && a.state.CompareAndSwap(attemptQueued, attemptAbandoned) {
+		outcome = OutcomeNotSent
+	}
+	return errClosed(req.queue, outcome)
+}
+
+func (c *Client) isClosed() bool {
+	select {
+	case <-c.closed:
+		return true
+	default:
+		return false
 	}
 }
 
@@ -200,11 +220,10 @@ func waiting(ctx context.Context) (<-chan struct{}, time.Time) {
 	return ctx.Done(), deadlineOf(ctx)
 }
 
-// lateness is how long an answer may take before it counts as late: all of the
-// time until the end but the last second, or half of a shorter one.
-func lateness(end time.Time) time.Duration {
-	left := time.Until(end)
-	return left - min(left/2, time.Second)
+// lateness is when an answer begins to be late: a second before the end, or after half
+// of a shorter time.
+func lateness(end time.Time) time.Time {
+	return end.Add(-min(time.Until(end)/2, time.Second))
 }
 
 // silence is how long a handler that had given a sign of life has given none. Time
@@ -254,10 +273,8 @@ func (c *Client) admit(ctx context.Context, req *Request) *Error {
 	refuse := func(code Code, format string, args ...any) *Error {
 		return localError(code, OutcomeNotSent, "call %.300s: "+format, append([]any{req.queue}, args...)...)
 	}
-	select {
-	case <-c.closed:
+	if c.isClosed() {
 		return errClosed(req.queue, OutcomeNotSent)
-	default:
 	}
 	if ctx.Err() != nil {
 		return ended(ctx, req.queue, OutcomeNotSent, "before it was sent")

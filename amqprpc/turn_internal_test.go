@@ -87,6 +87,7 @@ type testJob struct {
 
 func (j *testJob) run(time.Time) settler { j.do(); return j }
 func (j *testJob) settle()               { j.told("settled") }
+func (j *testJob) prolonged()            { j.told("prolonged") }
 func (j *testJob) abandoned()            { j.told("abandoned") }
 
 // A job that takes long, or that ends its goroutine, keeps nothing from being read, for
@@ -139,7 +140,7 @@ func TestJobs(t *testing.T) {
 		send("3", "slow", "4")
 		require.Equal(t, []string{"3", "did 3", "slow"}, noted())
 		time.Sleep(2 * turnPatience)
-		require.Equal(t, []string{"4", "did 4", "settled 4", "settled 3"}, noted())
+		require.Equal(t, []string{"prolonged slow", "4", "did 4", "settled 4", "settled 3"}, noted())
 		close(release)
 		require.Equal(t, []string{"did slow", "abandoned slow"}, noted())
 		send("5", "exits", "6")
