@@ -75,6 +75,9 @@ func (r run) do(t *testing.T) {
 		Options: []amqprpc.ClientOption{amqprpc.WithHeartbeat(time.Second)},
 		Timeout: 4 * time.Second, Work: 300 * time.Millisecond, Pause: 60 * time.Millisecond, Pad: 300 << 10,
 	}
+	if r.seed%2 == 1 {
+		w.WorkOnce, w.Warm = 100, 100
+	}
 	require.NoError(t, w.Run(ctx))
 	harm.Wait()
 	require.NoError(t, errs[0])

@@ -58,6 +58,9 @@ func runVirtually(t *testing.T, seed uint64) {
 		Options: []amqprpc.ClientOption{amqprpc.WithDialer(wire.Dial), amqprpc.WithReplyExpires(8 * time.Second)},
 		Timeout: 20 * time.Second, Work: 3 * time.Second, Pause: 500 * time.Millisecond, Pad: 8 << 10, // all that a frozen connection leaves unread fits its buffer
 	}
+	if seed%2 == 1 {
+		w.WorkOnce, w.Warm = 100, 150
+	}
 	require.NoError(t, w.Run(ctx))
 	harm.Wait()
 	require.NoError(t, err)
