@@ -74,9 +74,7 @@ func (r run) do(t *testing.T) {
 		Rec: rec, Seed: r.seed, URL: clientURL, Queues: r.queues, Clients: 4, Callers: 3,
 		Options: []amqprpc.ClientOption{amqprpc.WithHeartbeat(time.Second)},
 		Timeout: 4 * time.Second, Work: 300 * time.Millisecond, Pause: 60 * time.Millisecond, Pad: 300 << 10,
-	}
-	if r.seed%2 == 1 {
-		w.WorkOnce, w.Warm = 100, 100
+		Quick: func(q Queue) bool { return q == r.queues[0] }, Warm: 100,
 	}
 	require.NoError(t, w.Run(ctx))
 	harm.Wait()

@@ -24,11 +24,12 @@ type Workload struct {
 	// handlers take, and of what callers wait between two calls.
 	Timeout, Work, Pause time.Duration
 	Pad                  int // the most bytes that bodies are padded with, now and then
-	// WorkOnce is how many handlers take no time for each that does; 0 is none.
-	// Handlers as quick as that are run where the connection is read, once a server
-	// has seen enough of them, for which each caller begins with Warm calls that have
-	// them, without a pause.
-	WorkOnce, Warm int
+	// Quick says of which queues the handlers take no time, but for one in a hundred;
+	// nil is none. Handlers as quick as that are run where the connection is read, once
+	// a server has seen enough of them, for which each caller begins with Warm calls
+	// that have them, without a pause.
+	Quick func(Queue) bool
+	Warm  int
 	// Dialled is called when the clients are connected, Ended before they are
 	// closed; both may be nil.
 	Dialled func([]*amqprpc.Client)
@@ -82,15 +83,10 @@ func (w *Workload) Run(ctx context.Context) error {
 			rng := rand.New(rand.NewPCG(w.Seed, uint64(i*w.Callers+n+1)))
 			callers.Go(func() {
 				for k := 0; ctx.Err() == nil; k++ {
-					work, rest := w.Work, upTo(rng, w.Pause)
-					switch {
-					case k < w.Warm:
-						work, rest = 0, 0
-					case w.WorkOnce > 0 && rng.IntN(w.WorkOnce+1) > 0:
-						work = 0
+					w.call(c, names[i], fmt.Sprintf("c%d.%d.%d", i, n, k), k < w.Warm, rng)
+					if rest := upTo(rng, w.Pause); k >= w.Warm {
+						pause(ctx, rest)
 					}
-					w.call(c, names[i], fmt.Sprintf("c%d.%d.%d", i, n, k), work, rng)
-					pause(ctx, rest)
 				}
 			})
 		}
@@ -118,13 +114,16 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// call makes one call or notification of a random kind, whose handler takes so long at
-// most, and notes what becomes of it. All that is random is drawn before, so that a seed draws the same however
+// call makes one call or notification of a random kind and notes what becomes of
+// it. All that is random is drawn before, so that a seed draws the same however
 // calls end.
-func (w *Workload) call(c *amqprpc.Client, client, id string, work time.Duration, rng *rand.Rand) {
+func (w *Workload) call(c *amqprpc.Client, client, id string, warm bool, rng *rand.Rand) {
 	once := func(n int) bool { return rng.IntN(n) == 0 }
 	call := Call{ID: id, Client: client, Queue: w.Queues[rng.IntN(len(w.Queues))]}
-	job := Job{ID: id, Work: upTo(rng, work), Fail: once(10)}
+	job := Job{ID: id, Work: upTo(rng, w.Work), Fail: once(10)}
+	if rare := once(100); warm || w.Quick != nil && w.Quick(call.Queue) && !rare {
+		job.Work = 0
+	}
 	if once(10) {
 		job.Pad = make([]byte, rng.IntN(w.Pad))
 	}
