@@ -76,7 +76,9 @@ func (s *sock) read(turn uint64) {
 		}
 		f, err := r.frames.Next()
 		if err != nil {
-			r.forDriver.end(err)
+			if s.settle(&turn) { // a bad frame may follow on good ones
+				r.forDriver.end(err)
+			}
 			return
 		}
 		t := r.tapOf(f.Channel)
@@ -119,7 +121,7 @@ func (s *sock) do(turn *uint64, j job) (mine bool) {
 	}()
 	owes := j.run(start)
 	ran = true
-	if !r.turn.reclaim(turn) {
+	if mine = r.turn.reclaim(turn); !mine {
 		return false
 	}
 	if owes != nil && !slices.Contains(r.owing, owes) {
@@ -132,11 +134,10 @@ func (s *sock) do(turn *uint64, j job) (mine bool) {
 // whether it is still the caller's turn.
 func (s *sock) settle(turn *uint64) bool {
 	r := &s.reader
-	if r.jobs == 0 {
-		return true
+	if r.jobs > 0 {
+		r.share.took(r.began)
+		r.jobs = 0
 	}
-	r.share.took(r.began)
-	r.jobs = 0
 	for len(r.owing) > 0 {
 		last := len(r.owing) - 1
 		owes := r.owing[last]

@@ -155,20 +155,14 @@ func (c *Client) await(ctx context.Context, req *Request, a *attempt) (*Response
 		defer ticker.Stop()
 		alive = ticker.C
 	}
-	for {
+	for woken := false; ; woken = true {
 		if r, ok := oc.take(); ok {
 			return c.finish(req, r)
 		}
 		if c.isClosed() {
 			return nil, c.closedOn(req)
 		}
-		select {
-		case outbox <- a:
-			outbox = nil
-		case <-oc.woken:
-			if oc.isAnswered() || time.Now().Before(alarm) {
-				continue
-			}
+		if woken && !time.Now().Before(alarm) {
 			if ctx.Err() != nil {
 				return nil, c.gaveUp(ctx, oc.inFlight())
 			}
@@ -181,6 +175,15 @@ func (c *Client) await(ctx context.Context, req *Request, a *attempt) (*Response
 					oc.seen.Store(&s)
 				})
 			}
+		}
+		if outbox == nil && done == nil && alive == nil {
+			<-oc.woken // as most calls do, at half the price of a select
+			continue
+		}
+		select {
+		case outbox <- a:
+			outbox = nil
+		case <-oc.woken:
 		case <-done:
 			return nil, c.gaveUp(ctx, oc.inFlight())
 		case <-alive:

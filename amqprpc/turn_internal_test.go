@@ -167,6 +167,49 @@ func TestJobs(t *testing.T) {
 	})
 }
 
+// Where it takes long to settle, another goroutine reads on, and settles what is left;
+// and what follows on a bad frame is not what went before it.
+func TestJobsThatSettleSlowly(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a, b := net.Pipe()
+		s := newSock(a, a, time.Second)
+		release, settled := make(chan struct{}), make(chan string, 10)
+		tap := &tap{channel: 5}
+		tap.deliver = func(m *content) {
+			body := string(m.body)
+			tap.job = &testJob{do: func() {}, told: func(what string) {
+				if body == "slow" && what == "settled" {
+					<-release
+				}
+				if what == "settled" {
+					settled <- body
+				}
+			}}
+		}
+		s.add(tap)
+		ended := make(chan error, 1)
+		go s.read(0)
+		go func() { _, err := readFrames(s); ended <- err }()
+		var all []byte
+		for _, body := range []string{"1", "2", "slow"} { // which is settled first
+			all = append(all, message(t, 5, &amqp.Publishing{Body: []byte(body)})...)
+		}
+		b.Write(all)
+		require.Equal(t, "2", <-settled)
+		require.Equal(t, "1", <-settled)
+		close(release)
+		require.Equal(t, "slow", <-settled)
+
+		bad := append(message(t, 5, &amqp.Publishing{Body: []byte("last")}), 8, 0, 0, 0xff, 0xff, 0xff, 0xff, 0)
+		b.Write(bad)
+		require.Equal(t, "last", <-settled)
+		require.Error(t, <-ended)
+		b.Close()
+		time.Sleep(2 * turnPatience)
+	})
+}
+
 // readFrames reads for the driver, until there is an error.
 func readFrames(s *sock) (n int, err error) {
 	buf := make([]byte, 100)
