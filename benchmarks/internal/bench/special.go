@@ -103,7 +103,7 @@ func slowHandler(ctx context.Context, c *Config) (_ *Result, err error) {
 			}})
 		}
 	}
-	series, err := c.interleave(ctx, "slow", max(1, c.Rounds/2), tasks)
+	series, err := c.interleave(ctx, "slow", c.Rounds, tasks)
 	if err != nil {
 		return nil, err
 	}
