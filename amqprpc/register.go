@@ -9,9 +9,9 @@ import (
 )
 
 // Handler answers the requests of one queue. It runs on as many goroutines at
-// once as [WithConcurrency] allows; on which is the server's affair. Its ctx ends at the request's deadline, when
-// the connection that the request came on is lost (the broker will deliver it
-// again), and when a drain has taken too long.
+// once as [WithConcurrency] allows; on which is the server's affair. Its ctx ends
+// at the request's deadline, when the connection that the request came on is lost
+// (the broker will deliver it again), and when a drain has taken too long.
 //
 // The error it returns is what the caller gets: an [*Error] with its code and
 // details, a [Code] by itself, a context's error as its code, and any other

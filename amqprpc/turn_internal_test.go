@@ -96,8 +96,6 @@ func (j *testJob) abandoned()            { j.told("abandoned") }
 func TestJobs(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		a, b := net.Pipe()
-		s := newSock(a, a, time.Second)
 		var mu sync.Mutex
 		var got []string
 		note := func(what string) { mu.Lock(); defer mu.Unlock(); got = append(got, what) }
@@ -110,11 +108,9 @@ func TestJobs(t *testing.T) {
 			return all
 		}
 		release := make(chan struct{})
-		tap := &tap{channel: 5}
-		tap.deliver = func(m *content) {
-			body := string(m.body)
+		peer, send, ended := readJobs(t, func(body string) *testJob {
 			note(body)
-			tap.job = &testJob{told: func(what string) { note(what + " " + body) }, do: func() {
+			return &testJob{told: func(what string) { note(what + " " + body) }, do: func() {
 				switch body {
 				case "slow":
 					<-release
@@ -123,34 +119,23 @@ func TestJobs(t *testing.T) {
 				}
 				note("did " + body)
 			}}
-		}
-		s.add(tap)
-		ended := make(chan error, 1)
-		go s.read(0)
-		go func() { _, err := readFrames(s); ended <- err }()
-		send := func(bodies ...string) {
-			var all []byte
-			for _, body := range bodies {
-				all = append(all, message(t, 5, &amqp.Publishing{Body: []byte(body)})...)
-			}
-			b.Write(all)
-		}
-		send("1", "2")
+		})
+		send(nil, "1", "2")
 		require.Equal(t, []string{"1", "did 1", "2", "did 2", "settled 2", "settled 1"}, noted())
-		send("3", "slow", "4")
+		send(nil, "3", "slow", "4")
 		require.Equal(t, []string{"3", "did 3", "slow"}, noted())
 		time.Sleep(2 * turnPatience)
 		require.Equal(t, []string{"prolonged slow", "4", "did 4", "settled 4", "settled 3"}, noted())
 		close(release)
 		require.Equal(t, []string{"did slow", "abandoned slow"}, noted())
-		send("5", "exits", "6")
+		send(nil, "5", "exits", "6")
 		require.Equal(t, []string{"5", "did 5", "exits", "abandoned exits", "6", "did 6", "settled 6", "settled 5"}, noted())
 
 		var many, want []string
 		for i := range writeBatch + 1 {
 			many = append(many, strconv.Itoa(i))
 		}
-		send(many...)
+		send(nil, many...)
 		for i, body := range many {
 			want = append(want, body, "did "+body)
 			if i+1 == writeBatch {
@@ -161,7 +146,7 @@ func TestJobs(t *testing.T) {
 		}
 		require.Equal(t, append(want, "settled "+many[writeBatch]), noted(), "nothing is kept back for long")
 
-		b.Close()
+		peer.Close()
 		require.Error(t, <-ended)
 		time.Sleep(2 * turnPatience) // the last tick
 	})
@@ -172,13 +157,9 @@ func TestJobs(t *testing.T) {
 func TestJobsThatSettleSlowly(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		a, b := net.Pipe()
-		s := newSock(a, a, time.Second)
 		release, settled := make(chan struct{}), make(chan string, 10)
-		tap := &tap{channel: 5}
-		tap.deliver = func(m *content) {
-			body := string(m.body)
-			tap.job = &testJob{do: func() {}, told: func(what string) {
+		peer, send, ended := readJobs(t, func(body string) *testJob {
+			return &testJob{do: func() {}, told: func(what string) {
 				if body == "slow" && what == "settled" {
 					<-release
 				}
@@ -186,39 +167,48 @@ func TestJobsThatSettleSlowly(t *testing.T) {
 					settled <- body
 				}
 			}}
-		}
-		s.add(tap)
-		ended := make(chan error, 1)
-		go s.read(0)
-		go func() { _, err := readFrames(s); ended <- err }()
-		var all []byte
-		for _, body := range []string{"1", "2", "slow"} { // which is settled first
-			all = append(all, message(t, 5, &amqp.Publishing{Body: []byte(body)})...)
-		}
-		b.Write(all)
+		})
+		send(nil, "1", "2", "slow") // which is settled first
 		require.Equal(t, "2", <-settled)
 		require.Equal(t, "1", <-settled)
 		close(release)
 		require.Equal(t, "slow", <-settled)
 
-		bad := append(message(t, 5, &amqp.Publishing{Body: []byte("last")}), 8, 0, 0, 0xff, 0xff, 0xff, 0xff, 0)
-		b.Write(bad)
+		send([]byte{8, 0, 0, 0xff, 0xff, 0xff, 0xff, 0}, "last")
 		require.Equal(t, "last", <-settled)
 		require.Error(t, <-ended)
-		b.Close()
+		peer.Close()
 		time.Sleep(2 * turnPatience)
 	})
 }
 
-// readFrames reads for the driver, until there is an error.
-func readFrames(s *sock) (n int, err error) {
-	buf := make([]byte, 100)
-	for err == nil {
-		var k int
-		k, err = s.Read(buf)
-		n += k
+// readJobs reads a connection on which a message of channel 5 leaves a job. send writes
+// messages with these bodies, and then more; ended receives the error that the driver gets.
+func readJobs(t *testing.T, jobOf func(body string) *testJob) (peer net.Conn, send func(more []byte, bodies ...string), ended <-chan error) {
+	a, b := net.Pipe()
+	s := newSock(a, a, time.Second)
+	tap := &tap{channel: 5}
+	tap.deliver = func(m *content) { tap.job = jobOf(string(m.body)) }
+	s.add(tap)
+	go s.read(0)
+	end := make(chan error, 1)
+	go func() {
+		buf := make([]byte, 100)
+		for {
+			if _, err := s.Read(buf); err != nil {
+				end <- err
+				return
+			}
+		}
+	}()
+	send = func(more []byte, bodies ...string) {
+		var all []byte
+		for _, body := range bodies {
+			all = append(all, message(t, 5, &amqp.Publishing{Body: []byte(body)})...)
+		}
+		b.Write(append(all, more...))
 	}
-	return n, err
+	return b, send, end
 }
 
 // However quick jobs are, they do not get all of the time.
