@@ -8,8 +8,9 @@ import (
 
 const (
 	// turnPatience is how often it is looked whether what a goroutine does in its turn
-	// has taken for half as long, and the turn is to be another's.
+	// takes longer than turnLong, so that the turn is to be another's.
 	turnPatience = 5 * time.Millisecond
+	turnLong     = 100 * time.Microsecond
 	// turnHaste is the same where that has just happened, for hasteLasts: to look as
 	// often as that costs something, and pays where handlers are slow now and then.
 	turnHaste  = time.Millisecond
@@ -84,7 +85,7 @@ func (t *turn) tick() {
 	switch {
 	case now%2 == 1:
 		lent := time.Since(t.epoch) - time.Duration(t.since.Load())
-		if lent >= t.pause()/2 && t.now.CompareAndSwap(now, now+1) {
+		if lent >= turnLong && t.now.CompareAndSwap(now, now+1) {
 			t.hasty = time.Now().Add(hasteLasts)
 			t.taken(now + 1)
 		}
