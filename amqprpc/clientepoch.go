@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -331,9 +332,26 @@ func (ep *clientEpoch) watchReplies() error {
 
 // received takes a message from the reply queue.
 func (ep *clientEpoch) received(m *content) {
-	ep.dispatch(m)
+	if m.isBatch() && m.exchange != bounceExchange {
+		ep.unpack(m)
+	} else {
+		ep.dispatch(m)
+	}
 	if ep.manualAck {
 		ep.acks.note(m.tag)
+	}
+}
+
+// unpack dispatches the replies of a batch.
+func (ep *clientEpoch) unpack(m *content) {
+	for b := m.body; len(b) > 0; {
+		var body []byte
+		if m.props, body, b, m.malformed = nextReply(b); m.malformed {
+			ep.client.stats.unknown.Add(1)
+			return
+		}
+		m.body = slices.Clone(body) // whoever keeps one reply is not to keep them all
+		ep.dispatch(m)
 	}
 }
 

@@ -17,6 +17,7 @@ type completion struct {
 	reply  amqp.Publishing
 	tag    uint64 // of the delivery; 0 is none
 	reject bool   // instead of acknowledging: never to be delivered again, but to be dead-lettered
+	join   bool   // the message may go with others to the same queue
 	before bool   // the delivery is settled before the message: it says that nobody runs the request
 	final  *lane  // of the request, where nothing more is to be done for it
 }
@@ -37,11 +38,12 @@ func (ln *lane) write() {
 // one channel sends, so that an acknowledgement never overtakes its reply, or a refusal
 // its acknowledgement. Completions that are at hand together go in one write.
 type laneWriter struct {
-	lane  *lane
-	busy  chan struct{} // holds something while a goroutine has the writer
-	acks  acknowledgements
-	batch []byte
-	kept  bool // something was added that whoever did has not written yet
+	lane    *lane
+	busy    chan struct{} // holds something while a goroutine has the writer
+	acks    acknowledgements
+	batch   []byte
+	batches replyBatches
+	kept    bool // something was added that whoever did has not written yet
 }
 
 func (w *laneWriter) lock()   { w.busy <- struct{}{} }
@@ -95,11 +97,12 @@ func (w *laneWriter) apply(c *completion) {
 	if c.before && c.tag != 0 {
 		w.settle(c.tag, c.reject)
 	}
-	if c.to != "" {
-		// 3.10 and 4.0 both deliver a mandatory message to a direct reply-to
-		// address and return it.
-		mandatory := !strings.HasPrefix(c.to, directReplyTo)
-		w.batch = ln.ch.appendPublish(w.batch, c.to, mandatory, &c.reply)
+	switch {
+	case c.to == "":
+	case c.join && !c.reject && len(c.reply.Body) <= batchReply: // a rejection comes after its reply
+		w.join(c)
+	default:
+		w.publish(c.to, &c.reply)
 	}
 	if c.final != nil {
 		c.final.left.Add(-1)
@@ -112,6 +115,14 @@ func (w *laneWriter) apply(c *completion) {
 	default:
 		w.acks.add(c.tag)
 	}
+}
+
+// publish adds a message to the batch.
+func (w *laneWriter) publish(to string, p *amqp.Publishing) {
+	// 3.10 and 4.0 both deliver a mandatory message to a direct reply-to address and
+	// return it.
+	mandatory := !strings.HasPrefix(to, directReplyTo)
+	w.batch = w.lane.ch.appendPublish(w.batch, to, mandatory, p)
 }
 
 // settle acknowledges or rejects one delivery at this point of the batch.
@@ -127,6 +138,7 @@ func (w *laneWriter) settle(tag uint64, reject bool) {
 // flush writes the batch. An error is the channel's end, which the lane learns
 // elsewhere.
 func (w *laneWriter) flush() {
+	w.publishBatches()
 	w.acks.flush(w)
 	if len(w.batch) > 0 {
 		w.lane.ch.write(w.batch)

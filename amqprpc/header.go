@@ -22,6 +22,7 @@ const (
 	headerAttempt  = "rpc-attempt"
 	headerDeadline = "rpc-deadline"
 	headerStream   = "rpc-stream"
+	headerBatches  = "rpc-batches" // on a request: replies may come several in a message
 
 	headerHeartbeat  = "rpc-heartbeat"  // on a request: the wish, in milliseconds; on a reply: a sign of life, no answer
 	headerDeliveries = "rpc-deliveries" // on a request that a server sent back: how often it was delivered

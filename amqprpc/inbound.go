@@ -21,8 +21,9 @@ const answerGrace = 250 * time.Millisecond
 // piece of memory.
 type inbound struct {
 	d          amqp.Delivery // its Headers are nil if plain
-	plain      bool          // the headers are an rpc-deadline and nothing else
-	stated     int64         // … this one
+	plain      bool          // the headers are an rpc-deadline and, or not, an rpc-batches
+	stated     int64         // … this deadline
+	batches    bool          // the caller understands them
 	work       completion    // what becomes of it in the end
 	arrived    time.Time
 	expires    time.Duration // its expiration; -1 if it has none

@@ -158,7 +158,7 @@ func (q *servedQueue) openLane(base context.Context, l *link) (_ *lane, err erro
 	ln.ctx, ln.cancel = context.WithCancel(base)
 	ln.open.Add(1)
 	ch.tap.deliver = ln.received
-	ch.tap.returns = func(*content) { q.server.stats.returnedReplies.Add(1) }
+	ch.tap.returns = func(m *content) { q.server.stats.returnedReplies.Add(int64(m.replies())) }
 	ch.listen()
 	err = l.do(ctx, func() (err error) {
 		if err = e.cfg.queue.declare(ch.Channel, e.queue); err != nil {
@@ -328,8 +328,9 @@ func (ln *lane) received(m *content) {
 		return
 	}
 	in := &inbound{d: ln.strings.delivery(m), queue: ln.queue, lane: ln, arrived: time.Now(), atMostOnce: ln.queue.endpoint.cfg.atMostOnce}
-	if in.stated, in.plain = soleDeadline(m.props.Headers); !in.plain {
+	if in.stated, in.batches, in.plain = plainHeaders(m.props.Headers); !in.plain {
 		in.d.Headers = headersOf(&m.props)
+		in.batches, _ = in.d.Headers[headerBatches].(bool)
 	}
 	in.expires = expiration(in.d.Expiration)
 	ln.queue.arrives(in)

@@ -205,6 +205,7 @@ func (m *outgoingMessage) of(c *Client, a *attempt, replyTo string) amqp.Publish
 		m.headers[headerAttempt] = int32(a.n)
 	}
 	if oc.req.kind == Unary {
+		m.headers[headerBatches] = true
 		if oc.send.liveness > 0 {
 			m.headers[headerHeartbeat] = oc.send.liveness.Milliseconds()
 		}

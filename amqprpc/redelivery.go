@@ -63,7 +63,11 @@ func (q *servedQueue) canSendBack() bool {
 // headers returns the request's headers as a table.
 func (in *inbound) headers() amqp.Table {
 	if in.plain {
-		return amqp.Table{headerDeadline: in.stated}
+		h := amqp.Table{headerDeadline: in.stated}
+		if in.batches {
+			h[headerBatches] = true
+		}
+		return h
 	}
 	return in.d.Headers
 }

@@ -107,7 +107,7 @@ func envelopeWithin(e *Error, limit int) []byte {
 
 func (q *servedQueue) replyWith(in *inbound, p amqp.Publishing) *completion {
 	p.CorrelationId = in.correlationID()
-	in.work.to, in.work.reply = in.d.ReplyTo, p
+	in.work.to, in.work.reply, in.work.join = in.d.ReplyTo, p, in.batches
 	return in.completed()
 }
 

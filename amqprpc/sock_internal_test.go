@@ -283,18 +283,33 @@ func TestReplyAcks(t *testing.T) {
 	require.EqualValues(t, 1000, tag)
 }
 
-func TestSoleDeadline(t *testing.T) {
+func TestPlainHeaders(t *testing.T) {
 	t.Parallel()
 	encode := func(t amqp.Table) []byte { return appendHeaders(nil, t)[4:] }
 	for _, at := range []int64{0, 1, -1, 1 << 62, time.Now().UnixMilli()} {
-		got, ok := soleDeadline(encode(amqp.Table{headerDeadline: at}))
+		got, batches, ok := plainHeaders(encode(amqp.Table{headerDeadline: at}))
 		require.True(t, ok)
 		require.Equal(t, at, got)
+		require.False(t, batches)
+		for range 10 { // in either order
+			for _, b := range []bool{true, false} {
+				got, batches, ok = plainHeaders(encode(amqp.Table{headerDeadline: at, headerBatches: b}))
+				require.True(t, ok)
+				require.Equal(t, at, got)
+				require.Equal(t, b, batches)
+			}
+		}
 	}
 	for _, other := range []amqp.Table{{}, {headerDeadline: "soon"}, {headerDeadline: int32(1)}, {headerDeadline: 1.5},
-		{headerDeadline: int64(1), "x": "y"}, {"rpc-deadlinE": int64(1)}} {
-		_, ok := soleDeadline(encode(other))
+		{headerDeadline: int64(1), "x": "y"}, {"rpc-deadlinE": int64(1)}, {headerBatches: true},
+		{headerDeadline: int64(1), headerBatches: "yes"}} {
+		_, _, ok := plainHeaders(encode(other))
 		require.False(t, ok, other)
+	}
+	whole := encode(amqp.Table{headerDeadline: int64(1)})
+	for n := range whole {
+		_, _, ok := plainHeaders(whole[:n])
+		require.False(t, ok, n)
 	}
 }
 

@@ -25,13 +25,20 @@ func appendPublish(dst []byte, channel uint16, frameMax int, key string, mandato
 	return frame.AppendBody(dst, channel, uint32(frameMax), p.Body)
 }
 
-// appendHeader adds the content header frame of a message, in place: the lengths
-// and flags that come first are filled in last.
+// appendHeader adds the content header frame of a message, in place: the length that
+// comes first is filled in last.
 func appendHeader(dst []byte, channel uint16, p *amqp.Publishing) []byte {
 	at := len(dst)
 	dst = frame.AppendHeader(dst, channel, uint64(len(p.Body)), []byte{0, 0})
-	dst = dst[:len(dst)-1] // the end is still to come
-	flagsAt := len(dst) - 2
+	dst = appendProperties(dst[:len(dst)-3], p) // the end is still to come
+	binary.BigEndian.PutUint32(dst[at+3:], uint32(len(dst)-at-frameHead))
+	return append(dst, frame.End)
+}
+
+// appendProperties adds a message's properties: the flags, and what they announce.
+func appendProperties(dst []byte, p *amqp.Publishing) []byte {
+	flagsAt := len(dst)
+	dst = append(dst, 0, 0)
 	var flags frame.Flag
 	short := func(f frame.Flag, s string) {
 		if s != "" {
@@ -65,8 +72,7 @@ func appendHeader(dst []byte, channel uint16, p *amqp.Publishing) []byte {
 	short(frame.FlagUserID, p.UserId)
 	short(frame.FlagAppID, p.AppId)
 	binary.BigEndian.PutUint16(dst[flagsAt:], uint16(flags))
-	binary.BigEndian.PutUint32(dst[at+3:], uint32(len(dst)-at-frameHead))
-	return append(dst, frame.End)
+	return dst
 }
 
 // appendHeaders adds a table with its length. The values that nearly all headers
@@ -155,14 +161,25 @@ func headersOf(p *frame.Properties) amqp.Table {
 	return fromTable(t)
 }
 
-// soleDeadline reads headers that are nothing but an rpc-deadline, as most
-// requests' are, without making a table.
-func soleDeadline(headers []byte) (millis int64, ok bool) {
-	const name = headerDeadline
-	if len(headers) != 1+len(name)+1+8 || int(headers[0]) != len(name) || string(headers[1:1+len(name)]) != name || headers[1+len(name)] != 'l' {
-		return 0, false
+// plainHeaders reads headers that are nothing but an rpc-deadline and, or not, an
+// rpc-batches, as most requests' are, without making a table.
+func plainHeaders(headers []byte) (deadline int64, batches, ok bool) {
+	for b := headers; len(b) > 0; {
+		name := b[1:]
+		name = name[:min(int(b[0]), len(name))]
+		value := b[1+len(name):]
+		switch {
+		case string(name) == headerDeadline && len(value) >= 9 && value[0] == 'l':
+			deadline, ok = int64(binary.BigEndian.Uint64(value[1:])), true
+			b = value[9:]
+		case string(name) == headerBatches && len(value) >= 2 && value[0] == 't':
+			batches = value[1] != 0
+			b = value[2:]
+		default:
+			return 0, false, false
+		}
 	}
-	return int64(binary.BigEndian.Uint64(headers[len(headers)-8:])), true
+	return deadline, batches, ok
 }
 
 // recurring remembers strings that come again and again, such as content types

@@ -1,0 +1,136 @@
+package amqprpc
+
+import (
+	"encoding/binary"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/frame"
+)
+
+// Replies to one client that are written together go in one message, a batch, where
+// the client's requests say that it understands batches: half of what a call costs the
+// broker is its reply, and it costs the broker little how long that is.
+
+const (
+	// contentTypeBatch is a batch's. Its body is, for each reply, the reply's properties
+	// and its body, each after its length (32 bits, big-endian); the properties are
+	// encoded as in a content header, from the flags on (AMQP 0-9-1, 4.2.6.1).
+	contentTypeBatch = "application/vnd.amqprpc.replies"
+
+	batchReply  = 4 << 10  // how long a reply may be to go in a batch
+	batchBody   = 32 << 10 // how long a batch gets, give or take a reply
+	batchQueues = 16       // how many batches are gathered at a time
+)
+
+// replyBatches are the replies that are about to be written, by where they go. The zero
+// value is empty.
+type replyBatches struct{ open []replyBatch }
+
+type replyBatch struct {
+	to    string
+	count int
+	first *completion // body has it as soon as there is a second
+	body  []byte
+}
+
+func (b *replyBatch) add(p *amqp.Publishing) {
+	at := len(b.body)
+	b.body = appendProperties(append(b.body, 0, 0, 0, 0), p)
+	binary.BigEndian.PutUint32(b.body[at:], uint32(len(b.body)-at-4))
+	b.body = binary.BigEndian.AppendUint32(b.body, uint32(len(p.Body)))
+	b.body = append(b.body, p.Body...)
+}
+
+// join adds a reply to the batch of its queue. What is full is published.
+func (w *laneWriter) join(c *completion) {
+	open := w.batches.open
+	for i := range open {
+		b := &open[i]
+		if b.to != c.to {
+			continue
+		}
+		if b.count == 1 {
+			b.add(&b.first.reply)
+		}
+		b.add(&c.reply)
+		if b.count++; len(b.body) >= batchBody {
+			w.publishBatch(b)
+			last := len(open) - 1
+			open[i], open[last] = open[last], open[i]
+			w.batches.open = open[:last]
+		}
+		return
+	}
+	if len(open) == batchQueues {
+		w.publishBatches()
+		open = w.batches.open
+	}
+	if len(open) < cap(open) {
+		open = open[:len(open)+1] // its body has memory
+	} else {
+		open = append(open, replyBatch{})
+	}
+	b := &open[len(open)-1]
+	b.to, b.count, b.first = c.to, 1, c
+	w.batches.open = open
+}
+
+// publishBatches publishes all replies that were gathered.
+func (w *laneWriter) publishBatches() {
+	for i := range w.batches.open {
+		w.publishBatch(&w.batches.open[i])
+	}
+	w.batches.open = w.batches.open[:0]
+}
+
+// publishBatch publishes a batch, or the only reply of it as it is, and empties it.
+func (w *laneWriter) publishBatch(b *replyBatch) {
+	if b.count == 1 {
+		w.publish(b.to, &b.first.reply)
+	} else {
+		w.publish(b.to, &amqp.Publishing{ContentType: contentTypeBatch, Body: b.body})
+	}
+	*b = replyBatch{body: b.body[:0]}
+}
+
+// isBatch reports whether a message is several replies.
+func (m *content) isBatch() bool { return string(m.props.ContentType) == contentTypeBatch }
+
+// nextReply takes the first reply off a batch's body, unless what is there is none. The
+// parts are of b's memory.
+func nextReply(b []byte) (props frame.Properties, body, rest []byte, malformed bool) {
+	encoded, rest, ok := cutSized(b)
+	if !ok || props.Parse(encoded) != nil {
+		return frame.Properties{}, nil, nil, true
+	}
+	body, rest, ok = cutSized(rest)
+	return props, body, rest, !ok
+}
+
+// cutSized takes off what stands after its length.
+func cutSized(b []byte) (part, rest []byte, ok bool) {
+	if len(b) < 4 {
+		return nil, nil, false
+	}
+	n := binary.BigEndian.Uint32(b)
+	if b = b[4:]; uint64(n) > uint64(len(b)) {
+		return nil, nil, false
+	}
+	return b[:n], b[n:], true
+}
+
+// replies counts those of a message.
+func (m *content) replies() int {
+	if !m.isBatch() {
+		return 1
+	}
+	n := 0
+	for b := m.body; len(b) > 0; n++ {
+		var malformed bool
+		if _, _, b, malformed = nextReply(b); malformed {
+			break
+		}
+	}
+	return n
+}

@@ -1,0 +1,162 @@
+package amqprpc
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+	"github.com/stretchr/testify/require"
+
+	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/frame"
+)
+
+// recorder is a connection that keeps what is written.
+type recorder struct {
+	net.Conn
+	written bytes.Buffer
+}
+
+func (r *recorder) Write(p []byte) (int, error)        { return r.written.Write(p) }
+func (r *recorder) SetWriteDeadline(t time.Time) error { return nil }
+
+// recordedWriter is a lane's writer. written has it flush, and tells what the broker
+// gets: of each message where it goes and its replies, and what is acknowledged.
+func recordedWriter(t *testing.T) (w *laneWriter, written func() []string) {
+	conn := &recorder{}
+	ch := &channel{link: &link{conn: &amqp.Connection{Config: amqp.Config{FrameSize: sockFrameMax}}, sock: newSock(conn, conn, patienceSock)}}
+	w = &laneWriter{lane: &lane{ch: ch, ctx: context.Background(), queue: &servedQueue{server: &Server{}}}}
+	return w, func() (all []string) {
+		w.flush()
+		var m content
+		r := frame.NewReader(&conn.written, sockFrameMax)
+		for r.Ready() || conn.written.Len() > 0 {
+			f, err := r.Next()
+			require.NoError(t, err)
+			switch id, fields, _ := frame.MethodID(f.Payload); {
+			case f.Type == frame.TypeHeader:
+				h, ok := frame.ParseHeader(f.Payload)
+				require.True(t, ok)
+				require.NoError(t, m.props.Parse(bytes.Clone(h.Properties)))
+			case f.Type == frame.TypeBody:
+				m.body = f.Payload
+				all = append(all, m.key+": "+repliesOf(t, &m))
+			case id == frame.IDBasicPublish:
+				var p frame.BasicPublish
+				require.True(t, p.Parse(fields))
+				m = content{key: string(p.RoutingKey)}
+			case id == frame.IDBasicAck:
+				var p frame.BasicAck
+				require.True(t, p.Parse(fields))
+				all = append(all, fmt.Sprintf("ack %d %v", p.DeliveryTag, p.Multiple))
+			case id == frame.IDBasicReject:
+				all = append(all, "reject")
+			}
+		}
+		return all
+	}
+}
+
+// repliesOf names the replies of a message by their correlation ids and the length of
+// their bodies.
+func repliesOf(t *testing.T, m *content) string {
+	if !m.isBatch() {
+		return fmt.Sprintf("%s/%d", m.props.CorrelationID, len(m.body))
+	}
+	var ids []string
+	for b := m.body; len(b) > 0; {
+		props, body, rest, malformed := nextReply(b)
+		require.False(t, malformed)
+		ids = append(ids, fmt.Sprintf("%s/%d", props.CorrelationID, len(body)))
+		b = rest
+	}
+	require.Equal(t, len(ids), m.replies())
+	return "[" + strings.Join(ids, " ") + "]"
+}
+
+func TestReplyBatches(t *testing.T) {
+	t.Parallel()
+	tag := uint64(0)
+	reply := func(to string, length int, change ...func(*completion)) *completion {
+		tag++
+		c := &completion{to: to, tag: tag, join: true, reply: amqp.Publishing{
+			CorrelationId: fmt.Sprint(tag), ContentType: "application/json", Body: make([]byte, length),
+		}}
+		for _, f := range change {
+			f(c)
+		}
+		return c
+	}
+	alone := func(c *completion) { c.join = false }
+	w, written := recordedWriter(t)
+	for range 3 { // whatever is left of one write is nothing to the next
+		tag, w.acks = 0, acknowledgements{next: 1}
+		for _, c := range []*completion{reply("a", 1), reply("b", 2), reply("a", 0), reply("a", 3, alone), reply("a", batchReply+1), reply("a", batchReply)} {
+			w.apply(c)
+		}
+		require.Equal(t, []string{
+			"a: 4/3", "a: 5/4097", // what is written as it is waits for nothing
+			"a: [1/1 3/0 6/4096]", "b: 2/2", "ack 6 true",
+		}, written())
+	}
+
+	// A refusal is acknowledged before it is sent, a rejection after it.
+	tag, w.acks = 0, acknowledgements{next: 1}
+	for _, c := range []*completion{
+		reply("a", 1), reply("a", 1, func(c *completion) { c.before = true }), reply("a", 2, func(c *completion) { c.reject = true }),
+	} {
+		w.apply(c)
+	}
+	require.Equal(t, []string{"ack 2 false", "a: 3/2", "reject", "a: [1/1 2/1]", "ack 1 false"}, written())
+
+	// One queue's do not grow without bound, nor do the queues.
+	tag, w.acks = 0, acknowledgements{next: 1}
+	for range 20 {
+		w.apply(reply("a", batchReply))
+		w.apply(reply("b", 1))
+	}
+	require.LessOrEqual(t, len(w.batch), 3*batchBody)
+	got := written()
+	require.Len(t, got, 5, "three of a, one of b, and the acknowledgement")
+	tag, w.acks = 0, acknowledgements{next: 1}
+	for i := range 3 * batchQueues {
+		w.apply(reply(fmt.Sprint("q", i%(2*batchQueues)), 1))
+	}
+	require.LessOrEqual(t, len(w.batches.open), batchQueues)
+	require.Len(t, written(), 3*batchQueues+1)
+}
+
+// What is no batch of replies is not taken for one.
+func TestReplyBatchThatIsNone(t *testing.T) {
+	t.Parallel()
+	var b replyBatch
+	b.add(&amqp.Publishing{CorrelationId: "1", Headers: amqp.Table{"x": "y"}, Body: []byte("one")})
+	at := len(b.body)
+	b.add(&amqp.Publishing{})
+	m := content{body: b.body}
+	m.props.ContentType = []byte(contentTypeBatch)
+	require.Equal(t, 2, m.replies())
+	props, body, rest, malformed := nextReply(b.body)
+	require.False(t, malformed)
+	require.Equal(t, amqp.Table{"x": "y"}, headersOf(&props))
+	require.Equal(t, "one", string(body))
+	require.Equal(t, b.body[at:], rest)
+	for n := range b.body {
+		m.body = b.body[:n]
+		want := 0
+		if n >= at {
+			want = 1
+		}
+		require.Equal(t, want, m.replies(), n)
+	}
+	for i := range at { // whatever changes, it is read to an end
+		changed := append([]byte(nil), b.body...)
+		changed[i] ^= 0xff
+		m.body = changed
+		require.LessOrEqual(t, m.replies(), 2)
+	}
+}
