@@ -60,6 +60,7 @@ func TestBadInputIsAnswered(t *testing.T) {
 		"deadline of a text":    {amqp.Publishing{Body: []byte(`{}`), Headers: amqp.Table{"rpc-deadline": "soon"}}, "invalid_argument", "rpc-deadline"},
 		"attempt of a text":     {amqp.Publishing{Body: []byte(`{}`), Headers: amqp.Table{"rpc-attempt": "two"}}, "invalid_argument", "rpc-attempt"},
 		"attempt of minus one":  {amqp.Publishing{Body: []byte(`{}`), Headers: amqp.Table{"rpc-attempt": int32(-1)}}, "invalid_argument", "rpc-attempt"},
+		"batches of a text":     {amqp.Publishing{Body: []byte(`{}`), Headers: amqp.Table{"rpc-batches": "yes"}}, "invalid_argument", "rpc-batches"},
 		"version of the future": {amqp.Publishing{Body: []byte(`{}`), Headers: amqp.Table{"rpc-version": int32(2)}}, "unimplemented", "version 2"},
 		"version of a text":     {amqp.Publishing{Body: []byte(`{}`), Headers: amqp.Table{"rpc-version": "1"}}, "invalid_argument", "rpc-version"},
 		"stream":                {amqp.Publishing{Body: []byte(`{}`), Headers: amqp.Table{"rpc-stream": "open"}}, "unimplemented", "not streams"},

@@ -351,6 +351,13 @@ func readControl(t amqp.Table, req *Request, in *inbound) error {
 		}
 		req.attempt = int(n)
 	}
+	if v, ok := t[headerBatches]; ok {
+		understood, isBool := v.(bool)
+		if !isBool {
+			return Errorf(CodeInvalidArgument, "the header %s is %T, not a boolean", headerBatches, v)
+		}
+		in.batches = understood
+	}
 	if v, ok := t[headerHeartbeat]; ok && in.d.ReplyTo != "" {
 		n, isInt := integerField(v)
 		if !isInt || n < 1 || n > maxDeadlineMillis {

@@ -12,8 +12,10 @@ import (
 // turns out not to be does not keep the connection from being read (see turn).
 
 const (
-	// inlineQuick is how long a handler may take to be a quick one.
+	// inlineQuick is how long a handler may take to be a quick one; one that takes longer
+	// than inlineSlow counts twice.
 	inlineQuick = 100 * time.Microsecond
+	inlineSlow  = 500 * time.Microsecond
 	// inlineBody is how long a request may be to be handled inline.
 	inlineBody = 64 << 10
 )
@@ -33,7 +35,7 @@ func (p *pace) init() { p.slow.Store(paceOne) }
 func (p *pace) took(d time.Duration) {
 	slow := p.slow.Load()
 	switch slow -= slow / paceMemory; {
-	case d > turnHaste/2:
+	case d > inlineSlow:
 		slow += 2 * paceOne / paceMemory
 	case d > inlineQuick:
 		slow += paceOne / paceMemory

@@ -330,7 +330,6 @@ func (ln *lane) received(m *content) {
 	in := &inbound{d: ln.strings.delivery(m), queue: ln.queue, lane: ln, arrived: time.Now(), atMostOnce: ln.queue.endpoint.cfg.atMostOnce}
 	if in.stated, in.batches, in.plain = plainHeaders(m.props.Headers); !in.plain {
 		in.d.Headers = headersOf(&m.props)
-		in.batches, _ = in.d.Headers[headerBatches].(bool)
 	}
 	in.expires = expiration(in.d.Expiration)
 	ln.queue.arrives(in)

@@ -13,7 +13,7 @@ const (
 	turnLong     = 100 * time.Microsecond
 	// turnHaste is the same where that has just happened, for hasteLasts: to look as
 	// often as that costs something, and pays where handlers are slow now and then.
-	turnHaste  = time.Millisecond
+	turnHaste  = 500 * time.Microsecond
 	hasteLasts = time.Second
 )
 

@@ -248,8 +248,8 @@ func TestPace(t *testing.T) {
 	}
 	p.took(2 * inlineQuick)
 	require.True(t, p.quick(), "one alone may be the machine's mood")
-	p.took(2 * turnHaste)
-	require.False(t, p.quick(), "one that took a turn is not")
+	p.took(2 * inlineSlow)
+	require.False(t, p.quick(), "one that took much longer is not")
 	for range 3 * paceMemory {
 		p.took(time.Microsecond)
 	}
