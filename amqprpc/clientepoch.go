@@ -14,7 +14,7 @@ import (
 const (
 	replyQueuePrefix = "amqprpc.reply."
 	directReplyTo    = "amq.rabbitmq.reply-to"
-	replyPrefetch    = 2000 // replies that the broker sends ahead of their acknowledgement
+	replyPrefetch    = 2000 // messages that the broker sends ahead of their acknowledgement
 	publishBatch     = 64
 	notifyBuffer     = 1024
 	closeTimeout     = 2 * time.Second
@@ -344,12 +344,14 @@ func (ep *clientEpoch) received(m *content) {
 
 // unpack dispatches the replies of a batch.
 func (ep *clientEpoch) unpack(m *content) {
-	for b := m.body; len(b) > 0; {
-		var body []byte
-		if m.props, body, b, m.malformed = nextReply(b); m.malformed {
+	for rest, done := m.body, false; !done; done = len(rest) == 0 {
+		props, body, more, ok := nextReply(rest)
+		if rest = more; !ok {
 			ep.client.stats.unknown.Add(1)
 			return
 		}
+		// Alone they would have had to fit a frame.
+		m.malformed = len(props) > sockFrameMax || m.props.Parse(props) != nil
 		m.body = slices.Clone(body) // whoever keeps one reply is not to keep them all
 		ep.dispatch(m)
 	}

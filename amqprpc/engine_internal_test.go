@@ -1,6 +1,7 @@
 package amqprpc
 
 import (
+	"context"
 	"encoding/base64"
 	"fmt"
 	"io"
@@ -473,4 +474,24 @@ func TestPermanentCode(t *testing.T) {
 	require.True(t, isPermanent(permanentCode(refusal(amqp.NotFound), true)), "a passive declaration")
 	require.False(t, isPermanent(permanentCode(refusal(amqp.NotFound), false)))
 	require.False(t, isPermanent(permanentCode(refusal(amqp.ConnectionForced), false)))
+}
+
+// The driver says in two ways at once that the probe's channel was closed.
+func TestProbeThatIsRefused(t *testing.T) {
+	t.Parallel()
+	for range 100 {
+		returns, closed := make(chan amqp.Return, 1), make(chan *amqp.Error, 1)
+		closed <- &amqp.Error{Code: amqp.AccessRefused, Server: true}
+		close(returns)
+		close(closed)
+		returned, err := probed(context.Background(), returns, closed)
+		require.False(t, returned)
+		require.ErrorContains(t, err, "grant it write on amq.default")
+		require.True(t, isPermanent(err))
+	}
+	lost := make(chan *amqp.Error)
+	close(lost)
+	_, err := probed(context.Background(), make(chan amqp.Return), lost)
+	require.ErrorContains(t, err, "the connection was lost")
+	require.False(t, isPermanent(err))
 }

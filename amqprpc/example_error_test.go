@@ -85,9 +85,9 @@ func ExampleCodeOf() {
 
 func ExampleOutcomeOf() {
 	cli, closeAll := connected(func(srv *amqprpc.Server) {
-		amqprpc.Register(srv, "slow", func(ctx context.Context, _ int) (int, error) {
-			<-ctx.Done()
-			return 0, ctx.Err()
+		amqprpc.Register(srv, "slow", func(context.Context, int) (int, error) {
+			time.Sleep(200 * time.Millisecond)
+			return 1, nil
 		})
 	})
 	defer closeAll()

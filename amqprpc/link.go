@@ -366,21 +366,39 @@ func (l *link) mayPublish(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("publish a probe: %w", err)
 	}
+	if returned, err := probed(ctx, returns, closed); !returned {
+		return err
+	}
+	return l.do(ctx, ch.Close)
+}
+
+// probed waits for what becomes of a probe, and reports whether it was returned, which
+// takes the right to publish. Neither that nor an error is a broker that is short of
+// memory and takes nothing; that will pass.
+func probed(ctx context.Context, returns <-chan amqp.Return, closed <-chan *amqp.Error) (bool, error) {
 	patience := time.NewTimer(probePatience)
 	defer patience.Stop()
 	select {
-	case <-returns:
-		return l.do(ctx, ch.Close)
-	case e := <-closed:
-		if e != nil && e.Code == amqp.AccessRefused {
-			return permanentError{fmt.Errorf("publish to the default exchange: the user may not; grant it write on amq.default: %w", e)}
+	case _, returned := <-returns:
+		if !returned { // the driver closes it with the channel
+			return false, explainProbe(<-closed)
 		}
-		return errors.New("the connection was lost")
-	case <-patience.C: // a broker that is short of memory takes nothing; that will pass
-		return nil
+		return true, nil
+	case e := <-closed:
+		return false, explainProbe(e)
+	case <-patience.C:
+		return false, nil
 	case <-ctx.Done():
-		return ctx.Err()
+		return false, ctx.Err()
 	}
+}
+
+// explainProbe says why the probe's channel was closed.
+func explainProbe(e *amqp.Error) error {
+	if e != nil && e.Code == amqp.AccessRefused {
+		return permanentError{fmt.Errorf("publish to the default exchange: the user may not; grant it write on amq.default: %w", e)}
+	}
+	return errors.New("the connection was lost")
 }
 
 // probePatience is how long an answer to the probe is waited for.

@@ -52,11 +52,13 @@ func (s *sock) initReader(conn net.Conn) {
 	r.frames = frame.NewReader(conn, sockFrameMax)
 	r.shown = time.Now()
 	r.forDriver.came.L = &r.forDriver.mu
-	r.turn.init(func(turn uint64) {
-		if r.job != nil {
-			r.job.prolonged()
+	r.turn.init(func(turn uint64) (again bool) {
+		j := r.job // nil while it settles
+		if j != nil {
+			j.prolonged()
 		}
 		go s.read(turn)
+		return j != nil
 	})
 }
 

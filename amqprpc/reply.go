@@ -36,6 +36,8 @@ func (q *servedQueue) reply(req *Request, resp *Response, err error) *completion
 		return fail(CodeInternal, "the reply's metadata cannot be sent: %w", herr)
 	case len(body) > limit:
 		return fail(CodeResourceExhausted, "the reply has %d bytes; the limit is %d", len(body), limit)
+	case resp.contentType == contentTypeBatch:
+		return fail(CodeInternal, "the reply's content type %s is the protocol's own", contentTypeBatch)
 	case len(resp.contentType) > maxShortString:
 		return fail(CodeInternal, "the reply's content type has %d bytes; AMQP allows %d", len(resp.contentType), maxShortString)
 	}

@@ -4,8 +4,6 @@ import (
 	"encoding/binary"
 
 	amqp "github.com/rabbitmq/amqp091-go"
-
-	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/frame"
 )
 
 // Replies to one client that are written together go in one message, a batch, where
@@ -19,7 +17,7 @@ const (
 	contentTypeBatch = "application/vnd.amqprpc.replies"
 
 	batchReply  = 4 << 10  // how long a reply may be to go in a batch
-	batchBody   = 32 << 10 // how long a batch gets, give or take a reply
+	batchBody   = 32 << 10 // how long a batch gets
 	batchQueues = 16       // how many batches are gathered at a time
 )
 
@@ -34,15 +32,16 @@ type replyBatch struct {
 	body  []byte
 }
 
-func (b *replyBatch) add(p *amqp.Publishing) {
-	at := len(b.body)
-	b.body = appendProperties(append(b.body, 0, 0, 0, 0), p)
-	binary.BigEndian.PutUint32(b.body[at:], uint32(len(b.body)-at-4))
-	b.body = binary.BigEndian.AppendUint32(b.body, uint32(len(p.Body)))
-	b.body = append(b.body, p.Body...)
+// appendReply adds a reply to a batch's body.
+func appendReply(b []byte, p *amqp.Publishing) []byte {
+	at := len(b)
+	b = appendProperties(append(b, 0, 0, 0, 0), p)
+	binary.BigEndian.PutUint32(b[at:], uint32(len(b)-at-4))
+	b = binary.BigEndian.AppendUint32(b, uint32(len(p.Body)))
+	return append(b, p.Body...)
 }
 
-// join adds a reply to the batch of its queue. What is full is published.
+// join adds a reply to the batch of its queue. One that it does not fit is published.
 func (w *laneWriter) join(c *completion) {
 	open := w.batches.open
 	for i := range open {
@@ -51,14 +50,16 @@ func (w *laneWriter) join(c *completion) {
 			continue
 		}
 		if b.count == 1 {
-			b.add(&b.first.reply)
+			b.body = appendReply(b.body, &b.first.reply)
 		}
-		b.add(&c.reply)
-		if b.count++; len(b.body) >= batchBody {
+		before := len(b.body)
+		b.body = appendReply(b.body, &c.reply)
+		b.count++
+		if len(b.body) > min(batchBody, w.lane.queue.server.cfg.conn.maxMessageSize) {
+			b.body = b.body[:before]
+			b.count--
 			w.publishBatch(b)
-			last := len(open) - 1
-			open[i], open[last] = open[last], open[i]
-			w.batches.open = open[:last]
+			b.to, b.count, b.first = c.to, 1, c
 		}
 		return
 	}
@@ -92,20 +93,21 @@ func (w *laneWriter) publishBatch(b *replyBatch) {
 		w.publish(b.to, &amqp.Publishing{ContentType: contentTypeBatch, Body: b.body})
 	}
 	*b = replyBatch{body: b.body[:0]}
+	if cap(b.body) > 2*batchBody {
+		b.body = nil
+	}
 }
 
 // isBatch reports whether a message is several replies.
 func (m *content) isBatch() bool { return string(m.props.ContentType) == contentTypeBatch }
 
-// nextReply takes the first reply off a batch's body, unless what is there is none. The
-// parts are of b's memory.
-func nextReply(b []byte) (props frame.Properties, body, rest []byte, malformed bool) {
-	encoded, rest, ok := cutSized(b)
-	if !ok || props.Parse(encoded) != nil {
-		return frame.Properties{}, nil, nil, true
+// nextReply takes the first reply, in two parts of b's memory, off a batch's body; false
+// if that is cut short.
+func nextReply(b []byte) (props, body, rest []byte, ok bool) {
+	if props, rest, ok = cutSized(b); ok {
+		body, rest, ok = cutSized(rest)
 	}
-	body, rest, ok = cutSized(rest)
-	return props, body, rest, !ok
+	return props, body, rest, ok
 }
 
 // cutSized takes off what stands after its length.
@@ -126,11 +128,10 @@ func (m *content) replies() int {
 		return 1
 	}
 	n := 0
-	for b := m.body; len(b) > 0; n++ {
-		var malformed bool
-		if _, _, b, malformed = nextReply(b); malformed {
-			break
+	for b := m.body; ; n++ {
+		var ok bool
+		if _, _, b, ok = nextReply(b); !ok {
+			return n
 		}
 	}
-	return n
 }

@@ -26,10 +26,12 @@ func (r *recorder) SetWriteDeadline(t time.Time) error { return nil }
 
 // recordedWriter is a lane's writer. written has it flush, and tells what the broker
 // gets: of each message where it goes and its replies, and what is acknowledged.
-func recordedWriter(t *testing.T) (w *laneWriter, written func() []string) {
+func recordedWriter(t *testing.T, maxMessageSize int) (w *laneWriter, written func() []string) {
+	server := &Server{}
+	server.cfg.conn.maxMessageSize = maxMessageSize
 	conn := &recorder{}
 	ch := &channel{link: &link{conn: &amqp.Connection{Config: amqp.Config{FrameSize: sockFrameMax}}, sock: newSock(conn, conn, patienceSock)}}
-	w = &laneWriter{lane: &lane{ch: ch, ctx: context.Background(), queue: &servedQueue{server: &Server{}}}}
+	w = &laneWriter{acks: acknowledgements{next: 1}, lane: &lane{ch: ch, ctx: context.Background(), queue: &servedQueue{server: server}}}
 	return w, func() (all []string) {
 		w.flush()
 		var m content
@@ -69,8 +71,10 @@ func repliesOf(t *testing.T, m *content) string {
 	}
 	var ids []string
 	for b := m.body; len(b) > 0; {
-		props, body, rest, malformed := nextReply(b)
-		require.False(t, malformed)
+		encoded, body, rest, ok := nextReply(b)
+		require.True(t, ok)
+		var props frame.Properties
+		require.NoError(t, props.Parse(encoded))
 		ids = append(ids, fmt.Sprintf("%s/%d", props.CorrelationID, len(body)))
 		b = rest
 	}
@@ -92,7 +96,7 @@ func TestReplyBatches(t *testing.T) {
 		return c
 	}
 	alone := func(c *completion) { c.join = false }
-	w, written := recordedWriter(t)
+	w, written := recordedWriter(t, 1<<20)
 	for range 3 { // whatever is left of one write is nothing to the next
 		tag, w.acks = 0, acknowledgements{next: 1}
 		for _, c := range []*completion{reply("a", 1), reply("b", 2), reply("a", 0), reply("a", 3, alone), reply("a", batchReply+1), reply("a", batchReply)} {
@@ -120,33 +124,41 @@ func TestReplyBatches(t *testing.T) {
 		w.apply(reply("b", 1))
 	}
 	require.LessOrEqual(t, len(w.batch), 3*batchBody)
-	got := written()
-	require.Len(t, got, 5, "three of a, one of b, and the acknowledgement")
+	require.Len(t, written(), 5, "three of a, one of b, and the acknowledgement")
 	tag, w.acks = 0, acknowledgements{next: 1}
 	for i := range 3 * batchQueues {
 		w.apply(reply(fmt.Sprint("q", i%(2*batchQueues)), 1))
 	}
 	require.LessOrEqual(t, len(w.batches.open), batchQueues)
 	require.Len(t, written(), 3*batchQueues+1)
+
+	// Nor beyond what the broker is known to take.
+	w, written = recordedWriter(t, 500)
+	tag = 0
+	for _, length := range []int{100, 100, 100, 400, 400, 100} {
+		w.apply(reply("a", length))
+	}
+	require.Equal(t, []string{"a: [1/100 2/100 3/100]", "a: 4/400", "a: 5/400", "a: 6/100", "ack 6 true"}, written())
 }
 
 // What is no batch of replies is not taken for one.
 func TestReplyBatchThatIsNone(t *testing.T) {
 	t.Parallel()
-	var b replyBatch
-	b.add(&amqp.Publishing{CorrelationId: "1", Headers: amqp.Table{"x": "y"}, Body: []byte("one")})
-	at := len(b.body)
-	b.add(&amqp.Publishing{})
-	m := content{body: b.body}
+	b := appendReply(nil, &amqp.Publishing{CorrelationId: "1", Headers: amqp.Table{"x": "y"}, Body: []byte("one")})
+	at := len(b)
+	b = appendReply(b, &amqp.Publishing{})
+	m := content{body: b}
 	m.props.ContentType = []byte(contentTypeBatch)
 	require.Equal(t, 2, m.replies())
-	props, body, rest, malformed := nextReply(b.body)
-	require.False(t, malformed)
+	encoded, body, rest, ok := nextReply(b)
+	require.True(t, ok)
+	var props frame.Properties
+	require.NoError(t, props.Parse(encoded))
 	require.Equal(t, amqp.Table{"x": "y"}, headersOf(&props))
 	require.Equal(t, "one", string(body))
-	require.Equal(t, b.body[at:], rest)
-	for n := range b.body {
-		m.body = b.body[:n]
+	require.Equal(t, b[at:], rest)
+	for n := range b {
+		m.body = b[:n]
 		want := 0
 		if n >= at {
 			want = 1
@@ -154,7 +166,7 @@ func TestReplyBatchThatIsNone(t *testing.T) {
 		require.Equal(t, want, m.replies(), n)
 	}
 	for i := range at { // whatever changes, it is read to an end
-		changed := append([]byte(nil), b.body...)
+		changed := bytes.Clone(b)
 		changed[i] ^= 0xff
 		m.body = changed
 		require.LessOrEqual(t, m.replies(), 2)

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 
@@ -170,7 +171,10 @@ func TestClientTakesReplyBatches(t *testing.T) {
 			require.ErrorContains(t, err, "none")
 			require.Equal(t, amqprpc.OutcomeExecuted, amqprpc.OutcomeOf(err))
 			send(nil) // a batch of none
-			send(joinBatch(first, third, third))
+			unreadable := reply(`"first"`, `"unread"`, frame.Table{{Key: "k", Value: "v"}})
+			unreadable.props.Headers = append(unreadable.props.Headers, 1) // a name without an end
+			long := reply(`"first"`, `"long"`, frame.Table{{Key: "k", Value: strings.Repeat("v", 200<<10)}})
+			send(joinBatch(unreadable, long, first, third, third))
 			one, err := futures[0].Await(testContext(t))
 			require.NoError(t, err)
 			require.Equal(t, "one", one)
@@ -180,7 +184,7 @@ func TestClientTakesReplyBatches(t *testing.T) {
 			require.Equal(t, "three", three)
 			eventually(t, "all is counted", func() bool {
 				s := cli.Stats()
-				return s.UnknownReplies == 1 && s.RepeatedReplies+s.LateReplies == 1
+				return s.UnknownReplies == 4 && s.RepeatedReplies+s.LateReplies == 1
 			})
 		})
 	}

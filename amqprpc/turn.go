@@ -25,7 +25,7 @@ type turn struct {
 	since    atomic.Int64 // when it was lent, in nanoseconds after epoch
 	watching atomic.Bool
 	epoch    time.Time
-	taken    func(now uint64) // is told the number of a turn that was taken
+	taken    func(now uint64) (again bool) // is told the number of a turn that was taken; true if that may well be again soon
 
 	mu    sync.Mutex
 	timer *time.Timer
@@ -33,7 +33,7 @@ type turn struct {
 	hasty time.Time // until then
 }
 
-func (t *turn) init(taken func(now uint64)) {
+func (t *turn) init(taken func(now uint64) bool) {
 	t.epoch, t.taken = time.Now(), taken
 	t.timer = time.AfterFunc(time.Hour, t.tick)
 	t.timer.Stop()
@@ -86,8 +86,9 @@ func (t *turn) tick() {
 	case now%2 == 1:
 		lent := time.Since(t.epoch) - time.Duration(t.since.Load())
 		if lent >= turnLong && t.now.CompareAndSwap(now, now+1) {
-			t.hasty = time.Now().Add(hasteLasts)
-			t.taken(now + 1)
+			if t.taken(now + 1) {
+				t.hasty = time.Now().Add(hasteLasts)
+			}
 		}
 	case now == t.seen:
 		t.watching.Store(false)

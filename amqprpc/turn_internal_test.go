@@ -18,7 +18,7 @@ func TestTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		taken := make(chan uint64, 1)
 		var tn turn
-		tn.init(func(now uint64) { taken <- now })
+		tn.init(func(now uint64) bool { taken <- now; return true })
 		now := uint64(0)
 
 		for range 1000 { // as long as it is given back in time
@@ -63,7 +63,7 @@ func TestTurnIsWatched(t *testing.T) {
 	t.Parallel()
 	taken := make(chan uint64, 1)
 	var tn turn
-	tn.init(func(now uint64) { taken <- now })
+	tn.init(func(now uint64) bool { taken <- now; return true })
 	now := uint64(0)
 	for range 20 {
 		for range 1000 { // about when the timer fires

