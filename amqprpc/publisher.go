@@ -205,7 +205,9 @@ func (m *outgoingMessage) of(c *Client, a *attempt, replyTo string) amqp.Publish
 		m.headers[headerAttempt] = int32(a.n)
 	}
 	if oc.req.kind == Unary {
-		m.headers[headerBatches] = true
+		if c.pending.count.Load() > 1 { // a lone call's reply has none to go with
+			m.headers[headerBatches] = true
+		}
 		if oc.send.liveness > 0 {
 			m.headers[headerHeartbeat] = oc.send.liveness.Milliseconds()
 		}

