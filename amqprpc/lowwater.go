@@ -20,7 +20,7 @@ const (
 	lowWaterMark = 22
 	// lowWaterPatience is how long less than that may wait, up to twice over: a refusal
 	// is to be told, and a confirm to be known.
-	lowWaterPatience = 5 * time.Millisecond
+	lowWaterPatience = 20 * time.Millisecond
 )
 
 // lowWater is the mark of a socket below which what has come is not reported. It is

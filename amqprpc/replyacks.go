@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	replyAckBatch = 256                   // replies acknowledged at once, at most
-	replyAckDelay = 10 * time.Millisecond // and at the latest
+	replyAckBatch = 256                    // replies acknowledged at once, at most
+	replyAckDelay = 100 * time.Millisecond // and at the latest
 )
 
 // replyAcks gathers the acknowledgements of replies. They are not urgent: what

@@ -9,7 +9,7 @@ import (
 const (
 	// turnPatience is how often it is looked whether what a goroutine does in its turn
 	// takes longer than turnLong, so that the turn is to be another's.
-	turnPatience = 5 * time.Millisecond
+	turnPatience = 10 * time.Millisecond
 	turnLong     = 100 * time.Microsecond
 	// turnHaste is the same where that has just happened, for hasteLasts: to look as
 	// often as that costs something, and pays where handlers are slow now and then.
