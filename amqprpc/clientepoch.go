@@ -344,16 +344,14 @@ func (ep *clientEpoch) received(m *content) {
 
 // unpack dispatches the replies of a batch.
 func (ep *clientEpoch) unpack(m *content) {
-	for rest, done := m.body, false; !done; done = len(rest) == 0 {
-		props, body, more, ok := nextReply(rest)
-		if rest = more; !ok {
-			ep.client.stats.unknown.Add(1)
-			return
-		}
+	whole := eachReply(m.body, func(props, body []byte) {
 		// Alone they would have had to fit a frame.
 		m.malformed = len(props) > sockFrameMax || m.props.Parse(props) != nil
 		m.body = slices.Clone(body) // whoever keeps one reply is not to keep them all
 		ep.dispatch(m)
+	})
+	if !whole {
+		ep.client.stats.unknown.Add(1)
 	}
 }
 

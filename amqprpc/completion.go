@@ -42,7 +42,7 @@ type laneWriter struct {
 	busy    chan struct{} // holds something while a goroutine has the writer
 	acks    acknowledgements
 	batch   []byte
-	batches replyBatches
+	batches []replyBatch
 	kept    bool // something was added that whoever did has not written yet
 }
 

@@ -95,10 +95,7 @@ func TestFailFastWithAnExclusiveQueue(t *testing.T) {
 	t.Parallel()
 	url, queue := brokerURL(t), queueName(t)
 	peer := newPeer(t, url)
-	_, err := peer.ch.QueueDeclare(queue, false, true, true, false, nil)
-	require.NoError(t, err)
-	requests, err := peer.ch.Consume(queue, "", true, true, false, false, nil)
-	require.NoError(t, err)
+	_, requests := peer.own(queue)
 	require.NoError(t, amqprpc.Notify(testContext(t), dial(t, url), queue, 1, amqprpc.WithFailFast()))
 	require.Equal(t, "1", string((<-requests).Body))
 }

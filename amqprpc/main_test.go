@@ -128,12 +128,19 @@ func newPeer(t *testing.T, url string) *peer {
 	p := &peer{t: t, conn: conn}
 	p.ch, err = conn.Channel()
 	require.NoError(t, err)
-	q, err := p.ch.QueueDeclare("", false, true, true, false, nil)
-	require.NoError(t, err)
-	p.replyTo = q.Name
-	p.replies, err = p.ch.Consume(q.Name, "", true, true, false, false, nil)
-	require.NoError(t, err)
+	p.replyTo, p.replies = p.own("")
 	return p
+}
+
+// own declares a queue that is the peer's alone, and consumes it. The broker names it if
+// name is empty.
+func (p *peer) own(name string) (string, <-chan amqp.Delivery) {
+	p.t.Helper()
+	q, err := p.ch.QueueDeclare(name, false, true, true, false, nil)
+	require.NoError(p.t, err)
+	deliveries, err := p.ch.Consume(q.Name, "", true, true, false, false, nil)
+	require.NoError(p.t, err)
+	return q.Name, deliveries
 }
 
 // send publishes a request as it is, but for reply_to if that is empty.

@@ -2,8 +2,11 @@ package amqprpc
 
 import (
 	"encoding/binary"
+	"slices"
 
 	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/frame"
 )
 
 // Replies to one client that are written together go in one message, a batch, where
@@ -12,8 +15,8 @@ import (
 
 const (
 	// contentTypeBatch is a batch's. Its body is, for each reply, the reply's properties
-	// and its body, each after its length (32 bits, big-endian); the properties are
-	// encoded as in a content header, from the flags on (AMQP 0-9-1, 4.2.6.1).
+	// and its body, both as long strings; the properties are encoded as in a content
+	// header, from the flags on (AMQP 0-9-1, 4.2.5.3 and 4.2.6.1).
 	contentTypeBatch = "application/vnd.amqprpc.replies"
 
 	batchReply  = 4 << 10  // how long a reply may be to go in a batch
@@ -21,15 +24,11 @@ const (
 	batchQueues = 16       // how many batches are gathered at a time
 )
 
-// replyBatches are the replies that are about to be written, by where they go. The zero
-// value is empty.
-type replyBatches struct{ open []replyBatch }
-
+// replyBatch is the replies to one queue that are about to be written.
 type replyBatch struct {
 	to    string
-	count int
-	first *completion // body has it as soon as there is a second
-	body  []byte
+	first *completion
+	body  []byte // empty as long as the first is the only one
 }
 
 // appendReply adds a reply to a batch's body.
@@ -37,57 +36,61 @@ func appendReply(b []byte, p *amqp.Publishing) []byte {
 	at := len(b)
 	b = appendProperties(append(b, 0, 0, 0, 0), p)
 	binary.BigEndian.PutUint32(b[at:], uint32(len(b)-at-4))
-	b = binary.BigEndian.AppendUint32(b, uint32(len(p.Body)))
-	return append(b, p.Body...)
+	return frame.AppendLongString(b, p.Body)
+}
+
+// add adds a reply to those that there are, unless they would be longer than most.
+func (b *replyBatch) add(c *completion, most int) bool {
+	body := b.body
+	if len(body) == 0 {
+		body = appendReply(body, &b.first.reply)
+	}
+	body = appendReply(body, &c.reply)
+	if len(body) > most {
+		return false
+	}
+	b.body = body
+	return true
 }
 
 // join adds a reply to the batch of its queue. One that it does not fit is published.
 func (w *laneWriter) join(c *completion) {
-	open := w.batches.open
-	for i := range open {
-		b := &open[i]
-		if b.to != c.to {
-			continue
+	b := w.batchTo(c.to)
+	if b.first != nil {
+		if b.add(c, min(batchBody, w.lane.queue.server.cfg.conn.maxMessageSize)) {
+			return
 		}
-		if b.count == 1 {
-			b.body = appendReply(b.body, &b.first.reply)
-		}
-		before := len(b.body)
-		b.body = appendReply(b.body, &c.reply)
-		b.count++
-		if len(b.body) > min(batchBody, w.lane.queue.server.cfg.conn.maxMessageSize) {
-			b.body = b.body[:before]
-			b.count--
-			w.publishBatch(b)
-			b.to, b.count, b.first = c.to, 1, c
-		}
-		return
+		w.publishBatch(b)
 	}
-	if len(open) == batchQueues {
+	b.to, b.first = c.to, c
+}
+
+// batchTo returns the batch to a queue, or an empty one.
+func (w *laneWriter) batchTo(to string) *replyBatch {
+	for i := range w.batches {
+		if w.batches[i].to == to {
+			return &w.batches[i]
+		}
+	}
+	if len(w.batches) == batchQueues {
 		w.publishBatches()
-		open = w.batches.open
 	}
-	if len(open) < cap(open) {
-		open = open[:len(open)+1] // its body has memory
-	} else {
-		open = append(open, replyBatch{})
-	}
-	b := &open[len(open)-1]
-	b.to, b.count, b.first = c.to, 1, c
-	w.batches.open = open
+	n := len(w.batches)
+	w.batches = slices.Grow(w.batches, 1)[:n+1] // which has an earlier one's memory, or none
+	return &w.batches[n]
 }
 
 // publishBatches publishes all replies that were gathered.
 func (w *laneWriter) publishBatches() {
-	for i := range w.batches.open {
-		w.publishBatch(&w.batches.open[i])
+	for i := range w.batches {
+		w.publishBatch(&w.batches[i])
 	}
-	w.batches.open = w.batches.open[:0]
+	w.batches = w.batches[:0]
 }
 
 // publishBatch publishes a batch, or the only reply of it as it is, and empties it.
 func (w *laneWriter) publishBatch(b *replyBatch) {
-	if b.count == 1 {
+	if len(b.body) == 0 {
 		w.publish(b.to, &b.first.reply)
 	} else {
 		w.publish(b.to, &amqp.Publishing{ContentType: contentTypeBatch, Body: b.body})
@@ -101,37 +104,30 @@ func (w *laneWriter) publishBatch(b *replyBatch) {
 // isBatch reports whether a message is several replies.
 func (m *content) isBatch() bool { return string(m.props.ContentType) == contentTypeBatch }
 
-// nextReply takes the first reply, in two parts of b's memory, off a batch's body; false
-// if that is cut short.
-func nextReply(b []byte) (props, body, rest []byte, ok bool) {
-	if props, rest, ok = cutSized(b); ok {
-		body, rest, ok = cutSized(rest)
+// eachReply takes a batch's body apart, and reports whether there was something and
+// nothing of it cut short. The parts are of its memory.
+func eachReply(b []byte, do func(props, body []byte)) (whole bool) {
+	for {
+		props, rest, ok := frame.CutLongString(b)
+		if !ok {
+			return false
+		}
+		body, rest, ok := frame.CutLongString(rest)
+		if !ok {
+			return false
+		}
+		do(props, body)
+		if b = rest; len(b) == 0 {
+			return true
+		}
 	}
-	return props, body, rest, ok
-}
-
-// cutSized takes off what stands after its length.
-func cutSized(b []byte) (part, rest []byte, ok bool) {
-	if len(b) < 4 {
-		return nil, nil, false
-	}
-	n := binary.BigEndian.Uint32(b)
-	if b = b[4:]; uint64(n) > uint64(len(b)) {
-		return nil, nil, false
-	}
-	return b[:n], b[n:], true
 }
 
 // replies counts those of a message.
-func (m *content) replies() int {
+func (m *content) replies() (n int) {
 	if !m.isBatch() {
 		return 1
 	}
-	n := 0
-	for b := m.body; ; n++ {
-		var ok bool
-		if _, _, b, ok = nextReply(b); !ok {
-			return n
-		}
-	}
+	eachReply(m.body, func(_, _ []byte) { n++ })
+	return n
 }

@@ -126,10 +126,7 @@ func TestClientTakesReplyBatches(t *testing.T) {
 	t.Parallel()
 	url, queue := brokerURL(t), queueName(t)
 	p := newPeer(t, url)
-	_, err := p.ch.QueueDeclare(queue, false, true, true, false, nil)
-	require.NoError(t, err)
-	requests, err := p.ch.Consume(queue, "", true, true, false, false, nil)
-	require.NoError(t, err)
+	_, requests := p.own(queue)
 	for name, mode := range map[string]amqprpc.ReplyMode{
 		"resumable": amqprpc.ReplyResumable, "exclusive": amqprpc.ReplyExclusive, "direct": amqprpc.ReplyDirect,
 	} {

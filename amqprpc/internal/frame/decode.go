@@ -106,3 +106,11 @@ func AppendLongString[S ~string | ~[]byte](dst []byte, s S) []byte {
 	dst = binary.BigEndian.AppendUint32(dst, uint32(len(s)))
 	return append(dst, s...)
 }
+
+// CutLongString takes a long string, which is not copied, off the front of b; false if b
+// is too short for it.
+func CutLongString(b []byte) (s, rest []byte, ok bool) {
+	d := decoder{b: b}
+	s = d.longBytes()
+	return s, d.b, !d.failed
+}
