@@ -170,8 +170,8 @@ func (w *laneWriter) Reject(tag uint64) {
 // singly, since waiting for a slow handler to close the gap would fill the
 // prefetch window.
 type acknowledgements struct {
-	next  uint64              // the lowest tag that is not settled
-	ahead map[uint64]struct{} // tags settled beyond next
+	next  uint64   // all from here on are outstanding
+	gap   []uint64 // and these before it, in their order
 	batch []uint64
 }
 
@@ -183,22 +183,28 @@ func (a *acknowledgements) add(tag uint64) { a.batch = append(a.batch, tag) }
 
 // settled notes a tag that needs no acknowledgement any more.
 func (a *acknowledgements) settled(tag uint64) {
-	if tag != a.next {
-		if a.ahead == nil {
-			a.ahead = make(map[uint64]struct{})
+	if tag < a.next {
+		if i, ok := slices.BinarySearch(a.gap, tag); ok {
+			a.gap = slices.Delete(a.gap, i, i+1)
 		}
-		a.ahead[tag] = struct{}{}
 		return
 	}
-	a.next++
-	for len(a.ahead) > 0 {
-		if _, ok := a.ahead[a.next]; !ok {
-			return
-		}
-		delete(a.ahead, a.next)
-		a.next++
+	for ; a.next < tag; a.next++ {
+		a.gap = append(a.gap, a.next)
 	}
+	a.next++
 }
+
+// lowest is the lowest tag that is outstanding.
+func (a *acknowledgements) lowest() uint64 {
+	if len(a.gap) > 0 {
+		return a.gap[0]
+	}
+	return a.next
+}
+
+// beyond is how many are settled beyond a gap.
+func (a *acknowledgements) beyond() int { return int(a.next-a.lowest()) - len(a.gap) }
 
 func (a *acknowledgements) flush(ch acker) {
 	if len(a.batch) == 0 {
@@ -207,7 +213,7 @@ func (a *acknowledgements) flush(ch acker) {
 	slices.Sort(a.batch)
 	run, length := uint64(0), 0
 	for _, tag := range a.batch {
-		if tag == a.next {
+		if tag == a.lowest() {
 			a.settled(tag)
 			run = tag
 			length++

@@ -72,7 +72,8 @@ func TestAcknowledgements(t *testing.T) {
 		}
 		acks.flush(m)
 		require.Empty(t, m.outstanding, "seed %d", seed)
-		require.Empty(t, acks.ahead, "seed %d", seed)
+		require.Empty(t, acks.gap, "seed %d", seed)
+		require.Zero(t, acks.beyond(), "seed %d", seed)
 		require.Equal(t, n+1, acks.next, "seed %d", seed)
 	}
 	m := &ackModel{t: t, outstanding: map[uint64]bool{}, settled: map[uint64]bool{}}
