@@ -43,6 +43,7 @@ type laneWriter struct {
 	acks    acknowledgements
 	batch   []byte
 	batches []replyBatch
+	gap     gapWatch
 	kept    bool // something was added that whoever did has not written yet
 }
 
@@ -140,6 +141,12 @@ func (w *laneWriter) settle(tag uint64, reject bool) {
 func (w *laneWriter) flush() {
 	w.publishBatches()
 	w.acks.flush(w)
+	if w.gap.asks(&w.acks) {
+		select {
+		case w.lane.gapped <- struct{}{}:
+		default:
+		}
+	}
 	if len(w.batch) > 0 {
 		w.lane.ch.write(w.batch)
 	}

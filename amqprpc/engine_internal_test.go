@@ -86,6 +86,35 @@ func TestAcknowledgements(t *testing.T) {
 	require.Equal(t, 1, m.frames)
 }
 
+// Another lane is asked for when much was settled beyond a gap, if there was none for
+// long before; and again after as much.
+func TestGapWatch(t *testing.T) {
+	t.Parallel()
+	acks, watch := acknowledgements{next: 1}, gapWatch{since: 1}
+	settle := func(from, to uint64) (asked []uint64) {
+		for tag := from; tag <= to; tag++ {
+			acks.settled(tag)
+			if watch.asks(&acks) {
+				asked = append(asked, tag)
+			}
+		}
+		return asked
+	}
+	require.Empty(t, settle(1, relayWorth-1))
+	require.Empty(t, settle(relayWorth+1, 1000), "too soon")
+	require.Empty(t, settle(relayWorth, relayWorth)) // the gap is closed
+	require.Empty(t, settle(1001, 1000+relayWorth))
+	gap := uint64(1001 + relayWorth)
+	require.Empty(t, settle(gap+1, gap+relayAfter-1))
+	require.Equal(t, []uint64{gap + relayAfter, gap + 2*relayAfter}, settle(gap+relayAfter, gap+3*relayAfter-1))
+	second := gap + 3*relayAfter
+	require.NotEmpty(t, settle(second+1, second+100))
+	require.Empty(t, settle(gap, gap), "there is another gap")
+	require.NotEmpty(t, settle(second+101, second+100+relayAfter))
+	require.Empty(t, settle(second, second))
+	require.Empty(t, settle(second+102+relayAfter, second+1000), "too soon after the last")
+}
+
 func TestWindow(t *testing.T) {
 	t.Parallel()
 	var w window

@@ -112,7 +112,7 @@ func (q *servedQueue) discard(done <-chan struct{}) {
 	}
 }
 
-// lane is a queue's time with one channel.
+// lane is a queue's time with one channel, of which it may have several (see relay).
 type lane struct {
 	queue  *servedQueue
 	link   *link
@@ -121,6 +121,11 @@ type lane struct {
 	cancel context.CancelFunc
 
 	deliveries <-chan amqp.Delivery // none come; it is closed when the consumer ends
+	gapped     chan struct{}        // receives when another lane is to consume; nil if none may
+	rests      atomic.Bool          // its consumer is cancelled for another lane's
+	rested     atomic.Bool          // and that is done
+	resumed    chan bool            // receives when it has a consumer again, or could have none
+	over       <-chan struct{}      // closed when the server drains
 	strings    recurring            // of requests
 	deaf       bool                 // no more requests are taken; guarded by mu
 	closed     chan *amqp.Error
@@ -139,7 +144,7 @@ type lane struct {
 // openLane opens a channel, declares the queue and consumes it. It is not bound
 // by Serve's ctx: to give up in the middle costs the connection, on which other
 // queues are being drained.
-func (q *servedQueue) openLane(base context.Context, l *link) (_ *lane, err error) {
+func (q *servedQueue) openLane(base context.Context, l *link, over <-chan struct{}) (_ *lane, err error) {
 	e := q.endpoint
 	ctx, cancel := context.WithTimeout(base, connectTimeout)
 	defer cancel()
@@ -148,13 +153,17 @@ func (q *servedQueue) openLane(base context.Context, l *link) (_ *lane, err erro
 		return nil, err
 	}
 	ln := &lane{
-		queue: q, link: l, ch: ch,
+		queue: q, link: l, ch: ch, over: over,
+		resumed: make(chan bool, 1),
 		out:     make(chan *completion, laneRoom*(e.cfg.prefetch+e.cfg.concurrency)),
 		pumped:  make(chan struct{}),
 		drained: make(chan struct{}),
 		shut:    make(chan struct{}),
 	}
-	ln.writer = laneWriter{lane: ln, busy: make(chan struct{}, 1), acks: acknowledgements{next: 1}}
+	ln.writer = laneWriter{lane: ln, busy: make(chan struct{}, 1), acks: acknowledgements{next: 1}, gap: gapWatch{since: 1}}
+	if q.relays() {
+		ln.gapped = make(chan struct{}, 1)
+	}
 	ln.ctx, ln.cancel = context.WithCancel(base)
 	ln.open.Add(1)
 	ch.tap.deliver = ln.received
@@ -168,8 +177,7 @@ func (q *servedQueue) openLane(base context.Context, l *link) (_ *lane, err erro
 			return fmt.Errorf("set the prefetch of queue %q: %w", e.queue, err)
 		}
 		ln.closed = ch.NotifyClose(make(chan *amqp.Error, 1))
-		ln.deliveries, err = ch.Consume(e.queue, consumerTag, false, false, false, false, nil)
-		if err != nil {
+		if err = ln.consume(); err != nil {
 			return permanentCode(fmt.Errorf("consume queue %q: %w", e.queue, err), false)
 		}
 		return nil
@@ -301,7 +309,9 @@ func permanentCode(err error, looked bool) error {
 
 // pump waits until no more requests come.
 func (ln *lane) pump() {
-	for range ln.deliveries {
+	for consumes := true; consumes; consumes = ln.rests.Load() && ln.sleep() {
+		for range ln.deliveries {
+		}
 	}
 	ln.mu.Lock()
 	ln.deaf = true

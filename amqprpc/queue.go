@@ -57,6 +57,10 @@ type Queue struct {
 	Passive bool
 }
 
+// argSingleActiveConsumer is the argument of queue.declare that lets one consumer at a
+// time have requests (https://www.rabbitmq.com/docs/consumers#single-active-consumer).
+const argSingleActiveConsumer = "x-single-active-consumer"
+
 // arguments returns the arguments of queue.declare, nil if there are none.
 func (q Queue) arguments() amqp.Table {
 	t := amqp.Table{}
@@ -75,7 +79,7 @@ func (q Queue) arguments() amqp.Table {
 	set("x-dead-letter-exchange", bounceExchange, q.Bounce)
 	set("x-dead-letter-exchange", q.DeadLetterExchange, q.DeadLetterExchange != "" || q.DeadLetterRoutingKey != "")
 	set("x-dead-letter-routing-key", q.DeadLetterRoutingKey, q.DeadLetterRoutingKey != "")
-	set("x-single-active-consumer", true, q.SingleActiveConsumer)
+	set(argSingleActiveConsumer, true, q.SingleActiveConsumer)
 	set("x-max-priority", int64(q.MaxPriority), q.MaxPriority > 0)
 	set("x-delivery-limit", int64(q.DeliveryLimit), q.DeliveryLimit > 0)
 	if len(t) == 0 {

@@ -16,7 +16,8 @@ import (
 const handBackGrace = time.Second
 
 // Server answers the requests of the queues that handlers were registered on,
-// over one connection with a channel for each queue.
+// over one connection with a channel for each queue, or up to eight while some of
+// its handlers take much longer than the rest.
 type Server struct {
 	cfg         serverConfig
 	url         string

@@ -77,8 +77,9 @@ func (ep *serverEpoch) drop() {
 // channel that is closed, or a consumer that is cancelled, is made anew.
 func (ep *serverEpoch) serveQueue(ctx context.Context, q *servedQueue) error {
 	var wait backoff
+	lanes := relay{ep: ep, queue: q, over: ctx.Done()}
 	for ctx.Err() == nil {
-		ln, err := q.openLane(ep.base, ep.link)
+		ln, err := q.openLane(ep.base, ep.link, ctx.Done())
 		if err != nil {
 			if ctx.Err() != nil || ep.link.conn.IsClosed() {
 				return nil // and whoever watches the connection says why
@@ -94,10 +95,8 @@ func (ep *serverEpoch) serveQueue(ctx context.Context, q *servedQueue) error {
 		ep.add(ln)
 		start := time.Now()
 		ep.queueReady(q)
-		select {
-		case <-ctx.Done():
+		if ln = lanes.follow(ctx, ln); ln == nil {
 			return nil
-		case <-ln.pumped:
 		}
 		if err = ln.end(); err != nil {
 			ln.cancel()

@@ -1,0 +1,193 @@
+package amqprpc
+
+import (
+	"context"
+	"slices"
+	"time"
+)
+
+// A slow handler leaves a gap in the delivery tags of its channel: what comes after it
+// is acknowledged request by request, where a run without a gap takes one
+// acknowledgement for many, and each costs the broker a tenth of what a call does. So
+// where slow handlers are rare, a lane with a gap rests until its requests are answered,
+// and another one, with a channel of its own, consumes the queue meanwhile.
+
+const (
+	// relayAfter is how many requests are settled beyond a gap before another lane is to
+	// consume, and again when it is asked whether one can.
+	relayAfter = 16
+	// relayWorth is how many have to have been settled without a gap before.
+	relayWorth = 128
+	// relayPause is how often that happens at most: to cancel and to consume costs the
+	// broker some ten acknowledgements.
+	relayPause = 5 * time.Millisecond
+	// relayRetry is how soon it is tried again to open a channel for a lane.
+	relayRetry = 10 * time.Second
+	// relayLanes is how many lanes a queue has at most.
+	relayLanes = 8
+)
+
+// gapWatch finds a gap in a lane's acknowledgements that is worth another lane.
+type gapWatch struct {
+	since uint64 // the lowest tag outstanding when a gap was closed last
+	open  bool
+	worth bool
+	askAt int // how many are to be settled beyond the gap
+}
+
+// asks reports whether another lane is to consume.
+func (g *gapWatch) asks(a *acknowledgements) bool {
+	beyond := a.beyond()
+	if beyond < relayAfter {
+		if g.open {
+			*g = gapWatch{since: a.lowest()}
+		}
+		return false
+	}
+	if !g.open {
+		g.open = true
+		g.worth = a.lowest()-g.since >= relayWorth
+	}
+	asks := g.worth && beyond >= g.askAt
+	if asks || beyond+relayAfter < g.askAt { // the lowest of several gaps may be closed
+		g.askAt = beyond + relayAfter
+	}
+	return asks
+}
+
+// relay is the lanes of one queue on one connection, of which one consumes.
+type relay struct {
+	ep      *serverEpoch
+	queue   *servedQueue
+	over    <-chan struct{} // closed when the server drains
+	resting []*lane
+	after   time.Time // when one may relieve another
+}
+
+// follow waits until the lane that consumes gets no more requests, and returns it; or
+// nil, when ctx is done before.
+func (r *relay) follow(ctx context.Context, ln *lane) *lane {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ln.pumped:
+			return ln
+		case <-ln.gapped:
+			ln = r.relieve(ln)
+		}
+	}
+}
+
+// relieve has another lane consume instead of ln, and returns the one that consumes. For
+// a moment both do, lest anybody find the queue without a consumer.
+func (r *relay) relieve(ln *lane) *lane {
+	if time.Now().Before(r.after) {
+		return ln
+	}
+	next := r.next()
+	if next == nil {
+		return ln
+	}
+	r.after = time.Now().Add(relayPause)
+	r.resting = append(r.resting, ln)
+	ln.rest(r.ep.base)
+	return next
+}
+
+// next returns a lane that consumes: one that has rested, or a new one. It is nil where
+// there is none.
+func (r *relay) next() *lane {
+	r.resting = slices.DeleteFunc(r.resting, (*lane).isOver)
+	for i, ln := range r.resting {
+		if ln.rested.Load() && ln.left.Load() == 0 {
+			r.resting = slices.Delete(r.resting, i, i+1)
+			if !ln.resume(r.ep.base) {
+				return nil
+			}
+			return ln
+		}
+	}
+	if len(r.resting)+1 >= relayLanes {
+		return nil
+	}
+	ln, err := r.queue.openLane(r.ep.base, r.ep.link, r.over)
+	if err != nil {
+		r.after = time.Now().Add(relayRetry)
+		return nil
+	}
+	r.ep.add(ln)
+	return ln
+}
+
+// relays reports whether the queue may be consumed by several lanes in turn: not where
+// a consumer that is cancelled may leave the queue to another server. At most once, there
+// is no gap that lasts.
+func (q *servedQueue) relays() bool {
+	cfg := &q.endpoint.cfg
+	_, single := cfg.queue.arguments()[argSingleActiveConsumer]
+	return !single && !cfg.queue.Passive && !cfg.atMostOnce
+}
+
+// consume has the broker deliver the queue's requests to the lane.
+func (ln *lane) consume() (err error) {
+	ln.deliveries, err = ln.ch.Consume(ln.queue.endpoint.queue, consumerTag, false, false, false, false, nil)
+	return err
+}
+
+// rest ends the lane's consumer. The requests that it has are answered as ever.
+func (ln *lane) rest(base context.Context) {
+	ln.rests.Store(true)
+	ln.queue.server.tasks.Go(func() {
+		ctx, cancel := context.WithTimeout(base, connectTimeout)
+		defer cancel()
+		ln.link.do(ctx, func() error { return ln.ch.Cancel(consumerTag, false) }) // an error of it is the channel's end
+	})
+}
+
+// sleep waits while the lane rests, and reports whether it consumes again.
+func (ln *lane) sleep() bool {
+	ln.rested.Store(true)
+	select {
+	case consumes := <-ln.resumed:
+		return consumes
+	case <-ln.over:
+		return !ln.rested.CompareAndSwap(true, false) && <-ln.resumed
+	case <-ln.ctx.Done():
+	case e := <-ln.closed:
+		if left := ln.left.Load(); left > 0 && !ln.link.conn.IsClosed() {
+			ln.queue.server.log.Warn("amqprpc: a channel was closed; what it had of requests will be delivered again",
+				"queue", ln.queue.endpoint.queue, "requests", left, "error", e)
+		}
+		ln.cancel()
+		ln.ch.unlisten()
+	}
+	return false
+}
+
+// resume has a lane that has rested consume again, and reports whether it does.
+func (ln *lane) resume(base context.Context) bool {
+	if !ln.rested.CompareAndSwap(true, false) {
+		return false
+	}
+	ln.rests.Store(false)
+	select {
+	case <-ln.gapped: // from before
+	default:
+	}
+	ctx, cancel := context.WithTimeout(base, connectTimeout)
+	defer cancel()
+	err := ln.link.do(ctx, ln.consume)
+	ln.resumed <- err == nil
+	return err == nil
+}
+
+// isOver reports whether no more requests come to the lane.
+func (ln *lane) isOver() bool {
+	select {
+	case <-ln.pumped:
+		return true
+	default:
+		return false
+	}
+}
