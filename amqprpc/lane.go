@@ -121,6 +121,8 @@ type lane struct {
 	cancel context.CancelFunc
 
 	deliveries <-chan amqp.Delivery // none come; it is closed when the consumer ends
+	tag        string               // the consumer's
+	consumers  int                  // that the channel has had
 	gapped     chan struct{}        // receives when another lane is to consume; nil if none may
 	rests      atomic.Bool          // its consumer is cancelled for another lane's
 	rested     atomic.Bool          // and that is done
@@ -141,13 +143,11 @@ type lane struct {
 	shut       chan struct{}  // closed when that is done
 }
 
-// openLane opens a channel, declares the queue and consumes it. It is not bound
-// by Serve's ctx: to give up in the middle costs the connection, on which other
+// openLane opens a channel, declares the queue and consumes it, before ctx is done,
+// which is not Serve's: to give up in the middle costs the connection, on which other
 // queues are being drained.
-func (q *servedQueue) openLane(base context.Context, l *link, over <-chan struct{}) (_ *lane, err error) {
+func (q *servedQueue) openLane(ctx, base context.Context, l *link, over <-chan struct{}) (_ *lane, err error) {
 	e := q.endpoint
-	ctx, cancel := context.WithTimeout(base, connectTimeout)
-	defer cancel()
 	ch, err := l.channel(ctx)
 	if err != nil {
 		return nil, err

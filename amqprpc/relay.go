@@ -3,6 +3,7 @@ package amqprpc
 import (
 	"context"
 	"slices"
+	"strconv"
 	"time"
 )
 
@@ -98,7 +99,13 @@ func (r *relay) relieve(ln *lane) *lane {
 // next returns a lane that consumes: one that has rested, or a new one. It is nil where
 // there is none.
 func (r *relay) next() *lane {
-	r.resting = slices.DeleteFunc(r.resting, (*lane).isOver)
+	r.resting = slices.DeleteFunc(r.resting, func(ln *lane) bool {
+		over := ln.isOver()
+		if over {
+			r.ep.tasks.Go(ln.retire)
+		}
+		return over
+	})
 	for i, ln := range r.resting {
 		if ln.rested.Load() && ln.left.Load() == 0 {
 			r.resting = slices.Delete(r.resting, i, i+1)
@@ -111,7 +118,7 @@ func (r *relay) next() *lane {
 	if len(r.resting)+1 >= relayLanes {
 		return nil
 	}
-	ln, err := r.queue.openLane(r.ep.base, r.ep.link, r.over)
+	ln, err := r.queue.openLane(r.ep.base, r.ep.base, r.ep.link, r.over)
 	if err != nil {
 		r.after = time.Now().Add(relayRetry)
 		return nil
@@ -129,19 +136,26 @@ func (q *servedQueue) relays() bool {
 	return !single && !cfg.queue.Passive && !cfg.atMostOnce
 }
 
-// consume has the broker deliver the queue's requests to the lane.
+// consume has the broker deliver the queue's requests to the lane. A second consumer of
+// its channel has a tag of its own: to a quorum queue, one with the tag of one that was
+// cancelled is the same.
 func (ln *lane) consume() (err error) {
-	ln.deliveries, err = ln.ch.Consume(ln.queue.endpoint.queue, consumerTag, false, false, false, false, nil)
+	ln.tag = consumerTag
+	if ln.consumers++; ln.consumers > 1 {
+		ln.tag += strconv.Itoa(ln.consumers)
+	}
+	ln.deliveries, err = ln.ch.Consume(ln.queue.endpoint.queue, ln.tag, false, false, false, false, nil)
 	return err
 }
 
-// rest ends the lane's consumer. The requests that it has are answered as ever.
+// rest ends the lane's consumer. The requests that it has are answered as ever. There is
+// no limit to how long that takes, nor to resume: a broker that is short of memory reads
+// nothing, and the connection is to outlast that.
 func (ln *lane) rest(base context.Context) {
 	ln.rests.Store(true)
+	tag := ln.tag
 	ln.queue.server.tasks.Go(func() {
-		ctx, cancel := context.WithTimeout(base, connectTimeout)
-		defer cancel()
-		ln.link.do(ctx, func() error { return ln.ch.Cancel(consumerTag, false) }) // an error of it is the channel's end
+		ln.link.do(base, func() error { return ln.ch.Cancel(tag, false) }) // an error of it is the channel's end
 	})
 }
 
@@ -175,9 +189,7 @@ func (ln *lane) resume(base context.Context) bool {
 	case <-ln.gapped: // from before
 	default:
 	}
-	ctx, cancel := context.WithTimeout(base, connectTimeout)
-	defer cancel()
-	err := ln.link.do(ctx, ln.consume)
+	err := ln.link.do(base, ln.consume)
 	ln.resumed <- err == nil
 	return err == nil
 }

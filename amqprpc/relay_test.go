@@ -6,12 +6,14 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 	"github.com/stretchr/testify/require"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
+	"github.com/bbebcec1/amqprpc-go/amqprpc/amqptest"
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/faultproxy"
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/frame"
 )
@@ -81,9 +83,20 @@ const warmth = 150 // calls without a gap, after which one is worth another chan
 // nobody ever finds the queue without a consumer. Channels are used again.
 func TestRelay(t *testing.T) {
 	t.Parallel()
+	for _, typ := range []string{"classic", "quorum"} {
+		t.Run(typ, func(t *testing.T) {
+			t.Parallel()
+			testRelay(t, typ)
+		})
+	}
+}
+
+func testRelay(t *testing.T, typ string) {
 	url, queue := brokerURL(t), queueName(t)
 	h := newRelayed()
-	startServer(t, url, func(s *amqprpc.Server) { amqprpc.Register(s, queue, h.handle) })
+	startServer(t, url, func(s *amqprpc.Server) {
+		amqprpc.Register(s, queue, h.handle, amqprpc.WithQueue(amqprpc.Queue{Type: typ}))
+	})
 	cli := dial(t, url)
 	channelAfter(t, cli, queue, warmth)
 	stop := make(chan struct{})
@@ -303,6 +316,63 @@ func TestQueuesWithoutRelay(t *testing.T) {
 			close(h.release)
 			_, err := f.Await(testContext(t))
 			require.NoError(t, err)
+		})
+	}
+}
+
+// A broker that is short of memory reads nothing of a server that answers, not even that
+// a consumer goes to another channel. That costs no connection.
+func TestRelayInAnAlarm(t *testing.T) {
+	t.Parallel()
+	for name, before := range map[string]int{"a new channel": 0, "one that has rested": 1} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				broker := amqptest.Start(t, amqptest.WithoutListener())
+				h := newRelayed()
+				gate := make(chan struct{})
+				srv, _ := startServer(t, broker.URL(), func(s *amqprpc.Server) {
+					amqprpc.Register(s, "q", func(ctx context.Context, n int) (int, error) {
+						if n == 1 {
+							<-gate
+						}
+						return h.handle(ctx, n)
+					})
+				}, amqprpc.WithDialer(broker.Dial))
+				cli, err := amqprpc.Dial(t.Context(), broker.URL(), amqprpc.WithDialer(broker.Dial), amqprpc.WithLogger(nil))
+				require.NoError(t, err)
+				defer cli.Close()
+				channelAfter(t, cli, "q", warmth)
+				for range before {
+					f, channel := h.hold(t, cli, "q")
+					leave(t, cli, "q", channel)
+					h.release <- struct{}{}
+					_, err = f.Await(t.Context())
+					require.NoError(t, err)
+				}
+				calls := []*amqprpc.Future[int]{}
+				call := func(n int) {
+					calls = append(calls, amqprpc.Go[int, int](t.Context(), cli, "q", n, amqprpc.WithTimeout(time.Hour)))
+				}
+				call(-1)
+				channel := <-h.started
+				for range 100 {
+					call(1)
+				}
+				synctest.Wait()
+				broker.BlockPublishers("")
+				close(gate)
+				time.Sleep(time.Minute)
+				broker.UnblockPublishers()
+				require.NotEqual(t, channel, leave(t, cli, "q", channel))
+				close(h.release)
+				for _, f := range calls {
+					_, err := f.Await(t.Context())
+					require.NoError(t, err)
+				}
+				require.Zero(t, srv.Stats().Reconnects)
+				require.Zero(t, srv.Stats().Redelivered)
+			})
 		})
 	}
 }

@@ -79,7 +79,9 @@ func (ep *serverEpoch) serveQueue(ctx context.Context, q *servedQueue) error {
 	var wait backoff
 	lanes := relay{ep: ep, queue: q, over: ctx.Done()}
 	for ctx.Err() == nil {
-		ln, err := q.openLane(ep.base, ep.link, ctx.Done())
+		limit, cancel := context.WithTimeout(ep.base, connectTimeout)
+		ln, err := q.openLane(limit, ep.base, ep.link, ctx.Done())
+		cancel()
 		if err != nil {
 			if ctx.Err() != nil || ep.link.conn.IsClosed() {
 				return nil // and whoever watches the connection says why
@@ -158,7 +160,7 @@ func (ep *serverEpoch) drain(queues *sync.WaitGroup) error {
 	var done sync.WaitGroup
 	for _, ln := range lanes {
 		done.Go(func() {
-			ep.link.do(limit, func() error { return ln.ch.Cancel(consumerTag, false) })
+			ep.link.do(limit, func() error { return ln.ch.Cancel(ln.tag, false) })
 			select {
 			case <-ln.drained:
 				// The broker answers the close after all that came before it.

@@ -217,7 +217,6 @@ func (r *recurring) delivery(c *content) amqp.Delivery {
 		Type:            r.of(p.Type),
 		UserId:          r.of(p.UserID),
 		AppId:           r.of(p.AppID),
-		ConsumerTag:     consumerTag,
 		DeliveryTag:     c.tag,
 		Redelivered:     c.redelivered,
 		Exchange:        c.exchange,
