@@ -182,8 +182,23 @@ func (n *Node) Kill() error {
 	return n.process.kill()
 }
 
-// Pause stops the broker in its tracks (SIGSTOP): its sockets stay open and silent.
-func (n *Node) Pause() error { return n.signal(sigStop) }
+// Pause stops the broker in its tracks (SIGSTOP), and returns when it stands: its sockets
+// stay open and silent.
+func (n *Node) Pause() error {
+	if err := n.signal(sigStop); err != nil {
+		return err
+	}
+	pid := n.PID()
+	for deadline := time.Now().Add(pauseLimit); !standsStill(pid); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			return fmt.Errorf("rabbitmq: process %d still runs %v after SIGSTOP", pid, pauseLimit)
+		}
+	}
+	return nil
+}
+
+// pauseLimit is how long a busy machine may take to stop all threads of a broker.
+const pauseLimit = 10 * time.Second
 
 // Resume lets a paused broker go on (SIGCONT).
 func (n *Node) Resume() error { return n.signal(sigCont) }

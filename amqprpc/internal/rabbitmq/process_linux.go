@@ -1,6 +1,12 @@
 package rabbitmq
 
-import "syscall"
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+)
 
 const (
 	sigStop = syscall.SIGSTOP
@@ -9,4 +15,20 @@ const (
 
 func childAttributes() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+}
+
+// standsStill reports whether all threads of a process have stopped, which they do one
+// by one after SIGSTOP (proc(5): the state follows the last parenthesis).
+func standsStill(pid int) bool {
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+	if err != nil {
+		return false
+	}
+	for _, file := range threads {
+		stat, err := os.ReadFile(file)
+		if err == nil && bytes.LastIndex(stat, []byte(") T ")) < 0 {
+			return false
+		}
+	}
+	return len(threads) > 0
 }
