@@ -142,10 +142,7 @@ func (w *laneWriter) flush() {
 	w.publishBatches()
 	w.acks.flush(w)
 	if w.gap.asks(&w.acks) {
-		select {
-		case w.lane.gapped <- struct{}{}:
-		default:
-		}
+		signal(w.lane.gapped)
 	}
 	if len(w.batch) > 0 {
 		w.lane.ch.write(w.batch)

@@ -3,11 +3,9 @@ package amqprpc_test
 import (
 	"context"
 	"fmt"
-	"net"
 	"regexp"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -90,20 +88,17 @@ func TestIdempotentCallIsSentAgain(t *testing.T) {
 				})
 			})
 			proxy, clientURL := proxied(t, url)
-			var written atomic.Int64
-			cli := dial(t, clientURL, amqprpc.WithDialer(func(network, addr string) (net.Conn, error) {
-				c, err := net.Dial(network, addr)
-				return writeCounter{c, &written}, err
-			}))
+			conn, dialer := observed()
+			cli := dial(t, clientURL, dialer)
 			// What the client sends from now on does not reach the broker.
 			proxy.Stall(faultproxy.ToBroker)
-			before := written.Load()
+			before := conn.Load().writes.Load()
 			var opts []amqprpc.CallOption
 			if idempotent {
 				opts = append(opts, amqprpc.WithIdempotent())
 			}
 			f := amqprpc.Go[int, int](testContext(t), cli, queue, 9, opts...)
-			eventually(t, "the request is written", func() bool { return written.Load() > before })
+			eventually(t, "the request is written", func() bool { return conn.Load().writes.Load() > before })
 			proxy.Cut(faultproxy.RST)
 			proxy.Resume(faultproxy.ToBroker)
 			got, err := f.Await(testContext(t))
@@ -121,18 +116,6 @@ func TestIdempotentCallIsSentAgain(t *testing.T) {
 			require.Equal(t, 2, <-attempts)
 		})
 	}
-}
-
-// writeCounter counts the writes to a connection.
-type writeCounter struct {
-	net.Conn
-	n *atomic.Int64
-}
-
-func (c writeCounter) Write(p []byte) (int, error) {
-	n, err := c.Conn.Write(p)
-	c.n.Add(1)
-	return n, err
 }
 
 func TestAtMostOnce(t *testing.T) {

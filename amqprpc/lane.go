@@ -121,7 +121,6 @@ type lane struct {
 	cancel context.CancelFunc
 
 	deliveries <-chan amqp.Delivery // none come; it is closed when the consumer ends
-	tag        string               // the consumer's
 	consumers  int                  // that the channel has had
 	gapped     chan struct{}        // receives when another lane is to consume; nil if none may
 	rests      atomic.Bool          // its consumer is cancelled for another lane's

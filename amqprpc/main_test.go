@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
+	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -109,6 +111,33 @@ func dial(t *testing.T, url string, opts ...amqprpc.ClientOption) *amqprpc.Clien
 		require.Zero(t, cli.Stats().Pending, "calls left pending")
 	})
 	return cli
+}
+
+// observedConn counts what is written to a connection. The test may write besides.
+type observedConn struct {
+	net.Conn
+	mu     sync.Mutex
+	writes atomic.Int64
+}
+
+func (c *observedConn) Write(p []byte) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	defer c.writes.Add(1)
+	return c.Conn.Write(p)
+}
+
+// observed has a client or server use such connections, and tells the newest.
+func observed() (*atomic.Pointer[observedConn], amqprpc.ConnOption) {
+	conn := new(atomic.Pointer[observedConn])
+	return conn, amqprpc.WithDialer(func(network, addr string) (net.Conn, error) {
+		c, err := net.Dial(network, addr)
+		if err != nil {
+			return nil, err
+		}
+		conn.Store(&observedConn{Conn: c})
+		return conn.Load(), nil
+	})
 }
 
 // peer is a bare AMQP client: a foreign caller, or a foreign server.

@@ -205,12 +205,7 @@ func (oc *outCall) put(r result) {
 }
 
 // wake has the caller look at what there is to see.
-func (oc *outCall) wake() {
-	select {
-	case oc.woken <- struct{}{}:
-	default:
-	}
-}
+func (oc *outCall) wake() { signal(oc.woken) }
 
 // take returns the result if there is one.
 func (oc *outCall) take() (r result, ok bool) {

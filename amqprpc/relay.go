@@ -100,7 +100,7 @@ func (r *relay) relieve(ln *lane) *lane {
 // there is none.
 func (r *relay) next() *lane {
 	r.resting = slices.DeleteFunc(r.resting, func(ln *lane) bool {
-		over := ln.isOver()
+		over := isClosed(ln.pumped)
 		if over {
 			r.ep.tasks.Go(ln.retire)
 		}
@@ -118,13 +118,20 @@ func (r *relay) next() *lane {
 	if len(r.resting)+1 >= relayLanes {
 		return nil
 	}
-	ln, err := r.queue.openLane(r.ep.base, r.ep.base, r.ep.link, r.over)
+	ln, err := r.open(r.ep.base)
 	if err != nil {
 		r.after = time.Now().Add(relayRetry)
-		return nil
 	}
-	r.ep.add(ln)
 	return ln
+}
+
+// open returns a new lane that consumes.
+func (r *relay) open(ctx context.Context) (*lane, error) {
+	ln, err := r.queue.openLane(ctx, r.ep.base, r.ep.link, r.over)
+	if err == nil {
+		r.ep.add(ln)
+	}
+	return ln, err
 }
 
 // relays reports whether the queue may be consumed by several lanes in turn: not where
@@ -136,16 +143,20 @@ func (q *servedQueue) relays() bool {
 	return !single && !cfg.queue.Passive && !cfg.atMostOnce
 }
 
-// consume has the broker deliver the queue's requests to the lane. A second consumer of
-// its channel has a tag of its own: to a quorum queue, one with the tag of one that was
-// cancelled is the same.
+// consume has the broker deliver the queue's requests to the lane.
 func (ln *lane) consume() (err error) {
-	ln.tag = consumerTag
-	if ln.consumers++; ln.consumers > 1 {
-		ln.tag += strconv.Itoa(ln.consumers)
-	}
-	ln.deliveries, err = ln.ch.Consume(ln.queue.endpoint.queue, ln.tag, false, false, false, false, nil)
+	ln.consumers++
+	ln.deliveries, err = ln.ch.Consume(ln.queue.endpoint.queue, ln.tag(), false, false, false, false, nil)
 	return err
+}
+
+// tag is the tag of the lane's consumer. A second one of a channel has one of its own: to
+// a quorum queue, one with the tag of one that was cancelled is the same.
+func (ln *lane) tag() string {
+	if ln.consumers == 1 {
+		return consumerTag
+	}
+	return consumerTag + strconv.Itoa(ln.consumers)
 }
 
 // rest ends the lane's consumer. The requests that it has are answered as ever. There is
@@ -153,7 +164,7 @@ func (ln *lane) consume() (err error) {
 // nothing, and the connection is to outlast that.
 func (ln *lane) rest(base context.Context) {
 	ln.rests.Store(true)
-	tag := ln.tag
+	tag := ln.tag()
 	ln.queue.server.tasks.Go(func() {
 		ln.link.do(base, func() error { return ln.ch.Cancel(tag, false) }) // an error of it is the channel's end
 	})
@@ -192,14 +203,4 @@ func (ln *lane) resume(base context.Context) bool {
 	err := ln.link.do(base, ln.consume)
 	ln.resumed <- err == nil
 	return err == nil
-}
-
-// isOver reports whether no more requests come to the lane.
-func (ln *lane) isOver() bool {
-	select {
-	case <-ln.pumped:
-		return true
-	default:
-		return false
-	}
 }

@@ -2,9 +2,7 @@ package amqprpc_test
 
 import (
 	"context"
-	"net"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -214,18 +212,6 @@ func TestRelayLostConnection(t *testing.T) {
 	}
 }
 
-// injector is a connection into which the test writes frames besides.
-type injector struct {
-	net.Conn
-	mu sync.Mutex
-}
-
-func (c *injector) Write(p []byte) (int, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.Conn.Write(p)
-}
-
 // The broker closes a channel that has no consumer any more, as it does when a request is
 // not acknowledged for half an hour. Its requests are delivered again; the others do not
 // notice.
@@ -233,17 +219,10 @@ func TestRelayClosedChannel(t *testing.T) {
 	t.Parallel()
 	url, queue := brokerURL(t), queueName(t)
 	h := newRelayed()
-	var conn atomic.Pointer[injector]
+	conn, dialer := observed()
 	var log testLog
 	srv, _ := startServer(t, url, func(s *amqprpc.Server) { amqprpc.Register(s, queue, h.handle) },
-		amqprpc.WithLogger(log.logger()), amqprpc.WithDialer(func(network, addr string) (net.Conn, error) {
-			c, err := net.Dial(network, addr)
-			if err != nil {
-				return nil, err
-			}
-			conn.Store(&injector{Conn: c})
-			return conn.Load(), nil
-		}))
+		amqprpc.WithLogger(log.logger()), dialer)
 	cli := dial(t, url)
 	channelAfter(t, cli, queue, warmth)
 	f, first := h.hold(t, cli, queue)

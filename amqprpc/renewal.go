@@ -51,10 +51,7 @@ func (r *refusals) refused(queue string) {
 	}
 	r.queues[queue] = time.Now()
 	r.count.Store(int32(len(r.queues)))
-	select {
-	case r.begun <- struct{}{}:
-	default:
-	}
+	signal(r.begun)
 }
 
 func (r *refusals) took(queue string) {

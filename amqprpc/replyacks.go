@@ -36,16 +36,9 @@ func (a *replyAcks) note(tag uint64) {
 	a.mu.Unlock()
 	switch count {
 	case 1:
-		a.signal(a.first)
+		signal(a.first)
 	case replyAckBatch:
-		a.signal(a.full)
-	}
-}
-
-func (a *replyAcks) signal(c chan struct{}) {
-	select {
-	case c <- struct{}{}:
-	default:
+		signal(a.full)
 	}
 }
 

@@ -200,14 +200,7 @@ func (r *serving) run(ctx context.Context) error {
 	}
 }
 
-func (s *Server) isReady() bool {
-	select {
-	case <-s.ready:
-		return true
-	default:
-		return false
-	}
-}
+func (s *Server) isReady() bool { return isClosed(s.ready) }
 
 // queueReady notes that a queue is consumed.
 func (r *serving) queueReady(q *servedQueue) {

@@ -80,7 +80,7 @@ func (ep *serverEpoch) serveQueue(ctx context.Context, q *servedQueue) error {
 	lanes := relay{ep: ep, queue: q, over: ctx.Done()}
 	for ctx.Err() == nil {
 		limit, cancel := context.WithTimeout(ep.base, connectTimeout)
-		ln, err := q.openLane(limit, ep.base, ep.link, ctx.Done())
+		ln, err := lanes.open(limit)
 		cancel()
 		if err != nil {
 			if ctx.Err() != nil || ep.link.conn.IsClosed() {
@@ -94,7 +94,6 @@ func (ep *serverEpoch) serveQueue(ctx context.Context, q *servedQueue) error {
 			sleep(ctx, pause)
 			continue
 		}
-		ep.add(ln)
 		start := time.Now()
 		ep.queueReady(q)
 		if ln = lanes.follow(ctx, ln); ln == nil {
@@ -126,10 +125,9 @@ func (ep *serverEpoch) add(ln *lane) {
 	defer ep.mu.Unlock()
 	kept := ep.lanes[:0]
 	for _, l := range ep.lanes {
-		select {
-		case <-l.drained:
+		if isClosed(l.drained) {
 			l.cancel()
-		default:
+		} else {
 			kept = append(kept, l)
 		}
 	}
@@ -160,7 +158,7 @@ func (ep *serverEpoch) drain(queues *sync.WaitGroup) error {
 	var done sync.WaitGroup
 	for _, ln := range lanes {
 		done.Go(func() {
-			ep.link.do(limit, func() error { return ln.ch.Cancel(ln.tag, false) })
+			ep.link.do(limit, func() error { return ln.ch.Cancel(ln.tag(), false) })
 			select {
 			case <-ln.drained:
 				// The broker answers the close after all that came before it.

@@ -204,14 +204,7 @@ func (c *Client) closedOn(req *Request) *Error {
 	return errClosed(req.queue, outcome)
 }
 
-func (c *Client) isClosed() bool {
-	select {
-	case <-c.closed:
-		return true
-	default:
-		return false
-	}
-}
+func (c *Client) isClosed() bool { return isClosed(c.closed) }
 
 // waiting returns what ends a wait for ctx: a channel, and the time at which a
 // timer must. The channel of a call's own ctx is not asked for, since making it
