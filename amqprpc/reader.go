@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/frame"
@@ -47,11 +48,15 @@ type job interface {
 // settler writes what jobs have left to be written together.
 type settler interface{ settle() }
 
-func (s *sock) initReader(conn net.Conn) {
+func (s *sock) initReader(conn, raw net.Conn) {
 	r := &s.reader
 	r.frames = frame.NewReader(conn, sockFrameMax)
 	r.shown = time.Now()
 	r.forDriver.came.L = &r.forDriver.mu
+	bells := newBell
+	if _, ok := raw.(syscall.Conn); !ok {
+		bells = nil // whoever is not the kernel's may have a clock of his own
+	}
 	r.turn.init(func(turn uint64) (again bool) {
 		j := r.job // nil while it settles
 		if j != nil {
@@ -59,7 +64,7 @@ func (s *sock) initReader(conn net.Conn) {
 		}
 		go s.read(turn)
 		return j != nil
-	})
+	}, bells)
 }
 
 // signOfLife is how often the driver is shown a heartbeat while frames come that
@@ -74,11 +79,13 @@ func (s *sock) read(turn uint64) {
 			if !s.settle(&turn) {
 				return
 			}
+			r.turn.idle()
 			r.showLife()
 		}
 		f, err := r.frames.Next()
 		if err != nil {
 			if s.settle(&turn) { // a bad frame may follow on good ones
+				r.turn.end()
 				r.forDriver.end(err)
 			}
 			return

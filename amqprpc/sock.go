@@ -60,7 +60,7 @@ type sock struct {
 func newSock(conn, raw net.Conn, timeout time.Duration) *sock {
 	s := &sock{Conn: conn, raw: raw, timeout: timeout, low: newLowWater(conn, raw, lowWaterPatience)}
 	s.room.L = &s.mu
-	s.initReader(conn)
+	s.initReader(conn, raw)
 	return s
 }
 

@@ -11,8 +11,7 @@ const (
 	// takes longer than turnLong, so that the turn is to be another's.
 	turnPatience = 10 * time.Millisecond
 	turnLong     = 100 * time.Microsecond
-	// turnHaste is the same where that has just happened, for hasteLasts: to look as
-	// often as that costs something, and pays where handlers are slow now and then.
+	// turnHaste is how long it may take where that has just happened, for hasteLasts.
 	turnHaste  = 500 * time.Microsecond
 	hasteLasts = time.Second
 )
@@ -23,25 +22,39 @@ const (
 type turn struct {
 	now      atomic.Uint64
 	since    atomic.Int64 // when it was lent, in nanoseconds after epoch
+	hasty    atomic.Int64 // until then, in these
 	watching atomic.Bool
 	epoch    time.Time
 	taken    func(now uint64) (again bool) // is told the number of a turn that was taken; true if that may well be again soon
 
+	// In haste a bell calls, where there is one, since to tick as often as that costs a
+	// tenth of the process's time.
+	newBell func(ring func()) *bell
+	bell    atomic.Pointer[bell]
+	rings   atomic.Bool // the bell is set; whose turn it is sets and mutes it
+
 	mu    sync.Mutex
 	timer *time.Timer
-	seen  uint64    // the number when the timer fired last
-	hasty time.Time // until then
+	seen  uint64 // the number when the timer fired last
 }
 
-func (t *turn) init(taken func(now uint64) bool) {
-	t.epoch, t.taken = time.Now(), taken
+// init makes the turn ready. Without newBell it has no bell.
+func (t *turn) init(taken func(now uint64) bool, newBell func(ring func()) *bell) {
+	t.epoch, t.taken, t.newBell = time.Now(), taken, newBell
 	t.timer = time.AfterFunc(time.Hour, t.tick)
 	t.timer.Stop()
 }
 
 // lend begins what may take long: until reclaim the turn may be taken.
 func (t *turn) lend(now uint64, at time.Time) {
-	t.since.Store(int64(at.Sub(t.epoch)))
+	since := int64(at.Sub(t.epoch))
+	t.since.Store(since)
+	if since < t.hasty.Load() && !t.rings.Load() {
+		if b := t.bell.Load(); b != nil {
+			t.rings.Store(true)
+			b.set(turnHaste)
+		}
+	}
 	t.now.Store(now + 1)
 	if !t.watching.Load() {
 		t.watch()
@@ -58,6 +71,23 @@ func (t *turn) reclaim(now *uint64) bool {
 	return true
 }
 
+// idle is called between lends when the next one may be long in coming.
+func (t *turn) idle() {
+	if t.rings.Load() {
+		t.rings.Store(false)
+		t.bell.Load().set(0)
+	}
+}
+
+// end is called when the turn is not lent any more, and nobody else's.
+func (t *turn) end() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if b := t.bell.Load(); b != nil {
+		b.close()
+	}
+}
+
 func (t *turn) watch() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -70,7 +100,7 @@ func (t *turn) watch() {
 }
 
 func (t *turn) pause() time.Duration {
-	if time.Now().Before(t.hasty) {
+	if t.bell.Load() == nil && int64(time.Since(t.epoch)) < t.hasty.Load() {
 		return turnHaste
 	}
 	return turnPatience
@@ -84,12 +114,7 @@ func (t *turn) tick() {
 	now := t.now.Load()
 	switch {
 	case now%2 == 1:
-		lent := time.Since(t.epoch) - time.Duration(t.since.Load())
-		if lent >= turnLong && t.now.CompareAndSwap(now, now+1) {
-			if t.taken(now + 1) {
-				t.hasty = time.Now().Add(hasteLasts)
-			}
-		}
+		t.look(now)
 	case now == t.seen:
 		t.watching.Store(false)
 		if t.now.Load() == now { // else lend may have seen it watch still
@@ -99,4 +124,32 @@ func (t *turn) tick() {
 	}
 	t.seen = t.now.Load()
 	t.timer.Reset(t.pause())
+}
+
+// ring does what tick does, when the bell rings; and sets it again unless it was muted
+// meanwhile, or the turn taken.
+func (t *turn) ring() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if now := t.now.Load(); now%2 == 1 {
+		t.look(now)
+	}
+	if t.rings.Load() {
+		t.bell.Load().set(turnLong)
+	}
+}
+
+// look takes the turn if it was lent, as this number, long ago. The lock is held.
+func (t *turn) look(now uint64) {
+	at := time.Since(t.epoch)
+	if at-time.Duration(t.since.Load()) < turnLong || !t.now.CompareAndSwap(now, now+1) {
+		return
+	}
+	t.rings.Store(false)
+	if t.bell.Load() == nil && t.newBell != nil {
+		t.bell.Store(t.newBell(t.ring))
+	}
+	if t.taken(now + 1) {
+		t.hasty.Store(int64(at + hasteLasts))
+	}
 }

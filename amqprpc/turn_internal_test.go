@@ -18,7 +18,7 @@ func TestTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		taken := make(chan uint64, 1)
 		var tn turn
-		tn.init(func(now uint64) bool { taken <- now; return true })
+		tn.init(func(now uint64) bool { taken <- now; return true }, nil)
 		now := uint64(0)
 
 		for range 1000 { // as long as it is given back in time
@@ -58,23 +58,30 @@ func TestTurn(t *testing.T) {
 	})
 }
 
-// Whatever races with the last tick, what is lent is watched.
+// Whatever races with the last tick, or with the bell, what is lent is watched.
 func TestTurnIsWatched(t *testing.T) {
 	t.Parallel()
-	taken := make(chan uint64, 1)
-	var tn turn
-	tn.init(func(now uint64) bool { taken <- now; return true })
-	now := uint64(0)
-	for range 20 {
-		for range 1000 { // about when the timer fires
-			tn.lend(now, time.Now())
-			if !tn.reclaim(&now) {
-				now = <-taken // the machine was busy
+	for name, bells := range map[string]func(func()) *bell{"Ticks": nil, "Bell": newBell} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			taken := make(chan uint64, 1)
+			var tn turn
+			tn.init(func(now uint64) bool { taken <- now; return true }, bells)
+			defer tn.end()
+			now := uint64(0)
+			for range 20 {
+				for range 1000 { // about when the timer fires
+					tn.lend(now, time.Now())
+					if !tn.reclaim(&now) {
+						now = <-taken // the machine was busy
+					}
+					tn.idle()
+					runtime.Gosched()
+				}
+				tn.lend(now, time.Now())
+				now = <-taken
 			}
-			runtime.Gosched()
-		}
-		tn.lend(now, time.Now())
-		now = <-taken
+		})
 	}
 }
 
