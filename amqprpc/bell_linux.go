@@ -2,7 +2,7 @@ package amqprpc
 
 import (
 	"os"
-	"syscall"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -14,7 +14,8 @@ import (
 // it, mostly, whether it was reset meanwhile or not; and rounds to milliseconds.
 type bell struct {
 	file *os.File
-	fd   syscall.RawConn
+	mu   sync.Mutex
+	fd   int // of file; -1 once it is closed
 }
 
 // newBell returns a bell that calls ring when it rings, on a goroutine of its own until
@@ -24,16 +25,11 @@ func newBell(ring func()) *bell {
 	if err != nil {
 		return nil
 	}
-	file := os.NewFile(uintptr(fd), "timerfd")
-	b := &bell{file: file}
-	if b.fd, err = file.SyscallConn(); err != nil {
-		file.Close()
-		return nil
-	}
+	b := &bell{file: os.NewFile(uintptr(fd), "timerfd"), fd: fd}
 	go func() {
 		var count [8]byte
 		for {
-			if _, err := file.Read(count[:]); err != nil {
+			if _, err := b.file.Read(count[:]); err != nil {
 				return
 			}
 			ring()
@@ -44,8 +40,17 @@ func newBell(ring func()) *bell {
 
 // set has the bell ring once, after d, and not as it was set before; 0 mutes it.
 func (b *bell) set(d time.Duration) {
-	when := unix.ItimerSpec{Value: unix.NsecToTimespec(int64(d))}
-	b.fd.Control(func(fd uintptr) { unix.TimerfdSettime(int(fd), 0, &when, nil) })
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.fd >= 0 {
+		when := unix.ItimerSpec{Value: unix.NsecToTimespec(int64(d))}
+		unix.TimerfdSettime(b.fd, 0, &when, nil)
+	}
 }
 
-func (b *bell) close() { b.file.Close() }
+func (b *bell) close() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.fd = -1
+	b.file.Close()
+}

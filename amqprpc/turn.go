@@ -27,8 +27,8 @@ type turn struct {
 	epoch    time.Time
 	taken    func(now uint64) (again bool) // is told the number of a turn that was taken; true if that may well be again soon
 
-	// In haste a bell calls, where there is one, since to tick as often as that costs a
-	// tenth of the process's time.
+	// In haste a bell rings, where there is one, instead of a timer that fires: each time
+	// that one does, two threads wake.
 	newBell func(ring func()) *bell
 	bell    atomic.Pointer[bell]
 	rings   atomic.Bool // the bell is set; whose turn it is sets and mutes it
