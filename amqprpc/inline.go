@@ -26,11 +26,11 @@ type pace struct{ slow atomic.Int32 } // in paceOne
 
 const (
 	paceOne    = 1 << 16
-	paceMemory = 64           // requests that the share goes back, about
+	paceMemory = 256          // requests that the share goes back, about
 	paceMost   = paceOne / 32 // of slow ones, for requests to be handled inline
 )
 
-func (p *pace) init() { p.slow.Store(paceOne) }
+func (p *pace) init() { p.slow.Store(2 * paceMost) }
 
 func (p *pace) took(d time.Duration) {
 	slow := p.slow.Load()
