@@ -18,7 +18,8 @@ type None = struct{}
 // Resp cannot be inferred: either give both types, Call[int, int](…), or share a
 // [Method].
 func Call[Req, Resp any](ctx context.Context, c *Client, queue string, req Req, opts ...CallOption) (Resp, error) {
-	return newCall[Req, Resp](queue, req, opts).run(ctx, c)
+	cfg := callConfigOf(opts)
+	return newCall[Req, Resp](queue, req).run(ctx, c, &cfg)
 }
 
 // typedCall is a call with its messages, in one piece of memory.
@@ -29,12 +30,9 @@ type typedCall[Req, Resp any] struct {
 	used     bool // received is
 }
 
-func newCall[Req, Resp any](queue string, req Req, opts []CallOption) *typedCall[Req, Resp] {
+func newCall[Req, Resp any](queue string, req Req) *typedCall[Req, Resp] {
 	t := &typedCall[Req, Resp]{sent: req}
 	t.req.queue, t.req.msg, t.req.respType = queue, &t.sent, t
-	for _, o := range opts {
-		o.applyCall(&t.cfg)
-	}
 	return t
 }
 
@@ -49,9 +47,9 @@ func (t *typedCall[Req, Resp]) fresh() any {
 
 func (t *typedCall[Req, Resp]) none() bool { return messageOf[Resp]{}.none() }
 
-func (t *typedCall[Req, Resp]) run(ctx context.Context, c *Client) (Resp, error) {
+func (t *typedCall[Req, Resp]) run(ctx context.Context, c *Client, cfg *callConfig) (Resp, error) {
 	var zero Resp
-	resp, err := c.start(ctx, &t.outgoing)
+	resp, err := c.start(ctx, &t.outgoing, cfg)
 	if err != nil {
 		return zero, err
 	}
@@ -75,20 +73,22 @@ func (t *typedCall[Req, Resp]) run(ctx context.Context, c *Client) (Resp, error)
 // so on. ctx bounds only the wait for the broker (30 s if it has no deadline);
 // the request itself expires only if [WithTimeout] says so.
 func Notify[Req any](ctx context.Context, c *Client, queue string, req Req, opts ...CallOption) error {
-	t := newCall[Req, None](queue, req, opts)
+	cfg := callConfigOf(opts)
+	t := newCall[Req, None](queue, req)
 	t.req.kind, t.req.respType = Notification, nil
-	_, err := c.start(ctx, &t.outgoing)
+	_, err := c.start(ctx, &t.outgoing, &cfg)
 	return err
 }
 
 // Go begins a call and returns at once; the Future has its answer. ctx bounds
 // the call as it does in [Call].
 func Go[Req, Resp any](ctx context.Context, c *Client, queue string, req Req, opts ...CallOption) *Future[Resp] {
-	t := newCall[Req, Resp](queue, req, opts)
+	cfg := callConfigOf(opts)
+	t := newCall[Req, Resp](queue, req)
 	f := &Future[Resp]{done: make(chan struct{})}
 	run := func() {
 		defer close(f.done)
-		f.resp, f.err = t.run(ctx, c)
+		f.resp, f.err = t.run(ctx, c, &cfg)
 	}
 	if !c.task(run) {
 		f.err = errClosed(queue, OutcomeNotSent)

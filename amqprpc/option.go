@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"log/slog"
 	"net"
+	"sync"
 	"time"
 
 	"github.com/bbebcec1/amqprpc-go/codec"
@@ -153,6 +154,23 @@ type callConfig struct {
 	header      Header
 	replyHeader *Header
 	id          string
+}
+
+// callConfigs lend callConfigOf what it hands to options, so that a call has not to keep it.
+var callConfigs = sync.Pool{New: func() any { return new(callConfig) }}
+
+// callConfigOf returns what the options say.
+func callConfigOf(opts []CallOption) (cfg callConfig) {
+	if len(opts) == 0 {
+		return cfg
+	}
+	lent := callConfigs.Get().(*callConfig)
+	for _, o := range opts {
+		o.applyCall(lent)
+	}
+	cfg, *lent = *lent, cfg
+	callConfigs.Put(lent)
+	return cfg
 }
 
 type connOption func(*connConfig)

@@ -110,8 +110,8 @@ func (t *pendingTable) all() []*outCall {
 type outCall struct {
 	number     uint64
 	req        *Request // of which others than the caller's goroutine read what does not change: queue, kind, id, content type and body
-	ownID      bool     // the request's id is the client's own, made of number
 	send       sendConfig
+	ownID      bool // the request's id is the client's own, made of number
 	registered bool // owned by the caller's goroutine
 
 	lastBeat atomic.Int64          // unix nanoseconds of the handler's last sign of life

@@ -33,20 +33,20 @@ func (k Kind) String() string {
 type Request struct {
 	queue       string
 	kind        Kind
-	client      bool
 	id          string
 	attempt     int
-	redelivered bool
 	header      Header
 	contentType string
 
-	codec   codec.Codec
-	body    []byte
-	msg     any         // a *Req
-	typ     messageType // of Req; server only
-	decoded bool
-	encoded bool
-	err     error // of decoding on a server, of encoding on a client
+	codec       codec.Codec
+	body        []byte
+	msg         any         // a *Req
+	typ         messageType // of Req; server only
+	decoded     bool
+	encoded     bool
+	client      bool
+	redelivered bool
+	err         error // of decoding on a server, of encoding on a client
 
 	respType    messageType
 	replyHeader Header

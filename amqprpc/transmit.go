@@ -14,13 +14,12 @@ type outgoing struct {
 	call outCall
 	ctx  deadlineContext
 	resp Response
-	cfg  callConfig
 }
 
-// start runs a call through the chain and settles it. Of o, cfg and what makes up
-// the request are set.
-func (c *Client) start(ctx context.Context, o *outgoing) (*Response, error) {
-	req, oc, cfg := &o.req, &o.call, &o.cfg
+// start runs a call through the chain and settles it. Of o, what makes up the request
+// is set.
+func (c *Client) start(ctx context.Context, o *outgoing, cfg *callConfig) (*Response, error) {
+	req, oc := &o.req, &o.call
 	if req.codec = cfg.codec; req.codec == nil {
 		req.codec = c.cfg.codec
 	}
