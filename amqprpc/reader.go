@@ -55,7 +55,7 @@ func (s *sock) initReader(conn, raw net.Conn) {
 	r.forDriver.came.L = &r.forDriver.mu
 	bells := newBell
 	if _, ok := raw.(syscall.Conn); !ok {
-		bells = nil // whoever is not the kernel's may have a clock of his own
+		bells = nil // what is no socket may live in another time than the kernel's
 	}
 	r.turn.init(func(turn uint64) (again bool) {
 		j := r.job // nil while it settles
