@@ -341,22 +341,13 @@ func (ep *clientEpoch) received(m *content) {
 	}
 }
 
-// bodiesTogether is how much memory short bodies of a batch share at most.
-const bodiesTogether = 64
-
 // unpack dispatches the replies of a batch.
 func (ep *clientEpoch) unpack(m *content) {
-	var room []byte
+	var bodies bodies
 	whole := eachReply(m.body, func(props, body []byte) {
 		// Alone they would have had to fit a frame.
 		m.malformed = len(props) > sockFrameMax || m.props.Parse(props) != nil
-		// Whoever keeps one reply is not to keep them all.
-		if cap(room)-len(room) < len(body) {
-			room = make([]byte, 0, max(len(body), bodiesTogether))
-		}
-		at := len(room)
-		room = append(room, body...)
-		m.body = room[at:len(room):len(room)]
+		m.body = bodies.clone(body)
 		ep.dispatch(m)
 	})
 	if !whole {

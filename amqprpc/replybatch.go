@@ -131,3 +131,19 @@ func (m *content) replies() (n int) {
 	eachReply(m.body, func(_, _ []byte) { n++ })
 	return n
 }
+
+// bodiesTogether is how much memory short bodies of a batch share at most.
+const bodiesTogether = 64
+
+// bodies clones the bodies of a batch: whoever keeps one of its replies is not to keep
+// them all.
+type bodies struct{ room []byte }
+
+func (b *bodies) clone(body []byte) []byte {
+	if cap(b.room)-len(b.room) < len(body) {
+		b.room = make([]byte, 0, max(len(body), bodiesTogether))
+	}
+	at := len(b.room)
+	b.room = append(b.room, body...)
+	return b.room[at:len(b.room):len(b.room)]
+}

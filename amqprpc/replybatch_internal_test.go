@@ -175,3 +175,29 @@ func TestReplyBatchThatIsNone(t *testing.T) {
 		require.LessOrEqual(t, m.replies(), 2)
 	}
 }
+
+// Bodies that share memory are each the receiver's own, to append to as well, and long
+// ones share none.
+func TestBodies(t *testing.T) {
+	t.Parallel()
+	var b bodies
+	batch := make([]byte, 3*bodiesTogether)
+	for i := range batch {
+		batch[i] = byte(i)
+	}
+	var got [][]byte
+	lengths := []int{0, 1, 2, 3, bodiesTogether, 5, bodiesTogether + 1, 10, bodiesTogether - 15, 1, 2}
+	for _, n := range lengths {
+		got = append(got, b.clone(batch[:n]))
+	}
+	for _, body := range got {
+		_ = append(body, 0xff)
+	}
+	clear(batch)
+	for i, n := range lengths {
+		require.Len(t, got[i], n)
+		for at, c := range got[i] {
+			require.Equal(t, byte(at), c, "body %d", i)
+		}
+	}
+}
