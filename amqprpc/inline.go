@@ -30,6 +30,7 @@ const (
 	paceMost   = paceOne / 32 // of slow ones, for requests to be handled inline
 )
 
+// init has a queue's handlers taken for slow ones until some two hundred were quick.
 func (p *pace) init() { p.slow.Store(2 * paceMost) }
 
 func (p *pace) took(d time.Duration) {
