@@ -62,13 +62,22 @@ func channelAfter(t *testing.T, cli *amqprpc.Client, queue string, calls int) (c
 	return channel
 }
 
-// leave makes quick calls until they come on another channel than the one given, and
-// some more, so that the next gap is worth leaving that one.
+// leave makes quick calls until so many have come on another channel than the one given
+// that the next gap is worth leaving that one. While both consume, either gets some.
 func leave(t *testing.T, cli *amqprpc.Client, queue string, channel int) (other int) {
 	t.Helper()
+	stayed := 0
 	for range 5000 {
-		if other = channelAfter(t, cli, queue, 1); other != channel {
-			return channelAfter(t, cli, queue, warmth)
+		switch now := channelAfter(t, cli, queue, 1); now {
+		case channel:
+			continue
+		case other:
+			stayed++
+		default:
+			other, stayed = now, 1
+		}
+		if stayed == warmth {
+			return other
 		}
 	}
 	require.FailNow(t, "all requests come on the channel with the gap")
