@@ -36,6 +36,11 @@ type Config struct {
 	Options contender.Options
 }
 
+// CloseRounds is how many rounds there are for each of the others where what is compared
+// lies so close together that the median of a few is as often on one side as on the other:
+// a lone caller, and slow handlers.
+const CloseRounds = 3
+
 // task is one contender in one case. run is called once a round.
 type task struct {
 	name, kase string

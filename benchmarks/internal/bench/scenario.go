@@ -105,17 +105,32 @@ func throughput(ctx context.Context, c *Config) (*Result, error) {
 	if len(variants) == 0 {
 		return nil, fmt.Errorf("throughput: there is no contender among %q", c.Only)
 	}
-	series, err := c.closedLoop(ctx, "throughput", "throughput", variants, c.Callers, func(v variant, callers int) bool {
-		return v.contender == contender.Tutorial && callers > tutorialLimit
-	})
+	closer := *c
+	closer.Rounds *= CloseRounds
+	series, err := closer.callersOf(ctx, "throughput-lone", variants, func(callers int) bool { return callers == 1 })
+	if err != nil {
+		return nil, err
+	}
+	others, err := c.callersOf(ctx, "throughput", variants, func(callers int) bool { return callers > 1 })
 	if err != nil {
 		return nil, err
 	}
 	return &Result{
 		Scenario: "throughput", Title: "Calls a second, callers calling without a pause", Base: contender.Baseline,
 		Metrics: []Metric{CallsPerSecond, P50, P99, P999, CPUPerCall, ClientCPU, ServerCPU, BrokerCPU, WritesPerCall, AllocsPerCall},
-		Series:  series,
+		Series:  append(series, others...),
 	}, nil
+}
+
+// callersOf is the part of the scenario throughput with those numbers of callers.
+func (c *Config) callersOf(ctx context.Context, part string, variants []variant, are func(callers int) bool) ([]Series, error) {
+	numbers := slices.DeleteFunc(slices.Clone(c.Callers), func(n int) bool { return !are(n) })
+	if len(numbers) == 0 {
+		return nil, nil
+	}
+	return c.closedLoop(ctx, part, "throughput", variants, numbers, func(v variant, callers int) bool {
+		return v.contender == contender.Tutorial && callers > tutorialLimit
+	})
 }
 
 func payloads(ctx context.Context, c *Config) (*Result, error) {

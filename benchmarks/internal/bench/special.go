@@ -103,7 +103,7 @@ func slowHandler(ctx context.Context, c *Config) (_ *Result, err error) {
 			}})
 		}
 	}
-	series, err := c.interleave(ctx, "slow", c.Rounds, tasks)
+	series, err := c.interleave(ctx, "slow", CloseRounds*c.Rounds, tasks)
 	if err != nil {
 		return nil, err
 	}

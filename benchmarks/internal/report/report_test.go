@@ -34,6 +34,12 @@ func TestTable(t *testing.T) {
 	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
 	require.Equal(t, `Calls <a second> (medians of 2 rounds; × is against "baseline" in the same round)`, lines[0])
 	require.Equal(t, []string{"64", "callers", "amqprpc", "13500", "1.50", "175", "0.50"}, strings.Fields(lines[3]), "nobody measured the broker")
+
+	r := throughput()
+	r.Series = append(r.Series, bench.Series{Name: "baseline", Case: "1 caller", Samples: make([]bench.Sample, 6)})
+	out.Reset()
+	require.NoError(t, Table(&out, r))
+	require.Contains(t, out.String(), "(medians of 2 to 6 rounds;")
 }
 
 // A run replaces what it measured and leaves the rest of the page alone.
@@ -62,7 +68,7 @@ kept
 <!-- rpcbench circumstances -->
 <!-- end -->
 `, string(text), "a run of one scenario does not speak for the page")
-	require.Equal(t, "Measured on 14 March 2026 with RabbitMQ 3.10.8, amqp091-go v1.16.0 and go1.26 on linux/amd64, 2 CPUs; medians of 3 rounds of 1s.", at.String())
+	require.Equal(t, "Measured on 14 March 2026 with RabbitMQ 3.10.8, amqp091-go v1.16.0 and go1.26 on linux/amd64, 2 CPUs; medians of 3 rounds of 1s, of 9 with a lone caller and with slow handlers.", at.String())
 
 	image, err := os.ReadFile(filepath.Join(dir, "img", "throughput.svg"))
 	require.NoError(t, err)

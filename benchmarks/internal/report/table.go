@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 
@@ -90,7 +91,7 @@ func present(r *bench.Result) []bench.Metric {
 
 // Table writes a result for people.
 func Table(w io.Writer, r *bench.Result) error {
-	fmt.Fprintf(w, "\n%s (medians of %d rounds; × is against %q in the same round)\n", r.Title, rounds(r), r.Base)
+	fmt.Fprintf(w, "\n%s (medians of %s rounds; × is against %q in the same round)\n", r.Title, rounds(r), r.Base)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, row := range rows(r, true) {
 		fmt.Fprintln(t, strings.Join(row, "\t"))
@@ -107,12 +108,17 @@ func Table(w io.Writer, r *bench.Result) error {
 	return nil
 }
 
-func rounds(r *bench.Result) int {
-	n := 0
+// rounds is how many there were: not of all cases as many.
+func rounds(r *bench.Result) string {
+	few, many := math.MaxInt, 0
 	for i := range r.Series {
-		n = max(n, len(r.Series[i].Samples))
+		n := len(r.Series[i].Samples)
+		few, many = min(few, n), max(many, n)
 	}
-	return n
+	if few < many {
+		return fmt.Sprintf("%d to %d", few, many)
+	}
+	return strconv.Itoa(many)
 }
 
 // goalRows is a table of goals, the header first.
