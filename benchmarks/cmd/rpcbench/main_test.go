@@ -60,7 +60,7 @@ func TestRun(t *testing.T) {
 		for _, s := range r.Series {
 			rounds := 1
 			if r.Scenario == "slow" || s.Case == "1 caller" && r.Scenario == "throughput" {
-				rounds = bench.CloseRounds
+				rounds = bench.CloseRuns
 			}
 			require.Len(t, s.Samples, rounds, "%s: %s, %s", r.Scenario, s.Name, s.Case)
 			for _, m := range []string{"calls/s", "p50 µs", "allocs/call", "heap bytes/pending call", "own allocs/call"} {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -36,10 +37,26 @@ type Config struct {
 	Options contender.Options
 }
 
-// CloseRounds is how many rounds there are for each of the others where what is compared
-// lies so close together that the median of a few is as often on one side as on the other:
-// a lone caller, and slow handlers.
-const CloseRounds = 3
+// CloseRuns is how often a comparison is run that lies so close to its bound that the median
+// of the usual rounds is as often on one side as on the other.
+const CloseRuns = 3
+
+// closely runs a comparison that often, with new processes each time: what they have got by
+// chance, in memory and in the broker, stays with them through all rounds.
+func closely(run func() ([]Series, error)) ([]Series, error) {
+	all, err := run()
+	for range CloseRuns - 1 {
+		if err != nil {
+			return nil, err
+		}
+		var more []Series
+		more, err = run()
+		for i := range more {
+			all[i].Samples = append(all[i].Samples, more[i].Samples...)
+		}
+	}
+	return all, err
+}
 
 // task is one contender in one case. run is called once a round.
 type task struct {
@@ -47,8 +64,8 @@ type task struct {
 	run        func(ctx context.Context) (Sample, error)
 }
 
-// interleave runs all tasks in every round, beginning with another one each time, so
-// that neither the machine's moods nor the order favour one.
+// interleave runs all tasks in every round, in another order each time, so that neither
+// the machine's moods nor what the one before leaves behind favour one.
 func (c *Config) interleave(ctx context.Context, title string, rounds int, tasks []task) ([]Series, error) {
 	all := make([]Series, len(tasks))
 	for i, t := range tasks {
@@ -56,9 +73,8 @@ func (c *Config) interleave(ctx context.Context, title string, rounds int, tasks
 	}
 	c.Progress.Begin(title, rounds*len(tasks))
 	defer c.Progress.End()
-	for round := range rounds {
-		for k := range tasks {
-			i := (k + round) % len(tasks)
+	for range rounds {
+		for _, i := range rand.Perm(len(tasks)) {
 			t := &tasks[i]
 			c.Progress.Step(strings.TrimSpace(t.name + ", " + t.kase))
 			s, err := t.run(ctx)
