@@ -10,8 +10,8 @@ import (
 
 // bell is a timer of the kernel's
 // (https://man7.org/linux/man-pages/man2/timerfd_create.2.html). To set one that is muted
-// before it rings wakes nobody. With a timer of the runtime's one of its threads wakes for
-// it, mostly, whether it was reset meanwhile or not; and rounds to milliseconds.
+// before it rings wakes nobody. For a timer of the runtime's one of its threads wakes at the
+// time that was set first, mostly, though the timer was reset meanwhile.
 type bell struct {
 	file *os.File
 	mu   sync.Mutex
@@ -19,7 +19,7 @@ type bell struct {
 }
 
 // newBell returns a bell that calls ring when it rings, on a goroutine of its own until
-// it is closed. It is nil where there are no more file descriptors.
+// it is closed. It is nil where the kernel gives none.
 func newBell(ring func()) *bell {
 	fd, err := unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_NONBLOCK|unix.TFD_CLOEXEC)
 	if err != nil {

@@ -31,6 +31,7 @@ func TestTurnWithBell(t *testing.T) {
 	taken := make(chan uint64, 1)
 	var tn turn
 	tn.init(func(now uint64) bool { taken <- now; return true }, newBell)
+	defer tn.end()
 	next := func() uint64 {
 		select {
 		case now := <-taken:
@@ -48,8 +49,7 @@ func TestTurnWithBell(t *testing.T) {
 	for range 3 {
 		tn.hasty.Store(int64(time.Since(tn.epoch) + time.Hour))
 		tn.lend(now, time.Now())
-		require.True(t, tn.rings.Load())
-		now = next()
+		now = next() // nothing else looks
 		require.False(t, tn.rings.Load(), "until it is lent again")
 	}
 
@@ -73,5 +73,4 @@ func TestTurnWithBell(t *testing.T) {
 	tn.hasty.Store(0)
 	tn.lend(now, time.Now())
 	require.False(t, tn.rings.Load(), "without haste there is no bell")
-	tn.end()
 }

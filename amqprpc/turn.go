@@ -149,7 +149,9 @@ func (t *turn) look(now uint64) {
 	if t.bell.Load() == nil && t.newBell != nil {
 		t.bell.Store(t.newBell(t.ring))
 	}
-	if t.taken(now + 1) {
-		t.hasty.Store(int64(at + hasteLasts))
+	was := t.hasty.Load()
+	t.hasty.Store(int64(at + hasteLasts)) // before anybody has the turn and lends it
+	if !t.taken(now + 1) {
+		t.hasty.Store(was)
 	}
 }

@@ -58,6 +58,28 @@ func TestTurn(t *testing.T) {
 	})
 }
 
+// Whoever gets the turn is in haste already; and is not any more where there is no reason.
+func TestTurnIsTakenInHaste(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var tn turn
+		again, hasty := false, make(chan bool, 1)
+		tn.init(func(uint64) bool {
+			hasty <- tn.hasty.Load() > int64(time.Since(tn.epoch))
+			return again
+		}, nil)
+		now := uint64(0)
+		for _, again = range []bool{false, true} {
+			tn.lend(now, time.Now())
+			require.True(t, <-hasty)
+			synctest.Wait()
+			require.Equal(t, again, tn.hasty.Load() > int64(time.Since(tn.epoch)))
+			now += 2
+		}
+		tn.timer.Stop()
+	})
+}
+
 // Whatever races with the last tick, or with the bell, what is lent is watched.
 func TestTurnIsWatched(t *testing.T) {
 	t.Parallel()
