@@ -39,7 +39,7 @@ type Config struct {
 
 // CloseRuns is how often a comparison is run that lies so close to its bound that the median
 // of the usual rounds is as often on one side as on the other.
-const CloseRuns = 3
+const CloseRuns = 5
 
 // closely runs a comparison that often, with new processes each time: what they have got by
 // chance, in memory and in the broker, stays with them through all rounds.
@@ -65,7 +65,7 @@ type task struct {
 }
 
 // interleave runs all tasks in every round, in another order each time, so that neither
-// the machine's moods nor what the one before leaves behind favour one.
+// the machine's moods nor what another contender leaves behind favour one.
 func (c *Config) interleave(ctx context.Context, title string, rounds int, tasks []task) ([]Series, error) {
 	all := make([]Series, len(tasks))
 	for i, t := range tasks {

@@ -49,8 +49,8 @@ func Now(c *bench.Config, broker string) Circumstances {
 
 // String says it in a sentence.
 func (c Circumstances) String() string {
-	return fmt.Sprintf("Measured on %s with %s, %s and %s on %s, %d CPUs; medians of %d rounds of %v, of %d with a lone caller and with slow handlers.",
-		c.Date.Format("2 January 2006"), c.Broker, c.Driver, c.Go, c.System, c.CPUs, c.Rounds, c.Round, bench.CloseRuns*c.Rounds)
+	return fmt.Sprintf("Measured on %s with %s, %s and %s on %s, %d CPUs; medians of %d rounds of %v or longer where nothing else is said.",
+		c.Date.Format("2 January 2006"), c.Broker, c.Driver, c.Go, c.System, c.CPUs, c.Rounds, c.Round)
 }
 
 // machine is everything, for machines.
