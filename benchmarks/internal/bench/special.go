@@ -74,6 +74,14 @@ func (p *pair) work(ctx context.Context, w side.Work) error {
 	return p.server.Do(ctx, &side.Command{Work: &w})
 }
 
+// loadOf is load, with handlers that do that work.
+func (p *pair) loadOf(ctx context.Context, w side.Work, callers int, d time.Duration) (Sample, error) {
+	if err := p.work(ctx, w); err != nil {
+		return nil, err
+	}
+	return p.load(ctx, callers, d)
+}
+
 // slowHandler compares each contender to itself: with no slow handler, and with one in
 // 500 that takes 100 ms.
 func slowHandler(ctx context.Context, c *Config) (*Result, error) {
@@ -91,6 +99,7 @@ func slowHandler(ctx context.Context, c *Config) (*Result, error) {
 // expects another one for a second.
 const slowForgotten = 1200 * time.Millisecond
 
+// slowAndNot runs both contenders in both ways.
 func (c *Config) slowAndNot(ctx context.Context) (_ []Series, err error) {
 	all, err := c.start(ctx, "slow", []variant{
 		{contender.Baseline, contender.Baseline, c.Options},
@@ -110,17 +119,11 @@ func (c *Config) slowAndNot(ctx context.Context) (_ []Series, err error) {
 		tasks = append(tasks,
 			task{p.name, callers(64), func(ctx context.Context) (Sample, error) {
 				time.Sleep(time.Until(slowEnded.Add(c.atLeast(slowForgotten))))
-				if err := p.work(ctx, side.Work{}); err != nil {
-					return nil, err
-				}
-				return p.load(ctx, 64, d)
+				return p.loadOf(ctx, side.Work{}, 64, d)
 			}},
 			task{p.name + ", 1 in 500 slow", callers(64), func(ctx context.Context) (Sample, error) {
 				defer func() { slowEnded = time.Now() }()
-				if err := p.work(ctx, side.Work{SlowEvery: 500, Slow: 100 * time.Millisecond}); err != nil {
-					return nil, err
-				}
-				return p.load(ctx, 64, d)
+				return p.loadOf(ctx, side.Work{SlowEvery: 500, Slow: 100 * time.Millisecond}, 64, d)
 			}})
 	}
 	return c.interleave(ctx, "slow", c.Rounds, tasks)
