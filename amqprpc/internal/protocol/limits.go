@@ -1,0 +1,44 @@
+package protocol
+
+import "time"
+
+const (
+	// MinHeartbeat and MaxHeartbeat bound the interval of heartbeats. Other
+	// intervals are taken for the nearer bound.
+	MinHeartbeat = 100 * time.Millisecond
+	MaxHeartbeat = 24 * time.Hour
+	// HeartbeatMisses is how many intervals without a heartbeat a caller waits
+	// before it takes the server for dead.
+	HeartbeatMisses = 3
+
+	maxAttempt    = 1 << 30
+	maxDeliveries = 1 << 20
+
+	// maxExpiration is RabbitMQ's limit: it closes the channel with 406 beyond.
+	maxExpiration = maxMillis * time.Millisecond
+	maxMillis     = 10 * 365 * 24 * 3600 * 1000
+	// maxStated is the end of the year 9999 in milliseconds since 1970.
+	maxStated = 253402300799999
+)
+
+func clampHeartbeat(d time.Duration) time.Duration {
+	return min(max(d, MinHeartbeat), MaxHeartbeat)
+}
+
+// timeLeft is what a request says of its deadline when it is published: its
+// expiration, rounded up, and its rpc-deadline, both in milliseconds. A deadline
+// that is further off than RabbitMQ allows is brought nearer in both, since
+// servers compute the time of publishing from them.
+func timeLeft(deadline, now time.Time) (expiration, stated int64) {
+	left := deadline.Sub(now) // at most the largest Duration
+	if left > maxExpiration {
+		left, deadline = maxExpiration, now.Add(maxExpiration)
+	}
+	if epoch := time.UnixMilli(0); deadline.Before(epoch) {
+		left, deadline = 0, epoch
+	}
+	if left > 0 {
+		expiration = int64((left + time.Millisecond - 1) / time.Millisecond)
+	}
+	return max(expiration, 1), deadline.UnixMilli()
+}

@@ -1,0 +1,82 @@
+package protocol
+
+import (
+	"time"
+
+	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/frame"
+)
+
+// Reply is the properties of a reply: a result, an error or a heartbeat. A Reply
+// that was parsed keeps nothing of the memory that it was parsed from.
+type Reply struct {
+	ContentType string
+	IsError     bool
+	Code        string        // of an error
+	Outcome     string        // of an error
+	Heartbeat   time.Duration // over 0: this is a heartbeat, and the next follows after so long
+
+	// For Append only.
+	CorrelationID string            // Parse leaves it out: the caller has it in the properties
+	Header        map[string]string // the user's metadata, which CheckHeader accepts
+
+	// Set by Parse only.
+	DeathReason string // of a request that came back: why
+
+	received []byte // encoded headers, if there is metadata among them
+}
+
+// Append adds the property list of a reply. It allocates nothing where dst has
+// room.
+func (r *Reply) Append(dst []byte) []byte {
+	p := beginProperties(dst)
+	p.short(frame.FlagContentType, r.ContentType)
+	p.beginHeaders()
+	interval := clampHeartbeat(r.Heartbeat)
+	if r.Heartbeat > 0 {
+		p.dst = frame.AppendInt64Field(p.dst, headerHeartbeat, interval.Milliseconds())
+	}
+	if r.IsError {
+		p.dst = frame.AppendStringField(p.dst, headerCode, r.Code)
+		p.dst = frame.AppendStringField(p.dst, headerOutcome, r.Outcome)
+	}
+	p.metadata(r.Header)
+	p.endHeaders()
+	p.short(frame.FlagCorrelationID, r.CorrelationID)
+	if r.Heartbeat > 0 {
+		p.expiration(HeartbeatMisses * interval.Milliseconds())
+	}
+	return p.end()
+}
+
+// Parse reads a received reply. It ignores what it does not understand: a code
+// that is no string is an error without a code, and an interval that is no integer
+// is the shortest. A request that came back from [BounceExchange] may have a
+// Heartbeat, which means nothing there.
+func (r *Reply) Parse(p *frame.Properties, s *Interner) {
+	*r = Reply{ContentType: s.String(p.ContentType)}
+	meta := false
+	for name, v := range frame.Fields(p.Headers) {
+		switch string(name) {
+		case headerCode:
+			text, _ := v.Text()
+			r.IsError, r.Code = true, s.String(text)
+		case headerOutcome:
+			text, _ := v.Text()
+			r.Outcome = s.String(text)
+		case headerHeartbeat:
+			n, _ := v.Int()
+			r.Heartbeat = clampHeartbeat(time.Duration(min(max(n, 0), maxMillis)) * time.Millisecond)
+		case headerDeathReason:
+			text, _ := v.Text()
+			r.DeathReason, meta = s.String(text), true
+		default:
+			meta = meta || !ours(name)
+		}
+	}
+	if meta {
+		r.received = append([]byte(nil), p.Headers...)
+	}
+}
+
+// Metadata decodes the user's metadata of a received reply.
+func (r *Reply) Metadata() map[string]string { return metadata(r.received) }

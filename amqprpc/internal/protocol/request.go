@@ -1,0 +1,153 @@
+package protocol
+
+import (
+	"time"
+
+	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/frame"
+)
+
+// Request is the properties of a request. A Request that was parsed keeps nothing
+// of the memory that it was parsed from.
+type Request struct {
+	ContentType     string
+	ContentEncoding string
+	CorrelationID   string // of the attempt
+	MessageID       string // of the call
+	ReplyTo         string // none: a notification
+	DeliveryMode    uint8  // Persistent, or 0
+	Priority        uint8
+	Attempt         int           // 0 is taken for 1, the first
+	Batches         bool          // the caller understands batches
+	Heartbeat       time.Duration // the caller wants heartbeats; 0: none
+	Client          string        // whom to bounce the request to
+
+	// For Append only.
+	Deadline time.Time         // the zero time is none
+	Header   map[string]string // the user's metadata, which CheckHeader accepts
+
+	// Set by Parse only.
+	Expires       time.Duration // what the expiration says; -1 if there is none
+	Stated        int64         // what rpc-deadline says, in milliseconds since 1970 and at least 0; -1 if there is none
+	Deliveries    int           // what rpc-deliveries says; 0 if there is none
+	DeliveryCount int           // what x-delivery-count says; -1 if there is none
+	Timestamp     time.Time
+	Type          string
+	UserID        string
+	AppID         string
+
+	received receivedHeaders
+}
+
+// Persistent is the DeliveryMode of a message that survives the broker's restart.
+const Persistent uint8 = 2
+
+// receivedHeaders keeps the encoded headers of a received request. Most requests
+// have but an rpc-deadline and an rpc-batches, which fit into room.
+type receivedHeaders struct {
+	large []byte
+	short uint8 // octets in room
+	room  [64]byte
+}
+
+func (h *receivedHeaders) keep(fields []byte) {
+	h.large, h.short = nil, 0
+	if len(fields) <= len(h.room) {
+		h.short = uint8(copy(h.room[:], fields))
+		return
+	}
+	h.large = append(h.large, fields...)
+}
+
+func (h *receivedHeaders) fields() []byte {
+	if h.large != nil {
+		return h.large
+	}
+	return h.room[:h.short]
+}
+
+// Append adds the property list of a request that is published at now. It
+// allocates nothing where dst has room.
+func (r *Request) Append(dst []byte, now time.Time) []byte {
+	var expiration, stated int64
+	if !r.Deadline.IsZero() {
+		expiration, stated = timeLeft(r.Deadline, now)
+	}
+	p := beginProperties(dst)
+	p.short(frame.FlagContentType, r.ContentType)
+	p.short(frame.FlagContentEncoding, r.ContentEncoding)
+	p.beginHeaders()
+	if expiration > 0 {
+		p.dst = frame.AppendInt64Field(p.dst, headerDeadline, stated)
+	}
+	if r.Batches {
+		p.dst = frame.AppendBoolField(p.dst, headerBatches, true)
+	}
+	if r.Attempt > 1 {
+		p.dst = frame.AppendInt32Field(p.dst, headerAttempt, int32(min(r.Attempt, maxAttempt)))
+	}
+	if r.Heartbeat > 0 {
+		p.dst = frame.AppendInt64Field(p.dst, headerHeartbeat, clampHeartbeat(r.Heartbeat).Milliseconds())
+	}
+	if r.Client != "" {
+		p.dst = frame.AppendStringField(p.dst, headerClient, r.Client)
+	}
+	p.metadata(r.Header)
+	p.endHeaders()
+	p.octet(frame.FlagDeliveryMode, r.DeliveryMode)
+	p.octet(frame.FlagPriority, r.Priority)
+	p.short(frame.FlagCorrelationID, r.CorrelationID)
+	p.short(frame.FlagReplyTo, r.ReplyTo)
+	if expiration > 0 {
+		p.expiration(expiration)
+	}
+	p.short(frame.FlagMessageID, r.MessageID)
+	return p.end()
+}
+
+// ReplyID is the correlation id of the reply.
+func (r *Request) ReplyID() string {
+	if r.CorrelationID != "" {
+		return r.CorrelationID
+	}
+	return r.MessageID
+}
+
+// CallID names the call; it is empty if the request has no id at all.
+func (r *Request) CallID() string {
+	if r.MessageID != "" {
+		return r.MessageID
+	}
+	return r.CorrelationID
+}
+
+// End is when the handler of a received request must be done: the earlier of its
+// expiration, counted from its arrival on the local clock, and its rpc-deadline,
+// for which the sender's clock is trusted up to skew. It is zero if the request
+// has neither.
+func (r *Request) End(arrived time.Time, skew time.Duration) time.Time {
+	var end time.Time
+	if r.Expires >= 0 {
+		end = arrived.Add(r.Expires)
+	}
+	if r.Stated >= 0 {
+		if stated := time.UnixMilli(r.Stated).Add(skew); end.IsZero() || stated.Before(end) {
+			end = stated
+		}
+	}
+	return end
+}
+
+// Metadata decodes the user's metadata of a received request.
+func (r *Request) Metadata() map[string]string { return metadata(r.received.fields()) }
+
+// HeaderSize is the number of octets of all headers of a received request.
+func (r *Request) HeaderSize() int { return len(r.received.fields()) }
+
+// Table decodes all headers of a received request.
+func (r *Request) Table() frame.Table {
+	t, err := frame.ParseTable(r.received.fields())
+	if err != nil {
+		return nil
+	}
+	return t
+}
