@@ -91,9 +91,9 @@ func HeaderSize(h map[string]string) int {
 	return size
 }
 
-// metadata decodes the user's headers out of a message's encoded ones: strings as
+// Metadata decodes the user's headers out of a message's encoded ones: strings as
 // they are, numbers and booleans as text. It skips values of other types.
-func metadata(fields []byte) map[string]string {
+func Metadata(fields []byte) map[string]string {
 	var h map[string]string
 	for name, v := range frame.Fields(fields) {
 		if ours(name) {

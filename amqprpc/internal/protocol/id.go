@@ -47,3 +47,16 @@ func ParseCorrelationID(prefix string, id []byte) (number uint64, attempt int, o
 	}
 	return number, attempt, true
 }
+
+// Sender names who sent a request: the reply queue together with the prefix of the
+// client's correlation ids, which others do not know. It is empty for an id that
+// NewID and CorrelationID did not make.
+func Sender(replyTo, correlationID string) string {
+	if replyTo == "" || len(correlationID) <= idLength {
+		return ""
+	}
+	return replyTo + " " + correlationID[:idLength]
+}
+
+// idLength is the length of what NewID returns.
+const idLength = 16

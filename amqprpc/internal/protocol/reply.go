@@ -21,8 +21,7 @@ type Reply struct {
 
 	// Set by Parse only.
 	DeathReason string // of a request that came back: why
-
-	received []byte // encoded headers, if there is metadata among them
+	Received    []byte // the encoded headers, for Metadata; nil if there is no metadata among them
 }
 
 // Append adds the property list of a reply. It allocates nothing where dst has
@@ -74,9 +73,6 @@ func (r *Reply) Parse(p *frame.Properties, s *Interner) {
 		}
 	}
 	if meta {
-		r.received = append([]byte(nil), p.Headers...)
+		r.Received = append([]byte(nil), p.Headers...)
 	}
 }
-
-// Metadata decodes the user's metadata of a received reply.
-func (r *Reply) Metadata() map[string]string { return metadata(r.received) }

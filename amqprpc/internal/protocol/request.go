@@ -138,7 +138,7 @@ func (r *Request) End(arrived time.Time, skew time.Duration) time.Time {
 }
 
 // Metadata decodes the user's metadata of a received request.
-func (r *Request) Metadata() map[string]string { return metadata(r.received.fields()) }
+func (r *Request) Metadata() map[string]string { return Metadata(r.received.fields()) }
 
 // HeaderSize is the number of octets of all headers of a received request.
 func (r *Request) HeaderSize() int { return len(r.received.fields()) }
