@@ -140,8 +140,16 @@ func (r *Request) End(arrived time.Time, skew time.Duration) time.Time {
 // Metadata decodes the user's metadata of a received request.
 func (r *Request) Metadata() map[string]string { return metadata(r.received.fields()) }
 
-// HeaderSize is the number of octets of all headers of a received request.
-func (r *Request) HeaderSize() int { return len(r.received.fields()) }
+// HeaderSize is the number of octets of all headers of a received request, but for
+// the rpc-deliveries that AppendRequeued adds: what one server accepted and requeued,
+// the next one accepts.
+func (r *Request) HeaderSize() int {
+	size := len(r.received.fields())
+	if r.Deliveries > 0 {
+		size = max(size-(1+len(headerDeliveries)+1+4), 0)
+	}
+	return size
+}
 
 // Table decodes all headers of a received request.
 func (r *Request) Table() frame.Table {
