@@ -107,6 +107,7 @@ func TestParseGoldenRequests(t *testing.T) {
 	require.Equal(t, "ab", r.CallID())
 	require.Equal(t, "amqprpc.reply.x", r.ReplyTo)
 	require.Equal(t, 1501*time.Millisecond, r.Expires)
+	require.Equal(t, "1501", r.Expiration())
 	require.Equal(t, noon.UnixMilli()+1500, r.Stated)
 	require.True(t, r.Batches)
 	require.Equal(t, 1, r.Attempt)
@@ -130,6 +131,7 @@ func TestParseGoldenRequests(t *testing.T) {
 	require.Equal(t, map[string]string{"tenant": "é"}, r.Metadata())
 	require.False(t, r.Batches)
 	require.Equal(t, time.Duration(-1), r.Expires)
+	require.Empty(t, r.Expiration())
 	require.Equal(t, int64(-1), r.Stated)
 }
 

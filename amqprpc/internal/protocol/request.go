@@ -1,6 +1,7 @@
 package protocol
 
 import (
+	"strconv"
 	"time"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/frame"
@@ -135,6 +136,14 @@ func (r *Request) End(arrived time.Time, skew time.Duration) time.Time {
 		}
 	}
 	return end
+}
+
+// Expiration is Expires as the wire has it, empty if there is none.
+func (r *Request) Expiration() string {
+	if r.Expires < 0 {
+		return ""
+	}
+	return strconv.FormatInt(r.Expires.Milliseconds(), 10)
 }
 
 // Metadata decodes the user's metadata of a received request.
