@@ -93,7 +93,7 @@ func FuzzParseRequest(f *testing.F) {
 		err := r.Parse(&p, &s)
 		require.True(t, r.Attempt >= 1 && r.Attempt <= maxAttempt)
 		require.True(t, r.Heartbeat == 0 || r.Heartbeat >= MinHeartbeat && r.Heartbeat <= MaxHeartbeat)
-		require.True(t, r.Expires >= -1 && r.Expires <= maxExpiration)
+		require.True(t, r.Expires >= -1 && r.Expires <= MaxExpiration)
 		require.True(t, r.Stated >= -1 && r.Stated <= maxStated)
 		require.True(t, r.Deliveries >= 0 && r.Deliveries <= maxDeliveries)
 		require.True(t, r.DeliveryCount >= -1 && r.DeliveryCount <= maxDeliveries)

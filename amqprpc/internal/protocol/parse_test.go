@@ -163,7 +163,7 @@ func TestNotificationHasNoHeartbeat(t *testing.T) {
 func TestExpiration(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]time.Duration{
-		"0": 0, "1": time.Millisecond, "315360000000": maxExpiration, "315360000001": -1, "": -1, "-1": -1, "1.5": -1, "x": -1,
+		"0": 0, "1": time.Millisecond, "315360000000": MaxExpiration, "315360000001": -1, "": -1, "-1": -1, "1.5": -1, "x": -1,
 		"9223372036854775807": -1, "99999999999999999999": -1, strings.Repeat("0", 255): 0,
 	} {
 		require.Equal(t, want, parseExpiration([]byte(text)), text)
@@ -182,7 +182,7 @@ func TestEnd(t *testing.T) {
 		"deadline":           {-1, noon.UnixMilli(), noon.Add(time.Minute)},
 		"expiration earlier": {time.Second, noon.UnixMilli(), noon.Add(time.Second)},
 		"deadline earlier":   {time.Hour, noon.UnixMilli(), noon.Add(time.Minute)},
-		"long past":          {maxExpiration, 0, time.UnixMilli(0).Add(time.Minute)},
+		"long past":          {MaxExpiration, 0, time.UnixMilli(0).Add(time.Minute)},
 		"far off":            {-1, maxStated, time.UnixMilli(maxStated).Add(time.Minute)},
 	} {
 		r := Request{Expires: c.expires, Stated: c.stated}
@@ -203,8 +203,8 @@ func TestDeadlinesAtTheirLimits(t *testing.T) {
 		"a nanosecond":      {noon.Add(1), 1},
 		"a millisecond":     {noon.Add(time.Millisecond), 1},
 		"a bit more":        {noon.Add(time.Millisecond + 1), 2},
-		"ten years":         {noon.Add(maxExpiration), maxMillis},
-		"a bit longer":      {noon.Add(maxExpiration + 1), maxMillis},
+		"ten years":         {noon.Add(MaxExpiration), maxMillis},
+		"a bit longer":      {noon.Add(MaxExpiration + 1), maxMillis},
 		"three hundred":     {noon.AddDate(300, 0, 0), maxMillis},
 		"largest":           {time.Unix(1<<62, 0), maxMillis},
 		"past":              {noon.AddDate(0, 0, -1), 1},
@@ -220,5 +220,29 @@ func TestDeadlinesAtTheirLimits(t *testing.T) {
 		require.NoError(t, back.Parse(parsed(t, r.Append(nil, noon)), &Interner{}), name)
 		require.Equal(t, time.Duration(millis)*time.Millisecond, back.Expires, name)
 		require.Equal(t, stated, back.Stated, name)
+	}
+}
+
+func TestLag(t *testing.T) {
+	t.Parallel()
+	now := noon.UnixMilli()
+	for name, c := range map[string]struct {
+		r    Request
+		want time.Duration
+		ok   bool
+	}{
+		"at once":              {Request{Expires: time.Second, Stated: now + 1000}, 0, true},
+		"after a while":        {Request{Expires: time.Second, Stated: now + 900}, 100 * time.Millisecond, true},
+		"a clock ahead":        {Request{Expires: time.Second, Stated: now + 3000}, -2 * time.Second, true},
+		"at most":              {Request{Expires: MaxExpiration, Stated: now - maxMillis}, 2 * MaxExpiration, true},
+		"a clock of the past":  {Request{Expires: time.Second, Stated: 0}, 0, false},
+		"a clock of 9999":      {Request{Expires: time.Second, Stated: maxStated}, 0, false},
+		"no expiration":        {Request{Expires: -1, Stated: now}, 0, false},
+		"no deadline":          {Request{Expires: time.Second, Stated: -1}, 0, false},
+		"it was requeued once": {Request{Expires: time.Second, Stated: now, Deliveries: 2}, 0, false},
+	} {
+		lag, ok := c.r.Lag(noon)
+		require.Equal(t, c.ok, ok, name)
+		require.Equal(t, c.want, lag, name)
 	}
 }

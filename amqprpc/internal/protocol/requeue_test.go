@@ -51,7 +51,7 @@ func TestRequeuedExpiration(t *testing.T) {
 		"another clock":    {time.Second, noon.UnixMilli() + 10_000, "1000"},
 		"deadline passed":  {time.Second, noon.UnixMilli() - 10, "1"},
 		"long past":        {time.Second, 0, "1"},
-		"far off":          {maxExpiration, maxStated, "315360000000"},
+		"far off":          {MaxExpiration, maxStated, "315360000000"},
 		"nothing left":     {0, noon.UnixMilli(), "0"},
 	} {
 		r := Request{Expires: c.expires, Stated: c.stated}
