@@ -14,8 +14,9 @@ const (
 	maxAttempt    = 1 << 30
 	maxDeliveries = 1 << 20
 
-	// maxExpiration is RabbitMQ's limit: it closes the channel with 406 beyond.
-	maxExpiration = maxMillis * time.Millisecond
+	// MaxExpiration is RabbitMQ's limit of an expiration. It closes the channel with
+	// 406 for a longer one.
+	MaxExpiration = maxMillis * time.Millisecond
 	maxMillis     = 10 * 365 * 24 * 3600 * 1000
 	// maxStated is the end of the year 9999 in milliseconds since 1970.
 	maxStated = 253402300799999
@@ -31,8 +32,8 @@ func clampHeartbeat(d time.Duration) time.Duration {
 // servers compute the time of publishing from them.
 func timeLeft(deadline, now time.Time) (expiration, stated int64) {
 	left := deadline.Sub(now) // at most the largest Duration
-	if left > maxExpiration {
-		left, deadline = maxExpiration, now.Add(maxExpiration)
+	if left > MaxExpiration {
+		left, deadline = MaxExpiration, now.Add(MaxExpiration)
 	}
 	if epoch := time.UnixMilli(0); deadline.Before(epoch) {
 		left, deadline = 0, epoch

@@ -1,6 +1,7 @@
 package protocol
 
 import (
+	"strconv"
 	"time"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/frame"
@@ -137,11 +138,42 @@ func (r *Request) End(arrived time.Time, skew time.Duration) time.Time {
 	return end
 }
 
+// Lag is how much later a received request arrived, by the local clock, than it was
+// published by its sender's clock. That is its time in the queue and the difference
+// between the clocks. It returns false where the request does not tell, which it does
+// not after it was requeued either, or where a clock is wrong by years.
+func (r *Request) Lag(arrived time.Time) (time.Duration, bool) {
+	if r.Expires < 0 || r.Stated < 0 || r.Deliveries > 0 {
+		return 0, false
+	}
+	past := arrived.Sub(time.UnixMilli(r.Stated)) // at most the largest Duration
+	if past < -MaxExpiration || past > MaxExpiration {
+		return 0, false
+	}
+	return past + r.Expires, true
+}
+
+// Expiration is Expires as the wire has it, empty if there is none.
+func (r *Request) Expiration() string {
+	if r.Expires < 0 {
+		return ""
+	}
+	return strconv.FormatInt(r.Expires.Milliseconds(), 10)
+}
+
 // Metadata decodes the user's metadata of a received request.
 func (r *Request) Metadata() map[string]string { return Metadata(r.received.fields()) }
 
-// HeaderSize is the number of octets of all headers of a received request.
-func (r *Request) HeaderSize() int { return len(r.received.fields()) }
+// HeaderSize is the number of octets of all headers of a received request, but for
+// the rpc-deliveries that AppendRequeued adds: what one server accepted and requeued,
+// the next one accepts.
+func (r *Request) HeaderSize() int {
+	size := len(r.received.fields())
+	if r.Deliveries > 0 {
+		size = max(size-(1+len(headerDeliveries)+1+4), 0)
+	}
+	return size
+}
 
 // Table decodes all headers of a received request.
 func (r *Request) Table() frame.Table {
