@@ -6,63 +6,96 @@ import (
 	"time"
 )
 
-// alarms wakes calls at the times that they ask for. One timer serves many calls, and
-// is touched only where one wants to be woken before all others: a timer each would be
-// started and stopped with each call, and wake the runtime's poller as often as not.
-// Whoever holds the lock of its shard has it to itself.
-type alarms struct {
-	calls alarmHeap
-	timer *time.Timer
-	next  time.Time // when the timer fires; zero if it is not running
+// alarmClock rings alarms. One timer serves many, and is touched only where an alarm
+// is earlier than all others: a timer for each call would be started and stopped with
+// the call, and wake the runtime's poller as often as not. The zero value is ready;
+// it is safe for concurrent use.
+type alarmClock struct {
+	mu     sync.Mutex
+	alarms alarmHeap
+	timer  *time.Timer
+	next   time.Time // when the timer fires; zero if it is not running
 }
 
-// set has oc woken at a time, and not at the one set before.
-func (a *alarms) set(oc *outCall, at time.Time) {
-	oc.alarm = at
-	if oc.place > 0 {
-		heap.Fix(&a.calls, oc.place-1)
+// alarm calls its target at a time. It is guarded by its clock's lock.
+type alarm struct {
+	target ringer
+	at     time.Time
+	place  int // in the heap, plus one; 0 is none
+}
+
+// ringer is called when an alarm rings, and may be called a moment after the alarm
+// was dropped.
+type ringer interface{ ring() }
+
+// set has the alarm ring at a time, and not at the one set before.
+func (c *alarmClock) set(a *alarm, at time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	a.at = at
+	if a.place > 0 {
+		heap.Fix(&c.alarms, a.place-1)
 	} else {
-		heap.Push(&a.calls, oc)
+		heap.Push(&c.alarms, a)
 	}
-	a.start()
+	c.start()
 }
 
-// drop forgets oc's alarm. The timer is left alone: it may fire in vain.
-func (a *alarms) drop(oc *outCall) {
-	if oc.place > 0 {
-		heap.Remove(&a.calls, oc.place-1)
+// drop forgets an alarm. The timer is left alone: it may fire in vain.
+func (c *alarmClock) drop(a *alarm) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if a.place > 0 {
+		heap.Remove(&c.alarms, a.place-1)
 	}
 }
 
-// ring wakes the calls whose time has come.
-func (a *alarms) ring() {
-	a.next = time.Time{}
-	now := time.Now()
-	for len(a.calls) > 0 && !a.calls[0].alarm.After(now) {
-		heap.Pop(&a.calls).(*outCall).wake()
-	}
-	a.start()
-}
-
-// start has the timer fire when the first call is to be woken, or before.
-func (a *alarms) start() {
-	if len(a.calls) == 0 {
+// start has the timer fire when the first alarm is due, or before.
+func (c *alarmClock) start() {
+	if len(c.alarms) == 0 {
 		return
 	}
-	first := a.calls[0].alarm
-	if !a.next.IsZero() && !first.Before(a.next) {
+	first := c.alarms[0].at
+	if !c.next.IsZero() && !first.Before(c.next) {
 		return
 	}
-	a.next = first
-	a.timer.Reset(time.Until(first))
+	c.next = first
+	if c.timer == nil {
+		c.timer = time.AfterFunc(time.Until(first), c.ring)
+	} else {
+		c.timer.Reset(time.Until(first))
+	}
 }
 
-// alarmHeap is a heap.Interface of calls, by their alarms; a call's place is its index
-// plus one.
-type alarmHeap []*outCall
+// ring rings the alarms that are due.
+func (c *alarmClock) ring() {
+	c.mu.Lock()
+	c.next = time.Time{}
+	var due []ringer
+	for now := time.Now(); len(c.alarms) > 0 && !c.alarms[0].at.After(now); {
+		due = append(due, heap.Pop(&c.alarms).(*alarm).target)
+	}
+	c.start()
+	c.mu.Unlock()
+	for _, r := range due {
+		r.ring()
+	}
+}
+
+// stop ends the timer of a clock that no alarm is set on any more.
+func (c *alarmClock) stop() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.timer != nil {
+		c.timer.Stop()
+	}
+}
+
+// alarmHeap implements heap.Interface.
+type alarmHeap []*alarm
 
 func (h alarmHeap) Len() int           { return len(h) }
-func (h alarmHeap) Less(i, j int) bool { return h[i].alarm.Before(h[j].alarm) }
+func (h alarmHeap) Less(i, j int) bool { return h[i].at.Before(h[j].at) }
 
 func (h alarmHeap) Swap(i, j int) {
 	h[i], h[j] = h[j], h[i]
@@ -70,29 +103,17 @@ func (h alarmHeap) Swap(i, j int) {
 }
 
 func (h *alarmHeap) Push(x any) {
-	oc := x.(*outCall)
-	*h = append(*h, oc)
-	oc.place = len(*h)
+	a := x.(*alarm)
+	*h = append(*h, a)
+	a.place = len(*h)
 }
 
 func (h *alarmHeap) Pop() any {
 	old := *h
 	last := len(old) - 1
-	oc := old[last]
+	a := old[last]
 	old[last] = nil
 	*h = old[:last]
-	oc.place = 0
-	return oc
+	a.place = 0
+	return a
 }
-
-// wakePool keeps empty channels of one signal.
-type wakePool struct{ pool sync.Pool }
-
-func (p *wakePool) get() chan struct{} {
-	if c, ok := p.pool.Get().(chan struct{}); ok {
-		return c
-	}
-	return make(chan struct{}, 1)
-}
-
-func (p *wakePool) put(c chan struct{}) { p.pool.Put(c) }

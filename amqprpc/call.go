@@ -97,17 +97,6 @@ func Go[Req, Resp any](ctx context.Context, c *Client, queue string, req Req, op
 	return f
 }
 
-// task runs f on a goroutine that Close waits for, unless the client is closed.
-func (c *Client) task(f func()) bool {
-	c.taskMu.Lock()
-	defer c.taskMu.Unlock()
-	if c.isClosed() {
-		return false
-	}
-	c.tasks.Go(f)
-	return true
-}
-
 // Future is the answer to a call that [Go] began. It is safe for concurrent use.
 type Future[Resp any] struct {
 	done chan struct{}

@@ -452,3 +452,13 @@ func WithReplyHeader(dst *Header) CallOption {
 func WithCallID(id string) CallOption {
 	return callOption(func(c *callConfig) { c.id = id })
 }
+
+// WithBounce lets requests that a queue with [Queue.Bounce] cannot keep come back,
+// as errors: deadline_exceeded for one that expired in the queue, resource_exhausted
+// for one that was dropped from a full queue, aborted for one that was rejected or
+// delivered too often. The outcome is unknown: what came back may have been
+// delivered before. It needs a reply queue, and so does not go together with
+// [ReplyDirect].
+func WithBounce() ClientOption {
+	return clientOption(func(c *clientConfig) { c.bounce = true })
+}

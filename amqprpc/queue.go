@@ -1,11 +1,13 @@
 package amqprpc
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"time"
 
-	amqp "github.com/rabbitmq/amqp091-go"
+	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/messaging"
+	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/protocol"
 )
 
 // Queue says how a server declares a request queue. The zero value is a durable
@@ -62,8 +64,8 @@ type Queue struct {
 const argSingleActiveConsumer = "x-single-active-consumer"
 
 // arguments returns the arguments of queue.declare, nil if there are none.
-func (q Queue) arguments() amqp.Table {
-	t := amqp.Table{}
+func (q Queue) arguments() messaging.Table {
+	t := messaging.Table{}
 	maps.Copy(t, q.Arguments)
 	set := func(name string, v any, wanted bool) {
 		if wanted {
@@ -76,7 +78,7 @@ func (q Queue) arguments() amqp.Table {
 	set("x-max-length", int64(q.MaxLength), q.MaxLength > 0)
 	set("x-max-length-bytes", q.MaxLengthBytes, q.MaxLengthBytes > 0)
 	set("x-overflow", q.Overflow, q.Overflow != "")
-	set("x-dead-letter-exchange", bounceExchange, q.Bounce)
+	set("x-dead-letter-exchange", protocol.BounceExchange, q.Bounce)
 	set("x-dead-letter-exchange", q.DeadLetterExchange, q.DeadLetterExchange != "" || q.DeadLetterRoutingKey != "")
 	set("x-dead-letter-routing-key", q.DeadLetterRoutingKey, q.DeadLetterRoutingKey != "")
 	set(argSingleActiveConsumer, true, q.SingleActiveConsumer)
@@ -88,35 +90,41 @@ func (q Queue) arguments() amqp.Table {
 	return t
 }
 
-// declare makes or checks the queue. An error of the broker's has closed ch.
-func (q Queue) declare(ch *amqp.Channel, name string) error {
-	if q.Passive {
-		_, err := ch.QueueDeclarePassive(name, true, false, false, false, nil)
-		return err
-	}
-	if q.Bounce {
-		if err := declareBounce(ch); err != nil {
-			return err
+// declare makes or checks the queue. A refusal of the broker's closes the channel.
+func (e *endpoint) declare(ctx context.Context, ch *messaging.Channel) error {
+	q := e.cfg.queue
+	if q.Bounce && !q.Passive {
+		if err := ch.DeclareExchange(ctx, protocol.BounceExchange, messaging.KindHeaders); err != nil {
+			return q.explainDeclare(e.queue, fmt.Errorf("declare the exchange %s: %w", protocol.BounceExchange, err))
 		}
 	}
-	_, err := ch.QueueDeclare(name, !q.Transient, false, false, false, q.arguments())
-	return err
+	d := messaging.QueueDeclaration{Name: e.queue, Durable: true, Passive: true}
+	if !q.Passive {
+		d = messaging.QueueDeclaration{Name: e.queue, Durable: !q.Transient, Args: q.arguments()}
+	}
+	if _, err := ch.DeclareQueue(ctx, d); err != nil {
+		return q.explainDeclare(e.queue, err)
+	}
+	return nil
 }
 
-// explainDeclare turns the broker's refusal of a declaration into advice.
+// explainDeclare turns the broker's refusal of a declaration into advice, and marks
+// those that asking again does not change.
 func (q Queue) explainDeclare(name string, err error) error {
-	switch amqpCode(err) {
-	case amqp.PreconditionFailed:
-		return fmt.Errorf("declare queue %q: it exists with other properties; give WithQueue the ones it has, or WithQueue(Queue{Passive: true}) to take it as it is, or delete it: %w", name, err)
-	case amqp.NotFound:
-		if !q.Passive {
+	switch messaging.Code(err) {
+	case messaging.CodePreconditionFailed:
+		return messaging.Permanent(fmt.Errorf("declare queue %q: it exists with other properties; give WithQueue the ones it has, or WithQueue(Queue{Passive: true}) to take it as it is, or delete it: %w", name, err))
+	case messaging.CodeNotFound:
+		if !q.Passive { // the broker's answer to a declaration while the queue's node is down
 			return fmt.Errorf("declare queue %q: it is there, but the node of the cluster that has it is down: %w", name, err)
 		}
-		return fmt.Errorf("queue %q is not there and WithQueue says Passive; declare it first, or leave Passive out: %w", name, err)
-	case amqp.AccessRefused:
-		return fmt.Errorf("declare queue %q: the user may not; grant it configure and read on the queue (for Bounce also configure and write on amqprpc.bounce), or declare it elsewhere and use WithQueue(Queue{Passive: true}): %w", name, err)
-	case amqp.ResourceLocked:
-		return fmt.Errorf("declare queue %q: it is exclusive to another connection: %w", name, err)
+		return messaging.Permanent(fmt.Errorf("queue %q is not there and WithQueue says Passive; declare it first, or leave Passive out: %w", name, err))
+	case messaging.CodeAccessRefused:
+		return messaging.Permanent(fmt.Errorf("declare queue %q: the user may not; grant it configure and read on the queue (for Bounce also configure and write on amqprpc.bounce), or declare it elsewhere and use WithQueue(Queue{Passive: true}): %w", name, err))
+	case messaging.CodeResourceLocked:
+		return messaging.Permanent(fmt.Errorf("declare queue %q: it is exclusive to another connection: %w", name, err))
+	case messaging.CodeNotAllowed:
+		return messaging.Permanent(fmt.Errorf("declare queue %q: %w", name, err))
 	default:
 		return fmt.Errorf("declare queue %q: %w", name, err)
 	}

@@ -6,8 +6,6 @@ import (
 	"reflect"
 	"time"
 
-	amqp "github.com/rabbitmq/amqp091-go"
-
 	"github.com/bbebcec1/amqprpc-go/codec"
 )
 
@@ -53,7 +51,7 @@ type Request struct {
 
 	in     *inbound  // server only
 	out    *outgoing // client only
-	expiry deadline  // of a notification that asked for one; client only
+	expiry time.Time // of a notification that asked for one; client only
 }
 
 // Queue returns the name of the queue that is called.
@@ -122,18 +120,6 @@ func (r *Request) Message() (any, error) {
 	}
 	r.msg = msg
 	return msg, nil
-}
-
-// Delivery returns a copy of the message as the broker delivered it, for what
-// has no place in Request: priority, timestamp, tables in headers. The copy
-// cannot acknowledge. It is nil on a client.
-func (r *Request) Delivery() *amqp.Delivery {
-	if r.in == nil {
-		return nil
-	}
-	d := r.in.d
-	d.Headers = r.in.headers()
-	return &d
 }
 
 // encode encodes a client's message, once; its error is the call's.

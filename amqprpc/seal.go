@@ -56,11 +56,11 @@ func errNeither(req *Request) error {
 // its own, says nothing of this call's outcome: where no attempt was made nothing
 // was sent, else all is possible.
 func (c *Client) ownError(req *Request, err error) error {
-	if e, ok := errors.AsType[*Error](err); ok && e.call == c.ref(req) {
+	if e, ok := errors.AsType[*Error](err); ok && e.call == req.ref() {
 		return err
 	}
 	own := *asWireError(err)
-	own.cause, own.call = err, c.ref(req)
+	own.cause, own.call = err, req.ref()
 	own.remote, own.queue = false, ""
 	own.outcome = OutcomeUnknown
 	if req.attempt == 0 {
@@ -69,10 +69,11 @@ func (c *Client) ownError(req *Request, err error) error {
 	return &own
 }
 
-// callRef names a call of this process.
+// callRef names a call of this process: by the prefix of its client's ids, which
+// nobody else has, and its number.
 type callRef struct {
-	client *Client
+	client string
 	number uint64
 }
 
-func (c *Client) ref(req *Request) callRef { return callRef{c, req.out.call.number} }
+func (r *Request) ref() callRef { return callRef{r.out.call.client.prefix, r.out.call.number} }

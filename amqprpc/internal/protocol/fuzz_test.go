@@ -150,14 +150,14 @@ func FuzzReply(f *testing.F) {
 		if len(sent.Header) > 0 {
 			require.Equal(t, sent.Header, got.Metadata())
 		} else {
-			require.Nil(t, got.received)
+			require.Nil(t, got.Received)
 		}
 		want := sent
 		want.Heartbeat = 0
 		if heartbeat > 0 {
 			want.Heartbeat = clampHeartbeat(sent.Heartbeat).Truncate(time.Millisecond)
 		}
-		want.CorrelationID, want.Header, want.received = "", nil, got.received
+		want.CorrelationID, want.Header, want.Received = "", nil, got.Received
 		require.Equal(t, want, got)
 	})
 }

@@ -48,14 +48,19 @@ func ParseCorrelationID(prefix string, id []byte) (number uint64, attempt int, o
 	return number, attempt, true
 }
 
-// Sender names who sent a request: the reply queue together with the prefix of the
-// client's correlation ids, which others do not know. It is empty for an id that
-// NewID and CorrelationID did not make.
+// Sender names who sent a request: the reply queue and, if the correlation id is one
+// that CorrelationID made, the prefix of the client's ids, which others do not know.
+// So nobody can send in the name of such a client, though others may know the name
+// of its reply queue.
 func Sender(replyTo, correlationID string) string {
 	if replyTo == "" || len(correlationID) <= idLength {
-		return ""
+		return replyTo
 	}
-	return replyTo + " " + correlationID[:idLength]
+	prefix := correlationID[:idLength]
+	if _, _, ok := ParseCorrelationID(prefix, []byte(correlationID)); !ok {
+		return replyTo
+	}
+	return replyTo + " " + prefix
 }
 
 // idLength is the length of what NewID returns.

@@ -76,3 +76,6 @@ func (r *Reply) Parse(p *frame.Properties, s *Interner) {
 		r.Received = append([]byte(nil), p.Headers...)
 	}
 }
+
+// Metadata decodes the user's metadata of a received reply.
+func (r *Reply) Metadata() map[string]string { return Metadata(r.Received) }

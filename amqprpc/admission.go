@@ -1,0 +1,75 @@
+package amqprpc
+
+import (
+	"context"
+	"errors"
+
+	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/protocol"
+)
+
+// admit refuses a request that must not be published: it would end the connection,
+// and with it every other call.
+func (c *Client) admit(ctx context.Context, req *Request) *Error {
+	refuse := func(code Code, format string, args ...any) *Error {
+		return localError(code, OutcomeNotSent, "call %.300s: "+format, append([]any{req.queue}, args...)...)
+	}
+	if c.isClosed() {
+		return errClosed(req.queue, OutcomeNotSent)
+	}
+	if ctx.Err() != nil {
+		return ended(ctx, req.queue, OutcomeNotSent, "before it was sent")
+	}
+	if err := protocol.ValidName(req.queue); err != nil {
+		return localError(CodeInvalidArgument, OutcomeNotSent, "call: %w", err)
+	}
+	switch {
+	case len(req.id) > protocol.MaxShortString:
+		return refuse(CodeInvalidArgument, "the call's id has %d bytes; AMQP allows %d", len(req.id), protocol.MaxShortString)
+	case len(req.contentType) > protocol.MaxShortString:
+		return refuse(CodeInvalidArgument, "the codec's content type has %d bytes; AMQP allows %d", len(req.contentType), protocol.MaxShortString)
+	}
+	if err := protocol.CheckHeader(req.header); err != nil {
+		return refuse(headerErrorCode(err), "%w", err)
+	}
+	if req.encode(); req.err != nil {
+		return localError(CodeInvalidArgument, OutcomeNotSent, "call %s: the request cannot be encoded: %w", req.queue, req.err)
+	}
+	if len(req.body) > c.cfg.conn.maxMessageSize {
+		return refuse(CodeResourceExhausted, "the request has %d bytes; the limit is %d (WithMaxMessageSize)", len(req.body), c.cfg.conn.maxMessageSize)
+	}
+	if c.blocked.Load() {
+		return errBlocked(req.queue)
+	}
+	return nil
+}
+
+// nobodyThere is the error of a call that shall not wait, where there is no
+// connection, no such queue, or nobody who consumes it.
+func (c *Client) nobodyThere(ctx context.Context, req *Request) *Error {
+	refuse := func(format string, args ...any) *Error {
+		return localError(CodeUnavailable, OutcomeNotSent, "call %s: "+format, append([]any{req.queue}, args...)...)
+	}
+	i := c.broker.Inspect(ctx, req.queue)
+	switch {
+	case ctx.Err() != nil:
+		return ended(ctx, req.queue, OutcomeNotSent, "before it was sent")
+	case i.Hidden():
+		return nil
+	case i.Gone():
+		return refuse("there is no such queue: has a server registered it on this virtual host?")
+	case i.Err != nil:
+		return c.notConnected(req)
+	case i.Consumers == 0:
+		return refuse("nobody consumes the queue, in which %d messages wait", i.Messages)
+	default:
+		return nil
+	}
+}
+
+func (c *Client) notConnected(req *Request) *Error {
+	why := c.whyDown()
+	if why == nil {
+		why = errors.New("the connection was just lost")
+	}
+	return localError(CodeUnavailable, OutcomeNotSent, "call %s: the client is not connected: %w", req.queue, why)
+}

@@ -1,0 +1,111 @@
+package amqprpc
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+
+	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/messaging"
+	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/protocol"
+)
+
+// reply turns what the chain returned into what is done with the delivery.
+func (in *inbound) reply(resp *Response, err error) messaging.Done {
+	req := &in.req
+	if err != nil {
+		return in.errorReply(asWireError(err), in.outcome(err), req.replyHeader)
+	}
+	if req.kind == Notification {
+		return in.done()
+	}
+	body, _ := resp.Body() // the chain's seal has looked at the error
+	h := req.replyHeader
+	if h == nil {
+		h = resp.header
+	} else if len(resp.header) > 0 {
+		h = h.clone()
+		for name, v := range resp.header {
+			h[name] = v
+		}
+	}
+	fail := func(code Code, format string, args ...any) messaging.Done {
+		return in.errorReply(Errorf(code, format, args...), OutcomeExecuted, nil)
+	}
+	limit := in.endpoint.server.cfg.conn.maxMessageSize
+	switch herr := in.checkHeader(h); {
+	case herr != nil:
+		return fail(CodeInternal, "the reply's metadata cannot be sent: %w", herr)
+	case len(body) > limit:
+		return fail(CodeResourceExhausted, "the reply has %d bytes; the limit is %d", len(body), limit)
+	case resp.contentType == protocol.BatchContentType:
+		return fail(CodeInternal, "the reply's content type %s is the protocol's own", protocol.BatchContentType)
+	case len(resp.contentType) > protocol.MaxShortString:
+		return fail(CodeInternal, "the reply's content type has %d bytes; AMQP allows %d", len(resp.contentType), protocol.MaxShortString)
+	}
+	return in.replyWith(protocol.Reply{ContentType: resp.contentType, Header: h}, body)
+}
+
+// outcome is what an error that ends the chain says of the request.
+func (in *inbound) outcome(err error) Outcome {
+	switch stated, ok := errors.AsType[*Error](err); {
+	case in.started && in.finished:
+		return OutcomeExecuted
+	case in.started:
+		return OutcomeUnknown
+	case ok && stated.stated && stated.outcome != OutcomeNotExecuted:
+		return stated.outcome
+	case in.deliveries <= 1 && !in.redelivered:
+		return OutcomeNotExecuted
+	default:
+		return OutcomeUnknown
+	}
+}
+
+// checkHeader reports what keeps metadata from being sent with a reply.
+func (in *inbound) checkHeader(h Header) error {
+	if err := protocol.CheckHeader(h); err != nil {
+		return err
+	}
+	return headerFits(h, in.FrameMax())
+}
+
+// errorReply answers with an error. A notification's goes to nobody.
+func (in *inbound) errorReply(e *Error, outcome Outcome, h Header) messaging.Done {
+	if in.message.ReplyTo == "" {
+		return in.done()
+	}
+	if in.checkHeader(h) != nil {
+		h = nil // the error itself matters more
+	}
+	done := in.replyWith(protocol.Reply{
+		ContentType: "application/json", Header: h,
+		IsError: true, Code: string(e.code), Outcome: outcome.String(),
+	}, envelopeWithin(e, in.endpoint.server.cfg.conn.maxMessageSize))
+	// Another server might decide otherwise if the request came back for want of its
+	// acknowledgement.
+	done.SettleFirst = outcome == OutcomeNotExecuted || outcome == OutcomeNotSent
+	return done
+}
+
+// envelopeWithin encodes an error in no more than limit bytes: details go first, then
+// the end of the message.
+func envelopeWithin(e *Error, limit int) []byte {
+	if body, err := json.Marshal(e); err == nil && len(body) <= limit {
+		return body
+	}
+	// Details were encoded when they were added, so that only the size can be the
+	// matter. A byte of text takes at most six of JSON.
+	short := Error{code: e.code, message: strings.ToValidUTF8(e.message[:min(len(e.message), limit/12)], "")}
+	body, _ := json.Marshal(&short)
+	return body
+}
+
+func (in *inbound) replyWith(r protocol.Reply, body []byte) messaging.Done {
+	done := in.done()
+	r.CorrelationID = in.message.ReplyID()
+	done.To, done.Reply, done.Body, done.Join = in.message.ReplyTo, r, body, in.message.Batches
+	return done
+}
+
+// done is the end of a request without a reply.
+func (in *inbound) done() messaging.Done { return messaging.Done{Reject: in.deadLetter && !in.Acked()} }

@@ -1,0 +1,151 @@
+package amqprpc
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/messaging"
+	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/protocol"
+)
+
+// attempt is one message published for a call. It implements messaging.Item.
+type attempt struct {
+	call   *pendingCall
+	n      int    // 1 for the first
+	id     string // correlation_id
+	header Header
+	expiry time.Time // when the request expires; zero is never
+	resent bool      // made by the client itself, after an attempt whose fate is unknown
+	ended  bool      // its error has been returned; guarded by the call's lock
+
+	state      atomic.Int32 // attemptQueued …
+	connection atomic.Int64 // the number of the connection that it was written on
+	acked      atomic.Bool  // confirmed by the broker
+}
+
+const (
+	attemptQueued    = iota // waits for the publisher
+	attemptWritten          // handed to the connection: the broker may have it
+	attemptAbandoned        // its caller gave up before it was written
+)
+
+// abandon reports whether the attempt was not written and now never will be.
+func (a *attempt) abandon() bool { return a.state.CompareAndSwap(attemptQueued, attemptAbandoned) }
+
+// Claim implements messaging.Item. It fails an attempt that must not be published
+// now.
+func (a *attempt) Claim(connection int64, frameMax int) bool {
+	var refusal *Error
+	if a.call.client.blocked.Load() {
+		refusal = errBlocked(a.call.req.queue)
+	} else if err := headerFits(a.header, frameMax); err != nil {
+		refusal = localError(CodeResourceExhausted, OutcomeNotSent, "call %s: %w (the broker's frame_max)", a.call.req.queue, err)
+	}
+	if refusal != nil {
+		if a.abandon() {
+			a.settle(refusal)
+		}
+		return false
+	}
+	a.connection.Store(connection)
+	return a.state.CompareAndSwap(attemptQueued, attemptWritten)
+}
+
+// Unclaim implements messaging.Item.
+func (a *attempt) Unclaim() { a.state.Store(attemptQueued) }
+
+// Wanted implements messaging.Item: the attempt still counts for its call.
+func (a *attempt) Wanted() bool {
+	pc := a.call
+	pc.mu.Lock()
+	defer pc.mu.Unlock()
+	return pc.current == a && !a.ended && !pc.over
+}
+
+// Queue implements messaging.Item.
+func (a *attempt) Queue() string { return a.call.req.queue }
+
+// NeedsConfirm implements messaging.Item: the confirm is all that a notification
+// waits for.
+func (a *attempt) NeedsConfirm() bool { return a.call.req.kind == Notification }
+
+// Ends implements messaging.Item.
+func (a *attempt) Ends() time.Time { return a.expiry }
+
+// Publishing implements messaging.Item.
+func (a *attempt) Publishing(p *messaging.Publishing, replyTo string) {
+	pc := a.call
+	c, req := pc.client, pc.req
+	r := protocol.Request{
+		ContentType:   req.contentType,
+		CorrelationID: a.id,
+		MessageID:     req.id,
+		Deadline:      a.expiry,
+		Attempt:       a.n,
+		Header:        a.header,
+	}
+	if pc.send.persistent {
+		r.DeliveryMode = protocol.Persistent
+	}
+	if req.kind == Unary {
+		r.ReplyTo = replyTo
+		r.Batches = c.pending.count.Load() > 1 // the reply to a lone call has none to go with
+		r.Heartbeat = pc.send.liveness
+		if c.cfg.bounce {
+			r.Client = c.prefix
+		}
+	}
+	p.Key, p.Mandatory, p.Body = req.queue, true, req.body
+	p.Properties = r.Append(p.Properties, time.Now())
+}
+
+// Confirmed implements messaging.Item.
+func (a *attempt) Confirmed(ack bool) (blame bool) {
+	if ack {
+		a.acked.Store(true)
+		if a.call.req.kind == Notification {
+			a.settle(nil)
+		}
+		return false
+	}
+	a.call.client.stats.nacked.Add(1)
+	queue := a.call.req.queue
+	if a.call.send.rejectPublish {
+		a.settle(localError(CodeResourceExhausted, OutcomeNotExecuted,
+			"call %s: the queue is full (basic.nack; overflow reject-publish)", queue))
+		return false
+	}
+	a.settle(localError(CodeUnavailable, OutcomeUnknown,
+		"call %s: the broker refused the request (basic.nack): the queue is full, too many bytes, or its node is gone", queue))
+	return true
+}
+
+// settle ends the attempt with err, or with the broker's confirm if that is nil, if
+// it still counts and nothing came before.
+func (a *attempt) settle(err *Error) {
+	pc := a.call
+	pc.mu.Lock()
+	defer pc.mu.Unlock()
+	if pc.current == a && !pc.has && !pc.over && (err == nil || !a.ended) {
+		pc.put(result{err: err})
+	}
+}
+
+// next returns a further attempt like a, whose fate cannot be known any more, or nil
+// if a does not count or its answer has come.
+func (a *attempt) next() *attempt {
+	pc := a.call
+	pc.mu.Lock()
+	defer pc.mu.Unlock()
+	if pc.current != a || a.ended || pc.has || pc.over {
+		return nil
+	}
+	b := pc.add(a.header, a.expiry)
+	b.resent = true
+	return b
+}
+
+func errBlocked(queue string) *Error {
+	return localError(CodeResourceExhausted, OutcomeNotSent,
+		"call %s: the broker takes no messages now: it is short of memory or disk (connection.blocked)", queue)
+}

@@ -1,0 +1,173 @@
+package amqprpc
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/messaging"
+	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/protocol"
+)
+
+// dialer makes the dialer of a client's or a server's connections.
+func (c *connConfig) dialer(url, role string) (*messaging.Dialer, error) {
+	name := c.name
+	if name == "" {
+		name = filepath.Base(os.Args[0]) + " (amqprpc " + role + ")"
+	}
+	return messaging.NewDialer(messaging.Config{
+		URLs: append([]string{url}, c.brokers...), Name: name,
+		Heartbeat: c.heartbeat, Timeout: messaging.SetupTimeout,
+		TLS: c.tls, Dial: c.dial,
+	})
+}
+
+// connectTo sets up what the client has on the broker.
+func (c *Client) connectTo(dialer *messaging.Dialer) {
+	c.broker.Publisher = messaging.Publisher{
+		Unconfirmed: c.cfg.unconfirmed,
+		Returned:    c.returned,
+		Others:      func() bool { return c.pending.count.Load() > 1 }, // a lone call waits for nobody
+		Log:         c.log,
+	}
+	c.broker.Mailbox = messaging.Mailbox{
+		Mode:      messaging.Mode(c.cfg.replyMode),
+		Expires:   c.cfg.replyExpires,
+		NewName:   func() string { return protocol.ReplyQueuePrefix + protocol.NewID() },
+		Receive:   c.receive,
+		Forgotten: c.loseReplies,
+		Log:       c.log,
+	}
+	if c.cfg.bounce {
+		c.broker.Mailbox.Bind = []messaging.Binding{{
+			Exchange: protocol.BounceExchange, Kind: messaging.KindHeaders, Args: protocol.BounceArguments(c.prefix),
+		}}
+	}
+	c.broker.Init()
+	c.session = messaging.Session{
+		Dialer:  dialer,
+		Probe:   protocol.ProbePrefix + protocol.NewID(),
+		Fatal:   func() bool { return !c.ready },
+		Up:      c.connected,
+		Down:    c.disconnected,
+		Blocked: c.block,
+	}
+}
+
+// run keeps the client connected until ctx is done.
+func (c *Client) run(ctx context.Context) {
+	err := c.session.Run(ctx, func(work context.Context, conn *messaging.Conn, up func()) error {
+		err := c.broker.Use(work, ctx, conn, up)
+		c.blocked.Store(false)
+		return explainReplyQueue(err)
+	})
+	if err != nil {
+		c.first <- err
+	}
+}
+
+// explainReplyQueue says what a user whom the broker denies a reply queue must be
+// granted.
+func explainReplyQueue(err error) error {
+	if err == nil || messaging.Code(err) != messaging.CodeAccessRefused {
+		return err
+	}
+	return messaging.Permanent(fmt.Errorf("%w: the user may not; grant it configure and read on its reply queue (for WithBounce write, too, and configure and read on amqprpc.bounce), or use WithReplyMode(ReplyDirect), which needs no queue", err))
+}
+
+// connected is called when requests can be published.
+func (c *Client) connected(again bool) {
+	c.down.Store(nil)
+	c.upSince.Store(c.age())
+	if again {
+		c.stats.reconnects.Add(1)
+		c.log.Info("amqprpc: client is connected again", "broker", c.addr)
+	} else {
+		c.ready = true
+		c.first <- nil
+	}
+	c.cfg.conn.state(StateConnected)
+}
+
+// disconnected is called when the connection is lost, or an attempt to make it has
+// failed.
+func (c *Client) disconnected(err error, wasUp bool, retryIn time.Duration) {
+	c.down.Store(&err)
+	c.cfg.conn.state(StateDisconnected)
+	if !wasUp {
+		c.log.Warn("amqprpc: client is not connected", "error", err, "retry_in", retryIn)
+		return
+	}
+	c.log.Warn("amqprpc: client lost its connection", "broker", c.addr, "error", err)
+	c.loseConnection(err)
+}
+
+// block is called when the broker takes no publishes for now, and when it takes
+// them again (https://www.rabbitmq.com/docs/connection-blocked).
+func (c *Client) block(active bool, reason string) {
+	c.blocked.Store(active)
+	if !active {
+		c.cfg.conn.state(StateUnblocked)
+		c.log.Info("amqprpc: the broker has unblocked the connection")
+		return
+	}
+	c.cfg.conn.state(StateBlocked)
+	c.log.Warn("amqprpc: the broker has blocked the connection", "reason", reason)
+	for _, pc := range c.pending.all() {
+		if a := pc.inFlight(); a != nil && a.abandon() {
+			a.settle(errBlocked(pc.req.queue))
+		}
+	}
+}
+
+// loseConnection decides what becomes of the attempts whose fate the lost connection
+// has made unknown. Those that the broker has confirmed go on waiting where their
+// replies will find the client again.
+func (c *Client) loseConnection(cause error) {
+	for _, pc := range c.pending.all() {
+		a := pc.inFlight()
+		if a == nil {
+			continue
+		}
+		if pc.send.failFast && a.abandon() {
+			a.settle(localError(CodeUnavailable, OutcomeNotSent, "call %s: the connection was lost before the request was sent: %w", pc.req.queue, cause))
+			continue
+		}
+		if a.state.Load() != attemptWritten || a.connection.Load() != c.broker.Number() {
+			continue
+		}
+		confirmed := a.acked.Load() || (c.cfg.unconfirmed && pc.req.kind == Unary && !pc.send.idempotent)
+		switch {
+		case c.cfg.replyMode != ReplyResumable && pc.req.kind == Unary:
+			c.resend(a, "the reply was lost with the connection", cause)
+		case !confirmed:
+			c.resend(a, "the connection was lost before the broker confirmed the request", cause)
+		}
+	}
+}
+
+// loseReplies decides what becomes of every attempt that was written: the queue that
+// their replies go to is gone.
+func (c *Client) loseReplies(cause error) {
+	for _, pc := range c.pending.all() {
+		a := pc.inFlight()
+		if a != nil && pc.req.kind == Unary && a.state.Load() == attemptWritten {
+			c.resend(a, "the reply queue was lost while the client was away", cause)
+		}
+	}
+}
+
+// resend makes another attempt at a call whose last one is lost from sight, if the
+// call is idempotent, and fails it otherwise.
+func (c *Client) resend(a *attempt, what string, cause error) {
+	if !a.call.send.idempotent {
+		a.settle(localError(CodeUnavailable, OutcomeUnknown, "call %s: %s: %w", a.call.req.queue, what, cause))
+		return
+	}
+	if b := a.next(); b != nil {
+		c.stats.resent.Add(1)
+		c.broker.Publisher.Queue(b)
+	}
+}

@@ -1,0 +1,66 @@
+package messaging
+
+import (
+	"context"
+	"sync"
+)
+
+// Client is what a client has on the broker, on one connection after the other: a
+// publisher for its requests and a mailbox for the replies.
+type Client struct {
+	Publisher Publisher
+	Mailbox   Mailbox
+
+	inspector inspector
+	number    int64 // of the connection
+}
+
+// Init makes the client ready.
+func (c *Client) Init() {
+	c.Publisher.Init()
+	c.inspector.init()
+}
+
+// Use works on a connection until it is lost, one of its channels ends, or ctx is
+// done. up is called once requests can be published. Use returns why it ended. When
+// it returns, nothing runs any more. closing is the ctx of the session: when that is
+// done, the mailbox is deleted.
+func (c *Client) Use(ctx, closing context.Context, conn *Conn, up func()) error {
+	setup, cancel := context.WithTimeout(ctx, SetupTimeout)
+	defer cancel()
+	c.number++
+	x, err := c.Publisher.open(setup, conn, c.number, &c.Mailbox)
+	if err != nil {
+		return err
+	}
+	if err = c.Mailbox.open(setup, conn, c.number); err != nil {
+		return err
+	}
+	cancel()
+	c.inspector.use(conn)
+	up()
+	work, stop := context.WithCancelCause(ctx)
+	var tasks sync.WaitGroup
+	tasks.Go(func() { stop(c.Mailbox.run(work)) })
+	tasks.Go(func() { x.run(work, stop) })
+	<-work.Done()
+	if closing.Err() != nil {
+		farewell, done := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+		c.Mailbox.delete(farewell)
+		done()
+		conn.Close(closeTimeout)
+	} else {
+		conn.Abort()
+	}
+	c.inspector.use(nil)
+	tasks.Wait()
+	return context.Cause(work)
+}
+
+// Number is that of the connection, which each new one increases.
+func (c *Client) Number() int64 { return c.number }
+
+// Inspect inspects a queue, until ctx is done.
+func (c *Client) Inspect(ctx context.Context, queue string) Inspection {
+	return c.inspector.inspect(ctx, queue)
+}

@@ -1,0 +1,173 @@
+package messaging
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/protocol"
+)
+
+// Consumer consumes one request queue, on one connection after the other. Its
+// workers outlive connections, so that the bound on handlers holds across them.
+type Consumer struct {
+	Queue       string
+	Prefetch    int
+	Concurrency int
+	// Declare makes or checks the queue, on a channel whose end it is if the broker
+	// refuses.
+	Declare func(ctx context.Context, ch *Channel) error
+	// Accept makes Work of a message, on the reading goroutine. Nil rejects the
+	// message.
+	Accept func(m *Message, s *protocol.Interner) Work
+	// Returned is called when replies have found their queue gone.
+	Returned func(replies int)
+	// Served is called when the queue is consumed, and when it is not any more, with
+	// the reason and the time to the next try.
+	Served   func()
+	Unserved func(err error, wasServed bool, retryIn time.Duration)
+	// Fatal reports whether a permanent error ends Serve now.
+	Fatal func() bool
+	// Base is the ctx of all handlers.
+	Base    context.Context
+	Replies *ReplyWriter
+
+	workers  workers
+	requeuer requeuer
+
+	mu      sync.Mutex
+	current *subscription   // the latest
+	subs    []*subscription // those whose deliveries may still be answered
+	dropped bool            // the connection was given up
+	orphans []task          // replies that wait for the next subscription
+}
+
+// Init makes the consumer ready.
+func (c *Consumer) Init() { c.workers.init(c.Concurrency) }
+
+// serve consumes the queue until ctx is done, which it is when the connection is
+// lost. A channel that is closed, or a consumer that the broker cancels, is made
+// anew. The error is a permanent one, where Fatal says so, else nil.
+func (c *Consumer) serve(ctx context.Context, conn *Conn, tasks *sync.WaitGroup) error {
+	var wait backoff
+	for ctx.Err() == nil {
+		// Not with ctx: to give up in the middle costs the connection, on which other
+		// queues are being drained.
+		limit, cancel := context.WithTimeout(c.Base, SetupTimeout)
+		s, err := c.subscribe(limit, conn)
+		cancel()
+		if err != nil {
+			if ctx.Err() != nil || conn.IsClosed() {
+				return nil // and whoever watches the connection says why
+			}
+			if IsPermanent(err) && c.Fatal() {
+				return err
+			}
+			pause := wait.next()
+			c.Unserved(err, false, pause)
+			sleep(ctx, pause)
+			continue
+		}
+		start := time.Now()
+		c.Served()
+		err = s.end(ctx)
+		if ctx.Err() != nil || conn.IsClosed() {
+			return nil
+		}
+		if err != nil {
+			s.drop()
+			s.ch.Forget()
+		} else {
+			s.deafen()
+			tasks.Go(func() { s.retire(c.Base) })
+			err = errors.New("the broker cancelled the consumer: the queue was deleted, or its node is gone")
+		}
+		wait.lasted(time.Since(start))
+		pause := wait.next()
+		c.Unserved(err, true, pause)
+		sleep(ctx, pause)
+	}
+	return nil
+}
+
+// explainConsume says what the broker's refusal of a consumer means.
+func (c *Consumer) explainConsume(err error) error {
+	err = fmt.Errorf("consume queue %q: %w", c.Queue, err)
+	switch Code(err) {
+	case CodeAccessRefused, CodeResourceLocked, CodePreconditionFailed, CodeNotAllowed:
+		return Permanent(err)
+	default:
+		return err
+	}
+}
+
+// adopt makes s the latest subscription, and gives it the replies that wait.
+func (c *Consumer) adopt(s *subscription) {
+	c.mu.Lock()
+	c.current = s
+	kept := c.subs[:0]
+	for _, old := range c.subs {
+		if isClosed(old.drained) {
+			old.cancel()
+		} else {
+			kept = append(kept, old)
+		}
+	}
+	c.subs = append(kept, s)
+	orphans := c.orphans
+	c.orphans = nil
+	dropped := c.dropped
+	c.mu.Unlock()
+	if dropped {
+		s.drop()
+	}
+	for _, t := range orphans {
+		s.take(t)
+	}
+}
+
+func (c *Consumer) latest() *subscription {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.current
+}
+
+// orphansMost bounds the replies that wait for a connection.
+const orphansMost = 1 << 16
+
+// redirect has a reply written on the latest channel, or the next. Its delivery is
+// acknowledged, on a channel that is lost.
+func (c *Consumer) redirect(t task) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	t = task{delivery: &Delivery{done: t.delivery.done}, kind: finish}
+	t.delivery.acked.Store(true)
+	if (c.current == nil || !c.current.take(t)) && len(c.orphans) < orphansMost {
+		c.orphans = append(c.orphans, t)
+	}
+}
+
+// drop gives the connection up.
+func (c *Consumer) drop() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.dropped = true
+	for _, s := range c.subs {
+		s.drop()
+	}
+}
+
+// begin forgets what was on an earlier connection.
+func (c *Consumer) begin() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.subs, c.dropped = nil, false
+}
+
+func (c *Consumer) subscriptions() []*subscription {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return append([]*subscription(nil), c.subs...)
+}

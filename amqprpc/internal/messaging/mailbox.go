@@ -1,0 +1,251 @@
+package messaging
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/protocol"
+	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/transport"
+)
+
+// Mode says how messages reach a mailbox.
+type Mode int
+
+// The modes of a mailbox.
+const (
+	Resumable Mode = iota // a queue that outlives its connection
+	Exclusive             // a queue that lives and dies with its connection
+	Direct                // RabbitMQ's direct reply-to, without any queue
+)
+
+// Binding binds a mailbox to a durable exchange, which it declares.
+type Binding struct {
+	Exchange, Kind, Key string
+	Args                Table
+}
+
+const (
+	mailboxPrefetch = 2000                   // messages that the broker sends ahead of their acknowledgement
+	mailboxAckDelay = 100 * time.Millisecond // until a message is acknowledged, at most
+	resumeTimeout   = 5 * time.Second        // of going back to a queue, which otherwise takes a millisecond
+)
+
+// Mailbox is a queue of a process's own. A resumable one is the same queue on each
+// connection, as long as the broker has it.
+type Mailbox struct {
+	Mode    Mode
+	Expires time.Duration // how long a resumable queue outlives its connection
+	NewName func() string // of a resumable queue
+	Bind    []Binding
+	// Receive takes a message, on the reading goroutine.
+	Receive func(*Message)
+	// Forgotten is called when the queue of earlier connections is gone, and with it
+	// what was in it.
+	Forgotten func(error)
+	Log       *slog.Logger
+
+	queue  string // of earlier connections; "" if there is none
+	number int64  // of the connection
+
+	// Of this connection:
+	address string
+	box     *box
+}
+
+// Address returns where messages to the mailbox are sent. It is valid while there
+// is a connection.
+func (m *Mailbox) Address() string { return m.address }
+
+// open starts to consume the mailbox on a connection. Direct mailboxes are opened
+// with the publisher's channel.
+func (m *Mailbox) open(ctx context.Context, conn *Conn, number int64) error {
+	m.number, m.box = number, nil
+	switch m.Mode {
+	case Direct:
+		return nil
+	case Exclusive:
+		return m.openQueue(ctx, conn, QueueDeclaration{AutoDelete: true, Exclusive: true})
+	default:
+		return m.resume(ctx, conn)
+	}
+}
+
+// consumeDirect consumes direct reply-to on the channel that requests are published
+// on (https://www.rabbitmq.com/docs/direct-reply-to).
+func (m *Mailbox) consumeDirect(ctx context.Context, ch *Channel) error {
+	m.address = protocol.DirectReplyTo
+	if err := ch.Consume(ctx, protocol.DirectReplyTo, protocol.ConsumerTag, true, nil); err != nil {
+		return fmt.Errorf("consume replies: %w", err)
+	}
+	return nil
+}
+
+// resume goes back to the mailbox's queue, or begins a new one where there is none
+// to go back to.
+func (m *Mailbox) resume(ctx context.Context, conn *Conn) error {
+	if m.queue != "" {
+		patience, cancel := context.WithTimeout(ctx, resumeTimeout)
+		err := m.openQueue(patience, conn, QueueDeclaration{Name: m.queue, Durable: true, Passive: true})
+		// A queue whose node is gone may be asked for in vain for a minute.
+		silent := errors.Is(patience.Err(), context.DeadlineExceeded)
+		cancel()
+		if err == nil {
+			return nil
+		}
+		if e, ok := errors.AsType[*transport.Exception](err); !silent && (!ok || !e.Server || conn.IsClosed()) {
+			return err // of the connection; it says nothing of the queue
+		}
+		m.Log.Warn("amqprpc: the reply queue is lost; calls in flight end as unknown", "queue", m.queue, "error", err)
+		m.Forgotten(err)
+		m.queue = ""
+		if silent {
+			return err // the connection was given up with the question
+		}
+	}
+	name := m.NewName()
+	err := m.openQueue(ctx, conn, QueueDeclaration{Name: name, Durable: true, Args: Table{"x-expires": m.Expires.Milliseconds()}})
+	if err == nil {
+		m.queue = name
+	}
+	return err
+}
+
+// openQueue declares the queue and consumes it.
+func (m *Mailbox) openQueue(ctx context.Context, conn *Conn, q QueueDeclaration) error {
+	name := q.Name
+	if name == "" {
+		name = "of the broker's naming"
+	}
+	b := &box{mailbox: m, manual: m.Mode == Resumable, cancelled: make(chan struct{})}
+	fail := func(err error) error { return fmt.Errorf("declare the reply queue %s: %w", name, err) }
+	var err error
+	if b.ch, err = conn.Open(ctx, b); err != nil {
+		return err
+	}
+	info, err := b.ch.DeclareQueue(ctx, q)
+	if err != nil {
+		return fail(err)
+	}
+	m.address = info.Name
+	for _, bind := range m.Bind {
+		if err = b.ch.DeclareExchange(ctx, bind.Exchange, bind.Kind); err != nil {
+			return fail(fmt.Errorf("declare the exchange %s: %w", bind.Exchange, err))
+		}
+		if err = b.ch.BindQueue(ctx, info.Name, bind.Key, bind.Exchange, bind.Args); err != nil {
+			return fail(fmt.Errorf("bind the reply queue to %s: %w", bind.Exchange, err))
+		}
+	}
+	var args Table
+	if b.manual {
+		if err = b.ch.Prefetch(ctx, mailboxPrefetch); err != nil {
+			return fail(fmt.Errorf("set the prefetch of replies: %w", err))
+		}
+		// A half-open predecessor of this connection goes on receiving messages until
+		// the broker notices; the higher priority leaves it only what it has.
+		args = Table{"x-priority": int32(min(m.number, 1<<30))}
+	}
+	b.timer = time.AfterFunc(time.Hour, b.acknowledge)
+	if err = b.ch.Consume(ctx, info.Name, protocol.ConsumerTag, !b.manual, args); err != nil {
+		b.timer.Stop()
+		return fail(fmt.Errorf("consume replies: %w", err))
+	}
+	m.box = b
+	return nil
+}
+
+// run waits until the mailbox of this connection ends, and returns why, or until
+// ctx is done.
+func (m *Mailbox) run(ctx context.Context) error {
+	if m.box == nil {
+		<-ctx.Done()
+		return context.Cause(ctx)
+	}
+	defer m.box.stop()
+	select {
+	case <-m.box.cancelled:
+		return errors.New("the broker cancelled the consumer of the replies: their queue is gone")
+	case e := <-m.box.ch.Closed():
+		if e != nil {
+			return fmt.Errorf("the channel of the replies was closed: %w", e)
+		}
+		return errors.New("the channel of the replies was closed")
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// delete deletes the queue of a mailbox that is not used any more.
+func (m *Mailbox) delete(ctx context.Context) {
+	if m.Mode == Resumable && m.box != nil {
+		m.box.ch.DeleteQueue(ctx, m.queue)
+	}
+}
+
+// box is a mailbox's queue on one connection.
+type box struct {
+	mailbox   *Mailbox
+	ch        *Channel
+	manual    bool // messages are acknowledged
+	cancelled chan struct{}
+
+	// Acknowledgements are not urgent: what is not acknowledged when a connection is
+	// lost comes again, and is dropped as late or repeated.
+	mu      sync.Mutex
+	tag     uint64 // of the last message
+	count   int    // of messages that are not acknowledged
+	timer   *time.Timer
+	writing sync.Mutex // held while an acknowledgement is written; the reader does not take it
+	over    bool
+}
+
+// Deliver implements transport.Receiver.
+func (b *box) Deliver(m *Message) {
+	b.mailbox.Receive(m)
+	if !b.manual {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.tag = m.Tag
+	switch b.count++; b.count {
+	case 1:
+		b.timer.Reset(mailboxAckDelay)
+	case mailboxPrefetch / 4:
+		b.timer.Reset(0)
+	}
+}
+
+// acknowledge acknowledges all messages until now.
+func (b *box) acknowledge() {
+	b.writing.Lock()
+	defer b.writing.Unlock()
+	b.mu.Lock()
+	tag, count := b.tag, b.count
+	b.count = 0
+	b.mu.Unlock()
+	if count > 0 && !b.over {
+		// An error is the connection's end, which the session learns elsewhere.
+		b.ch.Write(b.ch.AppendAck(nil, tag, true))
+	}
+}
+
+// stop ends the acknowledgements. When it returns, none is being written.
+func (b *box) stop() {
+	b.timer.Stop()
+	b.writing.Lock()
+	defer b.writing.Unlock()
+	b.over = true
+}
+
+// Cancelled implements transport.Receiver.
+func (b *box) Cancelled() { close(b.cancelled) }
+
+// Returned implements transport.Receiver.
+func (b *box) Returned(*Message) {}
+
+// Confirmed implements transport.Receiver.
+func (b *box) Confirmed(uint64, bool, bool) {}

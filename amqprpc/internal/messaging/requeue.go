@@ -1,0 +1,98 @@
+package messaging
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// requeuePatience is how long the broker's confirm of a copy is waited for.
+const requeuePatience = 5 * time.Second
+
+// requeuer publishes copies of deliveries to the tail of their queue, one at a time
+// and confirmed: a queue that a policy bounds may refuse what it had held before. It
+// is a rare way, on a channel of its own.
+type requeuer struct {
+	mu   sync.Mutex
+	conn *Conn
+	ch   *Channel // opened when first wanted
+	sent uint64   // messages on ch
+	copy copyReceiver
+}
+
+// copyReceiver learns what becomes of a copy.
+type copyReceiver struct {
+	ignore
+	returned chan struct{} // receives when the copy was returned, before its confirm
+	answer   chan confirm
+}
+
+type confirm struct {
+	tag uint64
+	ack bool
+}
+
+func (r *copyReceiver) Returned(*Message) { signal(r.returned) }
+
+func (r *copyReceiver) Confirmed(tag uint64, _, ack bool) {
+	select {
+	case r.answer <- confirm{tag, ack}:
+	default:
+	}
+}
+
+// publish publishes a copy, and reports whether it is certain to be in the queue.
+func (r *requeuer) publish(ctx context.Context, conn *Conn, queue string, properties, body []byte) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, requeuePatience)
+	defer cancel()
+	if ctx.Err() != nil || !r.open(ctx, conn) {
+		return false
+	}
+	frames := r.ch.AppendPublish(nil, &Publishing{Key: queue, Mandatory: true, Properties: properties, Body: body})
+	if r.ch.Write(frames) != nil {
+		return false
+	}
+	r.sent++
+	for {
+		select {
+		case c := <-r.copy.answer:
+			if c.tag < r.sent {
+				continue
+			}
+			select {
+			case <-r.copy.returned:
+				return false
+			default:
+				return c.ack
+			}
+		case <-r.ch.Closed():
+			return false
+		case <-ctx.Done():
+			r.conn = nil // what is still to come on this channel is nobody's
+			return false
+		}
+	}
+}
+
+// open makes sure that there is a channel.
+func (r *requeuer) open(ctx context.Context, conn *Conn) bool {
+	if r.conn == conn && !r.ch.IsClosed() {
+		return true
+	}
+	if r.ch != nil && !r.ch.IsClosed() {
+		r.ch.Close(ctx)
+	}
+	r.conn, r.sent = nil, 0
+	r.copy = copyReceiver{returned: make(chan struct{}, 1), answer: make(chan confirm, 4)}
+	var err error
+	if r.ch, err = conn.Open(ctx, &copyReceiver{returned: r.copy.returned, answer: r.copy.answer}); err != nil {
+		return false
+	}
+	if r.ch.Confirm(ctx) != nil {
+		return false
+	}
+	r.conn = conn
+	return true
+}

@@ -1,0 +1,136 @@
+package transport
+
+import (
+	"sync/atomic"
+
+	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/frame"
+)
+
+// assembly puts the messages of one channel together from their frames. But for
+// closed, it belongs to the goroutine that reads the connection.
+type assembly struct {
+	channel uint16
+	to      Receiver
+	closed  atomic.Bool // the broker has closed the channel; what is written to it afterwards would end the connection
+
+	putting kind // what is being put together
+	message Message
+	size    uint64
+	header  []byte // a copy of the content header, used again
+}
+
+// kind is what a message is to the receiver.
+type kind uint8
+
+const (
+	none kind = iota
+	delivery
+	returned
+)
+
+// bodyTrust is how much memory is allocated on the word of a content header.
+const bodyTrust = 1 << 20
+
+// take looks at a frame and reports whether it was the receiver's. Other frames are
+// the driver's.
+func (a *assembly) take(f *frame.Frame) bool {
+	switch {
+	case f.Type == frame.TypeMethod:
+		return a.takeMethod(f.Payload)
+	case a.putting == none:
+		return false
+	case f.Type == frame.TypeHeader:
+		a.takeHeader(f.Payload)
+		return true
+	case f.Type == frame.TypeBody:
+		a.message.Body = append(a.message.Body, f.Payload...)
+		a.finish()
+		return true
+	default:
+		return false
+	}
+}
+
+func (a *assembly) takeHeader(payload []byte) {
+	h, ok := frame.ParseHeader(payload)
+	a.header = append(a.header[:0], h.Properties...)
+	m := &a.message
+	if m.Malformed = !ok || m.Properties.Parse(a.header) != nil; m.Malformed {
+		m.Properties = frame.Properties{}
+	}
+	a.size, m.Body = h.BodySize, nil
+	if a.size > 0 {
+		m.Body = make([]byte, 0, min(a.size, bodyTrust))
+	}
+	a.finish()
+}
+
+func (a *assembly) finish() {
+	if uint64(len(a.message.Body)) < a.size {
+		return
+	}
+	k := a.putting
+	a.putting = none
+	if k == delivery {
+		a.to.Deliver(&a.message)
+	} else {
+		a.to.Returned(&a.message)
+	}
+}
+
+func (a *assembly) takeMethod(payload []byte) bool {
+	a.putting = none
+	id, fields, _ := frame.MethodID(payload)
+	switch id {
+	case frame.IDBasicDeliver:
+		var m frame.BasicDeliver
+		if !m.Parse(fields) {
+			return false
+		}
+		a.begin(delivery, m.Exchange, m.RoutingKey)
+		a.message.Tag, a.message.Redelivered = m.DeliveryTag, m.Redelivered
+		return true
+	case frame.IDBasicReturn:
+		var m frame.BasicReturn
+		if !m.Parse(fields) {
+			return false
+		}
+		a.begin(returned, m.Exchange, m.RoutingKey)
+		a.message.ReturnCode, a.message.ReturnText = m.ReplyCode, string(m.ReplyText)
+		return true
+	case frame.IDBasicAck:
+		var m frame.BasicAck
+		if !m.Parse(fields) {
+			return false
+		}
+		a.to.Confirmed(m.DeliveryTag, m.Multiple, true)
+		return true
+	case frame.IDBasicNack:
+		var m frame.BasicNack
+		if !m.Parse(fields) {
+			return false
+		}
+		a.to.Confirmed(m.DeliveryTag, m.Multiple, false)
+		return true
+	case frame.IDChannelClose:
+		a.closed.Store(true)
+		return false
+	case frame.IDBasicCancel:
+		a.to.Cancelled()
+		return false // the driver answers it
+	default:
+		return false
+	}
+}
+
+// begin begins to put a message together. Exchange and key are mostly those of the
+// message before.
+func (a *assembly) begin(k kind, exchange, key []byte) {
+	a.putting = k
+	if a.message.Exchange != string(exchange) {
+		a.message.Exchange = string(exchange)
+	}
+	if a.message.Key != string(key) {
+		a.message.Key = string(key)
+	}
+}

@@ -1,0 +1,218 @@
+package transport
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+)
+
+// Config says how to connect.
+type Config struct {
+	URLs      []string // of the brokers, which are tried in turn; at least one
+	Name      string   // under which the broker lists the connection
+	Heartbeat time.Duration
+	Timeout   time.Duration // of one attempt to connect
+	TLS       *tls.Config   // of amqps URLs; nil takes it from the URL
+	Dial      func(network, addr string) (net.Conn, error)
+}
+
+// Dialer makes connections, to one broker or, in turn, to several. It is not safe
+// for concurrent use.
+type Dialer struct {
+	cfg    Config
+	target []target
+	turn   int
+	fast   int // connections closed in answer to the credentials, too soon for a refusal
+}
+
+// target is one broker.
+type target struct {
+	url  string
+	addr string // host:port, for messages: the URL holds a password
+	tls  *tls.Config
+}
+
+// NewDialer checks the configuration. It does not connect. No error holds any part
+// of a URL, which may hold a password.
+func NewDialer(cfg Config) (*Dialer, error) {
+	d := &Dialer{cfg: cfg}
+	for _, u := range cfg.URLs {
+		t, err := newTarget(u, cfg.TLS)
+		if err != nil {
+			return nil, err
+		}
+		d.target = append(d.target, t)
+	}
+	return d, nil
+}
+
+const urlForm = "the broker's URL is not of the form amqp://user:password@host:port/vhost"
+
+func newTarget(rawURL string, given *tls.Config) (target, error) {
+	if !strings.HasPrefix(rawURL, "amqp://") && !strings.HasPrefix(rawURL, "amqps://") {
+		return target{}, errors.New(urlForm + ": AMQP scheme must be either 'amqp://' or 'amqps://'")
+	}
+	uri, err := amqp.ParseURI(rawURL)
+	if err != nil { // the driver's error repeats parts of the URL
+		return target{}, errors.New(urlForm + ": special characters in user, password and virtual host are percent-encoded")
+	}
+	t := target{url: rawURL, addr: net.JoinHostPort(uri.Host, fmt.Sprint(uri.Port))}
+	if uri.Scheme != "amqps" {
+		if given != nil {
+			return target{}, errors.New("a TLS configuration is given, and the broker's URL says amqp:// and not amqps://: the connection would not be encrypted")
+		}
+		return t, nil
+	}
+	if t.tls, err = tlsConfig(given, uri); err != nil {
+		return target{}, err
+	}
+	// TLS is made here and not by the driver, since messages go past the driver.
+	t.url = "amqp" + strings.TrimPrefix(rawURL, "amqps")
+	return t, nil
+}
+
+// Addr returns host and port of the broker that the next Dial connects to.
+func (d *Dialer) Addr() string { return d.next().addr }
+
+func (d *Dialer) next() *target { return &d.target[d.turn%len(d.target)] }
+
+// Dial connects once. If it cannot, the next Dial tries the next broker. Dial ends
+// with ctx, or after the timeout of the configuration. A [IsPermanent] error is one
+// that another attempt cannot cure.
+func (d *Dialer) Dial(ctx context.Context) (*Conn, error) {
+	c, err := d.connect(ctx)
+	if err != nil && !IsPermanent(err) {
+		d.turn++
+	}
+	return c, err
+}
+
+func (d *Dialer) connect(ctx context.Context) (*Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, d.cfg.Timeout)
+	defer cancel()
+	type result struct {
+		conn *amqp.Connection
+		err  error
+	}
+	t := d.next()
+	dialled := make(chan *socket, 1)
+	done := make(chan result, 1)
+	start := time.Now()
+	go func() {
+		conn, err := amqp.DialConfig(t.url, d.driverConfig(ctx, t, dialled))
+		done <- result{conn, err}
+	}()
+	var r result
+	var s *socket
+	select {
+	case r = <-done:
+		select {
+		case s = <-dialled:
+		default:
+		}
+	case <-ctx.Done():
+		// The handshake takes no ctx: closing the socket ends it. Before there is a
+		// socket, the dial function ends with ctx by itself.
+		select {
+		case s = <-dialled:
+			s.raw.Close()
+			r = <-done
+		case r = <-done:
+		}
+		if r.err == nil {
+			r.conn.CloseDeadline(time.Now())
+		}
+		return nil, fmt.Errorf("connect to %s: %w", t.addr, context.Cause(ctx))
+	}
+	if r.err != nil {
+		if s != nil {
+			s.raw.Close()
+		}
+		return nil, d.explain(r.err, time.Since(start))
+	}
+	d.fast = 0
+	return newConn(r.conn, s), nil
+}
+
+// driverConfig is the driver's configuration for one connection. The socket of the
+// connection is sent to dialled.
+func (d *Dialer) driverConfig(ctx context.Context, t *target, dialled chan<- *socket) amqp.Config {
+	return amqp.Config{
+		Heartbeat: d.cfg.Heartbeat,
+		Properties: amqp.Table{
+			"product":         "amqprpc-go",
+			"platform":        "golang",
+			"connection_name": d.cfg.Name,
+		},
+		Dial: func(network, _ string) (net.Conn, error) {
+			raw, err := d.dialRaw(ctx, network, t.addr)
+			if err != nil {
+				return nil, err
+			}
+			conn := raw
+			if t.tls != nil {
+				secure := tls.Client(raw, t.tls)
+				if err := secure.HandshakeContext(ctx); err != nil {
+					raw.Close()
+					return nil, err
+				}
+				conn = secure
+			}
+			s := newSocket(conn, raw, 2*d.cfg.Heartbeat)
+			if deadline, ok := ctx.Deadline(); ok {
+				s.SetDeadline(deadline) // of the handshake; the driver clears it
+			}
+			go s.read()
+			dialled <- s
+			return s, nil
+		},
+	}
+}
+
+// dialRaw ends with ctx, though a dial function of the user's may not. A connection
+// that such a function makes too late is closed.
+func (d *Dialer) dialRaw(ctx context.Context, network, addr string) (net.Conn, error) {
+	if d.cfg.Dial == nil {
+		return (&net.Dialer{}).DialContext(ctx, network, addr)
+	}
+	type result struct {
+		conn net.Conn
+		err  error
+	}
+	done := make(chan result, 1)
+	go func() {
+		conn, err := callDial(d.cfg.Dial, network, addr)
+		done <- result{conn, err}
+	}()
+	select {
+	case r := <-done:
+		return r.conn, r.err
+	case <-ctx.Done():
+		go func() {
+			if r := <-done; r.err == nil {
+				r.conn.Close()
+			}
+		}()
+		return nil, ctx.Err()
+	}
+}
+
+// callDial turns a panic of the user's dial function into an error.
+func callDial(dial func(network, addr string) (net.Conn, error), network, addr string) (conn net.Conn, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("the dial function panicked: %v", p)
+		}
+	}()
+	conn, err = dial(network, addr)
+	if conn == nil && err == nil {
+		err = errors.New("the dial function returned neither a connection nor an error")
+	}
+	return conn, err
+}

@@ -1,0 +1,103 @@
+package transport
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+)
+
+// Exception is an error of the driver or of the broker, with a reply code.
+type Exception = amqp.Error
+
+// permanentError is a failure that another attempt cannot cure.
+type permanentError struct{ error }
+
+func (e permanentError) Unwrap() error { return e.error }
+
+// Permanent marks err as one that another attempt cannot cure.
+func Permanent(err error) error { return permanentError{err} }
+
+// IsPermanent reports whether another attempt cannot cure err.
+func IsPermanent(err error) bool {
+	_, ok := errors.AsType[permanentError](err)
+	return ok
+}
+
+// Code returns the reply code of the broker's exception within err
+// (https://www.rabbitmq.com/amqp-0-9-1-reference#constants), else 0.
+func Code(err error) int {
+	if e, ok := errors.AsType[*amqp.Error](err); ok {
+		return e.Code
+	}
+	return 0
+}
+
+// Reply codes that callers tell apart.
+const (
+	CodeNotFound           = amqp.NotFound
+	CodeAccessRefused      = amqp.AccessRefused
+	CodeResourceLocked     = amqp.ResourceLocked
+	CodePreconditionFailed = amqp.PreconditionFailed
+	CodeNotAllowed         = amqp.NotAllowed
+)
+
+// explain says what a failure to connect means, and whether it is permanent.
+func (d *Dialer) explain(err error, took time.Duration) error {
+	addr := d.Addr()
+	fail := func(advice string) error {
+		return Permanent(fmt.Errorf("connect to %s: %s: %w", addr, advice, err))
+	}
+	if ae, ok := errors.AsType[*amqp.Error](err); ok {
+		switch {
+		case ae == amqp.ErrCredentials:
+			// The driver says so whenever the connection ends in answer to the
+			// credentials. RabbitMQ waits before it closes on wrong ones. A
+			// connection that is closed sooner was most likely only dropped,
+			// unless that happens again.
+			d.fast++
+			if took < time.Second && d.fast < 3 {
+				return fmt.Errorf("connect to %s: the connection was closed in the handshake: %w", addr, err)
+			}
+			return fail("the broker refused the user or password of the URL")
+		case ae == amqp.ErrVhost:
+			return fmt.Errorf("connect to %s: the connection was closed in the handshake: %w", addr, err)
+		case ae == amqp.ErrSASL:
+			return fail("the broker offers no login mechanism that the URL's credentials can be used with")
+		case ae.Server && ae.Code == amqp.AccessRefused:
+			return fail("the broker refused the user or password of the URL")
+		case ae.Server && ae.Code == amqp.NotAllowed && strings.Contains(ae.Reason, "limit"):
+			// The limit of the user or of the virtual host. A connection becomes
+			// free when another one ends, as in a rolling deploy.
+			return fmt.Errorf("connect to %s: the broker's limit of connections is reached; raise the limit or wait until a connection ends: %w", addr, err)
+		case ae.Server && ae.Code == amqp.NotAllowed:
+			return fail("the virtual host does not exist, or the user may not use it")
+		}
+	}
+	var tlsRecord tls.RecordHeaderError
+	var unknownCA x509.UnknownAuthorityError
+	var hostname x509.HostnameError
+	var verify *tls.CertificateVerificationError
+	switch {
+	case errors.As(err, &tlsRecord):
+		return fail("the port does not speak TLS; use amqp:// for it, or the broker's TLS port")
+	case errors.As(err, &unknownCA), errors.As(err, &hostname), errors.As(err, &verify):
+		return fail("the broker's certificate is not trusted; see WithTLS")
+	}
+	return fmt.Errorf("connect to %s: %w", addr, err)
+}
+
+// lostError says why a connection was lost.
+func lostError(e *Exception) error {
+	if e == nil {
+		return errors.New("the connection was closed")
+	}
+	if !e.Server {
+		return fmt.Errorf("the connection was lost: %s", strings.TrimPrefix(e.Reason, "read "))
+	}
+	return fmt.Errorf("the broker closed the connection: %w", e)
+}

@@ -1,0 +1,144 @@
+package transport
+
+import (
+	"net"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/frame"
+)
+
+// reader is the reading half of a socket. One goroutine reads the connection and
+// hands messages to their channels' receivers, and all else to the driver.
+type reader struct {
+	changing   sync.Mutex // of assemblies, which the reading goroutine uses without a lock
+	assemblies atomic.Pointer[[]*assembly]
+	forDriver  pipe
+
+	// What follows belongs to the reading goroutine.
+	frames *frame.Reader
+	unseen bool      // frames have come that the driver did not see
+	shown  time.Time // when the driver saw one last
+}
+
+func (r *reader) initReader(conn net.Conn) {
+	r.frames = frame.NewReader(conn, frameMax)
+	r.shown = time.Now()
+	r.forDriver.came.L = &r.forDriver.mu
+}
+
+// Read implements net.Conn, for the driver.
+func (s *socket) Read(p []byte) (int, error) { return s.forDriver.Read(p) }
+
+// read reads the connection until it ends.
+func (r *reader) read() {
+	for {
+		if !r.frames.Ready() {
+			r.showHeartbeat()
+		}
+		f, err := r.frames.Next()
+		if err != nil {
+			r.forDriver.end(err)
+			return
+		}
+		if a := r.assemblyOf(f.Channel); a != nil && a.take(&f) {
+			r.unseen = true
+			continue
+		}
+		r.shown = time.Now()
+		r.forDriver.add(&f)
+	}
+}
+
+// heartbeatShown is how often the driver is shown a heartbeat while frames come that
+// it does not see: it takes a silent peer for a dead one.
+const heartbeatShown = 250 * time.Millisecond
+
+func (r *reader) showHeartbeat() {
+	if !r.unseen {
+		return
+	}
+	r.unseen = false
+	if now := time.Now(); now.Sub(r.shown) > heartbeatShown {
+		r.shown = now
+		r.forDriver.add(&frame.Frame{Type: frame.TypeHeartbeat})
+	}
+}
+
+func (r *reader) assemblyOf(channel uint16) *assembly {
+	as := r.assemblies.Load()
+	if as == nil || channel == 0 {
+		return nil
+	}
+	for i := len(*as) - 1; i >= 0; i-- { // a channel's number may come again
+		if a := (*as)[i]; a.channel == channel {
+			return a
+		}
+	}
+	return nil
+}
+
+// add registers a channel, which must have no consumer yet.
+func (r *reader) add(a *assembly) {
+	r.change(func(as []*assembly) []*assembly { return append(as, a) })
+}
+
+// remove forgets a channel that is closed.
+func (r *reader) remove(a *assembly) {
+	r.change(func(as []*assembly) []*assembly {
+		return slices.DeleteFunc(as, func(o *assembly) bool { return o == a })
+	})
+}
+
+func (r *reader) change(f func([]*assembly) []*assembly) {
+	r.changing.Lock()
+	defer r.changing.Unlock()
+	var as []*assembly
+	if old := r.assemblies.Load(); old != nil {
+		as = slices.Clone(*old)
+	}
+	as = f(as)
+	r.assemblies.Store(&as)
+}
+
+// pipe is what the driver reads. It has no bound: the driver gets only answers to
+// what it has asked, and heartbeats.
+type pipe struct {
+	mu   sync.Mutex
+	came sync.Cond
+	buf  []byte
+	at   int // buf[at:] has not been read
+	err  error
+}
+
+func (p *pipe) add(f *frame.Frame) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.buf = frame.AppendFrame(p.buf, f.Type, f.Channel, f.Payload)
+	p.came.Signal()
+}
+
+func (p *pipe) end(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.err = err
+	p.came.Signal()
+}
+
+func (p *pipe) Read(b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for p.at == len(p.buf) {
+		if p.err != nil {
+			return 0, p.err
+		}
+		p.came.Wait()
+	}
+	n := copy(b, p.buf[p.at:])
+	if p.at += n; p.at == len(p.buf) {
+		p.buf, p.at = p.buf[:0], 0
+	}
+	return n, nil
+}

@@ -1,0 +1,205 @@
+package amqprpc
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/messaging"
+	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/protocol"
+)
+
+// pendingCall is a call in flight on a client, with all its attempts. It is
+// registered from before its first attempt is published until it has ended, so that
+// the answer to any of them ends it.
+type pendingCall struct {
+	client     *Client
+	number     uint64
+	req        *Request // other goroutines than the caller's read what does not change: queue, kind, id, content type and body
+	send       sendConfig
+	ownID      bool // the request's id is the client's own, made of number
+	registered bool // owned by the caller's goroutine
+
+	heartbeat atomic.Int64                         // when the handler's last one came, in nanoseconds of the client's life; 0 is never
+	seen      atomic.Pointer[messaging.Inspection] // of the queue, when the answer was late
+
+	woken chan struct{} // receives when there is a result or the alarm's time has come, or for nothing
+	alarm alarm
+
+	mu       sync.Mutex
+	result   result
+	has      bool // a result that is not taken yet
+	over     bool // the call has ended: nothing more counts
+	doubt    bool // an attempt that has ended may have run
+	attempts int  // how many there were
+	current  *attempt
+	answered int // the highest attempt that a reply came for
+	first    attempt
+}
+
+// result ends an attempt: a reply, the broker's confirm of a notification, or an
+// error that the client makes.
+type result struct {
+	reply reply
+	err   *Error
+}
+
+// reply is what of a message in the reply queue matters to its call.
+type reply struct {
+	contentType string
+	code        string // of an error; of a request that came back, why
+	outcome     Outcome
+	isError     bool
+	bounced     bool   // the message is the request itself, come back
+	headers     []byte // encoded, if there is metadata among them
+	body        []byte
+}
+
+// provesExecution reports whether a reply is a result, or an error that a handler
+// returned.
+func (r *reply) provesExecution() bool {
+	return !r.bounced && (!r.isError || r.outcome == OutcomeExecuted)
+}
+
+// delivered says what became of a reply.
+type delivered int
+
+const (
+	deliveredFirst delivered = iota
+	deliveredRepeated
+	deliveredStale // the answer to an attempt that no longer counts
+)
+
+// deliver hands a reply to attempt n to the caller. A reply to an earlier attempt
+// counts if it proves an execution.
+func (pc *pendingCall) deliver(n int, r *reply) delivered {
+	pc.mu.Lock()
+	defer pc.mu.Unlock()
+	switch {
+	case pc.over || pc.current == nil || n > pc.current.n:
+		return deliveredStale
+	case n <= pc.answered:
+		return deliveredRepeated
+	case n < pc.current.n && !r.provesExecution():
+		return deliveredStale
+	}
+	pc.answered = n
+	if pc.has {
+		return deliveredRepeated // another answer came first
+	}
+	pc.put(result{reply: *r})
+	return deliveredFirst
+}
+
+// put stores a result for take, and wakes the caller. The lock is held.
+func (pc *pendingCall) put(r result) {
+	pc.result, pc.has = r, true
+	pc.wake()
+}
+
+// wake has the caller look at what there is to see. It never waits.
+func (pc *pendingCall) wake() {
+	select {
+	case pc.woken <- struct{}{}:
+	default:
+	}
+}
+
+// ring implements ringer.
+func (pc *pendingCall) ring() { pc.wake() }
+
+// take returns the result if there is one.
+func (pc *pendingCall) take() (r result, ok bool) {
+	pc.mu.Lock()
+	defer pc.mu.Unlock()
+	r, ok = pc.result, pc.has
+	pc.result, pc.has = result{}, false
+	return r, ok
+}
+
+// isAnswered reports whether there is a result to take.
+func (pc *pendingCall) isAnswered() bool {
+	pc.mu.Lock()
+	defer pc.mu.Unlock()
+	return pc.has
+}
+
+// end says that nothing counts any more. woken is then free for another call, which
+// it may wake for nothing.
+func (pc *pendingCall) end() {
+	pc.mu.Lock()
+	pc.over = true
+	pc.mu.Unlock()
+	select {
+	case <-pc.woken:
+	default:
+	}
+}
+
+// failed says that the attempt that counts has ended with err. Its answer, should
+// there be one, still ends the call; that its connection is lost does not. The
+// outcome becomes the call's: that a repetition did not run says nothing of what it
+// repeats.
+func (pc *pendingCall) failed(err *Error) {
+	pc.mu.Lock()
+	defer pc.mu.Unlock()
+	if pc.current != nil {
+		pc.current.ended = true
+	}
+	if err.outcome != OutcomeNotSent && err.outcome != OutcomeNotExecuted {
+		pc.doubt = true
+	} else if pc.doubt {
+		err.outcome = OutcomeUnknown
+	}
+}
+
+// begin makes the attempt whose fate counts from now on. It returns nil if the
+// answer to an earlier one came meanwhile, for take to return. Both happen under one
+// lock: what becomes of an earlier attempt must not be taken for the fate of a later
+// one.
+func (pc *pendingCall) begin(h Header, expiry time.Time) *attempt {
+	pc.mu.Lock()
+	defer pc.mu.Unlock()
+	if pc.has && pc.result.err == nil {
+		return nil
+	}
+	if pc.has { // an error that came too late to be returned
+		pc.result, pc.has = result{}, false
+	}
+	return pc.add(h, expiry)
+}
+
+// add makes an attempt. The lock is held.
+func (pc *pendingCall) add(h Header, expiry time.Time) *attempt {
+	a := &pc.first
+	if pc.attempts > 0 {
+		a = &attempt{}
+	}
+	pc.attempts++
+	pc.heartbeat.Store(0)
+	a.call, a.n, a.header, a.expiry = pc, pc.attempts, h, expiry
+	if a.n == 1 && pc.ownID {
+		a.id = pc.req.id
+	} else {
+		a.id = protocol.CorrelationID(pc.client.prefix, pc.number, a.n)
+	}
+	pc.current = a
+	return a
+}
+
+// gotHeartbeat notes a heartbeat of attempt n's handler. One of an earlier attempt
+// says nothing of the attempt that counts, whose handler may not have started.
+func (pc *pendingCall) gotHeartbeat(n int) {
+	pc.mu.Lock()
+	defer pc.mu.Unlock()
+	if pc.current != nil && pc.current.n == n {
+		pc.heartbeat.Store(pc.client.age())
+	}
+}
+
+// inFlight returns the attempt that counts now.
+func (pc *pendingCall) inFlight() *attempt {
+	pc.mu.Lock()
+	defer pc.mu.Unlock()
+	return pc.current
+}

@@ -1,0 +1,264 @@
+package amqprpc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/protocol"
+)
+
+// outgoing is all that one call needs, in one piece of memory.
+type outgoing struct {
+	req  Request
+	call pendingCall
+	ctx  deadlineContext
+	resp Response
+}
+
+// start runs a call through the chain. What makes up the request is set in o.
+func (c *Client) start(ctx context.Context, o *outgoing, cfg *callConfig) (*Response, error) {
+	req, pc := &o.req, &o.call
+	if req.codec = cfg.codec; req.codec == nil {
+		req.codec = c.cfg.codec
+	}
+	req.client = true
+	req.contentType = req.codec.ContentType()
+	req.header = cfg.header
+	req.out = o
+	pc.client, pc.number, pc.req = c, c.numbers.Add(1), req
+	pc.send = c.cfg.send.with(cfg.send)
+	pc.woken = c.wakes.get()
+	pc.alarm.target = pc
+	if req.id = cfg.id; req.id == "" {
+		req.id, pc.ownID = protocol.CorrelationID(c.prefix, pc.number, 1), true
+	}
+	o.ctx.begin(ctx, c.bound(ctx, req, cfg.timeout))
+	invoke := c.invoke
+	if len(cfg.middleware) > 0 {
+		invoke = chain(c.cfg.middleware, chain(cfg.middleware, c.attempt, c.clientSeal), c.clientSeal)
+	}
+	defer c.forget(o) // though middleware panics
+	resp, err := invoke(&o.ctx, req)
+	if cfg.replyHeader != nil {
+		*cfg.replyHeader = req.replyHeader
+		if resp != nil {
+			*cfg.replyHeader = resp.Header()
+		}
+		if *cfg.replyHeader == nil {
+			*cfg.replyHeader = Header{}
+		}
+	}
+	return resp, err
+}
+
+// forget ends a call that has returned.
+func (c *Client) forget(o *outgoing) {
+	o.ctx.end()
+	if o.call.registered {
+		c.pending.remove(&o.call)
+	}
+	o.call.end()
+	c.wakes.put(o.call.woken)
+}
+
+// bound returns when a call must end: at the earlier of ctx's deadline and the
+// call's timeout, or after the client's timeout where there is neither. The timeout
+// of a notification becomes the deadline of its request.
+func (c *Client) bound(ctx context.Context, req *Request, timeout time.Duration) time.Time {
+	at, ok := ctx.Deadline()
+	if timeout <= 0 {
+		if !ok {
+			at = time.Now().Add(c.cfg.timeout)
+		}
+		return at
+	}
+	end := time.Now().Add(timeout)
+	if req.kind == Notification {
+		req.expiry = end
+	}
+	if ok && at.Before(end) {
+		return at
+	}
+	return end
+}
+
+// attempt is the end of a client's chain: one attempt, whose error is marked as this
+// call's.
+func (c *Client) attempt(ctx context.Context, req *Request) (*Response, error) {
+	if end, ok := ctx.Deadline(); !ok || end.After(req.out.ctx.deadline) {
+		// Middleware has put a ctx of its own in the way: the call still ends in time.
+		bounded, cancel := context.WithDeadline(ctx, req.out.ctx.deadline)
+		defer cancel()
+		ctx = bounded
+	}
+	resp, err := c.transmit(ctx, req)
+	if err != nil {
+		req.out.call.failed(err)
+		err.call = req.ref()
+		return nil, err
+	}
+	return resp, nil
+}
+
+// transmit makes one attempt on the wire.
+func (c *Client) transmit(ctx context.Context, req *Request) (*Response, *Error) {
+	if err := c.admit(ctx, req); err != nil {
+		return nil, err
+	}
+	pc := &req.out.call
+	if !pc.registered {
+		if !c.pending.add(pc, c.cfg.maxPending) {
+			return nil, localError(CodeResourceExhausted, OutcomeNotSent,
+				"call %s: %d calls are in flight already (WithMaxPending)", req.queue, c.cfg.maxPending)
+		}
+		pc.registered = true
+	}
+	if pc.send.failFast && !pc.isAnswered() { // no answer to an earlier attempt
+		if err := c.nobodyThere(ctx, req); err != nil {
+			return nil, err
+		}
+	}
+	expiry := req.expiry
+	if req.kind == Unary {
+		expiry = deadlineOf(ctx)
+	}
+	a := pc.begin(req.header.clone(), expiry)
+	if a == nil {
+		r, _ := pc.take()
+		return c.finish(req, r)
+	}
+	req.attempt = a.n
+	if pc.send.failFast && c.whyDown() != nil {
+		// Lost since the inspection. If the connection is lost from here on, its end
+		// finds the attempt.
+		return nil, c.notConnected(req)
+	}
+	c.broker.Publisher.Queue(a)
+	return c.await(ctx, req)
+}
+
+// await waits for the end of the attempt that counts. Shortly before the deadline it
+// inspects the queue, so that the error can say what is known of it. Where the
+// handler is to send heartbeats, it looks for those.
+func (c *Client) await(ctx context.Context, req *Request) (*Response, *Error) {
+	pc := &req.out.call
+	done, end := waiting(ctx)
+	at := lateness(end)
+	c.pending.wakeAt(pc, at)
+	late := false
+	var alive <-chan time.Time
+	if pc.send.liveness > 0 && req.kind == Unary {
+		ticker := time.NewTicker(pc.send.liveness)
+		defer ticker.Stop()
+		alive = ticker.C
+	}
+	for woken := false; ; woken = true {
+		if r, ok := pc.take(); ok {
+			return c.finish(req, r)
+		}
+		if c.isClosed() {
+			return nil, c.closedOn(req)
+		}
+		if woken && !time.Now().Before(at) {
+			if ctx.Err() != nil {
+				return nil, c.gaveUp(ctx, pc.inFlight())
+			}
+			at = end
+			c.pending.wakeAt(pc, at)
+			if !late && req.kind == Unary && pc.inFlight().state.Load() == attemptWritten {
+				late = true
+				c.task(func() {
+					i := c.broker.Inspect(ctx, req.queue)
+					pc.seen.Store(&i)
+				})
+			}
+		}
+		if done == nil && alive == nil {
+			<-pc.woken // as most calls do, at half the price of a select
+			continue
+		}
+		select {
+		case <-pc.woken:
+		case <-done:
+			return nil, c.gaveUp(ctx, pc.inFlight())
+		case <-alive:
+			if err := c.silent(pc); err != nil {
+				return nil, err
+			}
+		}
+	}
+}
+
+// waiting returns what ends a wait for ctx: a channel, and the time at which a timer
+// must. It does not ask a call's own ctx for its channel, since to make that costs
+// more than the timer, which is there in any case.
+func waiting(ctx context.Context) (<-chan struct{}, time.Time) {
+	if c, ok := ctx.(*deadlineContext); ok {
+		return c.parent.Done(), c.deadline
+	}
+	return ctx.Done(), deadlineOf(ctx)
+}
+
+// lateness is when an answer begins to be late: a second before the end, or after
+// half of a shorter time.
+func lateness(end time.Time) time.Time {
+	return end.Add(-min(time.Until(end)/2, time.Second))
+}
+
+// silent is the error of a call whose handler had sent heartbeats and sends none any
+// more. Time without a connection does not count.
+func (c *Client) silent(pc *pendingCall) *Error {
+	last := pc.heartbeat.Load()
+	if last == 0 || c.whyDown() != nil {
+		return nil
+	}
+	silence := time.Duration(c.age() - max(last, c.upSince.Load()))
+	if silence <= livenessMisses*pc.send.liveness {
+		return nil
+	}
+	return localError(CodeUnavailable, OutcomeUnknown,
+		"call %s: the handler gave no sign of life for %v (WithLiveness): its server died, or lost its connection", pc.req.queue, silence.Round(time.Millisecond))
+}
+
+// closedOn is the error of a call on which the client was closed.
+func (c *Client) closedOn(req *Request) *Error {
+	outcome := OutcomeUnknown
+	if a := req.out.call.inFlight(); !a.resent && a.abandon() {
+		outcome = OutcomeNotSent
+	}
+	return errClosed(req.queue, outcome)
+}
+
+// gaveUp is the error of a call whose ctx ended first.
+func (c *Client) gaveUp(ctx context.Context, a *attempt) *Error {
+	a.abandon()
+	queue := a.call.req.queue
+	down := c.whyDown()
+	switch abandoned := a.state.Load() == attemptAbandoned && !a.resent; {
+	case abandoned && down != nil:
+		return ended(ctx, queue, OutcomeNotSent, "waiting for a connection to the broker: "+down.Error())
+	case abandoned:
+		return ended(ctx, queue, OutcomeNotSent, "before the request could be sent")
+	case down != nil:
+		return ended(ctx, queue, OutcomeUnknown, "after the request was sent; the client has no connection now: "+down.Error())
+	case a.call.req.kind == Notification:
+		return ended(ctx, queue, OutcomeUnknown, "before the broker confirmed the notification")
+	default:
+		return ended(ctx, queue, OutcomeUnknown, "before an answer came"+a.call.seen.Load().String())
+	}
+}
+
+// ended is the error of a ctx that is done.
+func ended(ctx context.Context, queue string, outcome Outcome, when string) *Error {
+	err := ctx.Err()
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, err) {
+		err = fmt.Errorf("%w (%w)", err, cause)
+	}
+	return localError(CodeOf(ctx.Err()), outcome, "call %.300s: %w, %s", queue, err, when)
+}
+
+func errClosed(queue string, outcome Outcome) *Error {
+	return localError(CodeCanceled, outcome, "call %.300s: %w", queue, ErrClientClosed)
+}
