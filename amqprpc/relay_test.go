@@ -12,8 +12,8 @@ import (
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
 	"github.com/bbebcec1/amqprpc-go/amqprpc/amqptest"
-	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/faultproxy"
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/frame"
+	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/testing/faultproxy"
 )
 
 // relayed is a handler that answers with the channel on which the request came: at once,

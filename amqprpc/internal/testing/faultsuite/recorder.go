@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/rabbitmq"
+	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/testing/rabbitmq"
 )
 
 // Recorder gathers a history while it happens. All its methods are safe for

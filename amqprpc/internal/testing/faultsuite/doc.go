@@ -23,12 +23,12 @@
 // A long run is one command; the duration is that of the traffic:
 //
 //	AMQPRPC_RABBITMQ=4.0 AMQPRPC_FAULTS_DURATION=1h go test -count=1 -timeout 0 \
-//	    -run TestOnRabbitMQ/Faults ./amqprpc/internal/faultsuite
+//	    -run TestOnRabbitMQ/Faults ./amqprpc/internal/testing/faultsuite
 //
 // and many seeds in virtual time another:
 //
 //	AMQPRPC_FAULTS_SEEDS=10000 go test -count=1 -timeout 0 -run TestVirtualFaults \
-//	    ./amqprpc/internal/faultsuite
+//	    ./amqprpc/internal/testing/faultsuite
 //
 // A failure prints its seed, and for each guarantee that was broken the shortest
 // history that shows it: the events of one call, with the faults between them.

@@ -1,6 +1,6 @@
 // Command rabbitmqnode runs a private RabbitMQ node in the foreground, to play with:
 //
-//	go run ./amqprpc/internal/rabbitmq/cmd/rabbitmqnode -version 4.0
+//	go run ./amqprpc/internal/testing/rabbitmq/cmd/rabbitmqnode -version 4.0
 //
 // It prints the node's URL on standard output, and stops the node and deletes its data
 // when it is interrupted or its standard input ends.
@@ -17,7 +17,7 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/rabbitmq"
+	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/testing/rabbitmq"
 )
 
 func main() {
