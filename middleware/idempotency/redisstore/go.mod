@@ -1,6 +1,6 @@
 // A module of its own, so that Redis's client is downloaded by those alone who keep
 // their answers there.
-module github.com/bbebcec1/amqprpc-go/middleware/redisstore
+module github.com/bbebcec1/amqprpc-go/middleware/idempotency/redisstore
 
 go 1.26.0
 
@@ -25,4 +25,4 @@ require (
 	golang.org/x/sys v0.48.0 // indirect
 )
 
-replace github.com/bbebcec1/amqprpc-go => ../..
+replace github.com/bbebcec1/amqprpc-go => ../../..

@@ -1,4 +1,4 @@
-package middleware
+package idempotency
 
 import (
 	"context"
@@ -16,7 +16,7 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
 )
 
-// Idempotent makes a server answer a repeated call with the first answer, instead
+// New makes a server answer a repeated call with the first answer, instead
 // of running its handler again: a request that the broker delivers again, one that
 // a client sends again ([amqprpc.WithIdempotent]), and one that is made again under
 // the same id, by the same process or another ([amqprpc.WithCallID]). Servers that
@@ -26,23 +26,23 @@ import (
 // What is the same call: the same queue and the same [amqprpc.Request.ID]. Of
 // requests that bring a correlation id and no message id, as foreign clients'
 // may, the reply queue belongs to the key as well, since nobody else's numbers
-// their calls; a request with neither is not looked at. [IdempotentKey] replaces the
+// their calls; a request with neither is not looked at. [WithKey] replaces the
 // id. The same id with another body in the same content type is a mistake, and is
-// refused as failed_precondition ([IdempotentAnyBody] allows it); between codecs
+// refused as failed_precondition ([WithAnyBody] allows it); between codecs
 // bodies are not compared, and a repetition is answered with the stored bytes and
 // their own content type, by which callers decode.
 //
 // What is an answer: a result, with its metadata, and an error that the handler
 // decided on, with its code, message, details and metadata. Errors that ask for
 // another attempt are not remembered: unavailable, resource_exhausted, aborted,
-// deadline_exceeded and canceled ([IdempotentErrors] decides otherwise). Neither
+// deadline_exceeded and canceled ([WithRememberedErrors] decides otherwise). Neither
 // are panics, nor any error of a handler whose ctx has ended, since nobody can tell
 // it from the ctx's: a handler cancelled because its connection was lost gives its
 // claim back, so that the redelivery runs. A notification's answer is that it was
 // done. Requests that do not decode never reach the store.
 //
 // When an execution dies with its process, its claim in the store runs out (see
-// [IdempotentLease]), and a repetition that waits then runs. An execution that was
+// [WithLease]), and a repetition that waits then runs. An execution that was
 // taken for dead (a machine asleep, a store out of reach) may therefore run at the
 // same time as its successor; both are answered with what was stored first. There
 // is no exactly-once: between a handler's effect and its answer in the store there
@@ -50,7 +50,7 @@ import (
 // the same transaction as the effect.
 //
 // When the store fails before the handler has started, the request is refused,
-// unavailable ([IdempotentFailOpen] runs it instead). When it fails afterwards, the
+// unavailable ([WithFailOpen] runs it instead). When it fails afterwards, the
 // caller gets the handler's answer, which is then not remembered.
 //
 // Where it belongs in the chain: whoever knows a call's id gets its answer, so
@@ -63,9 +63,9 @@ import (
 // vain.
 //
 // On a client it does nothing. It panics if store is nil.
-func Idempotent(store Store, opts ...IdempotentOption) amqprpc.Middleware {
+func New(store Store, opts ...Option) amqprpc.Middleware {
 	if store == nil {
-		panic("middleware: Idempotent: the store is nil")
+		panic("idempotency: New: the store is nil")
 	}
 	id := &idempotency{
 		store: store, owner: uuid.NewString() + "-", log: slog.Default(),
@@ -118,55 +118,55 @@ type idempotency struct {
 	replayHeader string
 }
 
-// IdempotentOption configures [Idempotent].
-type IdempotentOption func(*idempotency)
+// Option configures [New].
+type Option func(*idempotency)
 
-// IdempotentLease sets how long a claim lasts that its server does not renew, which
+// WithLease sets how long a claim lasts that its server does not renew, which
 // it does three times in that time while the handler runs: how long a repetition
 // waits at most for a server that died. The default is 10 s, values below 10 ms count
 // as that. Longer than it, a server must not be asleep or away from its store.
-func IdempotentLease(d time.Duration) IdempotentOption {
+func WithLease(d time.Duration) Option {
 	return func(id *idempotency) { id.lease = max(d, minLease) }
 }
 
-// IdempotentKey replaces [amqprpc.Request.ID] in the key, for ids that are unique to
+// WithKey replaces [amqprpc.Request.ID] in the key, for ids that are unique to
 // a tenant only, or where the message itself says which call it is
 // ([amqprpc.Request.Message] has it). The queue's name stays part of the key. A
 // request for which f returns "" is handled as if there were no middleware.
-func IdempotentKey(f func(req *amqprpc.Request) string) IdempotentOption {
+func WithKey(f func(req *amqprpc.Request) string) Option {
 	return func(id *idempotency) { id.idOf = f }
 }
 
-// IdempotentErrors replaces the rule by which errors are remembered: those for which
+// WithRememberedErrors replaces the rule by which errors are remembered: those for which
 // f returns true are answers. It is not asked about errors of a handler whose ctx has
 // ended, which never are. It is asked about panics, which [amqprpc.PanicError] tells.
 // It must be safe for concurrent use.
-func IdempotentErrors(f func(err error) bool) IdempotentOption {
+func WithRememberedErrors(f func(err error) bool) Option {
 	return func(id *idempotency) { id.isAnswer = f }
 }
 
-// IdempotentFailOpen runs requests whose claim the store did not take, because it is
+// WithFailOpen runs requests whose claim the store did not take, because it is
 // down: repetitions then run as well. The default is to refuse them, unavailable.
-func IdempotentFailOpen() IdempotentOption {
+func WithFailOpen() Option {
 	return func(id *idempotency) { id.failOpen = true }
 }
 
-// IdempotentAnyBody answers a repeated id with the first answer whatever its body is,
+// WithAnyBody answers a repeated id with the first answer whatever its body is,
 // for callers whose bodies differ between attempts (a time, the number of the
 // attempt). The default is to refuse another body, failed_precondition.
-func IdempotentAnyBody() IdempotentOption {
+func WithAnyBody() Option {
 	return func(id *idempotency) { id.anyBody = true }
 }
 
-// IdempotentReplayHeader adds name, with the value "true", to the metadata of every
+// WithReplayHeader adds name, with the value "true", to the metadata of every
 // answer that is replayed. The default is to add nothing.
-func IdempotentReplayHeader(name string) IdempotentOption {
+func WithReplayHeader(name string) Option {
 	return func(id *idempotency) { id.replayHeader = name }
 }
 
-// IdempotentStoreTimeout bounds each operation on the store. The default is 2 s;
+// WithStoreTimeout bounds each operation on the store. The default is 2 s;
 // values of zero and below leave it.
-func IdempotentStoreTimeout(d time.Duration) IdempotentOption {
+func WithStoreTimeout(d time.Duration) Option {
 	return func(id *idempotency) {
 		if d > 0 {
 			id.storeTimeout = d
@@ -174,9 +174,9 @@ func IdempotentStoreTimeout(d time.Duration) IdempotentOption {
 	}
 }
 
-// IdempotentLogger sets where failures of the store and lost claims are logged. The
+// WithLogger sets where failures of the store and lost claims are logged. The
 // default is slog.Default() as it is when the middleware is made; nil means no logging.
-func IdempotentLogger(l *slog.Logger) IdempotentOption {
+func WithLogger(l *slog.Logger) Option {
 	if l == nil {
 		l = slog.New(slog.DiscardHandler)
 	}

@@ -1,13 +1,13 @@
-// Package redisstore keeps the answers of [middleware.Idempotent] in Redis, so that
+// Package redisstore keeps the answers of [idempotency.New] in Redis, so that
 // all servers of a queue share them and they outlive each.
 //
 //	rdb := redis.NewClient(&redis.Options{Addr: "localhost:6379", ContextTimeoutEnabled: true})
 //	store := redisstore.New(rdb, time.Hour)
-//	srv := amqprpc.NewServer(url, amqprpc.WithMiddleware(middleware.Idempotent(store)))
+//	srv := amqprpc.NewServer(url, amqprpc.WithMiddleware(idempotency.New(store)))
 //
 // ContextTimeoutEnabled matters: without it go-redis bounds operations by its own
 // timeouts only, a few seconds each with several attempts, instead of by ctx
-// ([middleware.IdempotentStoreTimeout]).
+// ([idempotency.WithStoreTimeout]).
 //
 // What Redis promises, the store promises: one without persistence forgets claims and
 // answers when it restarts, and a failover to a replica loses those that had not been
@@ -22,13 +22,13 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/bbebcec1/amqprpc-go/middleware"
+	"github.com/bbebcec1/amqprpc-go/middleware/idempotency"
 )
 
 // DefaultPrefix is what the store's keys begin with.
 const DefaultPrefix = "amqprpc:idempotent:"
 
-// Store is a [middleware.Store] in Redis. It is safe for concurrent use and has
+// Store is a [idempotency.Store] in Redis. It is safe for concurrent use and has
 // neither connections nor goroutines of its own: those are the client's, which who
 // made it closes.
 //
@@ -55,12 +55,12 @@ func WithPrefix(prefix string) Option {
 
 // New makes a store on client, a *redis.Client, *redis.ClusterClient or *redis.Ring.
 // Answers are kept for ttl from their completion on, rounded up to milliseconds; of
-// zero or below that is [middleware.DefaultAnswerTTL]. How much memory they take
+// zero or below that is [idempotency.DefaultTTL]. How much memory they take
 // together is for ttl and Redis's maxmemory to bound; with an eviction policy Redis may
 // evict claims as well, whose calls may then run twice.
 func New(client redis.Scripter, ttl time.Duration, opts ...Option) *Store {
 	if ttl <= 0 {
-		ttl = middleware.DefaultAnswerTTL
+		ttl = idempotency.DefaultTTL
 	}
 	s := &Store{
 		client: client, ttl: ttl, prefix: DefaultPrefix,
@@ -109,32 +109,32 @@ end
 return 1`
 )
 
-// Begin implements [middleware.Store].
-func (s *Store) Begin(ctx context.Context, key string, c middleware.Claim) (middleware.Entry, error) {
+// Begin implements [idempotency.Store].
+func (s *Store) Begin(ctx context.Context, key string, c idempotency.Claim) (idempotency.Entry, error) {
 	v, err := s.begin.Run(ctx, s.client, s.keys(key), c.Owner, c.Fingerprint, millis(c.Lease)).StringSlice()
 	if err == nil && len(v) != 3 {
 		err = fmt.Errorf("the script returned %d values", len(v))
 	}
 	if err != nil {
-		return middleware.Entry{}, fmt.Errorf("redisstore: begin: %w", err)
+		return idempotency.Entry{}, fmt.Errorf("redisstore: begin: %w", err)
 	}
-	e := middleware.Entry{Fingerprint: v[1]}
+	e := idempotency.Entry{Fingerprint: v[1]}
 	switch v[0] {
 	case "claimed":
-		e.State = middleware.EntryClaimed
+		e.State = idempotency.Claimed
 	case "running":
-		e.State = middleware.EntryRunning
+		e.State = idempotency.Running
 	default:
-		e.State = middleware.EntryDone
+		e.State = idempotency.Done
 		if err := json.Unmarshal([]byte(v[2]), &e.Answer); err != nil {
-			return middleware.Entry{}, fmt.Errorf("redisstore: begin: the stored answer cannot be read: %w", err)
+			return idempotency.Entry{}, fmt.Errorf("redisstore: begin: the stored answer cannot be read: %w", err)
 		}
 	}
 	return e, nil
 }
 
-// Complete implements [middleware.Store].
-func (s *Store) Complete(ctx context.Context, key string, c middleware.Claim, a middleware.Answer) error {
+// Complete implements [idempotency.Store].
+func (s *Store) Complete(ctx context.Context, key string, c idempotency.Claim, a idempotency.Answer) error {
 	data, err := json.Marshal(a)
 	if err != nil {
 		return fmt.Errorf("redisstore: complete: %w", err)
@@ -144,14 +144,14 @@ func (s *Store) Complete(ctx context.Context, key string, c middleware.Claim, a 
 	case err != nil:
 		return fmt.Errorf("redisstore: complete: %w", err)
 	case !kept:
-		return middleware.ErrClaimLost
+		return idempotency.ErrClaimLost
 	default:
 		return nil
 	}
 }
 
-// Release implements [middleware.Store].
-func (s *Store) Release(ctx context.Context, key string, c middleware.Claim) error {
+// Release implements [idempotency.Store].
+func (s *Store) Release(ctx context.Context, key string, c idempotency.Claim) error {
 	if err := s.release.Run(ctx, s.client, s.keys(key), c.Owner).Err(); err != nil {
 		return fmt.Errorf("redisstore: release: %w", err)
 	}

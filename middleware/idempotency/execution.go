@@ -1,4 +1,4 @@
-package middleware
+package idempotency
 
 import (
 	"bytes"
@@ -41,15 +41,15 @@ type result struct {
 func (x *execution) run(ctx context.Context) (*amqprpc.Response, error) {
 	for pause := pollFirst; ; pause = min(2*pause, pollMost) {
 		e, err := x.begin(ctx)
-		if err == nil && !x.anyBody && e.State != EntryClaimed && contradicts(e.Fingerprint, x.claim.Fingerprint) {
+		if err == nil && !x.anyBody && e.State != Claimed && contradicts(e.Fingerprint, x.claim.Fingerprint) {
 			return nil, amqprpc.Errorf(amqprpc.CodeFailedPrecondition, "the call's id was used before, with another body")
 		}
 		switch {
 		case err != nil:
 			return x.withoutStore(ctx, err)
-		case e.State == EntryDone:
+		case e.State == Done:
 			return x.replay(ctx, e.Answer)
-		case e.State == EntryClaimed:
+		case e.State == Claimed:
 			if !x.runOrComplete(ctx) {
 				return x.own.resp, x.own.err
 			}
@@ -84,7 +84,7 @@ func (x *execution) begin(ctx context.Context) (Entry, error) {
 	ctx, cancel := x.bound(ctx)
 	defer cancel()
 	e, err := x.store.Begin(ctx, x.key, x.claim)
-	if err == nil && (e.State < EntryClaimed || e.State > EntryDone) {
+	if err == nil && (e.State < Claimed || e.State > Done) {
 		err = fmt.Errorf("the store returned an entry of the state %d", e.State)
 	}
 	return e, err
@@ -213,7 +213,7 @@ func (r *renewal) renew() {
 	case err != nil:
 		r.log.WarnContext(r.ctx, "amqprpc: idempotent: the store fails", "operation", "renew",
 			"queue", r.req.Queue(), "id", r.req.ID(), "error", err)
-	case e.State != EntryClaimed:
+	case e.State != Claimed:
 		r.lose(ErrClaimLost)
 		return
 	}

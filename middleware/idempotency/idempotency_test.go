@@ -1,4 +1,4 @@
-package middleware_test
+package idempotency_test
 
 import (
 	"context"
@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
-	"github.com/bbebcec1/amqprpc-go/middleware"
+	"github.com/bbebcec1/amqprpc-go/middleware/idempotency"
 )
 
 // numbered is a handler that returns which run of all it is.
@@ -22,12 +22,12 @@ type numbered struct{ runs atomic.Int32 }
 func (n *numbered) handle(context.Context, int) (int32, error) { return n.runs.Add(1), nil }
 
 // idempotent is the option that most tests want, on a store of its own.
-func idempotent(opts ...middleware.IdempotentOption) amqprpc.MiddlewareOption {
-	return idempotentOn(middleware.NewMemoryStore(100, time.Hour), opts...)
+func idempotent(opts ...idempotency.Option) amqprpc.MiddlewareOption {
+	return idempotentOn(idempotency.NewMemoryStore(100, time.Hour), opts...)
 }
 
-func idempotentOn(s middleware.Store, opts ...middleware.IdempotentOption) amqprpc.MiddlewareOption {
-	return amqprpc.WithMiddleware(middleware.Idempotent(s, append([]middleware.IdempotentOption{middleware.IdempotentLogger(nil)}, opts...)...))
+func idempotentOn(s idempotency.Store, opts ...idempotency.Option) amqprpc.MiddlewareOption {
+	return amqprpc.WithMiddleware(idempotency.New(s, append([]idempotency.Option{idempotency.WithLogger(nil)}, opts...)...))
 }
 
 // rawCaller is a client on the bare driver, which sends what it is told.
@@ -66,14 +66,14 @@ func (c *rawCaller) ask(queue string, m amqp.Publishing) amqp.Delivery {
 	}
 }
 
-func TestIdempotentErrors(t *testing.T) {
+func TestErrors(t *testing.T) {
 	t.Parallel()
 	again := errors.New("handler's own")
 	for _, test := range []struct {
 		name string
 		err  func(run int) error
 		runs int // of two calls
-		opts []middleware.IdempotentOption
+		opts []idempotency.Option
 	}{
 		{name: "none", err: func(int) error { return nil }, runs: 1},
 		{name: "uncoded", err: func(run int) error { return fmt.Errorf("run %d: %w", run, again) }, runs: 1},
@@ -98,9 +98,9 @@ func TestIdempotentErrors(t *testing.T) {
 		{name: "wrapped answer", err: func(run int) error { return fmt.Errorf("run %d: %w", run, coded(amqprpc.CodeNotFound)(run)) }, runs: 1},
 		{name: "panic", err: func(run int) error { panic(run) }, runs: 2},
 		{name: "panic by option", err: func(run int) error { panic(run) }, runs: 1,
-			opts: []middleware.IdempotentOption{middleware.IdempotentErrors(func(error) bool { return true })}},
+			opts: []idempotency.Option{idempotency.WithRememberedErrors(func(error) bool { return true })}},
 		{name: "not found by option", err: coded(amqprpc.CodeNotFound), runs: 2,
-			opts: []middleware.IdempotentOption{middleware.IdempotentErrors(func(err error) bool { return !errors.Is(err, amqprpc.CodeNotFound) })}},
+			opts: []idempotency.Option{idempotency.WithRememberedErrors(func(err error) bool { return !errors.Is(err, amqprpc.CodeNotFound) })}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -148,7 +148,7 @@ func coded(c amqprpc.Code) func(int) error {
 
 // What middleware further out adds to a reply, it adds to each; what is stored is
 // what comes from within.
-func TestIdempotentMetadata(t *testing.T) {
+func TestMetadata(t *testing.T) {
 	t.Parallel()
 	url := startBroker(t)
 	var asked atomic.Int32
@@ -180,7 +180,7 @@ func TestIdempotentMetadata(t *testing.T) {
 				return 0, amqprpc.CodeNotFound
 			}
 			return 1, nil
-		}, amqprpc.WithMiddleware(outer), idempotent(middleware.IdempotentReplayHeader("replayed")), amqprpc.WithMiddleware(inner))
+		}, amqprpc.WithMiddleware(outer), idempotent(idempotency.WithReplayHeader("replayed")), amqprpc.WithMiddleware(inner))
 	})
 	cli := dial(t, url)
 	call := func(fail bool) amqprpc.Header {
@@ -195,7 +195,7 @@ func TestIdempotentMetadata(t *testing.T) {
 	require.Equal(t, amqprpc.Header{"asked": "4", "both": "handler", "handler": "from the handler", "replayed": "true"}, call(true))
 }
 
-func TestIdempotentKeys(t *testing.T) {
+func TestKeys(t *testing.T) {
 	t.Parallel()
 	url := startBroker(t)
 	n := new(numbered)
@@ -203,7 +203,7 @@ func TestIdempotentKeys(t *testing.T) {
 		shared := idempotent()
 		amqprpc.Register(s, "a", n.handle, shared)
 		amqprpc.Register(s, "a:b", n.handle, shared)
-		amqprpc.Register(s, "tenants", n.handle, idempotent(middleware.IdempotentKey(func(r *amqprpc.Request) string {
+		amqprpc.Register(s, "tenants", n.handle, idempotent(idempotency.WithKey(func(r *amqprpc.Request) string {
 			if r.Header()["tenant"] == "" {
 				return ""
 			}
@@ -245,13 +245,13 @@ func TestIdempotentKeys(t *testing.T) {
 	}
 }
 
-func TestIdempotentBodies(t *testing.T) {
+func TestBodies(t *testing.T) {
 	t.Parallel()
 	url := startBroker(t)
 	n := new(numbered)
 	startServer(t, url, func(s *amqprpc.Server) {
 		amqprpc.Register(s, "same", n.handle, idempotent())
-		amqprpc.Register(s, "any", n.handle, idempotent(middleware.IdempotentAnyBody()))
+		amqprpc.Register(s, "any", n.handle, idempotent(idempotency.WithAnyBody()))
 	})
 	c := newRawCaller(t, url)
 	ask := func(queue, contentType, body string) (string, string) {
@@ -277,7 +277,7 @@ func TestIdempotentBodies(t *testing.T) {
 	}
 }
 
-func TestIdempotentNotifications(t *testing.T) {
+func TestNotifications(t *testing.T) {
 	t.Parallel()
 	url := startBroker(t)
 	n := new(numbered)
@@ -312,7 +312,7 @@ func TestIdempotentNotifications(t *testing.T) {
 }
 
 // A panic of middleware between this one and the handler gives the claim back.
-func TestIdempotentPanicOfMiddleware(t *testing.T) {
+func TestPanicOfMiddleware(t *testing.T) {
 	t.Parallel()
 	url := startBroker(t)
 	n := new(numbered)
@@ -339,19 +339,19 @@ func TestIdempotentPanicOfMiddleware(t *testing.T) {
 }
 
 // blindStore is a store that cannot tell when a claim ends.
-type blindStore struct{ middleware.Store }
+type blindStore struct{ idempotency.Store }
 
-func (s blindStore) Begin(ctx context.Context, key string, c middleware.Claim) (middleware.Entry, error) {
+func (s blindStore) Begin(ctx context.Context, key string, c idempotency.Claim) (idempotency.Entry, error) {
 	e, err := s.Store.Begin(ctx, key, c)
 	e.Changed = nil
 	return e, err
 }
 
-func TestIdempotentConcurrentRepetitions(t *testing.T) {
+func TestConcurrentRepetitions(t *testing.T) {
 	t.Parallel()
-	for name, store := range map[string]middleware.Store{
-		"told":    middleware.NewMemoryStore(100, time.Hour),
-		"polling": blindStore{middleware.NewMemoryStore(100, time.Hour)},
+	for name, store := range map[string]idempotency.Store{
+		"told":    idempotency.NewMemoryStore(100, time.Hour),
+		"polling": blindStore{idempotency.NewMemoryStore(100, time.Hour)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -393,7 +393,7 @@ func TestIdempotentConcurrentRepetitions(t *testing.T) {
 }
 
 // On a client it does nothing.
-func TestIdempotentOnClient(t *testing.T) {
+func TestOnClient(t *testing.T) {
 	t.Parallel()
 	url := startBroker(t)
 	n := new(numbered)
@@ -406,14 +406,14 @@ func TestIdempotentOnClient(t *testing.T) {
 	}
 }
 
-func TestIdempotentWithoutStore(t *testing.T) {
+func TestWithoutStore(t *testing.T) {
 	t.Parallel()
-	require.PanicsWithValue(t, "middleware: Idempotent: the store is nil", func() { middleware.Idempotent(nil) })
+	require.PanicsWithValue(t, "idempotency: New: the store is nil", func() { idempotency.New(nil) })
 }
 
 // Whatever order repetitions, failures and successes come in, a call that was
 // answered keeps its answer, and none runs beside itself.
-func TestIdempotentUnderLoad(t *testing.T) {
+func TestUnderLoad(t *testing.T) {
 	t.Parallel()
 	url := startBroker(t)
 	const calls, callers = 40, 4
@@ -438,7 +438,7 @@ func TestIdempotentUnderLoad(t *testing.T) {
 		}
 		return i*100 + run, nil
 	}
-	store := middleware.NewMemoryStore(calls, time.Hour)
+	store := idempotency.NewMemoryStore(calls, time.Hour)
 	for range 2 {
 		startServer(t, url, func(s *amqprpc.Server) { amqprpc.Register(s, "q", handler, idempotentOn(blindStore{store})) })
 	}

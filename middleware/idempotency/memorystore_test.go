@@ -1,4 +1,4 @@
-package middleware_test
+package idempotency_test
 
 import (
 	"context"
@@ -9,45 +9,45 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/bbebcec1/amqprpc-go/middleware"
-	"github.com/bbebcec1/amqprpc-go/middleware/idempotenttest"
+	"github.com/bbebcec1/amqprpc-go/middleware/idempotency"
+	"github.com/bbebcec1/amqprpc-go/middleware/idempotency/storetest"
 )
 
-func newClaim(owner string, lease time.Duration) middleware.Claim {
-	return middleware.Claim{Owner: owner, Fingerprint: "print", Lease: lease}
+func newClaim(owner string, lease time.Duration) idempotency.Claim {
+	return idempotency.Claim{Owner: owner, Fingerprint: "print", Lease: lease}
 }
 
 // put makes key done.
-func put(t *testing.T, s middleware.Store, key string) {
+func put(t *testing.T, s idempotency.Store, key string) {
 	t.Helper()
 	c := newClaim("owner of "+key, time.Minute)
 	e, err := s.Begin(t.Context(), key, c)
 	require.NoError(t, err)
-	require.Equal(t, middleware.EntryClaimed, e.State)
-	require.NoError(t, s.Complete(t.Context(), key, c, middleware.Answer{ContentType: "text/plain", Body: []byte(key)}))
+	require.Equal(t, idempotency.Claimed, e.State)
+	require.NoError(t, s.Complete(t.Context(), key, c, idempotency.Answer{ContentType: "text/plain", Body: []byte(key)}))
 }
 
 // has reports whether key is done, and leaves it free if it is not.
-func has(t *testing.T, s middleware.Store, key string) bool {
+func has(t *testing.T, s idempotency.Store, key string) bool {
 	t.Helper()
 	c := newClaim("asker", time.Minute)
 	e, err := s.Begin(t.Context(), key, c)
 	require.NoError(t, err)
 	require.NoError(t, s.Release(t.Context(), key, c))
-	return e.State == middleware.EntryDone
+	return e.State == idempotency.Done
 }
 
 func TestMemoryStore(t *testing.T) {
 	t.Parallel()
-	idempotenttest.TestStore(t, idempotenttest.Subject{
-		New: func(t *testing.T) middleware.Store { return middleware.NewMemoryStore(100, time.Hour) },
+	storetest.Run(t, storetest.Subject{
+		New: func(t *testing.T) idempotency.Store { return idempotency.NewMemoryStore(100, time.Hour) },
 		TTL: time.Hour, Lease: time.Second, Bubble: true,
 	})
 }
 
 func TestMemoryStoreIsBounded(t *testing.T) {
 	t.Parallel()
-	s := middleware.NewMemoryStore(3, time.Hour)
+	s := idempotency.NewMemoryStore(3, time.Hour)
 	for i := range 3 {
 		put(t, s, fmt.Sprint(i))
 	}
@@ -63,7 +63,7 @@ func TestMemoryStoreIsBounded(t *testing.T) {
 // However many answers come, a claim stays.
 func TestMemoryStoreEvictsNoClaim(t *testing.T) {
 	t.Parallel()
-	s := middleware.NewMemoryStore(2, time.Hour)
+	s := idempotency.NewMemoryStore(2, time.Hour)
 	_, err := s.Begin(t.Context(), "runs", newClaim("a", time.Hour))
 	require.NoError(t, err)
 	for i := range 100 {
@@ -71,7 +71,7 @@ func TestMemoryStoreEvictsNoClaim(t *testing.T) {
 	}
 	e, err := s.Begin(t.Context(), "runs", newClaim("b", time.Hour))
 	require.NoError(t, err)
-	require.Equal(t, middleware.EntryRunning, e.State)
+	require.Equal(t, idempotency.Running, e.State)
 	require.Equal(t, 2, s.Len())
 }
 
@@ -79,12 +79,12 @@ func TestMemoryStoreEvictsNoClaim(t *testing.T) {
 func TestMemoryStoreForgets(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := middleware.NewMemoryStore(0, 0)
+		s := idempotency.NewMemoryStore(0, 0)
 		for i := range 1000 {
 			put(t, s, fmt.Sprint(i))
 		}
 		require.Equal(t, 1000, s.Len())
-		time.Sleep(middleware.DefaultAnswerTTL - time.Nanosecond)
+		time.Sleep(idempotency.DefaultTTL - time.Nanosecond)
 		require.True(t, has(t, s, "0"))
 		time.Sleep(time.Nanosecond)
 		require.False(t, has(t, s, "0"))
@@ -95,18 +95,18 @@ func TestMemoryStoreForgets(t *testing.T) {
 
 func TestMemoryStoreDefaultSize(t *testing.T) {
 	t.Parallel()
-	s := middleware.NewMemoryStore(-1, time.Hour)
+	s := idempotency.NewMemoryStore(-1, time.Hour)
 	for i := range 10_001 {
 		c := newClaim("a", time.Hour)
-		require.NoError(t, s.Complete(context.Background(), fmt.Sprint(i), c, middleware.Answer{}))
+		require.NoError(t, s.Complete(context.Background(), fmt.Sprint(i), c, idempotency.Answer{}))
 	}
 	require.Equal(t, 10_000, s.Len())
 }
 
 func TestEntryStateNames(t *testing.T) {
 	t.Parallel()
-	for s, name := range map[middleware.EntryState]string{
-		0: "invalid", middleware.EntryClaimed: "claimed", middleware.EntryRunning: "running", middleware.EntryDone: "done",
+	for s, name := range map[idempotency.State]string{
+		0: "invalid", idempotency.Claimed: "claimed", idempotency.Running: "running", idempotency.Done: "done",
 	} {
 		require.Equal(t, name, s.String())
 	}

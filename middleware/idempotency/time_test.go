@@ -1,4 +1,4 @@
-package middleware_test
+package idempotency_test
 
 import (
 	"context"
@@ -12,7 +12,7 @@ import (
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
 	"github.com/bbebcec1/amqprpc-go/amqprpc/amqptest"
-	"github.com/bbebcec1/amqprpc-go/middleware"
+	"github.com/bbebcec1/amqprpc-go/middleware/idempotency"
 )
 
 // inBubble serves register with a client, all in virtual time.
@@ -42,9 +42,9 @@ func inBubble(t *testing.T, register func(*amqprpc.Server), test func(context.Co
 }
 
 // An execution that died with its process leaves a claim, which runs out.
-func TestIdempotentWaitsForTheLeaseOfTheDead(t *testing.T) {
+func TestWaitsForTheLeaseOfTheDead(t *testing.T) {
 	t.Parallel()
-	store := middleware.NewMemoryStore(100, time.Hour)
+	store := idempotency.NewMemoryStore(100, time.Hour)
 	n := new(numbered)
 	inBubble(t, func(s *amqprpc.Server) { amqprpc.Register(s, "q", n.handle, idempotentOn(store)) },
 		func(ctx context.Context, t *testing.T, cli *amqprpc.Client) {
@@ -60,7 +60,7 @@ func TestIdempotentWaitsForTheLeaseOfTheDead(t *testing.T) {
 }
 
 // A handler that takes longer than a lease keeps its claim.
-func TestIdempotentRenewsItsClaim(t *testing.T) {
+func TestRenewsItsClaim(t *testing.T) {
 	t.Parallel()
 	n := new(numbered)
 	slow := func(ctx context.Context, i int) (int32, error) {
@@ -68,7 +68,7 @@ func TestIdempotentRenewsItsClaim(t *testing.T) {
 		return n.handle(ctx, i)
 	}
 	inBubble(t, func(s *amqprpc.Server) {
-		amqprpc.Register(s, "q", slow, idempotent(middleware.IdempotentLease(time.Second)))
+		amqprpc.Register(s, "q", slow, idempotent(idempotency.WithLease(time.Second)))
 	}, func(ctx context.Context, t *testing.T, cli *amqprpc.Client) {
 		start := time.Now()
 		first := amqprpc.Go[int, int32](ctx, cli, "q", 1, amqprpc.WithCallID("id"))
@@ -85,11 +85,11 @@ func TestIdempotentRenewsItsClaim(t *testing.T) {
 }
 
 // An answer lives as long as the store says, from its completion on.
-func TestIdempotentForgets(t *testing.T) {
+func TestForgets(t *testing.T) {
 	t.Parallel()
 	n := new(numbered)
 	inBubble(t, func(s *amqprpc.Server) {
-		amqprpc.Register(s, "q", n.handle, idempotentOn(middleware.NewMemoryStore(100, time.Minute)))
+		amqprpc.Register(s, "q", n.handle, idempotentOn(idempotency.NewMemoryStore(100, time.Minute)))
 	}, func(ctx context.Context, t *testing.T, cli *amqprpc.Client) {
 		for _, want := range []int32{1, 1, 2} {
 			got, err := amqprpc.Call[int, int32](ctx, cli, "q", 1, amqprpc.WithCallID("id"))
@@ -102,7 +102,7 @@ func TestIdempotentForgets(t *testing.T) {
 
 // At its deadline a handler that heeds its ctx gives the claim back, and a late
 // result is an answer all the same.
-func TestIdempotentAfterTheDeadline(t *testing.T) {
+func TestAfterTheDeadline(t *testing.T) {
 	t.Parallel()
 	var runs atomic.Int32
 	inBubble(t, func(s *amqprpc.Server) {

@@ -1,4 +1,4 @@
-package middleware
+package idempotency
 
 import (
 	"bytes"
@@ -40,13 +40,13 @@ type memoryAnswer struct {
 // NewMemoryStore makes a store that holds at most size answers, each for ttl from its
 // completion on. Where there is no room, the answer that was not asked for the longest
 // goes. The bound is a number: memory is that times the size of an answer. A size
-// below 1 is 10,000; a ttl of zero or below is [DefaultAnswerTTL].
+// below 1 is 10,000; a ttl of zero or below is [DefaultTTL].
 func NewMemoryStore(size int, ttl time.Duration) *MemoryStore {
 	if size < 1 {
 		size = defaultAnswers
 	}
 	if ttl <= 0 {
-		ttl = DefaultAnswerTTL
+		ttl = DefaultTTL
 	}
 	// Not the library's expirable LRU: it starts a goroutine that nothing ends.
 	answers, err := simplelru.NewLRU[string, *memoryAnswer](size, nil)
@@ -69,21 +69,21 @@ func (s *MemoryStore) Begin(_ context.Context, key string, c Claim) (Entry, erro
 	defer s.mu.Unlock()
 	now := time.Now()
 	if a := s.answer(key, now); a != nil {
-		return Entry{State: EntryDone, Fingerprint: a.fingerprint, Answer: a.answer}, nil
+		return Entry{State: Done, Fingerprint: a.fingerprint, Answer: a.answer}, nil
 	}
 	r := s.running[key]
 	switch {
 	case r != nil && r.owner == c.Owner:
 		r.until = now.Add(c.Lease)
 	case r != nil && now.Before(r.until):
-		return Entry{State: EntryRunning, Fingerprint: r.fingerprint, Changed: r.changed}, nil
+		return Entry{State: Running, Fingerprint: r.fingerprint, Changed: r.changed}, nil
 	default:
 		s.free(key)
 		s.running[key] = &memoryClaim{
 			owner: c.Owner, fingerprint: c.Fingerprint, until: now.Add(c.Lease), changed: make(chan struct{}),
 		}
 	}
-	return Entry{State: EntryClaimed, Fingerprint: c.Fingerprint}, nil
+	return Entry{State: Claimed, Fingerprint: c.Fingerprint}, nil
 }
 
 // Complete implements [Store].

@@ -1,4 +1,4 @@
-package middleware
+package idempotency
 
 import (
 	"context"
@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// Store remembers answers for [Idempotent]. One key is in one of three states: free,
+// Store remembers answers for [New]. One key is in one of three states: free,
 // claimed by an execution that runs, or done with an answer. Each method changes a
 // key's state in one step that no other can come between, also for stores that
 // several processes share: a script of Redis, a statement of SQL. Package
-// idempotenttest has the tests that a Store must pass.
+// storetest has the tests that a Store must pass.
 //
 // All methods are called concurrently, honour ctx, and may be called again with the
 // same arguments when an error left open whether they had their effect.
@@ -37,23 +37,23 @@ type Claim struct {
 	Lease       time.Duration // how long the claim lasts unless it is renewed
 }
 
-// EntryState is what a [Store] knows of a key.
-type EntryState int
+// State is what a [Store] knows of a key.
+type State int
 
 const (
-	EntryClaimed EntryState = iota + 1 // by the owner who asked: it is to run
-	EntryRunning                       // claimed by another owner
-	EntryDone                          // there is an answer
+	Claimed State = iota + 1 // by the owner who asked: it is to run
+	Running                  // claimed by another owner
+	Done                     // there is an answer
 )
 
 // String returns the state's name: claimed, running, done.
-func (s EntryState) String() string {
+func (s State) String() string {
 	switch s {
-	case EntryClaimed:
+	case Claimed:
 		return "claimed"
-	case EntryRunning:
+	case Running:
 		return "running"
-	case EntryDone:
+	case Done:
 		return "done"
 	default:
 		return "invalid"
@@ -62,11 +62,11 @@ func (s EntryState) String() string {
 
 // Entry is what [Store.Begin] found, or made.
 type Entry struct {
-	State       EntryState
+	State       State
 	Fingerprint string // of the claim that runs, or was done
-	Answer      Answer // where State is EntryDone; the receiver does not change what it holds
+	Answer      Answer // where State is Done; the receiver does not change what it holds
 
-	// Changed is closed when an EntryRunning may have changed. It is nil where the
+	// Changed is closed when an Running may have changed. It is nil where the
 	// store cannot tell: then, and for claims that run out, Begin is called again from
 	// time to time.
 	Changed <-chan struct{}
@@ -85,5 +85,5 @@ type Answer struct {
 // key, or answered already.
 var ErrClaimLost = errors.New("the claim is lost to another owner")
 
-// DefaultAnswerTTL is how long stores keep an answer where nobody says otherwise.
-const DefaultAnswerTTL = 24 * time.Hour
+// DefaultTTL is how long stores keep an answer where nobody says otherwise.
+const DefaultTTL = 24 * time.Hour

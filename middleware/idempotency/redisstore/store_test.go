@@ -14,17 +14,17 @@ import (
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
 	"github.com/bbebcec1/amqprpc-go/amqprpc/amqptest"
-	"github.com/bbebcec1/amqprpc-go/middleware"
-	"github.com/bbebcec1/amqprpc-go/middleware/idempotenttest"
-	"github.com/bbebcec1/amqprpc-go/middleware/redisstore"
+	"github.com/bbebcec1/amqprpc-go/middleware/idempotency"
+	"github.com/bbebcec1/amqprpc-go/middleware/idempotency/redisstore"
+	"github.com/bbebcec1/amqprpc-go/middleware/idempotency/storetest"
 )
 
 // On a Redis in the test's own process, whose time the test moves on.
 func TestStoreOnMiniredis(t *testing.T) {
 	t.Parallel()
 	var mini *miniredis.Miniredis
-	idempotenttest.TestStore(t, idempotenttest.Subject{
-		New: func(t *testing.T) middleware.Store {
+	storetest.Run(t, storetest.Subject{
+		New: func(t *testing.T) idempotency.Store {
 			mini = miniredis.RunT(t)
 			return redisstore.New(newClient(t, mini.Addr()), time.Hour)
 		},
@@ -37,8 +37,8 @@ func TestStoreOnRedis(t *testing.T) {
 	t.Parallel()
 	server := startRedis(t)
 	var stores atomic.Int32
-	idempotenttest.TestStore(t, idempotenttest.Subject{
-		New: func(t *testing.T) middleware.Store {
+	storetest.Run(t, storetest.Subject{
+		New: func(t *testing.T) idempotency.Store {
 			return redisstore.New(newClient(t, server.addr), 4*time.Second, redisstore.WithPrefix(fmt.Sprint(stores.Add(1), ":")))
 		},
 		TTL: 4 * time.Second, Lease: time.Second, // long enough for a busy machine
@@ -49,14 +49,14 @@ func TestPrefixes(t *testing.T) {
 	t.Parallel()
 	mini := miniredis.RunT(t)
 	c := newClient(t, mini.Addr())
-	claim := middleware.Claim{Owner: "a", Lease: time.Minute}
+	claim := idempotency.Claim{Owner: "a", Lease: time.Minute}
 	for _, s := range []*redisstore.Store{
 		redisstore.New(c, time.Hour),
 		redisstore.New(c, time.Hour, redisstore.WithPrefix("other/")),
 	} {
 		e, err := s.Begin(t.Context(), "k", claim)
 		require.NoError(t, err)
-		require.Equal(t, middleware.EntryClaimed, e.State)
+		require.Equal(t, idempotency.Claimed, e.State)
 	}
 	require.ElementsMatch(t, []string{redisstore.DefaultPrefix + "k", "other/k"}, mini.Keys())
 }
@@ -65,11 +65,11 @@ func TestTimesInRedis(t *testing.T) {
 	t.Parallel()
 	mini := miniredis.RunT(t)
 	s := redisstore.New(newClient(t, mini.Addr()), 0, redisstore.WithPrefix(""))
-	_, err := s.Begin(t.Context(), "k", middleware.Claim{Owner: "a", Lease: time.Nanosecond})
+	_, err := s.Begin(t.Context(), "k", idempotency.Claim{Owner: "a", Lease: time.Nanosecond})
 	require.NoError(t, err)
 	require.Equal(t, time.Millisecond, mini.TTL("k"))
-	require.NoError(t, s.Complete(t.Context(), "k", middleware.Claim{Owner: "a"}, middleware.Answer{}))
-	require.Equal(t, middleware.DefaultAnswerTTL, mini.TTL("k"))
+	require.NoError(t, s.Complete(t.Context(), "k", idempotency.Claim{Owner: "a"}, idempotency.Answer{}))
+	require.Equal(t, idempotency.DefaultTTL, mini.TTL("k"))
 }
 
 // What others have written into the store's keys is an error, never an answer.
@@ -77,7 +77,7 @@ func TestForeignValues(t *testing.T) {
 	t.Parallel()
 	mini := miniredis.RunT(t)
 	s := redisstore.New(newClient(t, mini.Addr()), time.Hour, redisstore.WithPrefix(""))
-	claim := middleware.Claim{Owner: "a", Lease: time.Minute}
+	claim := idempotency.Claim{Owner: "a", Lease: time.Minute}
 	require.NoError(t, mini.Set("string", "x"))
 	mini.HSet("json", "owner", "b", "print", "p", "answer", "{")
 	mini.HSet("half", "owner", "b", "answer", "{}")
@@ -85,9 +85,9 @@ func TestForeignValues(t *testing.T) {
 		_, err := s.Begin(t.Context(), key, claim)
 		require.ErrorContains(t, err, "redisstore: begin: ", key)
 	}
-	require.ErrorContains(t, s.Complete(t.Context(), "string", claim, middleware.Answer{}), "redisstore: complete: ")
+	require.ErrorContains(t, s.Complete(t.Context(), "string", claim, idempotency.Answer{}), "redisstore: complete: ")
 	require.ErrorContains(t, s.Release(t.Context(), "string", claim), "redisstore: release: ")
-	require.ErrorContains(t, s.Complete(t.Context(), "k", claim, middleware.Answer{Error: []byte("{")}), "redisstore: complete: ")
+	require.ErrorContains(t, s.Complete(t.Context(), "k", claim, idempotency.Answer{Error: []byte("{")}), "redisstore: complete: ")
 }
 
 func TestContextEnds(t *testing.T) {
@@ -96,7 +96,7 @@ func TestContextEnds(t *testing.T) {
 	s := redisstore.New(newClient(t, mini.Addr()), time.Hour)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err := s.Begin(ctx, "k", middleware.Claim{Owner: "a", Lease: time.Minute})
+	_, err := s.Begin(ctx, "k", idempotency.Claim{Owner: "a", Lease: time.Minute})
 	require.ErrorIs(t, err, context.Canceled)
 	require.Empty(t, mini.Keys())
 }
@@ -114,12 +114,12 @@ func FuzzStoredAnswer(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, stored string) {
 		mini.HSet("k", "owner", "a", "print", "p", "answer", stored)
-		e, err := s.Begin(context.Background(), "k", middleware.Claim{Owner: "b", Lease: time.Minute})
+		e, err := s.Begin(context.Background(), "k", idempotency.Claim{Owner: "b", Lease: time.Minute})
 		if err != nil {
 			require.Zero(t, e)
 			return
 		}
-		require.Equal(t, middleware.EntryDone, e.State)
+		require.Equal(t, idempotency.Done, e.State)
 	})
 }
 
@@ -163,7 +163,7 @@ func TestServersShareAnswers(t *testing.T) {
 	}
 	for range 2 {
 		store := redisstore.New(newClient(t, server.addr), time.Hour)
-		serve(t, b.URL(), handler, middleware.Idempotent(store, middleware.IdempotentLogger(nil), middleware.IdempotentStoreTimeout(500*time.Millisecond)))
+		serve(t, b.URL(), handler, idempotency.New(store, idempotency.WithLogger(nil), idempotency.WithStoreTimeout(500*time.Millisecond)))
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
@@ -208,7 +208,7 @@ func TestClaimOfTheDead(t *testing.T) {
 	t.Cleanup(func() { require.NoError(t, b.Close()) })
 	store := redisstore.New(newClient(t, server.addr), time.Hour)
 	const lease = 300 * time.Millisecond
-	serve(t, b.URL(), func(context.Context, int) (int32, error) { return 1, nil }, middleware.Idempotent(store, middleware.IdempotentLogger(nil)))
+	serve(t, b.URL(), func(context.Context, int) (int32, error) { return 1, nil }, idempotency.New(store, idempotency.WithLogger(nil)))
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	cli, err := amqprpc.Dial(ctx, b.URL(), amqprpc.WithLogger(nil))
@@ -216,7 +216,7 @@ func TestClaimOfTheDead(t *testing.T) {
 	t.Cleanup(func() { require.NoError(t, cli.Close()) })
 
 	start := time.Now()
-	_, err = store.Begin(ctx, "1:q:id", middleware.Claim{Owner: "the dead", Lease: lease})
+	_, err = store.Begin(ctx, "1:q:id", idempotency.Claim{Owner: "the dead", Lease: lease})
 	require.NoError(t, err)
 	got, err := amqprpc.Call[int, int32](ctx, cli, "q", 0, amqprpc.WithCallID("id"))
 	require.NoError(t, err)

@@ -1,4 +1,4 @@
-package middleware_test
+package idempotency_test
 
 import (
 	"context"
@@ -9,12 +9,12 @@ import (
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
 	"github.com/bbebcec1/amqprpc-go/amqprpc/amqptest"
-	"github.com/bbebcec1/amqprpc-go/middleware"
+	"github.com/bbebcec1/amqprpc-go/middleware/idempotency"
 )
 
 // What the middleware costs a call that is not repeated, and what a replay costs.
-func BenchmarkIdempotent(b *testing.B) {
-	mw := func() amqprpc.Middleware { return middleware.Idempotent(middleware.NewMemoryStore(10_000, time.Hour)) }
+func BenchmarkMiddleware(b *testing.B) {
+	mw := func() amqprpc.Middleware { return idempotency.New(idempotency.NewMemoryStore(10_000, time.Hour)) }
 	for _, bench := range []struct {
 		name string
 		opts []amqprpc.HandlerOption

@@ -1,14 +1,14 @@
-// Package idempotenttest tests implementations of [middleware.Store], as
+// Package storetest tests implementations of [idempotency.Store], as
 // testing/fstest tests file systems. It is what this module's own stores are held to:
 //
 //	func TestStore(t *testing.T) {
-//		idempotenttest.TestStore(t, idempotenttest.Subject{
-//			New:   func(t *testing.T) middleware.Store { return newStore(t, 2*time.Second) },
+//		storetest.Run(t, storetest.Subject{
+//			New:   func(t *testing.T) idempotency.Store { return newStore(t, 2*time.Second) },
 //			TTL:   2 * time.Second,
 //			Lease: 200 * time.Millisecond,
 //		})
 //	}
-package idempotenttest
+package storetest
 
 import (
 	"context"
@@ -21,14 +21,14 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/bbebcec1/amqprpc-go/middleware"
+	"github.com/bbebcec1/amqprpc-go/middleware/idempotency"
 )
 
 // Subject is the store to test.
 type Subject struct {
 	// New makes an empty store that keeps answers for TTL. What belongs to it is
 	// cleaned up at the end of t.
-	New func(t *testing.T) middleware.Store
+	New func(t *testing.T) idempotency.Store
 
 	// TTL is for how long the store keeps answers, Lease for how long the tests claim
 	// keys. Where time is real, Lease should be short, but long enough for a few
@@ -43,8 +43,8 @@ type Subject struct {
 	Bubble bool
 }
 
-// TestStore runs all tests on s, each as a subtest, one after another.
-func TestStore(t *testing.T, s Subject) {
+// Run runs all tests on s, each as a subtest, one after another.
+func Run(t *testing.T, s Subject) {
 	if s.Advance == nil {
 		s.Advance = time.Sleep
 	}
@@ -83,15 +83,15 @@ func TestStore(t *testing.T, s Subject) {
 type suite struct {
 	*testing.T
 	Subject
-	store middleware.Store
+	store idempotency.Store
 }
 
-func (s *suite) claim(owner string) middleware.Claim {
-	return middleware.Claim{Owner: owner, Fingerprint: "print of " + owner, Lease: s.Lease}
+func (s *suite) claim(owner string) idempotency.Claim {
+	return idempotency.Claim{Owner: owner, Fingerprint: "print of " + owner, Lease: s.Lease}
 }
 
 // begin has owner begin key, and wants to find state.
-func (s *suite) begin(key, owner string, state middleware.EntryState) middleware.Entry {
+func (s *suite) begin(key, owner string, state idempotency.State) idempotency.Entry {
 	s.Helper()
 	e, err := s.store.Begin(context.Background(), key, s.claim(owner))
 	if err != nil {
@@ -121,97 +121,97 @@ func (s *suite) release(key, owner string) {
 // done wants key to be done with the answer and the fingerprint of owner.
 func (s *suite) done(key, owner, body string) {
 	s.Helper()
-	e := s.begin(key, "an asker", middleware.EntryDone)
+	e := s.begin(key, "an asker", idempotency.Done)
 	if string(e.Answer.Body) != body || e.Fingerprint != "print of "+owner {
 		s.Fatalf("%q is done with %q and the fingerprint %q, want %q of %s", key, e.Answer.Body, e.Fingerprint, body, owner)
 	}
 }
 
-func answer(body string) middleware.Answer {
-	return middleware.Answer{ContentType: "text/plain", Body: []byte(body)}
+func answer(body string) idempotency.Answer {
+	return idempotency.Answer{ContentType: "text/plain", Body: []byte(body)}
 }
 
 func (s *suite) claimExcludes() {
-	s.begin("k", "a", middleware.EntryClaimed)
-	e := s.begin("k", "b", middleware.EntryRunning)
+	s.begin("k", "a", idempotency.Claimed)
+	e := s.begin("k", "b", idempotency.Running)
 	if e.Fingerprint != "print of a" {
 		s.Fatalf("the fingerprint is %q, want that of the claim that runs", e.Fingerprint)
 	}
-	s.begin("k", "a", middleware.EntryClaimed)
+	s.begin("k", "a", idempotency.Claimed)
 }
 
 func (s *suite) completed() {
-	s.begin("k", "a", middleware.EntryClaimed)
+	s.begin("k", "a", idempotency.Claimed)
 	s.complete("k", "a", "answer", nil)
 	s.done("k", "a", "answer")
-	s.begin("k", "a", middleware.EntryDone)
+	s.begin("k", "a", idempotency.Done)
 }
 
 func (s *suite) firstStays() {
-	s.begin("k", "a", middleware.EntryClaimed)
+	s.begin("k", "a", idempotency.Claimed)
 	s.complete("k", "a", "first", nil)
 	s.complete("k", "a", "again, after a lost acknowledgement", nil)
 	s.done("k", "a", "first")
-	s.complete("k", "b", "second", middleware.ErrClaimLost)
+	s.complete("k", "b", "second", idempotency.ErrClaimLost)
 	s.release("k", "a")
 	s.done("k", "a", "first")
 }
 
 func (s *suite) released() {
-	s.begin("k", "a", middleware.EntryClaimed)
+	s.begin("k", "a", idempotency.Claimed)
 	s.release("k", "a")
 	s.release("k", "a")
-	s.begin("k", "b", middleware.EntryClaimed)
-	s.complete("k", "a", "late", middleware.ErrClaimLost)
+	s.begin("k", "b", idempotency.Claimed)
+	s.complete("k", "a", "late", idempotency.ErrClaimLost)
 	s.complete("k", "b", "answer", nil)
 	s.done("k", "b", "answer")
 }
 
 func (s *suite) releaseOfAnothers() {
-	s.begin("k", "a", middleware.EntryClaimed)
+	s.begin("k", "a", idempotency.Claimed)
 	s.release("k", "b")
-	s.begin("k", "b", middleware.EntryRunning)
+	s.begin("k", "b", idempotency.Running)
 }
 
 func (s *suite) claimRunsOut() {
-	s.begin("k", "a", middleware.EntryClaimed)
+	s.begin("k", "a", idempotency.Claimed)
 	s.Advance(s.Lease + s.Lease/4)
-	s.begin("k", "b", middleware.EntryClaimed)
-	s.begin("k", "a", middleware.EntryRunning)
+	s.begin("k", "b", idempotency.Claimed)
+	s.begin("k", "a", idempotency.Running)
 }
 
 func (s *suite) claimRenewed() {
-	s.begin("k", "a", middleware.EntryClaimed)
+	s.begin("k", "a", idempotency.Claimed)
 	for range 3 {
 		s.Advance(s.Lease / 2)
-		s.begin("k", "a", middleware.EntryClaimed)
+		s.begin("k", "a", idempotency.Claimed)
 	}
-	s.begin("k", "b", middleware.EntryRunning)
+	s.begin("k", "b", idempotency.Running)
 }
 
 func (s *suite) lateComplete() {
-	s.begin("k", "a", middleware.EntryClaimed)
+	s.begin("k", "a", idempotency.Claimed)
 	s.Advance(s.Lease + s.Lease/4)
 	s.complete("k", "a", "late, but first", nil)
 	s.done("k", "a", "late, but first")
 }
 
 func (s *suite) takenOver() {
-	s.begin("k", "a", middleware.EntryClaimed)
+	s.begin("k", "a", idempotency.Claimed)
 	s.Advance(s.Lease + s.Lease/4)
-	s.begin("k", "b", middleware.EntryClaimed)
-	s.complete("k", "a", "late", middleware.ErrClaimLost)
+	s.begin("k", "b", idempotency.Claimed)
+	s.complete("k", "a", "late", idempotency.ErrClaimLost)
 	s.release("k", "a")
-	s.begin("k", "c", middleware.EntryRunning)
+	s.begin("k", "c", idempotency.Running)
 	s.complete("k", "b", "answer", nil)
 	s.done("k", "b", "answer")
 }
 
 func (s *suite) answerExpires() {
-	s.begin("k", "a", middleware.EntryClaimed)
+	s.begin("k", "a", idempotency.Claimed)
 	s.complete("k", "a", "answer", nil)
 	s.Advance(s.TTL + s.TTL/4)
-	s.begin("k", "b", middleware.EntryClaimed)
+	s.begin("k", "b", idempotency.Claimed)
 }
 
 func (s *suite) answerOutlivesLease() {
@@ -230,7 +230,7 @@ func (s *suite) answerOutlivesLease() {
 func (s *suite) keysApart() {
 	for i, key := range []string{"", "k", "K", "k ", "k:", "{k}", "\x00", "ключ", "k\xff"} {
 		owner := fmt.Sprint("owner ", i)
-		s.begin(key, owner, middleware.EntryClaimed)
+		s.begin(key, owner, idempotency.Claimed)
 		s.complete(key, owner, key, nil)
 	}
 	s.done("k", "owner 1", "k")
@@ -242,18 +242,18 @@ func (s *suite) wholeAnswers() {
 	for i := range every {
 		every[i] = byte(i)
 	}
-	for i, want := range []middleware.Answer{
+	for i, want := range []idempotency.Answer{
 		{},
 		{ContentType: "application/msgpack", Body: every, Header: map[string]string{"a": "b", "ключ": "€", "empty": ""}},
 		{ContentType: "application/json", Body: make([]byte, 1<<20)},
 		{Error: []byte(`{"code":"not_found","message":"no \"x\"","details":[{"name":"d","value":[1,2]}]}`), Header: map[string]string{"a": "b"}},
 	} {
 		key := fmt.Sprint("k", i)
-		s.begin(key, "a", middleware.EntryClaimed)
+		s.begin(key, "a", idempotency.Claimed)
 		if err := s.store.Complete(context.Background(), key, s.claim("a"), want); err != nil {
 			s.Fatalf("answer %d: %v", i, err)
 		}
-		got := s.begin(key, "b", middleware.EntryDone).Answer
+		got := s.begin(key, "b", idempotency.Done).Answer
 		if len(got.Header) == 0 && len(want.Header) == 0 {
 			got.Header = want.Header
 		}
@@ -269,12 +269,12 @@ func (s *suite) wholeAnswers() {
 func (s *suite) copies() {
 	a := answer("answer")
 	a.Header = map[string]string{"a": "b"}
-	s.begin("k", "a", middleware.EntryClaimed)
+	s.begin("k", "a", idempotency.Claimed)
 	if err := s.store.Complete(context.Background(), "k", s.claim("a"), a); err != nil {
 		s.Fatal(err)
 	}
 	a.Body[0], a.Header["a"] = 'X', "X"
-	got := s.begin("k", "b", middleware.EntryDone).Answer
+	got := s.begin("k", "b", idempotency.Done).Answer
 	if string(got.Body) != "answer" || got.Header["a"] != "b" {
 		s.Fatalf("the store's answer is %+v after its maker changed it", got)
 	}
@@ -295,7 +295,7 @@ func (s *suite) oneOfMany() {
 				s.Errorf("Begin: %v", err)
 				return
 			}
-			if e.State != middleware.EntryClaimed {
+			if e.State != idempotency.Claimed {
 				return
 			}
 			claimed.Add(1)
@@ -309,7 +309,7 @@ func (s *suite) oneOfMany() {
 	if n := claimed.Load(); n != 1 {
 		s.Fatalf("%d of %d owners got the claim", n, owners)
 	}
-	s.begin("k", "an asker", middleware.EntryDone)
+	s.begin("k", "an asker", idempotency.Done)
 }
 
 // waitersTold holds for stores that can tell: Changed is closed by the end of a claim.
@@ -318,8 +318,8 @@ func (s *suite) waitersTold() {
 		"complete": func(key string) { s.complete(key, "a", "answer", nil) },
 		"release":  func(key string) { s.release(key, "a") },
 	} {
-		s.begin(name, "a", middleware.EntryClaimed)
-		e := s.begin(name, "b", middleware.EntryRunning)
+		s.begin(name, "a", idempotency.Claimed)
+		e := s.begin(name, "b", idempotency.Running)
 		if e.Changed == nil {
 			return
 		}

@@ -1,4 +1,4 @@
-package middleware_test
+package idempotency_test
 
 import (
 	"context"
@@ -7,10 +7,24 @@ import (
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
 	"github.com/bbebcec1/amqprpc-go/amqprpc/amqptest"
-	"github.com/bbebcec1/amqprpc-go/middleware"
+	"github.com/bbebcec1/amqprpc-go/middleware/idempotency"
 )
 
-func ExampleIdempotent() {
+// serve runs srv in the background until stop is called.
+func serve(srv *amqprpc.Server) (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- srv.Serve(ctx) }()
+	<-srv.Ready()
+	return func() {
+		cancel()
+		if err := <-done; err != nil {
+			fmt.Println(err)
+		}
+	}
+}
+
+func ExampleNew() {
 	broker := amqptest.NewBroker()
 	defer broker.Close()
 
@@ -22,7 +36,7 @@ func ExampleIdempotent() {
 		fmt.Println("drawing a ticket for", who)
 		return tickets, nil
 	}, amqprpc.WithConcurrency(1), amqprpc.WithMiddleware(
-		middleware.Idempotent(middleware.NewMemoryStore(1000, time.Hour)),
+		idempotency.New(idempotency.NewMemoryStore(1000, time.Hour)),
 	))
 	defer serve(srv)()
 

@@ -1,4 +1,4 @@
-package middleware_test
+package idempotency_test
 
 import (
 	"bytes"
@@ -14,32 +14,32 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
-	"github.com/bbebcec1/amqprpc-go/middleware"
+	"github.com/bbebcec1/amqprpc-go/middleware/idempotency"
 )
 
 // faultyStore is a store of which some operations are replaced.
 type faultyStore struct {
-	middleware.Store
-	begin    func(ctx context.Context, c middleware.Claim) (middleware.Entry, error)
+	idempotency.Store
+	begin    func(ctx context.Context, c idempotency.Claim) (idempotency.Entry, error)
 	complete func(ctx context.Context) error
 	release  func(ctx context.Context) error
 }
 
-func (s *faultyStore) Begin(ctx context.Context, key string, c middleware.Claim) (middleware.Entry, error) {
+func (s *faultyStore) Begin(ctx context.Context, key string, c idempotency.Claim) (idempotency.Entry, error) {
 	if s.begin != nil {
 		return s.begin(ctx, c)
 	}
 	return s.Store.Begin(ctx, key, c)
 }
 
-func (s *faultyStore) Complete(ctx context.Context, key string, c middleware.Claim, a middleware.Answer) error {
+func (s *faultyStore) Complete(ctx context.Context, key string, c idempotency.Claim, a idempotency.Answer) error {
 	if s.complete != nil {
 		return s.complete(ctx)
 	}
 	return s.Store.Complete(ctx, key, c, a)
 }
 
-func (s *faultyStore) Release(ctx context.Context, key string, c middleware.Claim) error {
+func (s *faultyStore) Release(ctx context.Context, key string, c idempotency.Claim) error {
 	if s.release != nil {
 		return s.release(ctx)
 	}
@@ -64,50 +64,50 @@ func (l *sharedLog) String() string {
 	return l.buf.String()
 }
 
-func (l *sharedLog) option() middleware.IdempotentOption {
-	return middleware.IdempotentLogger(slog.New(slog.NewTextHandler(l, nil)))
+func (l *sharedLog) option() idempotency.Option {
+	return idempotency.WithLogger(slog.New(slog.NewTextHandler(l, nil)))
 }
 
 var errStore = errors.New("dial tcp 10.1.2.3:6379: connection refused")
 
-func TestIdempotentStoreIsDown(t *testing.T) {
+func TestStoreIsDown(t *testing.T) {
 	t.Parallel()
 	down := func(context.Context) error { return errStore }
-	hangs := func(ctx context.Context, _ middleware.Claim) (middleware.Entry, error) {
+	hangs := func(ctx context.Context, _ idempotency.Claim) (idempotency.Entry, error) {
 		<-ctx.Done()
-		return middleware.Entry{}, ctx.Err()
+		return idempotency.Entry{}, ctx.Err()
 	}
-	fails := func(context.Context, middleware.Claim) (middleware.Entry, error) {
-		return middleware.Entry{}, errStore
+	fails := func(context.Context, idempotency.Claim) (idempotency.Entry, error) {
+		return idempotency.Entry{}, errStore
 	}
 	for _, test := range []struct {
 		name  string
 		store faultyStore
-		opts  []middleware.IdempotentOption
+		opts  []idempotency.Option
 		code  amqprpc.Code // of both calls
 		runs  int32
 		log   string
 	}{
 		{name: "begin", store: faultyStore{begin: fails}, code: amqprpc.CodeUnavailable, log: "operation=begin"},
-		{name: "begin, open", store: faultyStore{begin: fails}, opts: []middleware.IdempotentOption{middleware.IdempotentFailOpen()}, runs: 2, log: "fail_open=true"},
+		{name: "begin, open", store: faultyStore{begin: fails}, opts: []idempotency.Option{idempotency.WithFailOpen()}, runs: 2, log: "fail_open=true"},
 		{name: "begin hangs", store: faultyStore{begin: hangs}, code: amqprpc.CodeUnavailable, log: "deadline"},
-		{name: "begin hangs, open", store: faultyStore{begin: hangs}, opts: []middleware.IdempotentOption{middleware.IdempotentFailOpen()}, runs: 2, log: "deadline"},
-		{name: "begin returns nonsense", store: faultyStore{begin: func(context.Context, middleware.Claim) (middleware.Entry, error) {
-			return middleware.Entry{}, nil
+		{name: "begin hangs, open", store: faultyStore{begin: hangs}, opts: []idempotency.Option{idempotency.WithFailOpen()}, runs: 2, log: "deadline"},
+		{name: "begin returns nonsense", store: faultyStore{begin: func(context.Context, idempotency.Claim) (idempotency.Entry, error) {
+			return idempotency.Entry{}, nil
 		}}, code: amqprpc.CodeUnavailable, log: "an entry of the state 0"},
-		{name: "an error that cannot be read", store: faultyStore{begin: func(_ context.Context, c middleware.Claim) (middleware.Entry, error) {
-			return middleware.Entry{State: middleware.EntryDone, Fingerprint: c.Fingerprint, Answer: middleware.Answer{Error: []byte("{")}}, nil
+		{name: "an error that cannot be read", store: faultyStore{begin: func(_ context.Context, c idempotency.Claim) (idempotency.Entry, error) {
+			return idempotency.Entry{State: idempotency.Done, Fingerprint: c.Fingerprint, Answer: idempotency.Answer{Error: []byte("{")}}, nil
 		}}, code: amqprpc.CodeUnavailable, log: "cannot be read"},
 		{name: "complete", store: faultyStore{complete: down}, runs: 2, log: "operation=complete",
-			opts: []middleware.IdempotentOption{middleware.IdempotentLease(20 * time.Millisecond)}},
+			opts: []idempotency.Option{idempotency.WithLease(20 * time.Millisecond)}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			url := startBroker(t)
 			n, log := new(numbered), new(sharedLog)
 			store := test.store
-			store.Store = middleware.NewMemoryStore(10, time.Hour)
-			opts := append(test.opts, log.option(), middleware.IdempotentStoreTimeout(20*time.Millisecond))
+			store.Store = idempotency.NewMemoryStore(10, time.Hour)
+			opts := append(test.opts, log.option(), idempotency.WithStoreTimeout(20*time.Millisecond))
 			startServer(t, url, func(s *amqprpc.Server) { amqprpc.Register(s, "q", n.handle, idempotentOn(&store, opts...)) })
 			cli := dial(t, url)
 			for range 2 {
@@ -126,10 +126,10 @@ func TestIdempotentStoreIsDown(t *testing.T) {
 }
 
 // A claim that cannot be given back runs out; the caller has its error all the same.
-func TestIdempotentReleaseFails(t *testing.T) {
+func TestReleaseFails(t *testing.T) {
 	t.Parallel()
 	url, log := startBroker(t), new(sharedLog)
-	store := &faultyStore{Store: middleware.NewMemoryStore(10, time.Hour), release: func(context.Context) error { return errStore }}
+	store := &faultyStore{Store: idempotency.NewMemoryStore(10, time.Hour), release: func(context.Context) error { return errStore }}
 	var runs atomic.Int32
 	startServer(t, url, func(s *amqprpc.Server) {
 		amqprpc.Register(s, "q", func(context.Context, int) (int32, error) {
@@ -137,7 +137,7 @@ func TestIdempotentReleaseFails(t *testing.T) {
 				return 0, amqprpc.CodeUnavailable
 			}
 			return runs.Load(), nil
-		}, idempotentOn(store, log.option(), middleware.IdempotentLease(50*time.Millisecond)))
+		}, idempotentOn(store, log.option(), idempotency.WithLease(50*time.Millisecond)))
 	})
 	cli := dial(t, url)
 	_, err := amqprpc.Call[int, int32](testContext(t), cli, "q", 1, amqprpc.WithCallID("id"))
@@ -149,14 +149,14 @@ func TestIdempotentReleaseFails(t *testing.T) {
 }
 
 // A store that is away for less than a lease costs nothing but a line in the log.
-func TestIdempotentRenewalFails(t *testing.T) {
+func TestRenewalFails(t *testing.T) {
 	t.Parallel()
 	n, log, known := new(numbered), new(sharedLog), new(sync.Map)
-	memory := middleware.NewMemoryStore(10, time.Hour)
+	memory := idempotency.NewMemoryStore(10, time.Hour)
 	var renewals atomic.Int32
-	store := &faultyStore{Store: memory, begin: func(ctx context.Context, c middleware.Claim) (middleware.Entry, error) {
+	store := &faultyStore{Store: memory, begin: func(ctx context.Context, c idempotency.Claim) (idempotency.Entry, error) {
 		if _, renewal := known.LoadOrStore(c.Owner, true); renewal && renewals.Add(1)%3 != 0 {
-			return middleware.Entry{}, errStore
+			return idempotency.Entry{}, errStore
 		}
 		return memory.Begin(ctx, "1:q:id", c)
 	}}
@@ -164,7 +164,7 @@ func TestIdempotentRenewalFails(t *testing.T) {
 		amqprpc.Register(s, "q", func(ctx context.Context, i int) (int32, error) {
 			time.Sleep(time.Minute)
 			return n.handle(ctx, i)
-		}, idempotentOn(store, log.option(), middleware.IdempotentLease(10*time.Second)))
+		}, idempotentOn(store, log.option(), idempotency.WithLease(10*time.Second)))
 	}, func(ctx context.Context, t *testing.T, cli *amqprpc.Client) {
 		got, err := amqprpc.Call[int, int32](ctx, cli, "q", 1, amqprpc.WithCallID("id"))
 		require.NoError(t, err)
@@ -176,22 +176,22 @@ func TestIdempotentRenewalFails(t *testing.T) {
 }
 
 // A request that ends while the store claims its key leaves no claim behind.
-func TestIdempotentEndsWhileItClaims(t *testing.T) {
+func TestEndsWhileItClaims(t *testing.T) {
 	t.Parallel()
 	url, n := startBroker(t), new(numbered)
-	memory := middleware.NewMemoryStore(10, time.Hour)
+	memory := idempotency.NewMemoryStore(10, time.Hour)
 	var asked atomic.Int32
 	store := &faultyStore{Store: memory}
-	store.begin = func(ctx context.Context, c middleware.Claim) (middleware.Entry, error) {
+	store.begin = func(ctx context.Context, c idempotency.Claim) (idempotency.Entry, error) {
 		e, err := memory.Begin(ctx, "1:q:id", c)
 		if asked.Add(1) == 1 {
 			<-ctx.Done()
-			return middleware.Entry{}, ctx.Err()
+			return idempotency.Entry{}, ctx.Err()
 		}
 		return e, err
 	}
 	startServer(t, url, func(s *amqprpc.Server) {
-		amqprpc.Register(s, "q", n.handle, idempotentOn(store, middleware.IdempotentStoreTimeout(time.Hour)))
+		amqprpc.Register(s, "q", n.handle, idempotentOn(store, idempotency.WithStoreTimeout(time.Hour)))
 	})
 	cli := dial(t, url)
 	ctx, cancel := context.WithTimeout(testContext(t), 500*time.Millisecond)
@@ -208,63 +208,63 @@ func TestIdempotentEndsWhileItClaims(t *testing.T) {
 
 // thief takes a claim away from its owner, as if the owner had been asleep for longer
 // than its lease.
-func thief(t *testing.T, s middleware.Store, key string) middleware.Claim {
+func thief(t *testing.T, s idempotency.Store, key string) idempotency.Claim {
 	t.Helper()
-	c := middleware.Claim{Owner: "thief", Lease: time.Hour}
+	c := idempotency.Claim{Owner: "thief", Lease: time.Hour}
 	for {
 		e, err := s.Begin(t.Context(), key, c)
 		require.NoError(t, err)
-		if e.State == middleware.EntryClaimed {
+		if e.State == idempotency.Claimed {
 			return c
 		}
-		require.Equal(t, middleware.EntryRunning, e.State)
+		require.Equal(t, idempotency.Running, e.State)
 		<-time.After(time.Millisecond)
 	}
 }
 
 // asleep keeps claims from being renewed until woken is set.
-func asleep(store middleware.Store, woken *atomic.Bool) *faultyStore {
+func asleep(store idempotency.Store, woken *atomic.Bool) *faultyStore {
 	var known sync.Map
-	return &faultyStore{Store: store, begin: func(ctx context.Context, c middleware.Claim) (middleware.Entry, error) {
+	return &faultyStore{Store: store, begin: func(ctx context.Context, c idempotency.Claim) (idempotency.Entry, error) {
 		if _, renewal := known.LoadOrStore(c.Owner, true); renewal && !woken.Load() {
-			return middleware.Entry{State: middleware.EntryClaimed}, nil
+			return idempotency.Entry{State: idempotency.Claimed}, nil
 		}
 		return store.Begin(ctx, "1:q:id", c)
 	}}
 }
 
 // An execution that was taken for dead answers with the answer that was stored first.
-func TestIdempotentClaimIsTaken(t *testing.T) {
+func TestClaimIsTaken(t *testing.T) {
 	t.Parallel()
-	stolen := middleware.Answer{ContentType: "application/json", Body: []byte("77")}
+	stolen := idempotency.Answer{ContentType: "application/json", Body: []byte("77")}
 	for name, test := range map[string]struct {
 		heeds bool // the handler its ctx
-		end   func(s middleware.Store, c middleware.Claim) error
+		end   func(s idempotency.Store, c idempotency.Claim) error
 		want  int32
 		err   amqprpc.Code
 	}{
 		"completes late": {
-			end: func(s middleware.Store, c middleware.Claim) error {
+			end: func(s idempotency.Store, c idempotency.Claim) error {
 				return s.Complete(context.Background(), "1:q:id", c, stolen)
 			},
 			want: 77,
 		},
 		"is cancelled": {
 			heeds: true,
-			end: func(s middleware.Store, c middleware.Claim) error {
+			end: func(s idempotency.Store, c idempotency.Claim) error {
 				return s.Complete(context.Background(), "1:q:id", c, stolen)
 			},
 			want: 77,
 		},
 		"completes late, and the other gives up": {
-			end: func(s middleware.Store, c middleware.Claim) error {
+			end: func(s idempotency.Store, c idempotency.Claim) error {
 				return s.Release(context.Background(), "1:q:id", c)
 			},
 			want: 1,
 		},
 		"is cancelled, and the other gives up": {
 			heeds: true,
-			end: func(s middleware.Store, c middleware.Claim) error {
+			end: func(s idempotency.Store, c idempotency.Claim) error {
 				return s.Release(context.Background(), "1:q:id", c)
 			},
 			err: amqprpc.CodeCanceled,
@@ -273,7 +273,7 @@ func TestIdempotentClaimIsTaken(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			url, log := startBroker(t), new(sharedLog)
-			memory := middleware.NewMemoryStore(10, time.Hour)
+			memory := idempotency.NewMemoryStore(10, time.Hour)
 			started, release := make(chan struct{}, 10), make(chan struct{})
 			var runs atomic.Int32
 			var woken atomic.Bool
@@ -287,7 +287,7 @@ func TestIdempotentClaimIsTaken(t *testing.T) {
 					}
 					<-release
 					return run, nil
-				}, idempotentOn(asleep(memory, &woken), log.option(), middleware.IdempotentLease(30*time.Millisecond)))
+				}, idempotentOn(asleep(memory, &woken), log.option(), idempotency.WithLease(30*time.Millisecond)))
 			})
 			f := amqprpc.Go[int, int32](testContext(t), dial(t, url), "q", 1, amqprpc.WithCallID("id"))
 			<-started
