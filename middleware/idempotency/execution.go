@@ -1,14 +1,11 @@
 package idempotency
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
-	"sync"
 	"time"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
@@ -22,7 +19,7 @@ const (
 
 // execution is one request's way to its answer: its own handler's, or another's.
 type execution struct {
-	*idempotency
+	*config
 	req   *amqprpc.Request
 	next  amqprpc.Invoker
 	key   string
@@ -177,58 +174,6 @@ func (x *execution) execute(ctx context.Context) (lost bool) {
 	return false
 }
 
-// renewal keeps a claim while its handler runs. Most handlers return before the first
-// renewal is due: until then it is a timer, and no goroutine.
-type renewal struct {
-	*execution
-	ctx    context.Context
-	cancel context.CancelFunc
-	lose   context.CancelCauseFunc // for a claim that turns out to be another's
-
-	mu      sync.Mutex // held by a renewal that runs
-	stopped bool
-	timer   *time.Timer
-}
-
-// keep renews the claim until the renewal is stopped.
-func (x *execution) keep(ctx context.Context, lose context.CancelCauseFunc) *renewal {
-	r := &renewal{execution: x, lose: lose}
-	r.ctx, r.cancel = context.WithCancel(context.WithoutCancel(ctx))
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.timer = time.AfterFunc(x.lease/3, r.renew)
-	return r
-}
-
-func (r *renewal) renew() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.stopped {
-		return
-	}
-	e, err := r.begin(r.ctx)
-	switch {
-	case r.ctx.Err() != nil:
-		return
-	case err != nil:
-		r.log.WarnContext(r.ctx, "amqprpc: idempotent: the store fails", "operation", "renew",
-			"queue", r.req.Queue(), "id", r.req.ID(), "error", err)
-	case e.State != Claimed:
-		r.lose(ErrClaimLost)
-		return
-	}
-	r.timer.Reset(r.lease / 3)
-}
-
-// stop ends the renewal: when it returns, none runs or will.
-func (r *renewal) stop() {
-	r.cancel()
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.stopped = true
-	r.timer.Stop()
-}
-
 // complete stores the answer, if it is one, and reports whether another's comes
 // first. A ctx that has ended does not keep it from that: the answer is there, and
 // the repetition that is to be expected shall get it.
@@ -254,61 +199,4 @@ func (x *execution) release(ctx context.Context) {
 		x.log.ErrorContext(ctx, "amqprpc: idempotent: the store fails", "operation", "release",
 			"queue", x.req.Queue(), "id", x.req.ID(), "error", err)
 	}
-}
-
-// answer is the own result as it is stored. Of the reply's metadata it has what was added since
-// before: what middleware further out adds, it adds to the repetition as well.
-func (x *execution) answer(ctx context.Context, before amqprpc.Header) *Answer {
-	r, a := x.own, &Answer{}
-	add := func(name, v string) {
-		if a.Header == nil {
-			a.Header = make(map[string]string)
-		}
-		a.Header[name] = v
-	}
-	for name, v := range amqprpc.ReplyHeader(ctx) {
-		if old, ok := before[name]; !ok || old != v {
-			add(name, v)
-		}
-	}
-	if r.err != nil {
-		// As the engine puts it on the wire: of an error that wraps another the
-		// whole text, under the wrapped one's code and details.
-		e, ok := r.err.(*amqprpc.Error)
-		if !ok {
-			e = amqprpc.NewError(amqprpc.CodeOf(r.err), r.err)
-		}
-		a.Error, _ = json.Marshal(e) // details were encoded when they were added
-		return a
-	}
-	for name, v := range r.resp.Header() {
-		add(name, v)
-	}
-	if x.req.Kind() == amqprpc.Unary {
-		a.ContentType = r.resp.ContentType()
-		a.Body, _ = r.resp.Body() // encoded already, or it would be an error
-	}
-	return a
-}
-
-// replay answers with a stored answer.
-func (x *execution) replay(ctx context.Context, a Answer) (*amqprpc.Response, error) {
-	h := amqprpc.Header{}
-	maps.Copy(h, a.Header)
-	if x.replayHeader != "" {
-		h[x.replayHeader] = "true"
-	}
-	if a.Error != nil {
-		e := new(amqprpc.Error)
-		if err := json.Unmarshal(a.Error, e); err != nil {
-			return x.withoutStore(ctx, fmt.Errorf("the stored error of %q cannot be read: %w", x.key, err))
-		}
-		maps.Copy(amqprpc.ReplyHeader(ctx), h)
-		return nil, e.WithOutcome(amqprpc.OutcomeExecuted) // by the first, which is what the caller wants to know
-	}
-	if x.req.Kind() == amqprpc.Unary && a.ContentType == "" {
-		return nil, amqprpc.Errorf(amqprpc.CodeFailedPrecondition, "the call's id was used before, for a notification: there is no reply to repeat")
-	}
-	// A copy, since middleware further out may do with its response as it likes.
-	return amqprpc.NewRawResponse(a.ContentType, bytes.Clone(a.Body), h), nil
 }

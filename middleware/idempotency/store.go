@@ -2,7 +2,6 @@ package idempotency
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"time"
 )
@@ -70,15 +69,6 @@ type Entry struct {
 	// store cannot tell: then, and for claims that run out, Begin is called again from
 	// time to time.
 	Changed <-chan struct{}
-}
-
-// Answer is the answer to a request, ready to be given again. It can be stored as
-// JSON. The zero value is a notification's that was done.
-type Answer struct {
-	ContentType string            `json:"content_type,omitempty"` // of Body; "" of errors and of notifications
-	Body        []byte            `json:"body,omitempty"`
-	Header      map[string]string `json:"header,omitempty"` // the reply's metadata
-	Error       json.RawMessage   `json:"error,omitempty"`  // as it crosses the wire, nil for a result
 }
 
 // ErrClaimLost is what [Store.Complete] returns when another owner has claimed the
