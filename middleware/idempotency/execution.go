@@ -87,9 +87,9 @@ func (x *execution) begin(ctx context.Context) (Entry, error) {
 	return e, err
 }
 
-// bound is ctx for one operation on the store. One in memory never waits.
+// bound returns ctx for one operation on the store.
 func (x *execution) bound(ctx context.Context) (context.Context, context.CancelFunc) {
-	if _, ok := x.store.(*MemoryStore); ok {
+	if x.nonBlocking {
 		return ctx, func() {}
 	}
 	return context.WithTimeout(ctx, x.storeTimeout)

@@ -56,6 +56,9 @@ func NewMemoryStore(size int, ttl time.Duration) *MemoryStore {
 	return &MemoryStore{ttl: ttl, running: make(map[string]*memoryClaim), answers: answers}
 }
 
+// NonBlocking implements [NonBlocking]: it returns true.
+func (s *MemoryStore) NonBlocking() bool { return true }
+
 // Len returns how many answers are held, some of which may have expired.
 func (s *MemoryStore) Len() int {
 	s.mu.Lock()

@@ -71,6 +71,9 @@ func New(store Store, opts ...Option) amqprpc.Middleware {
 	for _, o := range opts {
 		o(c)
 	}
+	if s, ok := store.(NonBlocking); ok {
+		c.nonBlocking = s.NonBlocking()
+	}
 	return func(next amqprpc.Invoker) amqprpc.Invoker {
 		return func(ctx context.Context, req *amqprpc.Request) (*amqprpc.Response, error) {
 			kind := req.Kind()
@@ -107,6 +110,7 @@ type config struct {
 	log          *slog.Logger
 	lease        time.Duration
 	storeTimeout time.Duration
+	nonBlocking  bool // the store never waits, see NonBlocking
 	idOf         func(*amqprpc.Request) string
 	isAnswer     func(error) bool
 	failOpen     bool

@@ -29,6 +29,16 @@ type Store interface {
 	Release(ctx context.Context, key string, c Claim) error
 }
 
+// NonBlocking is an optional interface of a [Store]. If NonBlocking returns true, no
+// method of the store waits for anything: [New] then passes it the request's context
+// as it is, and [WithStoreTimeout] does not apply. This saves a timer per operation.
+//
+// A store that embeds another one has the other's NonBlocking: if its own methods may
+// wait, it must declare one that returns false.
+type NonBlocking interface {
+	NonBlocking() bool
+}
+
 // Claim is an execution's claim of a key.
 type Claim struct {
 	Owner       string        // who claims: no two executions have the same

@@ -46,6 +46,45 @@ func (s *faultyStore) Release(ctx context.Context, key string, c idempotency.Cla
 	return s.Store.Release(ctx, key, c)
 }
 
+// nonBlockingStore is a store that says whether its methods never wait.
+type nonBlockingStore struct {
+	*faultyStore
+	nonBlocking bool
+}
+
+func (s nonBlockingStore) NonBlocking() bool { return s.nonBlocking }
+
+// Only a store that may wait gets a context with the timeout of WithStoreTimeout.
+func TestStoreTimeoutOfNonBlockingStores(t *testing.T) {
+	t.Parallel()
+	require.True(t, idempotency.NewMemoryStore(0, 0).NonBlocking())
+	for name, test := range map[string]struct {
+		store   func(*faultyStore) idempotency.Store
+		bounded bool
+	}{
+		"says nothing": {func(s *faultyStore) idempotency.Store { return s }, true},
+		"may wait":     {func(s *faultyStore) idempotency.Store { return nonBlockingStore{s, false} }, true},
+		"never waits":  {func(s *faultyStore) idempotency.Store { return nonBlockingStore{s, true} }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			url, bounded := startBroker(t), make(chan bool, 1)
+			store := test.store(&faultyStore{
+				Store: idempotency.NewMemoryStore(10, time.Hour),
+				complete: func(ctx context.Context) error { // without the request's own deadline
+					_, has := ctx.Deadline()
+					bounded <- has
+					return nil
+				},
+			})
+			startServer(t, url, func(s *amqprpc.Server) { amqprpc.Register(s, "q", new(numbered).handle, idempotentOn(store)) })
+			_, err := amqprpc.Call[int, int32](testContext(t), dial(t, url), "q", 1)
+			require.NoError(t, err)
+			require.Equal(t, test.bounded, <-bounded)
+		})
+	}
+}
+
 // sharedLog is a log that a test reads.
 type sharedLog struct {
 	mu  sync.Mutex
