@@ -26,10 +26,10 @@ type logging struct {
 // side, kind, queue, id, attempt, code and duration (a [time.Duration]) are always
 // there; redelivered=true only on a server, for a request that may have been
 // delivered before; error, its text, only for an error; outcome only for an error
-// on a client. The message itself and its metadata are not logged, see [LogAttrs].
+// on a client. The message itself and its metadata are not logged, see [WithLogAttrs].
 // The logger's handler is given the ctx of the call.
 //
-// The level is that of [DefaultLogLevel] unless [LogLevel] says otherwise; below
+// The level is that of [DefaultLogLevel] unless [WithLogLevel] says otherwise; below
 // the level that the logger writes, nothing is put together. A nil logger writes
 // nothing. Logging belongs outermost, so that it sees what the other middleware
 // answers and how long they take.
@@ -58,15 +58,15 @@ func Logging(logger *slog.Logger, opts ...LoggingOption) amqprpc.Middleware {
 	}
 }
 
-// LogLevel sets the level of a line by the code of the result, "" for success. A
+// WithLogLevel sets the level of a line by the code of the result, "" for success. A
 // level that the logger does not write leaves the line out.
-func LogLevel(level func(amqprpc.Code) slog.Level) LoggingOption {
+func WithLogLevel(level func(amqprpc.Code) slog.Level) LoggingOption {
 	return func(l *logging) { l.level = level }
 }
 
-// LogAttrs adds attributes to each line: of the request's metadata, say, or of its
+// WithLogAttrs adds attributes to each line: of the request's metadata, say, or of its
 // message. f runs when the request is done, on its goroutine.
-func LogAttrs(f func(*amqprpc.Request) []slog.Attr) LoggingOption {
+func WithLogAttrs(f func(*amqprpc.Request) []slog.Attr) LoggingOption {
 	return func(l *logging) { l.attrs = f }
 }
 

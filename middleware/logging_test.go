@@ -224,13 +224,13 @@ func TestLoggingOptions(t *testing.T) {
 		middleware.Logging(nil),
 		middleware.Logging(quiet.logger(slog.LevelError)),
 		middleware.Logging(log.logger(slog.LevelInfo),
-			middleware.LogLevel(func(code amqprpc.Code) slog.Level {
+			middleware.WithLogLevel(func(code amqprpc.Code) slog.Level {
 				if code == "" {
 					return slog.LevelDebug
 				}
 				return slog.LevelError
 			}),
-			middleware.LogAttrs(func(req *amqprpc.Request) []slog.Attr {
+			middleware.WithLogAttrs(func(req *amqprpc.Request) []slog.Attr {
 				return []slog.Attr{slog.String("tenant", req.Header()["tenant"])}
 			}),
 		),
