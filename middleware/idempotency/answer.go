@@ -10,17 +10,17 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
 )
 
-// Answer is the answer to a request, ready to be given again. It can be stored as
-// JSON. The zero value is a notification's that was done.
+// Answer is a stored answer. It can be encoded as JSON. The zero value is the answer to
+// a notification.
 type Answer struct {
-	ContentType string            `json:"content_type,omitempty"` // of Body; "" of errors and of notifications
+	ContentType string            `json:"content_type,omitempty"` // of Body; "" for errors and notifications
 	Body        []byte            `json:"body,omitempty"`
 	Header      map[string]string `json:"header,omitempty"` // the reply's metadata
-	Error       json.RawMessage   `json:"error,omitempty"`  // as it crosses the wire, nil for a result
+	Error       json.RawMessage   `json:"error,omitempty"`  // as on the wire; nil for a result
 }
 
-// answer is the own result as it is stored. Of the reply's metadata it has what was added since
-// before: what middleware further out adds, it adds to the repetition as well.
+// answer returns the answer to store. Its metadata is what has been added to the reply
+// since before: middleware further out adds its own metadata to each repetition.
 func (x *execution) answer(ctx context.Context, before amqprpc.Header) *Answer {
 	r, a := x.own, &Answer{}
 	add := func(name, v string) {
@@ -35,13 +35,13 @@ func (x *execution) answer(ctx context.Context, before amqprpc.Header) *Answer {
 		}
 	}
 	if r.err != nil {
-		// As the engine puts it on the wire: of an error that wraps another the
-		// whole text, under the wrapped one's code and details.
+		// This is how the server encodes an error that wraps an *amqprpc.Error: the
+		// text of the outer error, with the code and details of the inner one.
 		e, ok := r.err.(*amqprpc.Error)
 		if !ok {
 			e = amqprpc.NewError(amqprpc.CodeOf(r.err), r.err)
 		}
-		a.Error, _ = json.Marshal(e) // details were encoded when they were added
+		a.Error, _ = json.Marshal(e) // cannot fail: details are encoded when they are added
 		return a
 	}
 	for name, v := range r.resp.Header() {
@@ -49,12 +49,12 @@ func (x *execution) answer(ctx context.Context, before amqprpc.Header) *Answer {
 	}
 	if x.req.Kind() == amqprpc.Unary {
 		a.ContentType = r.resp.ContentType()
-		a.Body, _ = r.resp.Body() // encoded already, or it would be an error
+		a.Body, _ = r.resp.Body() // cannot fail: the body is encoded already
 	}
 	return a
 }
 
-// replay answers with a stored answer.
+// replay answers the request with a stored answer.
 func (x *execution) replay(ctx context.Context, a Answer) (*amqprpc.Response, error) {
 	h := amqprpc.Header{}
 	maps.Copy(h, a.Header)
@@ -67,11 +67,11 @@ func (x *execution) replay(ctx context.Context, a Answer) (*amqprpc.Response, er
 			return x.withoutStore(ctx, fmt.Errorf("the stored error of %q cannot be read: %w", x.key, err))
 		}
 		maps.Copy(amqprpc.ReplyHeader(ctx), h)
-		return nil, e.WithOutcome(amqprpc.OutcomeExecuted) // by the first, which is what the caller wants to know
+		return nil, e.WithOutcome(amqprpc.OutcomeExecuted) // the call has run, even if this request has not
 	}
 	if x.req.Kind() == amqprpc.Unary && a.ContentType == "" {
 		return nil, amqprpc.Errorf(amqprpc.CodeFailedPrecondition, "the call's id was used before, for a notification: there is no reply to repeat")
 	}
-	// A copy, since middleware further out may do with its response as it likes.
+	// Middleware further out may change the response, so it gets a copy of the body.
 	return amqprpc.NewRawResponse(a.ContentType, bytes.Clone(a.Body), h), nil
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/bbebcec1/amqprpc-go/middleware/idempotency"
 )
 
-// What the middleware costs a call that is not repeated, and what a replay costs.
+// The cost of the middleware for a call that is not repeated, and the cost of a replay.
 func BenchmarkMiddleware(b *testing.B) {
 	mw := func() amqprpc.Middleware { return idempotency.New(idempotency.NewMemoryStore(10_000, time.Hour)) }
 	for _, bench := range []struct {

@@ -14,7 +14,7 @@ import (
 	"github.com/bbebcec1/amqprpc-go/middleware/idempotency"
 )
 
-// blindStore is a store that cannot tell when a claim ends.
+// blindStore is a store that cannot notify, so the middleware polls it.
 type blindStore struct{ idempotency.Store }
 
 func (s blindStore) Begin(ctx context.Context, key string, c idempotency.Claim) (idempotency.Entry, error) {
@@ -51,7 +51,7 @@ func TestConcurrentRepetitions(t *testing.T) {
 				}
 			}
 			<-started
-			// A repetition that cannot wait for so long ends when its ctx does.
+			// A repetition ends with its context, even if the first execution still runs.
 			ctx, cancel := context.WithTimeout(testContext(t), 100*time.Millisecond)
 			defer cancel()
 			_, err := amqprpc.Call[int, int32](ctx, dial(t, url), "q", 1, amqprpc.WithCallID("id"))
@@ -68,8 +68,8 @@ func TestConcurrentRepetitions(t *testing.T) {
 	}
 }
 
-// Whatever order repetitions, failures and successes come in, a call that was
-// answered keeps its answer, and none runs beside itself.
+// A call that was answered keeps its answer, and no call runs twice at a time, in any
+// order of repetitions, failures and successes.
 func TestUnderLoad(t *testing.T) {
 	t.Parallel()
 	url := startBroker(t)
@@ -88,7 +88,7 @@ func TestUnderLoad(t *testing.T) {
 		mu.Unlock()
 		defer func() { mu.Lock(); running[i] = false; mu.Unlock() }()
 		switch {
-		case run < i%4: // the first few times
+		case run < i%4: // its first runs fail
 			return 0, amqprpc.Errorf(amqprpc.CodeUnavailable, "not yet")
 		case i%3 == 0:
 			return 0, amqprpc.Errorf(amqprpc.CodeNotFound, "run %d", run)

@@ -48,8 +48,8 @@ func ExampleNew() {
 	}
 	defer cli.Close()
 
-	// The caller names its calls, so that it can make one again: after a timeout, or
-	// after a restart of its own.
+	// The caller chooses the IDs of its calls, so that it can repeat a call after a
+	// timeout or after its own restart.
 	draw := func(who, id string) {
 		n, err := next.Call(ctx, cli, who, amqprpc.WithCallID(id))
 		if err != nil {

@@ -11,30 +11,31 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
 )
 
-// How often a store is asked that cannot tell when a claim ends.
+// The interval at which Begin is polled grows from pollFirst to pollMost.
 const (
 	pollFirst = 5 * time.Millisecond
 	pollMost  = 250 * time.Millisecond
 )
 
-// execution is one request's way to its answer: its own handler's, or another's.
+// execution finds the answer to one request: from its own handler, or from the store.
 type execution struct {
 	*config
 	req   *amqprpc.Request
 	next  amqprpc.Invoker
 	key   string
 	claim Claim
-	own   *result // of the handler, once it ran: it runs once for a request
+	own   *result // nil until the handler has run; it runs once per request
 }
 
 // result is what the rest of the chain returned.
 type result struct {
 	resp   *amqprpc.Response
 	err    error
-	answer *Answer // nil if it is not one
+	answer *Answer // nil if it is not to be stored
 }
 
-// run asks the store until there is an answer, or the claim to make it.
+// run calls Begin until there is an answer, or until it has the claim and runs the
+// handler.
 func (x *execution) run(ctx context.Context) (*amqprpc.Response, error) {
 	for pause := pollFirst; ; pause = min(2*pause, pollMost) {
 		e, err := x.begin(ctx)
@@ -50,7 +51,7 @@ func (x *execution) run(ctx context.Context) (*amqprpc.Response, error) {
 			if !x.runOrComplete(ctx) {
 				return x.own.resp, x.own.err
 			}
-			x.log.WarnContext(ctx, "amqprpc: idempotent: a call's claim ran out while its handler ran; it may have run twice",
+			x.log.WarnContext(ctx, "amqprpc: idempotency: a call's claim ran out while its handler ran; it may have run twice",
 				"queue", x.req.Queue(), "id", x.req.ID(), "lease", x.lease)
 			pause = pollFirst
 		default:
@@ -61,9 +62,9 @@ func (x *execution) run(ctx context.Context) (*amqprpc.Response, error) {
 	}
 }
 
-// runOrComplete does what the claim is for: the handler runs, and its answer is
-// stored. Where it ran before, under a claim that was lost, only the latter is left.
-// lost is true if this claim is lost as well.
+// runOrComplete uses the claim: it runs the handler and stores the answer. If the
+// handler has already run under a claim that was lost, only the answer is stored. lost
+// is true if this claim is lost, too.
 func (x *execution) runOrComplete(ctx context.Context) (lost bool) {
 	switch {
 	case x.own == nil:
@@ -76,7 +77,7 @@ func (x *execution) runOrComplete(ctx context.Context) (lost bool) {
 	return x.complete(ctx)
 }
 
-// begin asks the store for the claim.
+// begin calls the store's Begin.
 func (x *execution) begin(ctx context.Context) (Entry, error) {
 	ctx, cancel := x.bound(ctx)
 	defer cancel()
@@ -87,7 +88,7 @@ func (x *execution) begin(ctx context.Context) (Entry, error) {
 	return e, err
 }
 
-// bound returns ctx for one operation on the store.
+// bound returns the context for one operation on the store.
 func (x *execution) bound(ctx context.Context) (context.Context, context.CancelFunc) {
 	if x.nonBlocking {
 		return ctx, func() {}
@@ -95,10 +96,10 @@ func (x *execution) bound(ctx context.Context) (context.Context, context.CancelF
 	return context.WithTimeout(ctx, x.storeTimeout)
 }
 
-// wait waits for another's execution to end, or to be asked about again.
+// wait returns when the other execution may have ended, or after pause.
 func (x *execution) wait(ctx context.Context, changed <-chan struct{}, pause time.Duration) error {
 	if changed != nil {
-		pause = pollMost // only for a claim that runs out
+		pause = pollMost // poll only for a claim that expires
 	}
 	t := time.NewTimer(pause/2 + rand.N(pause/2+1))
 	defer t.Stop()
@@ -111,7 +112,7 @@ func (x *execution) wait(ctx context.Context, changed <-chan struct{}, pause tim
 	return ctx.Err()
 }
 
-// gaveUp ends a request whose ctx has ended while another execution ran.
+// gaveUp ends a request whose context has ended while another execution runs.
 func (x *execution) gaveUp(err error) (*amqprpc.Response, error) {
 	if x.own != nil {
 		return x.own.resp, x.own.err
@@ -120,16 +121,16 @@ func (x *execution) gaveUp(err error) (*amqprpc.Response, error) {
 	return nil, amqprpc.NewError(amqprpc.CodeOf(err), err).WithOutcome(amqprpc.OutcomeUnknown)
 }
 
-// withoutStore handles a request for which the store could not be asked.
+// withoutStore ends or runs a request after the store has failed.
 func (x *execution) withoutStore(ctx context.Context, err error) (*amqprpc.Response, error) {
 	if ctx.Err() != nil {
-		x.release(ctx) // the store may have claimed the key all the same
+		x.release(ctx) // the store may have claimed the key before ctx ended
 		if x.own != nil {
 			return x.own.resp, x.own.err
 		}
 		return nil, fmt.Errorf("asking the store of answers: %w", ctx.Err())
 	}
-	x.log.ErrorContext(ctx, "amqprpc: idempotent: the store fails", "operation", "begin",
+	x.log.ErrorContext(ctx, "amqprpc: idempotency: the store fails", "operation", "begin",
 		"queue", x.req.Queue(), "id", x.req.ID(), "error", err, "fail_open", x.failOpen)
 	switch {
 	case x.own != nil:
@@ -141,15 +142,16 @@ func (x *execution) withoutStore(ctx context.Context, err error) (*amqprpc.Respo
 	}
 }
 
-// storeError keeps the store's own words, addresses and all, from the caller.
+// storeError hides the store's error text from the caller, because it may contain
+// addresses.
 type storeError struct{ cause error }
 
 func (storeError) Error() string   { return "the store of answers fails; nothing was run" }
 func (e storeError) Unwrap() error { return e.cause }
 
-// execute runs the handler under the claim, which it renews meanwhile. What is no
-// answer gives the claim back. lost is true for a handler that was cancelled because
-// the claim is another's now.
+// execute runs the handler under the claim and renews the claim meanwhile. If the
+// result is not stored, execute releases the claim. lost is true if the handler was
+// cancelled because another owner holds the claim now.
 func (x *execution) execute(ctx context.Context) (lost bool) {
 	before := maps.Clone(amqprpc.ReplyHeader(ctx))
 	running, cancel := context.WithCancelCause(ctx)
@@ -158,7 +160,7 @@ func (x *execution) execute(ctx context.Context) (lost bool) {
 	defer func() {
 		keeping.stop()
 		cancel(nil)
-		if !returned { // a panic of middleware between here and the handler
+		if !returned { // middleware after this one has panicked
 			x.release(ctx)
 		}
 	}()
@@ -174,9 +176,9 @@ func (x *execution) execute(ctx context.Context) (lost bool) {
 	return false
 }
 
-// complete stores the answer, if it is one, and reports whether another's comes
-// first. A ctx that has ended does not keep it from that: the answer is there, and
-// the repetition that is to be expected shall get it.
+// complete stores the answer, if there is one to store. lost is true if another owner
+// has the claim or has stored an answer. The answer is stored even if ctx has ended,
+// because a repetition is then likely.
 func (x *execution) complete(ctx context.Context) (lost bool) {
 	if x.own.answer == nil {
 		return false
@@ -185,7 +187,7 @@ func (x *execution) complete(ctx context.Context) (lost bool) {
 	defer cancel()
 	err := x.store.Complete(ctx, x.key, x.claim, *x.own.answer)
 	if err != nil && !errors.Is(err, ErrClaimLost) {
-		x.log.ErrorContext(ctx, "amqprpc: idempotent: the store fails", "operation", "complete",
+		x.log.ErrorContext(ctx, "amqprpc: idempotency: the store fails", "operation", "complete",
 			"queue", x.req.Queue(), "id", x.req.ID(), "error", err)
 		return false
 	}
@@ -196,7 +198,7 @@ func (x *execution) release(ctx context.Context) {
 	ctx, cancel := x.bound(context.WithoutCancel(ctx))
 	defer cancel()
 	if err := x.store.Release(ctx, x.key, x.claim); err != nil {
-		x.log.ErrorContext(ctx, "amqprpc: idempotent: the store fails", "operation", "release",
+		x.log.ErrorContext(ctx, "amqprpc: idempotency: the store fails", "operation", "release",
 			"queue", x.req.Queue(), "id", x.req.ID(), "error", err)
 	}
 }

@@ -15,12 +15,12 @@ import (
 	"github.com/bbebcec1/amqprpc-go/middleware/idempotency"
 )
 
-// numbered is a handler that returns which run of all it is.
+// numbered is a handler that returns the number of its run.
 type numbered struct{ runs atomic.Int32 }
 
 func (n *numbered) handle(context.Context, int) (int32, error) { return n.runs.Add(1), nil }
 
-// idempotent is the option that most tests want, on a store of its own.
+// idempotent returns the middleware on a new store, as an option.
 func idempotent(opts ...idempotency.Option) amqprpc.MiddlewareOption {
 	return idempotentOn(idempotency.NewMemoryStore(100, time.Hour), opts...)
 }
@@ -29,7 +29,7 @@ func idempotentOn(s idempotency.Store, opts ...idempotency.Option) amqprpc.Middl
 	return amqprpc.WithMiddleware(idempotency.New(s, append([]idempotency.Option{idempotency.WithLogger(nil)}, opts...)...))
 }
 
-// rawCaller is a client on the bare driver, which sends what it is told.
+// rawCaller is a client on the bare driver, which sends any message.
 type rawCaller struct {
 	t       *testing.T
 	ch      *amqp.Channel
@@ -71,7 +71,7 @@ func TestErrors(t *testing.T) {
 	for _, test := range []struct {
 		name string
 		err  func(run int) error
-		runs int // of two calls
+		runs int // after two calls
 		opts []idempotency.Option
 	}{
 		{name: "none", err: func(int) error { return nil }, runs: 1},
@@ -140,13 +140,13 @@ func TestErrors(t *testing.T) {
 	}
 }
 
-// coded makes errors of a code that tell of their run.
+// coded makes errors with a code, which carry the number of the run.
 func coded(c amqprpc.Code) func(int) error {
 	return func(run int) error { return amqprpc.Errorf(c, "run %d", run).WithDetail("run", run) }
 }
 
-// What middleware further out adds to a reply, it adds to each; what is stored is
-// what comes from within.
+// Middleware further out adds its metadata to each reply, also to a repetition's. The
+// stored metadata is that of the handler and of middleware further in.
 func TestMetadata(t *testing.T) {
 	t.Parallel()
 	url := startBroker(t)
@@ -259,7 +259,7 @@ func TestBodies(t *testing.T) {
 		return code, string(d.Body)
 	}
 	for _, test := range []struct{ queue, contentType, body, code, want string }{
-		{"same", "application/json", "one", "invalid_argument", ""}, // does not decode, and so does not count
+		{"same", "application/json", "one", "invalid_argument", ""}, // cannot be decoded, so it is not stored
 		{"same", "application/json", "1", "", "1"},
 		{"same", "Application/JSON; charset=utf-8", "1", "", "1"},
 		{"same", "application/json", "2", "failed_precondition", ""},
@@ -310,7 +310,7 @@ func TestNotifications(t *testing.T) {
 	require.EqualValues(t, 2, n.runs.Load())
 }
 
-// A panic of middleware between this one and the handler gives the claim back.
+// A panic of middleware further in releases the claim.
 func TestPanicOfMiddleware(t *testing.T) {
 	t.Parallel()
 	url := startBroker(t)
@@ -337,7 +337,7 @@ func TestPanicOfMiddleware(t *testing.T) {
 	require.Less(t, time.Since(start), 5*time.Second, "the claim was not given back")
 }
 
-// On a client it does nothing.
+// On a client the middleware does nothing.
 func TestOnClient(t *testing.T) {
 	t.Parallel()
 	url := startBroker(t)

@@ -10,12 +10,12 @@ import (
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 )
 
-// defaultAnswers is how many answers a MemoryStore holds where nobody says.
+// defaultAnswers is the default size of a MemoryStore.
 const defaultAnswers = 10_000
 
-// MemoryStore is a [Store] in this process's memory: for a queue with one server, or
-// against repetitions that the same server sees. It ends with the process, and has no
-// goroutines. It is safe for concurrent use; make one with [NewMemoryStore].
+// MemoryStore is a [Store] in the memory of this process. Use it for a queue with one
+// server. Its answers are lost when the process ends. It has no goroutines and is safe
+// for concurrent use. Make one with [NewMemoryStore].
 type MemoryStore struct {
 	ttl     time.Duration
 	mu      sync.Mutex
@@ -23,8 +23,8 @@ type MemoryStore struct {
 	answers *simplelru.LRU[string, *memoryAnswer]
 }
 
-// Claims are kept apart from answers, so that no flood of answers can evict one: they
-// are as many as handlers run.
+// Claims are kept apart from answers, so that new answers cannot evict a claim. There
+// are as many claims as running handlers.
 type memoryClaim struct {
 	owner, fingerprint string
 	until              time.Time
@@ -37,10 +37,10 @@ type memoryAnswer struct {
 	answer             Answer
 }
 
-// NewMemoryStore makes a store that holds at most size answers, each for ttl from its
-// completion on. Where there is no room, the answer that was not asked for the longest
-// goes. The bound is a number: memory is that times the size of an answer. A size
-// below 1 is 10,000; a ttl of zero or below is [DefaultTTL].
+// NewMemoryStore makes a store that keeps at most size answers, each for ttl after it
+// was stored. A full store evicts the answer that was least recently used. The size is
+// a number of answers, not of bytes. A size below 1 means 10,000; a ttl of zero or
+// below means [DefaultTTL].
 func NewMemoryStore(size int, ttl time.Duration) *MemoryStore {
 	if size < 1 {
 		size = defaultAnswers
@@ -48,10 +48,10 @@ func NewMemoryStore(size int, ttl time.Duration) *MemoryStore {
 	if ttl <= 0 {
 		ttl = DefaultTTL
 	}
-	// Not the library's expirable LRU: it starts a goroutine that nothing ends.
+	// The library's expirable LRU starts a goroutine that nothing can stop.
 	answers, err := simplelru.NewLRU[string, *memoryAnswer](size, nil)
 	if err != nil {
-		panic(err) // only for a size below 1
+		panic(err) // cannot happen: size is positive
 	}
 	return &MemoryStore{ttl: ttl, running: make(map[string]*memoryClaim), answers: answers}
 }
@@ -59,7 +59,7 @@ func NewMemoryStore(size int, ttl time.Duration) *MemoryStore {
 // NonBlocking implements [NonBlocking]: it returns true.
 func (s *MemoryStore) NonBlocking() bool { return true }
 
-// Len returns how many answers are held, some of which may have expired.
+// Len returns how many answers the store holds, including expired ones.
 func (s *MemoryStore) Len() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -125,7 +125,7 @@ func (s *MemoryStore) Release(_ context.Context, key string, c Claim) error {
 	return nil
 }
 
-// answer returns the answer to key, nil if there is none any more.
+// answer returns the answer of key, or nil if there is none or it has expired.
 func (s *MemoryStore) answer(key string, now time.Time) *memoryAnswer {
 	a, ok := s.answers.Get(key)
 	if !ok {
@@ -138,7 +138,7 @@ func (s *MemoryStore) answer(key string, now time.Time) *memoryAnswer {
 	return a
 }
 
-// free ends a claim of key, and wakes who waits for that.
+// free removes the claim of key and wakes its waiters.
 func (s *MemoryStore) free(key string) {
 	if r := s.running[key]; r != nil {
 		delete(s.running, key)

@@ -17,7 +17,7 @@ func newClaim(owner string, lease time.Duration) idempotency.Claim {
 	return idempotency.Claim{Owner: owner, Fingerprint: "print", Lease: lease}
 }
 
-// put makes key done.
+// put stores an answer of key.
 func put(t *testing.T, s idempotency.Store, key string) {
 	t.Helper()
 	c := newClaim("owner of "+key, time.Minute)
@@ -27,7 +27,7 @@ func put(t *testing.T, s idempotency.Store, key string) {
 	require.NoError(t, s.Complete(t.Context(), key, c, idempotency.Answer{ContentType: "text/plain", Body: []byte(key)}))
 }
 
-// has reports whether key is done, and leaves it free if it is not.
+// has reports whether key is done. If it is not, has leaves it free.
 func has(t *testing.T, s idempotency.Store, key string) bool {
 	t.Helper()
 	c := newClaim("asker", time.Minute)
@@ -60,7 +60,7 @@ func TestMemoryStoreIsBounded(t *testing.T) {
 	}
 }
 
-// However many answers come, a claim stays.
+// No number of answers evicts a claim.
 func TestMemoryStoreEvictsNoClaim(t *testing.T) {
 	t.Parallel()
 	s := idempotency.NewMemoryStore(2, time.Hour)
@@ -75,7 +75,7 @@ func TestMemoryStoreEvictsNoClaim(t *testing.T) {
 	require.Equal(t, 2, s.Len())
 }
 
-// Answers that have expired go when others come, though nobody asks for them.
+// A new answer removes expired answers that nobody asks for.
 func TestMemoryStoreForgets(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

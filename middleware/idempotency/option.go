@@ -11,51 +11,53 @@ import (
 // Option configures [New].
 type Option func(*config)
 
-// WithLease sets how long a claim lasts that its server does not renew, which
-// it does three times in that time while the handler runs: how long a repetition
-// waits at most for a server that died. The default is 10 s, values below 10 ms count
-// as that. Longer than it, a server must not be asleep or away from its store.
+// WithLease sets how long a claim lasts without renewal. It bounds how long a
+// repetition waits for a server that has died. A server renews its claim three times
+// per lease while the handler runs, so it must not be suspended, or cut off from the
+// store, for longer than a lease. The default is 10 s; values below 10 ms are raised to
+// 10 ms.
 func WithLease(d time.Duration) Option {
 	return func(c *config) { c.lease = max(d, minLease) }
 }
 
-// WithKey replaces [amqprpc.Request.ID] in the key, for ids that are unique to
-// a tenant only, or where the message itself says which call it is
-// ([amqprpc.Request.Message] has it). The queue's name stays part of the key. A
-// request for which f returns "" is handled as if there were no middleware.
+// WithKey replaces [amqprpc.Request.ID] in the key with the result of f. Use it if IDs
+// are unique only within a tenant, or if the message itself identifies the call
+// ([amqprpc.Request.Message] returns the message). The queue's name stays part of the
+// key. A request for which f returns "" is passed on as if there were no middleware. f
+// must be safe for concurrent use.
 func WithKey(f func(req *amqprpc.Request) string) Option {
 	return func(c *config) { c.idOf = f }
 }
 
-// WithRememberedErrors replaces the rule by which errors are remembered: those for which
-// f returns true are answers. It is not asked about errors of a handler whose ctx has
-// ended, which never are. It is asked about panics, which [amqprpc.PanicError] tells.
-// It must be safe for concurrent use.
+// WithRememberedErrors replaces the rule for which errors are stored: an error is
+// stored if f returns true. f is also called for panics, as [amqprpc.PanicError]. It is
+// not called for errors of a handler whose context has ended, because those are never
+// stored. f must be safe for concurrent use.
 func WithRememberedErrors(f func(err error) bool) Option {
 	return func(c *config) { c.isAnswer = f }
 }
 
-// WithFailOpen runs requests whose claim the store did not take, because it is
-// down: repetitions then run as well. The default is to refuse them, unavailable.
+// WithFailOpen runs a request even if the store fails to claim its key. Repetitions
+// then run as well. The default is to refuse such a request with unavailable.
 func WithFailOpen() Option {
 	return func(c *config) { c.failOpen = true }
 }
 
-// WithAnyBody answers a repeated id with the first answer whatever its body is,
-// for callers whose bodies differ between attempts (a time, the number of the
-// attempt). The default is to refuse another body, failed_precondition.
+// WithAnyBody answers a repetition with the first answer even if its body differs. Use
+// it for callers whose bodies differ between attempts, for example by a timestamp. The
+// default is to refuse a different body with failed_precondition.
 func WithAnyBody() Option {
 	return func(c *config) { c.anyBody = true }
 }
 
-// WithReplayHeader adds name, with the value "true", to the metadata of every
-// answer that is replayed. The default is to add nothing.
+// WithReplayHeader adds the metadata name, with the value "true", to every answer that
+// comes from the store. The default is to add nothing.
 func WithReplayHeader(name string) Option {
 	return func(c *config) { c.replayHeader = name }
 }
 
-// WithStoreTimeout bounds each operation on the store. The default is 2 s;
-// values of zero and below leave it.
+// WithStoreTimeout bounds each operation on the store, unless the store is
+// [NonBlocking]. The default is 2 s; zero and negative values keep the default.
 func WithStoreTimeout(d time.Duration) Option {
 	return func(c *config) {
 		if d > 0 {
@@ -64,8 +66,8 @@ func WithStoreTimeout(d time.Duration) Option {
 	}
 }
 
-// WithLogger sets where failures of the store and lost claims are logged. The
-// default is slog.Default() as it is when the middleware is made; nil means no logging.
+// WithLogger sets where store failures and lost claims are logged. The default is
+// slog.Default() at the time of [New]. A nil logger turns logging off.
 func WithLogger(l *slog.Logger) Option {
 	if l == nil {
 		l = slog.New(slog.DiscardHandler)
@@ -73,9 +75,9 @@ func WithLogger(l *slog.Logger) Option {
 	return func(c *config) { c.log = l }
 }
 
-// isAnswer is the default rule: whether an error is the handler's last word on a
-// call. The codes that are not are those of which gRPC's documentation says that the
-// client may try again, and a context's.
+// isAnswer is the default rule for which errors are stored. The codes that it leaves
+// out are the codes that gRPC documents as retryable, and the codes of a context's
+// errors.
 func isAnswer(err error) bool {
 	if _, panicked := errors.AsType[*amqprpc.PanicError](err); panicked {
 		return false

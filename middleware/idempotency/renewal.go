@@ -6,20 +6,20 @@ import (
 	"time"
 )
 
-// renewal keeps a claim while its handler runs. Most handlers return before the first
-// renewal is due: until then it is a timer, and no goroutine.
+// renewal renews a claim while its handler runs. Most handlers return before the first
+// renewal is due, so a renewal is a timer and not a goroutine.
 type renewal struct {
 	*execution
 	ctx    context.Context
 	cancel context.CancelFunc
-	lose   context.CancelCauseFunc // for a claim that turns out to be another's
+	lose   context.CancelCauseFunc // called if another owner has the claim
 
-	mu      sync.Mutex // held by a renewal that runs
+	mu      sync.Mutex // held while a renewal runs
 	stopped bool
 	timer   *time.Timer
 }
 
-// keep renews the claim until the renewal is stopped.
+// keep renews the claim until stop is called on the renewal.
 func (x *execution) keep(ctx context.Context, lose context.CancelCauseFunc) *renewal {
 	r := &renewal{execution: x, lose: lose}
 	r.ctx, r.cancel = context.WithCancel(context.WithoutCancel(ctx))
@@ -40,7 +40,7 @@ func (r *renewal) renew() {
 	case r.ctx.Err() != nil:
 		return
 	case err != nil:
-		r.log.WarnContext(r.ctx, "amqprpc: idempotent: the store fails", "operation", "renew",
+		r.log.WarnContext(r.ctx, "amqprpc: idempotency: the store fails", "operation", "renew",
 			"queue", r.req.Queue(), "id", r.req.ID(), "error", err)
 	case e.State != Claimed:
 		r.lose(ErrClaimLost)
@@ -49,7 +49,7 @@ func (r *renewal) renew() {
 	r.timer.Reset(r.lease / 3)
 }
 
-// stop ends the renewal: when it returns, none runs or will.
+// stop ends the renewal. After it returns, no renewal runs.
 func (r *renewal) stop() {
 	r.cancel()
 	r.mu.Lock()

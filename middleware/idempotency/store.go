@@ -6,53 +6,54 @@ import (
 	"time"
 )
 
-// Store remembers answers for [New]. One key is in one of three states: free,
-// claimed by an execution that runs, or done with an answer. Each method changes a
-// key's state in one step that no other can come between, also for stores that
-// several processes share: a script of Redis, a statement of SQL. Package
-// storetest has the tests that a Store must pass.
+// Store keeps answers for the middleware. A key is free, or claimed by a running
+// execution, or done with an answer. Each method changes the state of a key in one
+// atomic step, even if several processes share the store: use a Redis script or a
+// single SQL statement. Package storetest has the tests that a Store must pass.
 //
-// All methods are called concurrently, honour ctx, and may be called again with the
-// same arguments when an error left open whether they had their effect.
+// All methods are called concurrently and must honour ctx. A method may be called again
+// with the same arguments after an error that does not say whether the call took
+// effect.
 type Store interface {
-	// Begin claims key for c.Owner if it is free, and renews the claim if it is the
-	// owner's own; a claim of which Lease has passed since is no more, and its key is
-	// free. The Entry says what there is now.
+	// Begin claims key for c.Owner if key is free, and renews the claim if c.Owner
+	// holds it. A claim that has not been renewed for its Lease has expired, and its
+	// key is free. The Entry says what the state of key is now.
 	Begin(ctx context.Context, key string, c Claim) (Entry, error)
 
-	// Complete makes a the answer of key, to be kept for as long as the store keeps
-	// answers, if key is claimed by c.Owner or free. It is [ErrClaimLost] if another
-	// owner has claimed key or answered. It does not keep the slices and maps of a.
+	// Complete stores a as the answer of key if key is free or claimed by c.Owner. The
+	// store chooses how long it keeps the answer. Complete returns [ErrClaimLost] if
+	// another owner has claimed key or stored an answer. The slices and maps of a must
+	// be copied.
 	Complete(ctx context.Context, key string, c Claim, a Answer) error
 
-	// Release frees key if it is claimed by c.Owner, and does nothing otherwise.
+	// Release frees key if c.Owner has claimed it, and does nothing otherwise.
 	Release(ctx context.Context, key string, c Claim) error
 }
 
 // NonBlocking is an optional interface of a [Store]. If NonBlocking returns true, no
-// method of the store waits for anything: [New] then passes it the request's context
-// as it is, and [WithStoreTimeout] does not apply. This saves a timer per operation.
+// method of the store ever waits. The middleware then passes it the request's context
+// as it is, and [WithStoreTimeout] does not apply, which saves a timer per operation.
 //
-// A store that embeds another one has the other's NonBlocking: if its own methods may
-// wait, it must declare one that returns false.
+// A store that embeds another store inherits its NonBlocking method. If the methods of
+// the outer store may wait, it needs a NonBlocking method that returns false.
 type NonBlocking interface {
 	NonBlocking() bool
 }
 
-// Claim is an execution's claim of a key.
+// Claim is the claim of an execution on a key.
 type Claim struct {
-	Owner       string        // who claims: no two executions have the same
-	Fingerprint string        // of the request, to be kept with the key; opaque to stores
-	Lease       time.Duration // how long the claim lasts unless it is renewed
+	Owner       string        // unique to one execution
+	Fingerprint string        // identifies the request's body; stored with the key, opaque to the store
+	Lease       time.Duration // how long the claim lasts without renewal
 }
 
-// State is what a [Store] knows of a key.
+// State is the state of a key in a [Store].
 type State int
 
 const (
-	Claimed State = iota + 1 // by the owner who asked: it is to run
+	Claimed State = iota + 1 // by the owner that called Begin, which now runs
 	Running                  // claimed by another owner
-	Done                     // there is an answer
+	Done                     // an answer is stored
 )
 
 // String returns the state's name: claimed, running, done.
@@ -69,21 +70,21 @@ func (s State) String() string {
 	}
 }
 
-// Entry is what [Store.Begin] found, or made.
+// Entry is the state of a key after [Store.Begin].
 type Entry struct {
 	State       State
-	Fingerprint string // of the claim that runs, or was done
-	Answer      Answer // where State is Done; the receiver does not change what it holds
+	Fingerprint string // of the request that runs, or has been answered
+	Answer      Answer // if State is Done; read-only
 
-	// Changed is closed when an Running may have changed. It is nil where the
-	// store cannot tell: then, and for claims that run out, Begin is called again from
-	// time to time.
+	// Changed is closed when the execution that runs ends. It is nil if the store
+	// cannot notify; the middleware then polls Begin. A claim that expires need not
+	// close Changed, so the middleware polls rarely in any case.
 	Changed <-chan struct{}
 }
 
-// ErrClaimLost is what [Store.Complete] returns when another owner has claimed the
-// key, or answered already.
+// ErrClaimLost is returned by [Store.Complete] if another owner has claimed the key or
+// stored an answer.
 var ErrClaimLost = errors.New("the claim is lost to another owner")
 
-// DefaultTTL is how long stores keep an answer where nobody says otherwise.
+// DefaultTTL is how long the stores of this module keep an answer by default.
 const DefaultTTL = 24 * time.Hour

@@ -17,7 +17,7 @@ import (
 	"github.com/bbebcec1/amqprpc-go/middleware/idempotency"
 )
 
-// faultyStore is a store of which some operations are replaced.
+// faultyStore is a store with some operations replaced.
 type faultyStore struct {
 	idempotency.Store
 	begin    func(ctx context.Context, c idempotency.Claim) (idempotency.Entry, error)
@@ -85,7 +85,7 @@ func TestStoreTimeoutOfNonBlockingStores(t *testing.T) {
 	}
 }
 
-// sharedLog is a log that a test reads.
+// sharedLog is a log that a test can read while it is written.
 type sharedLog struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
@@ -123,7 +123,7 @@ func TestStoreIsDown(t *testing.T) {
 		name  string
 		store faultyStore
 		opts  []idempotency.Option
-		code  amqprpc.Code // of both calls
+		code  amqprpc.Code // of each of two calls
 		runs  int32
 		log   string
 	}{
@@ -164,7 +164,7 @@ func TestStoreIsDown(t *testing.T) {
 	}
 }
 
-// A claim that cannot be given back runs out; the caller has its error all the same.
+// A claim that cannot be released expires. The caller still gets the handler's error.
 func TestReleaseFails(t *testing.T) {
 	t.Parallel()
 	url, log := startBroker(t), new(sharedLog)
@@ -187,7 +187,7 @@ func TestReleaseFails(t *testing.T) {
 	require.Contains(t, log.String(), "operation=release")
 }
 
-// A store that is away for less than a lease costs nothing but a line in the log.
+// A store that is unavailable for less than a lease costs only a line in the log.
 func TestRenewalFails(t *testing.T) {
 	t.Parallel()
 	n, log, known := new(numbered), new(sharedLog), new(sync.Map)
@@ -214,7 +214,7 @@ func TestRenewalFails(t *testing.T) {
 	})
 }
 
-// A request that ends while the store claims its key leaves no claim behind.
+// A request whose context ends during Begin releases the claim.
 func TestEndsWhileItClaims(t *testing.T) {
 	t.Parallel()
 	url, n := startBroker(t), new(numbered)
@@ -245,8 +245,7 @@ func TestEndsWhileItClaims(t *testing.T) {
 	require.Less(t, time.Since(start), 5*time.Second, "it waited for the claim to run out")
 }
 
-// thief takes a claim away from its owner, as if the owner had been asleep for longer
-// than its lease.
+// thief waits until the owner's claim has expired, and claims the key for another owner.
 func thief(t *testing.T, s idempotency.Store, key string) idempotency.Claim {
 	t.Helper()
 	c := idempotency.Claim{Owner: "thief", Lease: time.Hour}
@@ -261,7 +260,7 @@ func thief(t *testing.T, s idempotency.Store, key string) idempotency.Claim {
 	}
 }
 
-// asleep keeps claims from being renewed until woken is set.
+// asleep suppresses renewals until woken is set, like a process that is suspended.
 func asleep(store idempotency.Store, woken *atomic.Bool) *faultyStore {
 	var known sync.Map
 	return &faultyStore{Store: store, begin: func(ctx context.Context, c idempotency.Claim) (idempotency.Entry, error) {
@@ -272,12 +271,12 @@ func asleep(store idempotency.Store, woken *atomic.Bool) *faultyStore {
 	}}
 }
 
-// An execution that was taken for dead answers with the answer that was stored first.
+// An execution that has lost its claim answers with the answer that was stored first.
 func TestClaimIsTaken(t *testing.T) {
 	t.Parallel()
 	stolen := idempotency.Answer{ContentType: "application/json", Body: []byte("77")}
 	for name, test := range map[string]struct {
-		heeds bool // the handler its ctx
+		heeds bool // the handler returns when its ctx ends
 		end   func(s idempotency.Store, c idempotency.Claim) error
 		want  int32
 		err   amqprpc.Code

@@ -15,7 +15,7 @@ import (
 	"github.com/bbebcec1/amqprpc-go/middleware/idempotency"
 )
 
-// inBubble serves register with a client, all in virtual time.
+// inBubble runs a server and a client in virtual time.
 func inBubble(t *testing.T, register func(*amqprpc.Server), test func(context.Context, *testing.T, *amqprpc.Client)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -41,7 +41,7 @@ func inBubble(t *testing.T, register func(*amqprpc.Server), test func(context.Co
 	})
 }
 
-// An execution that died with its process leaves a claim, which runs out.
+// An execution that dies with its process leaves a claim, which expires.
 func TestWaitsForTheLeaseOfTheDead(t *testing.T) {
 	t.Parallel()
 	store := idempotency.NewMemoryStore(100, time.Hour)
@@ -59,7 +59,7 @@ func TestWaitsForTheLeaseOfTheDead(t *testing.T) {
 		})
 }
 
-// A handler that takes longer than a lease keeps its claim.
+// The claim of a handler that takes longer than a lease is renewed.
 func TestRenewsItsClaim(t *testing.T) {
 	t.Parallel()
 	n := new(numbered)
@@ -84,7 +84,7 @@ func TestRenewsItsClaim(t *testing.T) {
 	})
 }
 
-// An answer lives as long as the store says, from its completion on.
+// An answer expires when its TTL has passed since it was stored.
 func TestForgets(t *testing.T) {
 	t.Parallel()
 	n := new(numbered)
@@ -100,8 +100,8 @@ func TestForgets(t *testing.T) {
 	})
 }
 
-// At its deadline a handler that heeds its ctx gives the claim back, and a late
-// result is an answer all the same.
+// A handler that returns an error at its deadline releases the claim. A handler that
+// returns a late result still stores it.
 func TestAfterTheDeadline(t *testing.T) {
 	t.Parallel()
 	var runs atomic.Int32

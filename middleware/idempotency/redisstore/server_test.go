@@ -18,20 +18,20 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// patience is how long a test waits for what must happen.
+// patience bounds every wait that is expected to end.
 const patience = 20 * time.Second
 
-// envRedis says with the value "require" that there must be a redis-server.
+// envRedis makes a missing redis-server a failure if its value is "require".
 const envRedis = "AMQPRPC_REDIS"
 
-// redisServer is a Redis of the test's own.
+// redisServer is a private Redis of one test.
 type redisServer struct {
 	addr string
 	stop func()
 }
 
-// startRedis starts a redis-server on a loopback port, with nothing on disk but a
-// temporary directory, until stop is called or the test ends.
+// startRedis starts a redis-server on a loopback port. It runs until stop is called or
+// the test ends, and uses no disk but a temporary directory.
 func startRedis(t *testing.T) redisServer {
 	t.Helper()
 	path, err := exec.LookPath("redis-server")
@@ -47,7 +47,7 @@ func startRedis(t *testing.T) redisServer {
 			t.Cleanup(s.stop)
 			return s
 		}
-		require.Less(t, attempt, 5, "redis-server does not start: %v", err) // somebody may have taken the port
+		require.Less(t, attempt, 5, "redis-server does not start: %v", err) // another process may have taken the port
 	}
 }
 
@@ -57,8 +57,8 @@ func tryRedis(t *testing.T, path string) (redisServer, error) {
 	require.NoError(t, err)
 	port := l.Addr().(*net.TCPAddr).Port
 	require.NoError(t, l.Close())
-	// The shell kills it when its own standard input ends, which it does with this
-	// process, however that ends.
+	// The shell kills redis-server when the shell's standard input ends. That happens
+	// when this process ends, even if it is killed.
 	cmd := exec.Command("sh", "-c", `"$@" & pid=$!; read _; kill $pid; wait $pid`, "sh",
 		path, "--bind", "127.0.0.1", "--port", strconv.Itoa(port), "--save", "", "--appendonly", "no", "--dir", t.TempDir())
 	life, err := cmd.StdinPipe()
@@ -67,7 +67,7 @@ func tryRedis(t *testing.T, path string) (redisServer, error) {
 	s := redisServer{addr: fmt.Sprintf("127.0.0.1:%d", port)}
 	s.stop = sync.OnceFunc(func() {
 		life.Close()
-		_ = cmd.Wait() // with the status of a process that was told to end
+		_ = cmd.Wait() // the status is that of a killed process
 	})
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()

@@ -1,17 +1,17 @@
-// Package redisstore keeps the answers of [idempotency.New] in Redis, so that
-// all servers of a queue share them and they outlive each.
+// Package redisstore keeps the answers of package [idempotency] in Redis. All servers of a
+// queue share these answers, and the answers outlive each server.
 //
 //	rdb := redis.NewClient(&redis.Options{Addr: "localhost:6379", ContextTimeoutEnabled: true})
 //	store := redisstore.New(rdb, time.Hour)
 //	srv := amqprpc.NewServer(url, amqprpc.WithMiddleware(idempotency.New(store)))
 //
-// ContextTimeoutEnabled matters: without it go-redis bounds operations by its own
-// timeouts only, a few seconds each with several attempts, instead of by ctx
-// ([idempotency.WithStoreTimeout]).
+// Set ContextTimeoutEnabled. Without it, go-redis ignores the context's deadline
+// ([idempotency.WithStoreTimeout]), and bounds operations only by its own timeouts: a few
+// seconds each, with several attempts.
 //
-// What Redis promises, the store promises: one without persistence forgets claims and
-// answers when it restarts, and a failover to a replica loses those that had not been
-// replicated; calls whose answers are lost run again when they are repeated.
+// The store is as durable as its Redis. A Redis without persistence loses claims and
+// answers when it restarts, and a failover loses what was not replicated yet. A call whose
+// answer is lost runs again when it is repeated.
 package redisstore
 
 import (
@@ -25,17 +25,17 @@ import (
 	"github.com/bbebcec1/amqprpc-go/middleware/idempotency"
 )
 
-// DefaultPrefix is what the store's keys begin with.
+// DefaultPrefix is the default prefix of the store's keys.
 const DefaultPrefix = "amqprpc:idempotent:"
 
-// Store is a [idempotency.Store] in Redis. It is safe for concurrent use and has
-// neither connections nor goroutines of its own: those are the client's, which who
-// made it closes.
+// Store is an [idempotency.Store] in Redis. It is safe for concurrent use. It has no
+// connections or goroutines of its own: it uses the client's, and whoever made the
+// client closes it.
 //
-// Each key is a hash of the fields owner, print and answer (JSON), claimed while it
-// has no answer; Redis expires claims and answers. Every operation is one Lua script on
-// one key, so that it suits Redis Cluster as well. It needs Redis 4 or later. Bodies may
-// be any bytes; metadata is text, of which what is not UTF-8 is replaced.
+// Each key is a hash with the fields owner, print and answer (JSON). A hash without an
+// answer is a claim. Redis expires claims and answers. Each operation is one Lua script
+// on one key, so the store works on Redis Cluster. It needs Redis 4 or later. Bodies
+// may be any bytes. Metadata is text: invalid UTF-8 in it is replaced.
 type Store struct {
 	client                   redis.Scripter
 	ttl                      time.Duration
@@ -46,18 +46,17 @@ type Store struct {
 // Option configures [New].
 type Option func(*Store)
 
-// WithPrefix sets what the store's keys begin with, to keep apart systems that share
-// a Redis: brokers and virtual hosts whose queues have the same names. The default is
-// [DefaultPrefix].
+// WithPrefix sets the prefix of the store's keys. Use it if several brokers or virtual
+// hosts with the same queue names share a Redis. The default is [DefaultPrefix].
 func WithPrefix(prefix string) Option {
 	return func(s *Store) { s.prefix = prefix }
 }
 
-// New makes a store on client, a *redis.Client, *redis.ClusterClient or *redis.Ring.
-// Answers are kept for ttl from their completion on, rounded up to milliseconds; of
-// zero or below that is [idempotency.DefaultTTL]. How much memory they take
-// together is for ttl and Redis's maxmemory to bound; with an eviction policy Redis may
-// evict claims as well, whose calls may then run twice.
+// New makes a store on client, which is a *redis.Client, *redis.ClusterClient or
+// *redis.Ring. The store keeps an answer for ttl, rounded up to milliseconds, after it
+// was stored. A ttl of zero or below means [idempotency.DefaultTTL]. The ttl and
+// Redis's maxmemory bound the memory of all answers. With an eviction policy, Redis may
+// evict claims, too, and the calls of evicted claims may run twice.
 func New(client redis.Scripter, ttl time.Duration, opts ...Option) *Store {
 	if ttl <= 0 {
 		ttl = idempotency.DefaultTTL
@@ -72,8 +71,8 @@ func New(client redis.Scripter, ttl time.Duration, opts ...Option) *Store {
 	return s
 }
 
-// The scripts read owner, print and answer of KEYS[1]; absent fields are false. A
-// claim or answer that has run out is not there any more: Redis sees to that.
+// The scripts read the fields owner, print and answer of KEYS[1]. An absent field is
+// false. Redis has already deleted claims and answers that have expired.
 const (
 	// ARGV: owner, print, lease in ms. Returns state, print, answer.
 	beginScript = `
@@ -160,7 +159,7 @@ func (s *Store) Release(ctx context.Context, key string, c idempotency.Claim) er
 
 func (s *Store) keys(key string) []string { return []string{s.prefix + key} }
 
-// millis is d in milliseconds, rounded up, since PEXPIRE takes 0 for at once.
+// millis returns d in milliseconds, rounded up: a PEXPIRE of 0 deletes the key at once.
 func millis(d time.Duration) int64 {
 	return int64((d + time.Millisecond - 1) / time.Millisecond)
 }

@@ -19,7 +19,7 @@ import (
 	"github.com/bbebcec1/amqprpc-go/middleware/idempotency/storetest"
 )
 
-// On a Redis in the test's own process, whose time the test moves on.
+// miniredis runs in this process, and the test moves its clock.
 func TestStoreOnMiniredis(t *testing.T) {
 	t.Parallel()
 	var mini *miniredis.Miniredis
@@ -72,7 +72,7 @@ func TestTimesInRedis(t *testing.T) {
 	require.Equal(t, idempotency.DefaultTTL, mini.TTL("k"))
 }
 
-// What others have written into the store's keys is an error, never an answer.
+// A foreign value at one of the store's keys is an error, never an answer.
 func TestForeignValues(t *testing.T) {
 	t.Parallel()
 	mini := miniredis.RunT(t)
@@ -101,7 +101,7 @@ func TestContextEnds(t *testing.T) {
 	require.Empty(t, mini.Keys())
 }
 
-// FuzzStoredAnswer reads what may stand in Redis.
+// FuzzStoredAnswer reads any value of the field answer.
 func FuzzStoredAnswer(f *testing.F) {
 	mini, err := miniredis.Run()
 	require.NoError(f, err)
@@ -142,8 +142,8 @@ func serve(t *testing.T, url string, h amqprpc.Handler[int, int32], mw amqprpc.M
 	}
 }
 
-// Two servers, each with a connection to Redis of its own, are one as far as a call's
-// answer goes; and without Redis they refuse.
+// Two servers with their own connections to Redis share their answers. Without Redis they
+// refuse requests.
 func TestServersShareAnswers(t *testing.T) {
 	t.Parallel()
 	server := startRedis(t)
@@ -172,7 +172,7 @@ func TestServersShareAnswers(t *testing.T) {
 	t.Cleanup(func() { require.NoError(t, cli.Close()) })
 
 	var futures []*amqprpc.Future[int32]
-	for range 10 { // both servers get some
+	for range 10 { // both servers get some of these
 		futures = append(futures, amqprpc.Go[int, int32](ctx, cli, "q", 0, amqprpc.WithCallID("a")))
 	}
 	<-started
@@ -200,7 +200,7 @@ func TestServersShareAnswers(t *testing.T) {
 	require.EqualValues(t, 2, runs.Load())
 }
 
-// The claim of a server that was killed runs out, and the repetition that waits runs.
+// The claim of a killed server expires, and the repetition that waits for it runs.
 func TestClaimOfTheDead(t *testing.T) {
 	t.Parallel()
 	server := startRedis(t)

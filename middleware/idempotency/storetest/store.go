@@ -1,5 +1,5 @@
-// Package storetest tests implementations of [idempotency.Store], as
-// testing/fstest tests file systems. It is what this module's own stores are held to:
+// Package storetest tests implementations of [idempotency.Store], as testing/slogtest
+// tests handlers. The stores of this module pass these tests:
 //
 //	func TestStore(t *testing.T) {
 //		storetest.Run(t, storetest.Subject{
@@ -26,24 +26,24 @@ import (
 
 // Subject is the store to test.
 type Subject struct {
-	// New makes an empty store that keeps answers for TTL. What belongs to it is
-	// cleaned up at the end of t.
+	// New makes an empty store that keeps answers for TTL. It registers any cleanup on
+	// t.
 	New func(t *testing.T) idempotency.Store
 
-	// TTL is for how long the store keeps answers, Lease for how long the tests claim
-	// keys. Where time is real, Lease should be short, but long enough for a few
-	// operations, and TTL at least as long.
+	// TTL is how long the store keeps answers. Lease is how long the tests claim keys.
+	// In real time, Lease should be short, but long enough for a few operations, and
+	// TTL at least as long.
 	TTL, Lease time.Duration
 
-	// Advance lets d pass for the store: by moving its clock, or by waiting. It is
-	// time.Sleep if nil.
+	// Advance lets d pass for the store, by moving the store's clock or by waiting. It
+	// is time.Sleep if nil.
 	Advance func(d time.Duration)
 
-	// Bubble runs each test in a testing/synctest bubble, for stores in memory.
+	// Bubble runs each test in a testing/synctest bubble. Use it for stores in memory.
 	Bubble bool
 }
 
-// Run runs all tests on s, each as a subtest, one after another.
+// Run runs all tests on s as subtests, one after another.
 func Run(t *testing.T, s Subject) {
 	if s.Advance == nil {
 		s.Advance = time.Sleep
@@ -90,7 +90,7 @@ func (s *suite) claim(owner string) idempotency.Claim {
 	return idempotency.Claim{Owner: owner, Fingerprint: "print of " + owner, Lease: s.Lease}
 }
 
-// begin has owner begin key, and wants to find state.
+// begin calls Begin on key for owner, and checks the state.
 func (s *suite) begin(key, owner string, state idempotency.State) idempotency.Entry {
 	s.Helper()
 	e, err := s.store.Begin(context.Background(), key, s.claim(owner))
@@ -118,7 +118,7 @@ func (s *suite) release(key, owner string) {
 	}
 }
 
-// done wants key to be done with the answer and the fingerprint of owner.
+// done checks that key is done, with the answer and the fingerprint of owner.
 func (s *suite) done(key, owner, body string) {
 	s.Helper()
 	e := s.begin(key, "an asker", idempotency.Done)
@@ -280,7 +280,7 @@ func (s *suite) copies() {
 	}
 }
 
-// oneOfMany has many owners race for one key: one gets it, and all learn its answer.
+// oneOfMany has many owners race for one key. Exactly one of them gets the claim.
 func (s *suite) oneOfMany() {
 	const owners = 50
 	var claimed atomic.Int32
@@ -312,7 +312,8 @@ func (s *suite) oneOfMany() {
 	s.begin("k", "an asker", idempotency.Done)
 }
 
-// waitersTold holds for stores that can tell: Changed is closed by the end of a claim.
+// waitersTold checks that the end of a claim closes Changed. It applies only to stores
+// that set Changed.
 func (s *suite) waitersTold() {
 	for name, end := range map[string]func(key string){
 		"complete": func(key string) { s.complete(key, "a", "answer", nil) },
