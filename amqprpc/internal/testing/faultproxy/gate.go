@@ -2,7 +2,7 @@ package faultproxy
 
 import "sync"
 
-// gate is open or closed; whoever wants through waits until it is open.
+// gate is open or closed. Goroutines wait at a closed gate until it opens.
 type gate struct {
 	mu     sync.Mutex
 	opened chan struct{} // closed while the gate is open
@@ -39,7 +39,7 @@ func (g *gate) close() {
 	}
 }
 
-// pass waits until the gate is open; it is false when done came first.
+// pass waits until the gate is open. It returns false if done is closed first.
 func (g *gate) pass(done <-chan struct{}) bool {
 	g.mu.Lock()
 	opened := g.opened

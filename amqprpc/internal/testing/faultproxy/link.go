@@ -8,20 +8,20 @@ import (
 	"time"
 )
 
-// link is one client's connection and the broker's that belongs to it.
+// link is a client's connection and the connection to the broker that belongs to it.
 type link struct {
 	proxy *Proxy
-	sides [2]*side // sides[d] is where bytes in direction d go
+	sides [2]*side // sides[d] receives the bytes of direction d
 
 	stopOnce sync.Once
-	stop     chan struct{} // closed by the first cut or drop: nothing passes any more
+	stop     chan struct{} // closed by the first cut or drop; then nothing passes any more
 }
 
-// side is one of a link's two sockets.
+// side is one of the two sockets of a link.
 type side struct {
 	conn    *net.TCPConn
 	endOnce sync.Once
-	ended   chan struct{} // closed when we ended it, not when the peer did
+	ended   chan struct{} // closed when the proxy ends the socket, not when the peer does
 }
 
 func newLink(p *Proxy, client, broker *net.TCPConn) *link {
@@ -31,8 +31,9 @@ func newLink(p *Proxy, client, broker *net.TCPConn) *link {
 	return k
 }
 
-// end ends one socket. After a FIN its reader goes on until the peer has closed too:
-// a close with bytes still to be read would send RST. An RST may still follow.
+// end ends the socket. After a FIN, the link still reads from the socket until the peer
+// closes it, because a close with unread bytes would send RST. end may be called again
+// with RST.
 func (s *side) end(how Ending) {
 	s.endOnce.Do(func() { close(s.ended) })
 	if how == FIN {
@@ -65,7 +66,8 @@ func (k *link) cut(how Ending) {
 	k.sides[ToClient].end(how)
 }
 
-// drop ends the side that direction d leads to and keeps the other open, unread.
+// drop ends the side that direction d leads to. The other side stays open and is not
+// read.
 func (k *link) drop(d Direction, how Ending) {
 	k.freeze()
 	k.sides[d].end(how)
@@ -84,13 +86,13 @@ func (k *link) run() {
 	_ = k.sides[ToClient].conn.Close()
 }
 
-// chunk is what one read brought.
+// chunk is the data of one read.
 type chunk struct {
 	data []byte
 	due  time.Time // when it may be written
 }
 
-// read takes what src sends, for the direction d, until src has closed.
+// read reads from src, for direction d, until src has closed.
 func (k *link) read(d Direction, src *side, out chan<- chunk) {
 	defer close(out)
 	for k.proxy.gates[d].pass(k.stop) {
@@ -103,7 +105,7 @@ func (k *link) read(d Direction, src *side, out chan<- chunk) {
 			}
 		}
 		if errors.Is(err, io.EOF) {
-			return // what came before still passes, then the other side learns of it
+			return // write passes on what was read, and then the end
 		}
 		if err != nil {
 			if !k.frozen() {
@@ -112,12 +114,12 @@ func (k *link) read(d Direction, src *side, out chan<- chunk) {
 			return
 		}
 	}
-	// Half-open: leave what comes unread until the link is cut.
+	// The link is half-open: do not read until it is cut.
 	<-src.ended
 	_, _ = io.Copy(io.Discard, src.conn)
 }
 
-// write passes chunks on to dst until there are no more or the link has been stopped.
+// write writes chunks to dst until there are no more or the link is stopped.
 func (k *link) write(d Direction, dst *side, in <-chan chunk) {
 	for c := range in {
 		if !k.sleep(time.Until(c.due)) || !k.proxy.gates[d].pass(k.stop) {
@@ -143,7 +145,7 @@ func (k *link) write(d Direction, dst *side, in <-chan chunk) {
 	}
 }
 
-// sleep is false when the link was stopped meanwhile.
+// sleep waits for d. It returns false if the link is stopped first.
 func (k *link) sleep(d time.Duration) bool {
 	if d <= 0 {
 		return !k.frozen()

@@ -17,7 +17,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // patience bounds every wait that is expected to end.
 const patience = 10 * time.Second
 
-// broker is the far end: it hands out the connections that it accepts.
+// broker is the far end. It passes on the connections that it accepts.
 type broker struct {
 	net.Listener
 	conns chan *net.TCPConn
@@ -67,8 +67,8 @@ func newProxy(t *testing.T, b *broker) *Proxy {
 	return p
 }
 
-// connect gives both ends of a connection through p, with a byte each way already
-// passed, so that the proxy surely knows it.
+// connect returns both ends of a connection through p. One byte has passed in each
+// direction, so the proxy knows the connection.
 func connect(t *testing.T, p *Proxy, b *broker) (client, far *net.TCPConn) {
 	t.Helper()
 	c, err := net.Dial("tcp", p.Addr())
@@ -98,7 +98,7 @@ func expect(t *testing.T, c net.Conn, want string) {
 	require.Equal(t, want, string(got))
 }
 
-// expectSilence shows that nothing arrives for a moment; the connection stays usable.
+// expectSilence checks that nothing arrives for 50 ms. The connection stays usable.
 func expectSilence(t *testing.T, c *net.TCPConn) {
 	t.Helper()
 	require.NoError(t, c.SetReadDeadline(time.Now().Add(50*time.Millisecond)))
@@ -136,7 +136,7 @@ func eachDirection(t *testing.T, test func(*testing.T, Direction)) {
 	}
 }
 
-// ends names a connection's two ends by the direction d: from and to.
+// ends returns the two ends of a connection in the order of direction d.
 func ends(d Direction, client, far *net.TCPConn) (from, to *net.TCPConn) {
 	if d == ToBroker {
 		return client, far

@@ -1,9 +1,9 @@
-// Package faultproxy is a TCP proxy on loopback for tests of what happens when the
-// network misbehaves: it stands between a client and its broker, and on request cuts
-// connections, at a chosen byte if need be, stalls or delays either direction, leaves
-// one side half-open, or refuses to be dialled. It knows nothing of AMQP but its URLs.
+// Package faultproxy is a TCP proxy on loopback for tests of network faults. It stands
+// between clients and a broker. On request it cuts connections, also at a chosen byte,
+// stalls or delays either direction, leaves one side half-open, or refuses connections. It
+// knows nothing of AMQP except its URLs.
 //
-// Everything here may be called from any goroutine.
+// All functions and methods are safe for concurrent use.
 package faultproxy
 
 import (
@@ -17,7 +17,7 @@ import (
 	"time"
 )
 
-// Direction is one of the two ways that bytes pass.
+// Direction is a direction in which bytes pass.
 type Direction int
 
 // The directions.
@@ -34,21 +34,23 @@ func (d Direction) String() string {
 	return "to client"
 }
 
-// Ending is the way in which a connection is ended.
+// Ending is how a connection is ended.
 type Ending int
 
 // The endings.
 const (
-	// RST aborts: the peer's next read or write fails with "connection reset".
+	// RST aborts the connection: the peer's next read or write fails with "connection
+	// reset".
 	RST Ending = iota
-	// FIN closes in good order: the peer reads all that had passed, then EOF.
+	// FIN closes the connection in order: the peer reads all bytes that have passed,
+	// then EOF.
 	FIN
 )
 
 // Stats counts what has passed a proxy since New.
 type Stats struct {
-	Accepted int   // connections taken from clients
-	Open     int   // of these, not yet ended on both sides
+	Accepted int   // connections accepted from clients
+	Open     int   // of these, not ended yet on both sides
 	ToBroker int64 // bytes written to the broker
 	ToClient int64 // bytes written to clients
 }
@@ -73,18 +75,18 @@ type Proxy struct {
 	closed   bool
 }
 
-// plannedCut is what CutAfter asked for.
+// plannedCut is a cut that CutAfter has planned.
 type plannedCut struct {
 	left int64
 	how  Ending
 	done chan struct{}
 }
 
-// dialLimit bounds the wait for a target that does not answer.
+// dialLimit bounds the dial of a target that does not answer.
 const dialLimit = 10 * time.Second
 
-// New starts a proxy for the broker at target, a host:port. It listens on a free
-// loopback port until Close.
+// New starts a proxy for the broker at target, which is host:port. The proxy listens on
+// a free loopback port until Close.
 func New(target string) (*Proxy, error) {
 	p := &Proxy{target: target, links: make(map[*link]struct{})}
 	p.gates[ToBroker], p.gates[ToClient] = newGate(), newGate()
@@ -99,8 +101,8 @@ func New(target string) (*Proxy, error) {
 	return p, nil
 }
 
-// listenAnywhere takes a port from below the range that the kernel gives to outgoing
-// connections, so that it is still free when Accept wants it back after Refuse.
+// listenAnywhere listens on a port below the kernel's range for outgoing connections,
+// so that the port is still free when Accept reopens it after Refuse.
 func listenAnywhere() (net.Listener, error) {
 	var err error
 	for range 100 {
@@ -112,10 +114,10 @@ func listenAnywhere() (net.Listener, error) {
 	return nil, fmt.Errorf("faultproxy: listen: %w", err)
 }
 
-// Addr is the proxy's own host:port.
+// Addr returns the host:port of the proxy.
 func (p *Proxy) Addr() string { return p.addr }
 
-// URL is amqpURL with the proxy's address in place of the broker's.
+// URL returns amqpURL with the address of the proxy instead of the broker's.
 func (p *Proxy) URL(amqpURL string) (string, error) {
 	u, err := url.Parse(amqpURL)
 	if err != nil {
@@ -125,7 +127,8 @@ func (p *Proxy) URL(amqpURL string) (string, error) {
 	return u.String(), nil
 }
 
-// serve accepts from l until l is closed. p.mu is held, or p not yet shared.
+// serve accepts from l until l is closed. The caller holds p.mu, or has not shared p
+// yet.
 func (p *Proxy) serve(l net.Listener) {
 	p.listener = l
 	p.wg.Go(func() {
@@ -187,8 +190,8 @@ func (p *Proxy) Stats() Stats {
 	return Stats{Accepted: p.accepted, Open: len(p.links), ToBroker: p.passed[ToBroker], ToClient: p.passed[ToClient]}
 }
 
-// Refuse has the kernel refuse new connections, as if nobody listened. Those that are
-// open go on.
+// Refuse makes the kernel refuse new connections, as if nothing listened. Open
+// connections continue.
 func (p *Proxy) Refuse() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -216,15 +219,15 @@ func (p *Proxy) Accept() error {
 	return nil
 }
 
-// Stall holds back all bytes in direction d, on connections open and to come. What the
-// sender goes on sending fills the kernel's buffers, and then blocks it.
+// Stall holds back all bytes in direction d, on open and future connections. The bytes
+// fill the kernel's buffers, and then the sender blocks.
 func (p *Proxy) Stall(d Direction) { p.gates[d].close() }
 
-// Resume undoes Stall; nothing of what was held back is lost.
+// Resume undoes Stall. The bytes that were held back are not lost.
 func (p *Proxy) Resume(d Direction) { p.gates[d].open() }
 
-// SetDelay makes bytes in direction d arrive that much later. It is latency, not a limit
-// of the throughput. 0 is the default.
+// SetDelay delays bytes in direction d. It adds latency and does not limit throughput.
+// The default is 0.
 func (p *Proxy) SetDelay(d Direction, by time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -237,17 +240,16 @@ func (p *Proxy) delayOf(d Direction) time.Duration {
 	return p.delay[d]
 }
 
-// Cut ends every connection now, on both sides, half-open ones included.
+// Cut ends both sides of every connection now, including half-open ones.
 func (p *Proxy) Cut(how Ending) {
 	for _, k := range p.open() {
 		k.cut(how)
 	}
 }
 
-// CutAfter lets n more bytes pass in direction d, counted over all connections, and then
-// ends every connection. The channel is closed when that has happened, or at Close.
-// A later CutAfter for the same direction replaces an earlier one, whose channel is
-// closed then.
+// CutAfter lets n more bytes pass in direction d, counted over all connections, and
+// then ends every connection. The channel is closed after that, or at Close. A later
+// CutAfter for the same direction replaces this one and closes its channel.
 func (p *Proxy) CutAfter(d Direction, n int64, how Ending) <-chan struct{} {
 	done := make(chan struct{})
 	p.mu.Lock()
@@ -263,7 +265,7 @@ func (p *Proxy) CutAfter(d Direction, n int64, how Ending) <-chan struct{} {
 	return done
 }
 
-// abandonCut forgets a planned cut. p.mu is held.
+// abandonCut drops a planned cut. The caller holds p.mu.
 func (p *Proxy) abandonCut(d Direction) {
 	if c := p.cutAt[d]; c != nil {
 		close(c.done)
@@ -271,17 +273,17 @@ func (p *Proxy) abandonCut(d Direction) {
 	}
 }
 
-// DropClients leaves every connection half-open: the client's side is ended, the
-// broker's stays open and silent, as if the client's machine had lost its power. The
-// broker's bytes are no longer read.
+// DropClients leaves every connection half-open: it ends the client's side, and the
+// broker's side stays open and silent, as after a power failure of the client's
+// machine. The proxy no longer reads the broker's bytes.
 func (p *Proxy) DropClients(how Ending) {
 	for _, k := range p.open() {
 		k.drop(ToClient, how)
 	}
 }
 
-// DropBroker is DropClients for the other side: the clients believe in a broker that is
-// no longer there.
+// DropBroker is DropClients for the other side: the clients' connections stay open and
+// silent.
 func (p *Proxy) DropBroker(how Ending) {
 	for _, k := range p.open() {
 		k.drop(ToBroker, how)
@@ -298,8 +300,8 @@ func (p *Proxy) open() []*link {
 	return all
 }
 
-// grant says how many of n bytes may pass in direction d. When a planned cut comes
-// before the last of them, cut is what to do then.
+// grant returns how many of n bytes may pass in direction d. cut is not nil if a
+// planned cut is due after them.
 func (p *Proxy) grant(d Direction, n int) (pass int, cut *plannedCut) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -320,8 +322,8 @@ func (p *Proxy) count(d Direction, n int) {
 	p.passed[d] += int64(n)
 }
 
-// Close ends the proxy and, abruptly, all its connections; it returns when its last
-// goroutine has. A second Close does nothing.
+// Close ends the proxy, resets all its connections, and waits for its goroutines. A
+// second Close does nothing.
 func (p *Proxy) Close() error {
 	p.mu.Lock()
 	p.closed = true

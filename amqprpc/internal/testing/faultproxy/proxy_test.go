@@ -38,7 +38,7 @@ func TestForwardsAndCounts(t *testing.T) {
 	expect(t, far, big)
 	expect(t, client, big+"x")
 	wg.Wait()
-	// The count of a write comes just after it.
+	// The proxy counts a write just after it.
 	want := Stats{Accepted: 1, Open: 1, ToBroker: 1_000_001, ToClient: 1_000_002}
 	require.Eventually(t, func() bool { return p.Stats() == want }, patience, time.Millisecond)
 }
@@ -87,7 +87,7 @@ func TestCut(t *testing.T) {
 			require.NoError(t, c.Close())
 		}
 		require.Eventually(t, func() bool { return p.Stats().Open == 0 }, patience, time.Millisecond)
-		connect(t, p, b) // new ones are welcome
+		connect(t, p, b) // new connections still pass
 		require.Equal(t, 3, p.Stats().Accepted)
 	})
 }
@@ -145,7 +145,7 @@ func TestStallAndResume(t *testing.T) {
 		client, far := connect(t, p, b)
 		from, to := ends(d, client, far)
 		p.Stall(d)
-		p.Stall(d) // again changes nothing
+		p.Stall(d) // a second Stall changes nothing
 		send(t, from, "held back")
 		expectSilence(t, to)
 		send(t, to, "the other way is free")
@@ -259,7 +259,7 @@ func TestTargetDown(t *testing.T) {
 	p := newProxy(t, b)
 	require.NoError(t, b.Close())
 	c, err := net.Dial("tcp", p.Addr())
-	if err == nil { // the reset may come before or after the dial returns
+	if err == nil { // the reset may arrive before or after the dial returns
 		defer c.Close()
 		_, err = c.Read(make([]byte, 1))
 	}
@@ -272,7 +272,7 @@ func TestClose(t *testing.T) {
 	p := newProxy(t, b)
 	client, far := connect(t, p, b)
 	dark, _ := connect(t, p, b)
-	p.Cut(FIN) // whose peers do not close in return
+	p.Cut(FIN) // the peers do not close in return
 	client2, far2 := connect(t, p, b)
 	p.DropBroker(RST)
 	planned := p.CutAfter(ToBroker, 1000, RST)
@@ -285,7 +285,7 @@ func TestClose(t *testing.T) {
 		require.Error(t, err)
 	}
 	for _, c := range []*net.TCPConn{client, far, dark} {
-		_, _ = io.Copy(io.Discard, c) // ended: EOF or reset, by who was faster
+		_, _ = io.Copy(io.Discard, c) // EOF or a reset, whichever comes first
 	}
 	require.Error(t, p.Accept())
 	<-p.CutAfter(ToBroker, 1, RST)
@@ -293,8 +293,8 @@ func TestClose(t *testing.T) {
 	require.ErrorIs(t, err, syscall.ECONNREFUSED)
 }
 
-// TestEverythingAtOnce is for the race detector, and shows that no order of calls leaves
-// a goroutine or wedges Close.
+// TestEverythingAtOnce is for the race detector. It also shows that no order of calls
+// leaks a goroutine or blocks Close.
 func TestEverythingAtOnce(t *testing.T) {
 	t.Parallel()
 	b := newBroker(t)

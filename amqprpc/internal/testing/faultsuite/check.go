@@ -9,17 +9,17 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
 )
 
-// What the guarantees allow.
+// The tolerances of the guarantees.
 const (
-	// Promptness is how soon after its ctx's end a call returns, on a machine
-	// that has the time to run it (see [Stall]).
+	// Promptness is how soon after its context ends a call must return, if the machine
+	// has time to run the call (see [Stall]).
 	Promptness = 50 * time.Millisecond
-	// Skew is by how much clocks may differ, which is how long after its deadline
-	// a request may still start: WithClockSkew's default.
+	// Skew is how much clocks may differ, and so how long after its deadline a request
+	// may still start. It is the default of WithClockSkew.
 	Skew = time.Second
 )
 
-// Guarantee is one of the promises that the checker holds a history to.
+// Guarantee is a promise of docs/guarantees.md that the checker verifies.
 type Guarantee string
 
 // The guarantees, in the words of docs/guarantees.md.
@@ -40,11 +40,11 @@ const (
 // Violation is a guarantee that a history breaks.
 type Violation struct {
 	Guarantee Guarantee
-	Call      string // its id; empty if it is no call's
+	Call      string // the call's ID; empty if the violation is of no call
 	What      string
 }
 
-// Check returns what a history breaks, in the order of the calls. It does not
+// Check returns the violations in a history, in the order of the calls. It does not
 // change the history.
 func Check(h *History) []Violation {
 	c := &checker{h: h, runs: make(map[string][]*Execution)}
@@ -85,7 +85,7 @@ func (c *checker) broken(g Guarantee, id, format string, args ...any) {
 	c.found = append(c.found, Violation{g, id, fmt.Sprintf(format, args...)})
 }
 
-// returns holds a call to its ctx's end.
+// returns checks that a call returned in time after its context had ended.
 func (c *checker) returns(call *Call) {
 	if call.End.IsZero() {
 		c.broken(ReturnsInTime, call.ID, "it has not returned")
@@ -97,9 +97,9 @@ func (c *checker) returns(call *Call) {
 	}
 }
 
-// stalled is how much later a call may return for that the process did not run
-// about the time between from and to: for as long, and as long again, since who
-// waits then waits behind all else that was held up.
+// stalled returns how much later a call may return because the process stalled between
+// from and to. It is twice the duration of the stalls: a call that waits through a
+// stall then waits behind everything else that was held up.
 func (c *checker) stalled(from, to time.Time) time.Duration {
 	var d time.Duration
 	for _, s := range c.h.Stalls {
@@ -110,7 +110,7 @@ func (c *checker) stalled(from, to time.Time) time.Duration {
 	return d
 }
 
-// outcome holds a call that has ended to what it said of itself.
+// outcome checks the result that a call returned.
 func (c *checker) outcome(call *Call) {
 	runs := c.runs[call.ID]
 	switch {
@@ -136,8 +136,8 @@ func (c *checker) outcome(call *Call) {
 	}
 }
 
-// expected reports whether a call of the workload may fail so. Its handlers fail
-// with data_loss, a code that the framework never chooses.
+// expected reports whether a call of the workload may fail with code. The handlers of
+// the workload fail with data_loss, a code that the framework never uses.
 func expected(code amqprpc.Code) bool {
 	switch code {
 	case amqprpc.CodeUnavailable, amqprpc.CodeDeadlineExceeded, amqprpc.CodeCanceled,
@@ -148,7 +148,7 @@ func expected(code amqprpc.Code) bool {
 	}
 }
 
-// rightAnswer holds an answer to the execution that it names.
+// rightAnswer checks that the execution that an answer names fits the answer.
 func (c *checker) rightAnswer(call *Call, want Result, g Guarantee) {
 	if call.Answer.ID != call.ID {
 		c.broken(g, call.ID, "the answer is for %q", call.Answer.ID)
@@ -159,7 +159,7 @@ func (c *checker) rightAnswer(call *Call, want Result, g Guarantee) {
 			if e.Start.After(call.End) {
 				c.broken(g, call.ID, "%s began after the answer was there", e.Run)
 			}
-			// An end may miss in a journal, if the server was killed right then.
+			// A journal may lack an end, if the server was killed just before it wrote it.
 			sound := e.Result == want || e.Result == "" && e.End.IsZero() || want == Failed && e.Result == Cancelled
 			if !sound {
 				c.broken(g, call.ID, "the answer names %s, which has %s", e.Run, e.Result)
@@ -170,8 +170,8 @@ func (c *checker) rightAnswer(call *Call, want Result, g Guarantee) {
 	c.broken(g, call.ID, "the answer names %q, which did not run", call.Answer.Run)
 }
 
-// lossExcuses reports whether a message that was sent in a call may have been
-// lost by what was done to the broker.
+// lossExcuses reports whether a fault of the broker may have lost a message of the
+// call.
 func (c *checker) lossExcuses(call *Call) bool {
 	return slices.ContainsFunc(c.h.Losses, func(l Loss) bool {
 		return !l.Time.Before(call.Start) && (l.Queue == "" || l.Queue == call.Queue.Name) &&
@@ -179,7 +179,7 @@ func (c *checker) lossExcuses(call *Call) bool {
 	})
 }
 
-// executions holds what ran for a call to what it asked for.
+// executions checks the executions of a call against the call's options.
 func (c *checker) executions(call *Call) {
 	attempts := make(map[int]*Execution)
 	for _, e := range c.runs[call.ID] {
@@ -205,8 +205,7 @@ func (c *checker) executions(call *Call) {
 	}
 }
 
-// Shortest orders violations so that of each guarantee the one whose story is
-// told in the fewest lines comes first, and returns those first ones.
+// Shortest returns one violation of each guarantee: the one with the shortest story.
 func Shortest(h *History, vs []Violation) []Violation {
 	length := make(map[Violation]int, len(vs))
 	for _, v := range vs {

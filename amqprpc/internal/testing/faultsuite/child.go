@@ -13,10 +13,10 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
 )
 
-// childVariable tells a test program that it is to be a server, and which.
+// childVariable makes a test program a server. Its value is the configuration.
 const childVariable = "AMQPRPC_FAULTS_CHILD"
 
-// childConfig is what a child process is told.
+// childConfig is the configuration of a child process.
 type childConfig struct {
 	Name    string
 	URL     string
@@ -24,19 +24,19 @@ type childConfig struct {
 	Queues  []Queue
 }
 
-// child is a server that is a process of its own: this program, started again.
+// child is a server in its own process: this test program, started again.
 type child struct {
 	called string
 	rec    *Recorder
 	cmd    *exec.Cmd
-	stdin  io.Closer // whose end tells it to drain
+	stdin  io.Closer // when it is closed, the child drains
 	done   chan struct{}
 }
 
-// startChild starts a server as a process.
+// startChild starts a server in its own process.
 func startChild(rec *Recorder, dir, name, url string, queues []Queue) (*child, error) {
 	cfg := childConfig{Name: name, URL: url, Journal: filepath.Join(dir, name), Queues: queues}
-	// The file must be there for whoever reads it before the child writes.
+	// History may read the file before the child writes to it.
 	j, err := openJournal(cfg.Journal)
 	if err != nil {
 		return nil, err
@@ -68,7 +68,7 @@ func startChild(rec *Recorder, dir, name, url string, queues []Queue) (*child, e
 	rec.mu.Unlock()
 	go func() {
 		defer close(c.done)
-		_ = c.cmd.Wait() // how it ended shows in ProcessState
+		_ = c.cmd.Wait() // ProcessState says how the process ended
 	}()
 	return c, nil
 }
@@ -88,15 +88,15 @@ func (c *child) stop() {
 	}
 }
 
-// kill is kill -9.
+// kill sends SIGKILL and waits for the process to end.
 func (c *child) kill() {
 	_ = c.cmd.Process.Kill()
 	<-c.done
 }
 
-// BeChild serves as a child process if this program was started as one, and then
-// ends it. A TestMain calls it before anything else. The process ends with its
-// standard input, so that none outlives the program that started it.
+// BeChild serves as a child process if this program was started as one, and then exits.
+// A TestMain calls it before anything else. The process ends when its standard input
+// ends, so it cannot outlive the program that started it.
 func BeChild() {
 	told := os.Getenv(childVariable)
 	if told == "" {

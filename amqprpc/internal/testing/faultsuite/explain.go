@@ -7,14 +7,14 @@ import (
 	"time"
 )
 
-// before and after bound which faults belong to a call's story.
+// before and after are how long before and after a call a fault belongs to its story.
 const (
 	before = 250 * time.Millisecond
 	after  = time.Second
 )
 
-// Story tells what happened to the call that a violation is about: its events,
-// and the faults that fell between them, in order.
+// Story describes the call of a violation: its events, and the faults between them, in
+// order.
 func Story(h *History, v Violation) []string {
 	type line struct {
 		at   time.Time
@@ -60,7 +60,7 @@ func Story(h *History, v Violation) []string {
 		add(e.End, "%s has %s", e.Run, e.Result)
 	}
 	if v.Guarantee == AtLeastOnce && len(h.Faults) > 0 {
-		last = h.Faults[len(h.Faults)-1].Time // it could have run until now
+		last = h.Faults[len(h.Faults)-1].Time // the call could have run at any time until now
 	}
 	for _, f := range h.Faults {
 		if !first.IsZero() && f.Time.After(first.Add(-before)) && f.Time.Before(last.Add(after)) {
@@ -75,7 +75,7 @@ func Story(h *History, v Violation) []string {
 	return told
 }
 
-// kind says what a call asked for.
+// kind describes the options of a call.
 func (c *Call) kind() string {
 	what := []string{"call"}
 	if c.Notification {
@@ -95,8 +95,8 @@ func (c *Call) kind() string {
 	return strings.Join(what, ", ")
 }
 
-// Report tells of everything that a history breaks, with the shortest story for
-// each guarantee; it is empty if nothing is broken.
+// Report describes all violations in a history, with the shortest story for each
+// guarantee. It is empty if there is no violation.
 func Report(h *History, seed uint64) string {
 	vs := Check(h)
 	if len(vs) == 0 {

@@ -10,17 +10,17 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
 )
 
-// drainLimit is the servers' WithDrainTimeout. No handler takes so long.
+// drainLimit is the WithDrainTimeout of the servers. Every handler is quicker.
 const drainLimit = 20 * time.Second
 
-// Fleet is the servers of a run: so many, whatever becomes of one of them.
+// Fleet is the servers of a run. A server that is killed or stopped is replaced.
 type Fleet struct {
 	rec    *Recorder
 	prefix string
 	url    string
 	queues []Queue
 	opts   []amqprpc.ServerOption
-	child  func(name string) (*child, error) // starts one as a process; nil for none
+	child  func(name string) (*child, error) // starts a server as a process; nil for servers in this process
 
 	mu      sync.Mutex
 	made    int
@@ -31,21 +31,20 @@ type Fleet struct {
 // member is a server of a fleet.
 type member interface {
 	name() string
-	// stop lets the server drain, and returns once it has.
+	// stop makes the server drain, and waits for the end of the drain.
 	stop()
-	// kill ends it as no server wants to end.
+	// kill ends the server without a drain, if it can.
 	kill()
 }
 
-// NewFleet makes a fleet without servers yet. Their names begin with prefix, and
-// they reach the broker at url with the options.
+// NewFleet makes a fleet that has no servers yet. Names of servers begin with prefix.
+// Servers connect to the broker at url with opts.
 func NewFleet(rec *Recorder, prefix, url string, queues []Queue, opts ...amqprpc.ServerOption) *Fleet {
 	return &Fleet{rec: rec, prefix: prefix, url: url, queues: queues, opts: opts}
 }
 
-// AsProcesses has the servers that are started from now on be processes of their
-// own, which reach the broker at the fleet's URL with the default options.
-// Journals are kept in dir.
+// AsProcesses makes Start start processes from now on. They connect to the fleet's URL
+// with the default options. Their journals are in dir.
 func (f *Fleet) AsProcesses(dir string) {
 	f.child = func(name string) (*child, error) { return startChild(f.rec, dir, name, f.url, f.queues) }
 }
@@ -73,7 +72,8 @@ func (f *Fleet) Start() error {
 	return nil
 }
 
-// take removes the oldest server from the fleet; nil if there is none.
+// take removes the oldest server from the fleet and returns it, or nil if there is
+// none.
 func (f *Fleet) take() member {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -85,8 +85,8 @@ func (f *Fleet) take() member {
 	return m
 }
 
-// Roll replaces the oldest server as a rolling deploy does: another one starts,
-// the old one drains.
+// Roll replaces the oldest server as a rolling deploy does: a new one starts, and the
+// old one drains.
 func (f *Fleet) Roll() error {
 	if err := f.Start(); err != nil {
 		return err
@@ -107,7 +107,7 @@ func (f *Fleet) Kill() error {
 	return f.Start()
 }
 
-// Stop lets all servers drain, and waits for that.
+// Stop makes all servers drain, and waits for them.
 func (f *Fleet) Stop() {
 	for m := f.take(); m != nil; m = f.take() {
 		f.retired.Go(m.stop)
@@ -133,9 +133,8 @@ func (f *Fleet) inProcess(name string) *local {
 	return l
 }
 
-// keepServing serves until ctx is done. A server that gives up before, as it may
-// if it never had a connection, is started anew, as whatever supervises servers
-// would do.
+// keepServing serves until ctx is done. A server may give up before, for example if it
+// never had a connection. Then keepServing starts a new one, as a supervisor would.
 func keepServing(ctx context.Context, note func(string), url, name string, queues []Queue, j journal, opts ...amqprpc.ServerOption) {
 	opts = append([]amqprpc.ServerOption{
 		amqprpc.WithLogger(nil), amqprpc.WithConnectionName(name), amqprpc.WithDrainTimeout(drainLimit),
@@ -165,5 +164,5 @@ func (l *local) stop() {
 	}
 }
 
-// kill can only stop a server within this process.
+// kill is stop: a server in this process cannot be killed.
 func (l *local) kill() { l.stop() }

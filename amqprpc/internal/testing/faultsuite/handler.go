@@ -9,12 +9,12 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
 )
 
-// Job is a request: what its handler is to do.
+// Job is a request. It says what its handler does.
 type Job struct {
 	ID   string
-	Work time.Duration // to take
-	Fail bool          // and then to fail
-	Pad  []byte        // so that the message has more than one frame
+	Work time.Duration // how long the handler takes
+	Fail bool          // the handler fails afterwards
+	Pad  []byte        // makes the message longer than one frame
 }
 
 // Reply is the answer to a Job.
@@ -23,16 +23,16 @@ type Reply struct {
 	Pad []byte
 }
 
-// answerDetail is where an error has its Answer.
+// answerDetail is the name of the error detail that holds the Answer.
 const answerDetail = "answer"
 
-// register puts the handler of a run's queues on s, under the server's name. runs
-// counts its executions.
+// register registers the handler of a run's queues on s. runs counts the executions of
+// the server.
 func register(s *amqprpc.Server, name string, runs *atomic.Int64, queues []Queue, j journal) {
 	for _, q := range queues {
-		// Servers die by the dozen here; the bound on deliveries is for requests
-		// that kill them, and has tests of its own. A request may have to wait
-		// behind others where it was prefetched.
+		// Faults kill many servers here, so a request may be delivered often. The bound
+		// on deliveries has its own tests. A prefetch above the concurrency makes
+		// requests wait on the server.
 		opts := []amqprpc.HandlerOption{amqprpc.WithMaxDeliveries(1000), amqprpc.WithConcurrency(1), amqprpc.WithPrefetch(16)}
 		if q.Quorum {
 			opts = append(opts, amqprpc.WithQueue(amqprpc.Queue{Type: "quorum", Arguments: map[string]any{"x-delivery-limit": int64(1000)}}))
@@ -46,7 +46,7 @@ func register(s *amqprpc.Server, name string, runs *atomic.Int64, queues []Queue
 	}
 }
 
-// work is the handler: it notes that it runs before it does anything else.
+// work is the handler. It notes its start before it does anything else.
 func work(ctx context.Context, job Job, run, server string, j journal) (Reply, error) {
 	r, _ := amqprpc.RequestFromContext(ctx)
 	e := Execution{ID: r.ID(), Attempt: r.Attempt(), Run: run, Server: server, Redelivered: r.Redelivered(), Start: time.Now()}

@@ -9,15 +9,16 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/testing/faultproxy"
 )
 
-// Harm is a kind of fault. Do does it, and undoes it before it returns, which may
-// take as long as the fault lasts; wait waits, and no longer than the run.
+// Harm is a kind of fault. Do injects the fault and undoes it before it returns. wait
+// waits for a duration, but not beyond the end of the run.
 type Harm struct {
 	Name string
 	Do   func(rng *rand.Rand, wait func(time.Duration)) error
 }
 
-// Inject does harm, one fault after the other with up to calm between them, until
-// ctx is done: each kind once in a random order, then each again in another one.
+// Inject injects faults until ctx is done, one after another, with a pause of up to
+// calm between them. Each kind comes once in a random order, and then again in another
+// random order.
 func Inject(ctx context.Context, rec *Recorder, seed uint64, calm time.Duration, harms ...Harm) error {
 	rng := rand.New(rand.NewPCG(seed, 0))
 	wait := func(d time.Duration) { pause(ctx, d) }
@@ -33,7 +34,7 @@ func Inject(ctx context.Context, rec *Recorder, seed uint64, calm time.Duration,
 		h := harms[order[0]]
 		order = order[1:]
 		rec.Note(h.Name)
-		// A generator of its own: how much a fault draws must not change the next.
+		// Each fault has its own generator, so its draws do not change later faults.
 		if err := h.Do(rand.New(rand.NewPCG(seed, rng.Uint64())), wait); err != nil {
 			return fmt.Errorf("%s: %w", h.Name, err)
 		}
@@ -41,8 +42,8 @@ func Inject(ctx context.Context, rec *Recorder, seed uint64, calm time.Duration,
 	}
 }
 
-// Owed waits until every confirmed notification that must run has, for at most
-// so long. What is still owed then the checker finds.
+// Owed waits, at most for most, until every confirmed notification that must run has
+// run. The checker reports those that have not.
 func Owed(rec *Recorder, most time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), most)
 	defer cancel()
@@ -62,9 +63,9 @@ func Owed(rec *Recorder, most time.Duration) error {
 	}
 }
 
-// ProxyHarms are what a proxy can do to the connections through it; side names
-// whose they are. half is for how long a half-open connection stays so, which
-// only a heartbeat ends otherwise.
+// ProxyHarms returns the faults that a proxy can inject into its connections. side
+// names the owner of the connections. half bounds how long a connection stays
+// half-open, which otherwise only a heartbeat ends.
 func ProxyHarms(p *faultproxy.Proxy, side string, most, half time.Duration) []Harm {
 	direction := func(rng *rand.Rand) faultproxy.Direction { return faultproxy.Direction(rng.IntN(2)) }
 	ending := func(rng *rand.Rand) faultproxy.Ending { return faultproxy.Ending(rng.IntN(2)) }

@@ -6,35 +6,35 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
 )
 
-// History is what is known of a run after its end.
+// History is the record of a run.
 type History struct {
 	Calls      []Call
 	Executions []Execution
 	Faults     []Fault
 	Losses     []Loss
 	Stalls     []Stall
-	Leftovers  []string // what outlived the run: calls still pending, servers that did not drain
-	// Scheduling is how late a handler, in whichever process, may have recorded
-	// that it started or that its ctx ended; zero in virtual time.
+	Leftovers  []string // calls still pending after the run, servers that did not drain
+	// Scheduling is how late a handler, in any process, may have recorded its start or
+	// the end of its context. It is zero in virtual time.
 	Scheduling time.Duration
-	// Contention is how late the machine may let a goroutine run while no canary
-	// notices, because other threads of the process did run; zero in virtual time.
+	// Contention is how late a goroutine may run without a canary noticing, because
+	// other threads of the process were running. It is zero in virtual time.
 	Contention time.Duration
 }
 
-// Call is a call or a notification, from its caller's side.
+// Call is a call or a notification as its caller sees it.
 type Call struct {
 	ID           string
-	Client       string // and its options, for people to read
+	Client       string // its name and options, for the story
 	Queue        Queue
 	Notification bool
 	Idempotent   bool
 	Persistent   bool
 
 	Start  time.Time
-	Limit  time.Time // when its ctx ends
-	Expiry time.Time // when its request expires; zero for never
-	End    time.Time // zero for one that never returned
+	Limit  time.Time // the end of its context
+	Expiry time.Time // the expiry of its request; zero for never
+	End    time.Time // zero if it never returned
 
 	Err     string // the error's text; empty for a success
 	Code    amqprpc.Code
@@ -42,7 +42,7 @@ type Call struct {
 	Answer  Answer // of a success, or the handler's error
 }
 
-// Answer is what a handler computed: for which call, in which execution.
+// Answer is the answer of a handler: the call and the execution that it belongs to.
 type Answer struct {
 	ID  string
 	Run string
@@ -55,11 +55,11 @@ type Queue struct {
 	AtMostOnce bool
 }
 
-// Execution is one run of a handler. One that was killed has no end.
+// Execution is one run of a handler. An execution that was killed has no end.
 type Execution struct {
 	ID          string // of the call
 	Attempt     int
-	Run         string // its own name: no other execution has it
+	Run         string // its unique name
 	Server      string
 	Redelivered bool
 	Start       time.Time
@@ -73,25 +73,24 @@ type Result string
 // The results.
 const (
 	Answered  Result = "answered"
-	Failed    Result = "failed"    // with an error of the handler's own
-	Cancelled Result = "cancelled" // its ctx ended first
+	Failed    Result = "failed"    // the handler returned its own error
+	Cancelled Result = "cancelled" // its context ended first
 )
 
-// Fault is something that was done to the run, or its end.
+// Fault is a fault, or the end of a fault.
 type Fault struct {
 	Time time.Time
 	What string
 }
 
-// Loss is something that a broker may lose messages by: a queue was deleted, or
-// a broker restarted.
+// Loss is a fault that may lose messages: a queue was deleted, or a broker restarted.
 type Loss struct {
 	Time       time.Time
-	Queue      string // empty for all
-	Persistent bool   // persistent messages may be lost, too
+	Queue      string // empty for all queues
+	Persistent bool   // persistent messages may be lost as well
 }
 
-// Stall is a time in which the process of the callers did not run as it should,
-// as a canary noticed: the machine was too busy. A call whose limit falls into it
-// may return that much later.
+// Stall is a time during which the process of the callers did not run as it should,
+// because the machine was busy. A canary measures it. A call whose limit is within a
+// stall may return later.
 type Stall struct{ From, To time.Time }

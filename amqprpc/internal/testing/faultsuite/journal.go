@@ -8,17 +8,18 @@ import (
 	"time"
 )
 
-// journal is where a server notes what it runs.
+// journal records the executions of a server.
 type journal interface {
 	Started(e Execution)
 	Ended(run string, at time.Time, result Result)
 }
 
-// fileJournal is the journal of a child process. Each note is one write to a
-// file that is appended to, so that a kill -9 loses none that was made.
+// fileJournal is the journal of a child process. Each record is one write to a file
+// opened for appending, so SIGKILL loses no record that was written.
 type fileJournal struct{ f *os.File }
 
-// journalLine is a line of the file: a start, or an end if it has a result.
+// journalLine is a line of the file. It is an end if it has a Result, and a start
+// otherwise.
 type journalLine struct {
 	Run         string    `json:"run"`
 	At          time.Time `json:"at"`
@@ -55,7 +56,7 @@ func (j *fileJournal) write(l journalLine) {
 	}
 }
 
-// readJournal reads what a child process noted. Only its last line may be torn.
+// readJournal reads the journal of a child process. Only its last line may be torn.
 func readJournal(name string) ([]Execution, error) {
 	f, err := os.Open(name)
 	if err != nil {

@@ -9,24 +9,23 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/testing/rabbitmq"
 )
 
-// Recorder gathers a history while it happens. All its methods are safe for
-// concurrent use.
+// Recorder records the history of a run. All methods are safe for concurrent use.
 type Recorder struct {
 	mu       sync.Mutex
 	h        History
-	runs     map[string]int // index in h.Executions by Run
-	ran      map[string]int // executions by the call's id
+	runs     map[string]int // index in h.Executions, by Run
+	ran      map[string]int // number of executions, by the call's ID
 	journals []string       // files that child processes write
-	watch    chan struct{}  // ends the canary
+	watch    chan struct{}  // closed to end the canary
 	watching sync.WaitGroup
 }
 
-// NewRecorder begins a history.
+// NewRecorder returns a recorder with an empty history.
 func NewRecorder() *Recorder {
 	return &Recorder{runs: make(map[string]int), ran: make(map[string]int)}
 }
 
-// begin notes a call that is about to be made, and returns its place.
+// begin records a call that is about to be made, and returns its index.
 func (r *Recorder) begin(c Call) int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -34,7 +33,7 @@ func (r *Recorder) begin(c Call) int {
 	return len(r.h.Calls) - 1
 }
 
-// end notes how a call ended.
+// end records the result of a call.
 func (r *Recorder) end(place int, finish func(*Call)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -59,7 +58,7 @@ func (r *Recorder) Ended(run string, at time.Time, result Result) {
 	}
 }
 
-// Note notes a fault.
+// Note records a fault.
 func (r *Recorder) Note(what string) {
 	now := time.Now()
 	r.mu.Lock()
@@ -67,7 +66,7 @@ func (r *Recorder) Note(what string) {
 	r.h.Faults = append(r.h.Faults, Fault{now, what})
 }
 
-// Lose notes that from now back a broker may have lost messages: see [Loss].
+// Lose records that a broker may have lost the messages it had until now: see [Loss].
 func (r *Recorder) Lose(queue string, persistent bool) {
 	now := time.Now()
 	r.mu.Lock()
@@ -75,25 +74,24 @@ func (r *Recorder) Lose(queue string, persistent bool) {
 	r.h.Losses = append(r.h.Losses, Loss{now, queue, persistent})
 }
 
-// Leave notes something that outlived the run.
+// Leave records something that is left after the run.
 func (r *Recorder) Leave(what string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.h.Leftovers = append(r.h.Leftovers, what)
 }
 
-// canaryBeat is how often the canary looks at the clock, and canaryYawn from how
-// late on it counts.
+// canaryBeat is the interval of the canary. A delay above canaryYawn is a stall.
 const (
 	canaryBeat = 5 * time.Millisecond
 	canaryYawn = 5 * time.Millisecond
 )
 
-// scheduling is how late other processes may be, of which no canary tells.
+// scheduling is how late other processes may be. No canary runs in them.
 const scheduling = time.Second
 
-// contention is the same of threads of this process, beside servers and proxies;
-// and beside brokers, which take both cores of a small machine for themselves.
+// contention is how late threads of this process may be, beside servers and proxies.
+// With a real broker it is longer: the broker may use both cores of a small machine.
 func contention() time.Duration {
 	if os.Getenv(rabbitmq.EnvVersion) != "" {
 		return 200 * time.Millisecond
@@ -101,8 +99,8 @@ func contention() time.Duration {
 	return 100 * time.Millisecond
 }
 
-// Watch starts a canary: a goroutine that wants to run every few milliseconds,
-// and notes when it could not. It is for runs in real time.
+// Watch starts a canary: a goroutine that runs every few milliseconds, and records when
+// it ran late. It is for runs in real time.
 func (r *Recorder) Watch() {
 	r.h.Scheduling, r.h.Contention = scheduling, contention()
 	r.watch = make(chan struct{})
@@ -127,7 +125,7 @@ func (r *Recorder) Watch() {
 	})
 }
 
-// yawn is the stall that a canary noticed which sang at last and now, if it did.
+// yawn returns the stall between two runs of the canary, if there was one.
 func yawn(last, now time.Time) (Stall, bool) {
 	return Stall{last.Add(canaryBeat), now}, now.Sub(last) > canaryBeat+canaryYawn
 }
@@ -141,7 +139,7 @@ func (r *Recorder) StopWatching() {
 	}
 }
 
-// History returns what has been recorded until now, child processes included.
+// History returns the record until now, including that of child processes.
 func (r *Recorder) History() (*History, error) {
 	r.mu.Lock()
 	h := r.h
