@@ -13,12 +13,12 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
 )
 
-// noon is when the histories of these tests begin.
+// noon is the beginning of the histories of these tests.
 var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
 
 func at(ms int) time.Time { return noon.Add(time.Duration(ms) * time.Millisecond) }
 
-// sound is a history in which all is well; tests break it.
+// sound returns a history without violations. Tests add violations to it.
 func sound() *History {
 	least, most := Queue{Name: "least"}, Queue{Name: "most", AtMostOnce: true}
 	return &History{
@@ -163,7 +163,7 @@ func TestCheckerFindsWhatIsBroken(t *testing.T) {
 	}
 }
 
-// What looks bad and is not.
+// These histories look like violations but are not.
 func TestCheckerKnowsExcuses(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -221,7 +221,7 @@ func TestStoryIsOfTheCallAlone(t *testing.T) {
 	require.NotContains(t, report, "data_loss", "another call's affairs")
 }
 
-// Of several calls that show the same, the one with the shortest story is told.
+// Of several violations of one guarantee, Report shows the one with the shortest story.
 func TestShortestStoryIsTold(t *testing.T) {
 	t.Parallel()
 	h := sound()
@@ -241,7 +241,7 @@ func TestJournalSurvivesItsWriter(t *testing.T) {
 	j.Started(Execution{ID: "a", Attempt: 2, Run: "s/1", Server: "s", Redelivered: true, Start: at(1)})
 	j.Started(Execution{ID: "b", Attempt: 1, Run: "s/2", Server: "s", Start: at(2)})
 	j.Ended("s/1", at(3), Failed)
-	_, err = j.f.WriteString(`{"run":"s/3","at":"2026`) // a kill in the middle of a write
+	_, err = j.f.WriteString(`{"run":"s/3","at":"2026`) // as SIGKILL during a write leaves it
 	require.NoError(t, err)
 	want := []Execution{
 		{ID: "a", Attempt: 2, Run: "s/1", Server: "s", Redelivered: true, Start: at(1), End: at(3), Result: Failed},

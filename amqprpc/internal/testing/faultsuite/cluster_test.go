@@ -15,16 +15,15 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/testing/rabbitmq"
 )
 
-// failover is how long a quorum queue may be without a leader that anybody can
-// reach: a second or two, and the rest for a machine on which three nodes and a
-// boot share two cores.
+// failover is how long a quorum queue may be without a reachable leader. It takes a second
+// or two; the rest is for three nodes, one of them booting, on two cores.
 const failover = 15 * time.Second
 
-// Three nodes; clients and servers know them all. The leader of the queue of
-// requests dies, then the node of a client's own reply queue.
+// There are three nodes, and clients and servers know all of them. First the node of the
+// request queue's leader dies, and then the node of a client's reply queue.
 //
-// Not parallel: three nodes on two cores would make late whatever runs beside them,
-// and being on time is what the other tests are about.
+// The test is not parallel: three nodes on two cores would delay the tests beside them,
+// which check that calls return in time.
 func TestCluster(t *testing.T) {
 	if node == nil {
 		t.Skip("no RabbitMQ asked for: set " + rabbitmq.EnvVersion)
@@ -33,8 +32,8 @@ func TestCluster(t *testing.T) {
 	defer cancel()
 	cfg := rabbitmq.Config{Version: node.Version()}
 	if node.Version() == "4.3" {
-		// For so long (a minute, otherwise) a quorum queue from 4.3 on keeps what
-		// consumers on a node have that it cannot reach any more.
+		// Since 4.3, a quorum queue waits so long before it redelivers the messages of
+		// consumers on an unreachable node. The default is a minute.
 		cfg.Conf = []string{"consumer_disconnected_timeout = 1000"}
 	}
 	cluster, err := rabbitmq.StartCluster(ctx, 3, cfg)
@@ -43,7 +42,7 @@ func TestCluster(t *testing.T) {
 	urls := cluster.URLs()
 	queue := Queue{Name: "cluster", Quorum: true}
 	rec := NewRecorder()
-	// What declares a queue first has its leader on its own node.
+	// A queue's leader is on the node of the connection that declares the queue first.
 	fleet := NewFleet(rec, "server", urls[1], []Queue{queue}, amqprpc.WithBrokers(urls[2], urls[0]), amqprpc.WithHeartbeat(time.Second))
 	require.NoError(t, fleet.Start())
 	defer fleet.Stop()
@@ -66,8 +65,8 @@ func TestCluster(t *testing.T) {
 		rec.Note("the leader is killed")
 		killed := time.Now()
 		require.NoError(t, cluster.Nodes[1].Kill())
-		// The first of a channel's requests to the queue: RabbitMQ 3.10 refuses those, and
-		// what follows through the same channel.
+		// This is the channel's first request to the queue. RabbitMQ 3.10 refuses such a
+		// request now, and the later requests of its channel.
 		refused := untilTaken(ctx, t, fresh, queue.Name, Job{ID: "fresh"})
 		t.Logf("a channel new to the queue: answered %v after the leader was killed, refused %d times", time.Since(killed), refused)
 		require.LessOrEqual(t, time.Since(killed), failover)
@@ -87,7 +86,7 @@ func TestCluster(t *testing.T) {
 		require.LessOrEqual(t, c.worst, failover, "the longest call")
 	})
 	require.NoError(t, cluster.Nodes[1].Restart(ctx))
-	// Without all its members the queue would lose its majority with the next node.
+	// The queue needs all its members back, or it loses its majority with the next node.
 	require.Eventually(t, func() bool {
 		out, err := cluster.Nodes[1].Ctl(ctx, "list_queues", "--no-table-headers", "name", "online")
 		return err == nil && strings.Count(out, "@localhost") == 3
@@ -119,8 +118,8 @@ func TestCluster(t *testing.T) {
 			reply, err := idempotent[i].Await(ctx)
 			id := fmt.Sprint("again", i)
 			if errors.Is(err, amqprpc.CodeUnavailable) {
-				// Sent again before the queue had a new leader: the broker refuses it
-				// (basic.nack), and says so.
+				// The request was resent before the queue had a new leader, and the broker
+				// refused it with basic.nack.
 				untilTaken(ctx, t, again, queue.Name, work(id))
 				continue
 			}
@@ -132,8 +131,8 @@ func TestCluster(t *testing.T) {
 	})
 }
 
-// untilTaken calls until the broker does not refuse the request any more, and returns
-// how often it did.
+// untilTaken repeats a call until the broker accepts the request. It returns how often the
+// broker refused it.
 func untilTaken(ctx context.Context, t *testing.T, cli *amqprpc.Client, queue string, job Job) (refused int) {
 	t.Helper()
 	for {
@@ -149,7 +148,7 @@ func untilTaken(ctx context.Context, t *testing.T, cli *amqprpc.Client, queue st
 	}
 }
 
-// running is how many executions there are of calls whose ids begin so.
+// running returns the number of executions of calls whose IDs begin with prefix.
 func running(rec *Recorder, prefix string) int {
 	h, _ := rec.History()
 	n := 0
@@ -161,7 +160,7 @@ func running(rec *Recorder, prefix string) int {
 	return n
 }
 
-// leader is the name of the node that leads a quorum queue.
+// leader returns the name of the node with the leader of a quorum queue.
 func leader(ctx context.Context, t *testing.T, n *rabbitmq.Node, queue string) string {
 	t.Helper()
 	out, err := n.Ctl(ctx, "list_queues", "--no-table-headers", "name", "leader")
@@ -175,7 +174,7 @@ func leader(ctx context.Context, t *testing.T, n *rabbitmq.Node, queue string) s
 	return ""
 }
 
-// stream is calls that are made all the while.
+// stream makes calls in the background.
 type stream struct {
 	end      context.CancelFunc
 	done     sync.WaitGroup

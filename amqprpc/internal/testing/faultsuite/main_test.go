@@ -12,7 +12,7 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/testing/rabbitmq"
 )
 
-// node is the real broker that AMQPRPC_RABBITMQ asks for, nil for none.
+// node is the RabbitMQ node that AMQPRPC_RABBITMQ asks for, or nil.
 var node *rabbitmq.Node
 
 func TestMain(m *testing.M) {
@@ -20,7 +20,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(rabbitmq.Main(m, func(n *rabbitmq.Node) { node = n }))
 }
 
-// number is an environment variable's, or otherwise what is usual.
+// number returns the value of an environment variable, or usual if it is unset.
 func number(t *testing.T, name string, usual uint64) uint64 {
 	t.Helper()
 	s := os.Getenv(name)
@@ -32,8 +32,8 @@ func number(t *testing.T, name string, usual uint64) uint64 {
 	return n
 }
 
-// seeds are those of the runs to make: the one that is asked for, or the first
-// ones, as many as are asked for or else usual.
+// seeds returns the seeds of the runs: AMQPRPC_FAULTS_SEED alone, or the first
+// AMQPRPC_FAULTS_SEEDS seeds, or the first usual ones.
 func seeds(t *testing.T, usual uint64) []uint64 {
 	t.Helper()
 	if seed := number(t, "AMQPRPC_FAULTS_SEED", 0); seed != 0 {
@@ -46,7 +46,7 @@ func seeds(t *testing.T, usual uint64) []uint64 {
 	return all
 }
 
-// duration is for how long a run has traffic.
+// duration returns how long a run has traffic.
 func duration(t *testing.T, usual time.Duration) time.Duration {
 	t.Helper()
 	s := os.Getenv("AMQPRPC_FAULTS_DURATION")
@@ -58,8 +58,8 @@ func duration(t *testing.T, usual time.Duration) time.Duration {
 	return d
 }
 
-// verdict fails the test if the history breaks a guarantee, and says what it was
-// made of otherwise.
+// verdict fails the test if the history breaks a guarantee. Otherwise it logs a summary of
+// the history.
 func verdict(t *testing.T, rec *Recorder, seed uint64) {
 	t.Helper()
 	h, err := rec.History()

@@ -15,7 +15,8 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/testing/rabbitmq"
 )
 
-// What a RabbitMQ, too, is harmed by. The node is harmed by one test at a time.
+// These tests inject faults into a RabbitMQ node. They share the node, so they run one
+// after another.
 func TestOnRabbitMQ(t *testing.T) { // not parallel, as TestCluster
 	if node == nil {
 		t.Skip("no RabbitMQ asked for: set " + rabbitmq.EnvVersion)
@@ -27,7 +28,7 @@ func TestOnRabbitMQ(t *testing.T) { // not parallel, as TestCluster
 	t.Run("PersistentCallsSurviveABrokerKilled", testBrokerKilled)
 }
 
-// The traffic of [TestFaultsThroughProxies] on a node that is harmed as well.
+// testFaults is [TestFaultsThroughProxies] on a node, with faults of the node as well.
 func testFaults(t *testing.T) {
 	queues := []Queue{{Name: "suite.least"}, {Name: "suite.most", AtMostOnce: true}, {Name: "suite.quorum", Quorum: true}}
 	harms := &nodeHarms{node: node, queue: queues[0].Name}
@@ -37,19 +38,19 @@ func testFaults(t *testing.T) {
 	}.do(t)
 }
 
-// nodeHarms are what can be done to a node.
+// nodeHarms makes the faults of a node.
 type nodeHarms struct {
 	node  *rabbitmq.Node
-	queue string    // a classic one, which may be deleted
-	fresh time.Time // when queues were last declared
+	queue string    // a classic queue, which may be deleted
+	fresh time.Time // when the queues were last declared
 }
 
-// settle is how long after a declaration a node may be killed: the first confirmed
-// messages of a quorum queue of one node are not safe before, and Mnesia writes
-// down what was declared only every two seconds.
+// settle is how long a node must not be killed after a declaration. Before that, the first
+// confirmed messages of a single node's quorum queue may be lost, and Mnesia writes
+// declarations to disk only every two seconds.
 const settle = 10 * time.Second
 
-// patience is how long a node is given to do as it is told.
+// patience bounds every command to a node.
 const patience = 2 * time.Minute
 
 func (n *nodeHarms) declared() error {
@@ -82,7 +83,7 @@ func (n *nodeHarms) all(rec *Recorder) []Harm {
 		harm("kill -9 of the broker", func(ctx context.Context, _ *rand.Rand, wait func(time.Duration)) error {
 			left := settle - time.Since(n.fresh)
 			if wait(left); time.Since(n.fresh) < settle {
-				return nil // the run is over
+				return nil // the run has ended
 			}
 			rec.Note("kill -9")
 			err := n.node.Kill()
@@ -121,7 +122,7 @@ func (n *nodeHarms) all(rec *Recorder) []Harm {
 			if _, err = ch.QueueDelete(n.queue, false, false, false); err != nil {
 				return err
 			}
-			n.fresh = time.Now() // a server declares it again
+			n.fresh = time.Now() // a server declares the queue again
 			return nil
 		}),
 	}
@@ -150,8 +151,8 @@ func testStoppedBroker(t *testing.T) {
 	}, func() { require.NoError(t, node.Resume()) })
 }
 
-// Persistent requests that the broker has confirmed outlive it, and their calls
-// end well when it is back.
+// Persistent requests that the broker has confirmed survive its death, and their calls
+// succeed when the broker is back.
 func testBrokerKilled(t *testing.T) {
 	const calls = 50
 	queue := "killed"
@@ -182,7 +183,7 @@ func testBrokerKilled(t *testing.T) {
 	for range calls {
 		<-started
 	}
-	// Confirms are in the order of the publishes: this one's is behind theirs.
+	// Confirms come in the order of the publishes, so the requests are confirmed, too.
 	require.NoError(t, amqprpc.Notify(ctx, cli, queue, 0))
 	require.NoError(t, node.Sync(ctx))
 	require.NoError(t, node.Kill())

@@ -12,9 +12,9 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
 )
 
-// A server refuses a request, and its connection is cut at some byte of what it writes.
-// Another server, which would run the request, must not get it once the caller has been
-// told that nobody has run it or will.
+// A server refuses a request, and its connection is cut at some byte of its reply. Another
+// server would run the request. It must not get the request if the caller has been told
+// that the request has not been and will not be executed.
 func TestRefusalIsFinal(t *testing.T) {
 	t.Parallel()
 	refused, ran, untold := 0, 0, 0
@@ -56,7 +56,7 @@ func TestRefusalIsFinal(t *testing.T) {
 	require.NotZero(t, ran)
 }
 
-// serveOne starts a server of a queue with one middleware, and returns what stops it.
+// serveOne starts a server of a queue with one middleware. The result stops the server.
 func serveOne(s *stage, dial func(network, addr string) (net.Conn, error), queue string, m amqprpc.Middleware) func() {
 	srv := amqprpc.NewServer(s.broker.URL(), amqprpc.WithLogger(nil), amqprpc.WithDialer(dial))
 	amqprpc.Register(srv, queue, func(context.Context, int) (int, error) {

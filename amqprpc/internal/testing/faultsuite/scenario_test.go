@@ -15,18 +15,17 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc/amqptest"
 )
 
-// Single faults, each at the moment that matters, in virtual time: what has been
-// said of how soon is meant exactly.
+// Each of these tests injects a single fault at a chosen moment, in virtual time. So their
+// bounds are exact.
 
-// A connection that is lost again while it is made anew, at whichever byte, costs
-// a call nothing but time.
+// A connection that is lost again during its reconnection, at any byte, only delays a call.
 func TestCallSurvivesASecondLossWhileReconnecting(t *testing.T) {
 	t.Parallel()
 	for at := 1; at < 2500; at += 97 {
 		onStage(t, nil, nil, func(t *testing.T, s *stage) {
 			f := s.call()
 			<-s.started
-			synctest.Wait() // the confirm is there, too
+			synctest.Wait() // the confirm has arrived
 			s.wire.cutAfter(at)
 			s.broker.Connection("client").Cut()
 			time.Sleep(30 * time.Second)
@@ -38,9 +37,8 @@ func TestCallSurvivesASecondLossWhileReconnecting(t *testing.T) {
 	}
 }
 
-// The reply goes to a consumer whose client is gone without a word: the broker
-// has it back within three heartbeats, and the client gets it on its next
-// connection.
+// The reply goes to a half-open connection of the client. The broker notices within three
+// heartbeats, and redelivers the reply on the client's next connection.
 func TestHalfOpenConsumerDelaysAReplyByThreeHeartbeats(t *testing.T) {
 	t.Parallel()
 	for after := time.Duration(0); after < 3*heartbeat; after += 700 * time.Millisecond {
@@ -61,8 +59,8 @@ func TestHalfOpenConsumerDelaysAReplyByThreeHeartbeats(t *testing.T) {
 	}
 }
 
-// The same where the server's connection is half-open: the request is delivered
-// again when the broker has noticed, to the server's next connection.
+// The request goes to a half-open connection of the server. When the broker notices, it
+// redelivers the request on the server's next connection.
 func TestHalfOpenServerIsFoundOut(t *testing.T) {
 	t.Parallel()
 	onStage(t, nil, nil, func(t *testing.T, s *stage) {
@@ -88,7 +86,7 @@ func TestReplyQueueExpiresWhileTheClientIsAway(t *testing.T) {
 		s.broker.Connection("client").Cut()
 		time.Sleep(6 * time.Second)
 		require.NoError(t, s.broker.AcceptConnections())
-		// Ten seconds are the most that a client waits between two attempts.
+		// A client waits at most ten seconds between two attempts to connect.
 		s.fails(f, amqprpc.CodeUnavailable, amqprpc.OutcomeUnknown, 11*time.Second)
 		require.Equal(t, 2, <-s.started, "the idempotent one is sent again")
 		s.let()
@@ -96,7 +94,7 @@ func TestReplyQueueExpiresWhileTheClientIsAway(t *testing.T) {
 	})
 }
 
-// A client that comes back within its reply queue's life finds its replies.
+// A client that reconnects before its reply queue expires gets its replies.
 func TestReplyQueueOutlivesTheConnection(t *testing.T) {
 	t.Parallel()
 	onStage(t, nil, nil, func(t *testing.T, s *stage) {
@@ -106,7 +104,7 @@ func TestReplyQueueOutlivesTheConnection(t *testing.T) {
 		s.broker.RefuseConnections()
 		s.broker.Connection("client").Cut()
 		s.let()
-		time.Sleep(45 * time.Second) // of a minute
+		time.Sleep(45 * time.Second) // the queue expires after a minute
 		require.NoError(t, s.broker.AcceptConnections())
 		began := time.Now()
 		s.answered(f)
@@ -147,7 +145,8 @@ func TestMemoryAlarm(t *testing.T) {
 		running := s.call()
 		<-s.started
 		s.broker.BlockPublishers("")
-		// The broker says so in answer to the first publish, which it takes later.
+		// The broker sends connection.blocked after the first publish. It accepts that
+		// message when the alarm is over.
 		first := s.call(amqprpc.WithTimeout(3 * time.Second))
 		synctest.Wait()
 		s.fails(s.call(), amqprpc.CodeResourceExhausted, amqprpc.OutcomeNotSent, 0)
@@ -163,20 +162,20 @@ func TestMemoryAlarm(t *testing.T) {
 	})
 }
 
-// At most once, the server is lost after it has begun: its handler goes on and
-// answers, or the caller learns that nobody else may.
+// An at-most-once server loses its connection after its handler has started. The handler
+// continues and its reply arrives, or the caller learns that the outcome is unknown.
 func TestServerLostAtMostOnce(t *testing.T) {
 	t.Parallel()
 	onStage(t, []amqprpc.HandlerOption{amqprpc.WithAtMostOnce()}, nil, func(t *testing.T, s *stage) {
 		f := s.call()
 		<-s.started
-		synctest.Wait() // the acknowledgement is sent
+		synctest.Wait() // the acknowledgement has been sent
 		s.broker.Connection("server").Cut()
 		time.Sleep(time.Second)
 		s.let()
 		s.answered(f)
 
-		// A second one is with the server, unacknowledged: it was killed in time.
+		// The broker does not get the server's acknowledgement of a second request.
 		s.broker.Connection("server").Freeze(amqptest.FromClient)
 		g := s.call()
 		<-s.started
@@ -186,8 +185,8 @@ func TestServerLostAtMostOnce(t *testing.T) {
 	})
 }
 
-// A transient request that the broker confirmed is lost in its restart, a
-// persistent one is not.
+// A restart of the broker loses a confirmed transient request, and keeps a confirmed
+// persistent one.
 func TestBrokerRestart(t *testing.T) {
 	t.Parallel()
 	onStage(t, nil, nil, func(t *testing.T, s *stage) {
@@ -204,8 +203,8 @@ func TestBrokerRestart(t *testing.T) {
 	})
 }
 
-// A connection that is lost while its server drains ends the server, which says
-// so and leaves nothing behind; what it had not answered another one gets.
+// A server that loses its connection during its drain ends with an error and leaks
+// nothing. Another server gets the requests that it has not answered.
 func TestConnectionLostWhileDraining(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -222,7 +221,7 @@ func TestConnectionLostWhileDraining(t *testing.T) {
 		}
 		stop := serve("first", func(ctx context.Context, n int) (int, error) {
 			<-ctx.Done()
-			time.Sleep(100 * time.Millisecond) // others wait in the queue still
+			time.Sleep(100 * time.Millisecond) // the other requests still wait in the queue
 			return 0, ctx.Err()
 		})
 		cli, err := amqprpc.Dial(t.Context(), b.URL(), amqprpc.WithLogger(nil), amqprpc.WithDialer(b.Dial))
@@ -247,7 +246,7 @@ func TestConnectionLostWhileDraining(t *testing.T) {
 	})
 }
 
-// Whatever the network and the broker do: when its ctx ends a call returns.
+// A call returns when its context ends, under each fault of the network and the broker.
 func TestCallReturnsWithItsContextUnderEachFault(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]func(s *stage){
@@ -275,7 +274,7 @@ func TestCallReturnsWithItsContextUnderEachFault(t *testing.T) {
 				var callers sync.WaitGroup
 				for i := range 40 {
 					callers.Go(func() {
-						// Over three times what it takes to notice a silent broker.
+						// This is over three times the time to notice a silent broker.
 						ctx, cancel := context.WithTimeout(context.Background(), time.Duration(i+1)*700*time.Millisecond)
 						defer cancel()
 						var err error
@@ -298,8 +297,8 @@ func TestCallReturnsWithItsContextUnderEachFault(t *testing.T) {
 	}
 }
 
-// Servers come and go as in a rolling deploy while calls pour in: none is lost,
-// none runs twice, none fails.
+// Servers are replaced as in a rolling deploy, under load. No call is lost, runs twice or
+// fails.
 func TestRollingDeployUnderLoad(t *testing.T) {
 	t.Parallel()
 	for _, atMostOnce := range []bool{false, true} {
@@ -315,8 +314,8 @@ func TestRollingDeployUnderLoad(t *testing.T) {
 	}
 }
 
-// deploy replaces the fleet's server so many times under load, and holds every
-// call to having run once and succeeded.
+// deploy replaces the fleet's server several times under load. It checks that every call
+// has run once and succeeded.
 func deploy(t *testing.T, rec *Recorder, fleet *Fleet, url string, opts []amqprpc.ClientOption, times int, every time.Duration) {
 	t.Helper()
 	require.NoError(t, fleet.Start())

@@ -15,25 +15,25 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc/amqptest"
 )
 
-// heartbeat is that of the scenarios, and amqprpc's default.
+// heartbeat is the heartbeat of the scenarios. It is the default of amqprpc.
 const heartbeat = 5 * time.Second
 
-// stage is a broker with one server and one client, in a bubble.
+// stage is a broker with one server and one client, in a synctest bubble.
 type stage struct {
 	t      *testing.T
 	broker *amqptest.Broker
 	wire   *wire // the client's
 	client *amqprpc.Client
 
-	started chan int // an execution has begun: which attempt
+	started chan int // the attempt of each execution that has started
 	release chan struct{}
-	let     func() // executions end
+	let     func() // lets executions end
 	runs    atomic.Int64
 }
 
 const stageQueue = "stage"
 
-// onStage plays a scene with a handler that waits until it is released.
+// onStage runs a scene with a handler that waits until it is released.
 func onStage(t *testing.T, handler []amqprpc.HandlerOption, client []amqprpc.ClientOption, scene func(*testing.T, *stage)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -60,7 +60,7 @@ func onStage(t *testing.T, handler []amqprpc.HandlerOption, client []amqprpc.Cli
 	})
 }
 
-// serve starts a server and returns what stops it.
+// serve makes and starts a server. The result stops it.
 func (s *stage) serve(name string, opts ...amqprpc.HandlerOption) func() {
 	srv := amqprpc.NewServer(s.broker.URL(), amqprpc.WithLogger(nil), amqprpc.WithDialer(s.broker.Dial), amqprpc.WithConnectionName(name))
 	amqprpc.Register(srv, stageQueue, func(ctx context.Context, n int) (int, error) {
@@ -77,7 +77,7 @@ func (s *stage) serve(name string, opts ...amqprpc.HandlerOption) func() {
 	return s.start(srv)
 }
 
-// start starts a server and returns what stops it.
+// start starts a server. The result stops it.
 func (s *stage) start(srv *amqprpc.Server) func() {
 	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan error, 1)
@@ -85,7 +85,7 @@ func (s *stage) start(srv *amqprpc.Server) func() {
 	<-srv.Ready()
 	return func() {
 		cancel()
-		if err := <-served; err != nil { // as it may be where the scene cut it off
+		if err := <-served; err != nil { // possible if the scene cut its connection
 			assert.ErrorContains(s.t, err, "the connection was lost")
 		}
 	}
@@ -95,7 +95,7 @@ func (s *stage) call(opts ...amqprpc.CallOption) *amqprpc.Future[int] {
 	return amqprpc.Go[int, int](context.Background(), s.client, stageQueue, 9, opts...)
 }
 
-// answered is the end of a call that nothing has happened to.
+// answered checks that a call succeeds.
 func (s *stage) answered(f *amqprpc.Future[int]) {
 	s.t.Helper()
 	got, err := f.Await(context.Background())
@@ -103,7 +103,7 @@ func (s *stage) answered(f *amqprpc.Future[int]) {
 	require.Equal(s.t, 81, got)
 }
 
-// fails is the end of a call that is known to have failed within so long.
+// fails checks that a call fails in time, with a code and an outcome.
 func (s *stage) fails(f *amqprpc.Future[int], code amqprpc.Code, outcome amqprpc.Outcome, within time.Duration) {
 	s.t.Helper()
 	began := time.Now()

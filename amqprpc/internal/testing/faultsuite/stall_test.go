@@ -14,8 +14,8 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/testing/faultproxy"
 )
 
-// A call returns within 50 ms of its ctx's end, through real sockets, whose
-// buffers fill.
+// A call returns within 50 ms after its context has ended, even if the buffers of its
+// real socket are full.
 
 func TestCallsReturnWithTheirContextOnStalledSockets(t *testing.T) {
 	t.Parallel()
@@ -40,8 +40,8 @@ func TestCallsReturnWithTheirContextOnStalledSockets(t *testing.T) {
 	})
 }
 
-// underOneFault has clients call while a fault lasts, after so much was sent that
-// every buffer is full, and holds them to the guarantees.
+// underOneFault makes calls during a fault, after it has filled every buffer, and checks
+// the guarantees.
 func underOneFault(t *testing.T, broker string, fault func(*faultproxy.Proxy), undo func()) *History {
 	t.Helper()
 	rec := NewRecorder()
@@ -72,14 +72,14 @@ func underOneFault(t *testing.T, broker string, fault func(*faultproxy.Proxy), u
 			fault(proxy)
 			rec.Note("the fault begins")
 			for _, c := range clients {
-				for range 12 { // MiB, which is more than the kernel and the proxy hold
+				for range 12 { // MiB, more than the buffers of the kernel and the proxy
 					fill.Go(func() {
 						_ = amqprpc.Notify(ctx, c, "nowhere", make([]byte, 1<<20))
 						filled.Add(1)
 					})
 				}
 			}
-			// To encode so much keeps the machine busy; the calls come after.
+			// Encoding so much keeps the machine busy, so the calls start afterwards.
 			for ctx.Err() == nil {
 				n := filled.Load()
 				for _, c := range clients {
@@ -90,12 +90,12 @@ func underOneFault(t *testing.T, broker string, fault func(*faultproxy.Proxy), u
 				}
 				pause(ctx, time.Millisecond)
 			}
-			// However long that took, the calls have their time.
+			// The calls get two seconds, however long the filling took.
 			calls := time.AfterFunc(2*time.Second, cancel)
 			t.Cleanup(func() { calls.Stop() })
 		},
 		Ended: func() {
-			undone() // so that the clients can say goodbye
+			undone() // so that the clients can close their connections
 			fill.Wait()
 		},
 	}
@@ -116,9 +116,8 @@ func underOneFault(t *testing.T, broker string, fault func(*faultproxy.Proxy), u
 	return h
 }
 
-// refusedAtOnce holds a history under a memory alarm to what it promises: each
-// client's first publishes are Unknown at their deadline, all others are refused
-// at once.
+// refusedAtOnce checks a history under a memory alarm. Each client's first publishes have
+// the outcome unknown at their deadline. All others are refused at once.
 func refusedAtOnce(t *testing.T, h *History) {
 	t.Helper()
 	refused := 0

@@ -16,18 +16,18 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/testing/faultproxy"
 )
 
-// Real time, real sockets, real processes.
+// These tests use real time, real sockets and real processes.
 
-// run is a run of the suite against one broker: clients, servers in this process
-// and servers in processes of their own each come through a proxy.
+// run is a run of the suite on one broker. Clients, servers in this process and servers in
+// child processes each connect through a proxy.
 type run struct {
 	seed      uint64
 	broker    string
 	duration  time.Duration
 	processes int
 	queues    []Queue
-	// more are the harms of the broker itself; prepare is called when the queues
-	// are there.
+	// more returns the faults of the broker itself. prepare is called when the queues have
+	// been declared.
 	more    func(rec *Recorder) []Harm
 	prepare func() error
 }
@@ -87,7 +87,7 @@ func (r run) do(t *testing.T) {
 	verdict(t, rec, r.seed)
 }
 
-// proxied is a proxy before a broker, and the broker's URL through it.
+// proxied starts a proxy before a broker, and returns the broker's URL through it.
 func proxied(t *testing.T, broker string) (*faultproxy.Proxy, string) {
 	t.Helper()
 	u, err := url.Parse(broker)
@@ -100,7 +100,7 @@ func proxied(t *testing.T, broker string) (*faultproxy.Proxy, string) {
 	return p, through
 }
 
-// awaitQueues waits until each queue has so many consumers.
+// awaitQueues waits until each queue has the number of consumers.
 func awaitQueues(t *testing.T, broker string, queues []Queue, consumers int) {
 	t.Helper()
 	conn, err := amqp.Dial(broker)
@@ -119,8 +119,7 @@ func awaitQueues(t *testing.T, broker string, queues []Queue, consumers int) {
 	}
 }
 
-// Everything that the network and the processes of servers can do, on the
-// in-process broker.
+// All faults of the network and of server processes, on the in-process broker.
 func TestFaultsThroughProxies(t *testing.T) {
 	t.Parallel()
 	b := amqptest.Start(t)

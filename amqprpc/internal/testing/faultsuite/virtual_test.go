@@ -18,11 +18,11 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc/amqptest"
 )
 
-// In these tests time is virtual, and the broker amqptest: a minute of traffic
-// takes some milliseconds.
+// These tests run in virtual time on amqptest. A minute of traffic takes some
+// milliseconds.
 
-// The seeds of every run of the tests; many more are one command away (see the
-// package).
+// The ordinary tests run these seeds. The package documentation has the command for many
+// more seeds.
 func TestVirtualFaults(t *testing.T) {
 	t.Parallel()
 	for _, seed := range seeds(t, 30) {
@@ -39,7 +39,7 @@ func runVirtually(t *testing.T, seed uint64) {
 	wire := &wire{dial: broker.Dial}
 	queues := []Queue{{Name: "least"}, {Name: "most", AtMostOnce: true}, {Name: "quorum", Quorum: true}}
 	fleet := NewFleet(rec, "server", broker.URL(), queues, amqprpc.WithDialer(wire.Dial))
-	declared := broker.Record() // from before the first consumer
+	declared := broker.Record() // records before the first consumer starts
 	for range 2 {
 		require.NoError(t, fleet.Start())
 	}
@@ -56,7 +56,7 @@ func runVirtually(t *testing.T, seed uint64) {
 	w := &Workload{
 		Rec: rec, Seed: seed, URL: broker.URL(), Queues: queues, Clients: 4, Callers: 4,
 		Options: []amqprpc.ClientOption{amqprpc.WithDialer(wire.Dial), amqprpc.WithReplyExpires(8 * time.Second)},
-		Timeout: 20 * time.Second, Work: 3 * time.Second, Pause: 500 * time.Millisecond, Pad: 8 << 10, // all that a frozen connection leaves unread fits its buffer
+		Timeout: 20 * time.Second, Work: 3 * time.Second, Pause: 500 * time.Millisecond, Pad: 8 << 10, // the unread data of a frozen connection fits into its buffer
 	}
 	if seed%2 == 1 {
 		w.Quick, w.Warm = func(Queue) bool { return true }, 150
@@ -69,7 +69,7 @@ func runVirtually(t *testing.T, seed uint64) {
 	verdict(t, rec, seed)
 }
 
-// virtualHarms are what amqptest can do.
+// virtualHarms returns the faults of amqptest.
 func virtualHarms(b *amqptest.Broker, w *wire, rec *Recorder, fleet *Fleet, queues []Queue) []Harm {
 	one := func(rng *rand.Rand) *amqptest.Connection {
 		all := b.Connections()
@@ -90,7 +90,7 @@ func virtualHarms(b *amqptest.Broker, w *wire, rec *Recorder, fleet *Fleet, queu
 	direction := func(rng *rand.Rand) amqptest.Direction { return amqptest.Direction(1 + rng.IntN(3)) }
 	tampered := func(judge func(rng *rand.Rand, m amqptest.Message) amqptest.Fate) func(*rand.Rand, func(time.Duration)) error {
 		return func(rng *rand.Rand, wait func(time.Duration)) error {
-			lasting := upTo(rng, 10*time.Second) // before judge draws, on other goroutines
+			lasting := upTo(rng, 10*time.Second) // drawn before judge draws on other goroutines
 			var mu sync.Mutex
 			stop := b.Tamper(func(m amqptest.Message) amqptest.Fate {
 				mu.Lock()
@@ -153,7 +153,7 @@ func virtualHarms(b *amqptest.Broker, w *wire, rec *Recorder, fleet *Fleet, queu
 		{"all connections cut, and refused for a while", func(rng *rand.Rand, wait func(time.Duration)) error {
 			b.RefuseConnections()
 			b.CutConnections()
-			wait(upTo(rng, 15*time.Second)) // longer than reply queues live, at times
+			wait(upTo(rng, 15*time.Second)) // at times longer than a reply queue lives
 			return b.AcceptConnections()
 		}},
 		{"memory alarm", func(rng *rand.Rand, wait func(time.Duration)) error {
@@ -189,8 +189,8 @@ func virtualHarms(b *amqptest.Broker, w *wire, rec *Recorder, fleet *Fleet, queu
 		})},
 		{"publishes refused, but at times routed", tampered(func(rng *rand.Rand, m amqptest.Message) amqptest.Fate {
 			if _, back := m.Headers["rpc-deliveries"]; back {
-				// A server puts a request back. It asks for no confirm, and a
-				// classic queue without a limit has no reason to refuse.
+				// A server requeues a request, without a confirm. A classic queue
+				// without a limit has no reason to refuse it.
 				return amqptest.Fate{}
 			}
 			return amqptest.Fate{Nack: true, Drop: rng.IntN(2) == 0}
@@ -225,12 +225,12 @@ func deleteQueue(b *amqptest.Broker, name string) error {
 	return err
 }
 
-// wire dials a broker, and on request cuts all connections when one more byte
-// than so many would be written to any of them.
+// wire dials a broker. On request it cuts all connections after a number of bytes has been
+// written to them.
 type wire struct {
 	dial func(network, addr string) (net.Conn, error)
 	mu   sync.Mutex
-	left int // 0: no end
+	left int // 0 for no cut
 }
 
 func (w *wire) cutAfter(n int) {
@@ -239,7 +239,7 @@ func (w *wire) cutAfter(n int) {
 	w.mu.Unlock()
 }
 
-// pass says how many of n bytes may still pass.
+// pass returns how many of n bytes may pass.
 func (w *wire) pass(n int) (int, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

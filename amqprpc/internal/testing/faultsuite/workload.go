@@ -15,28 +15,28 @@ import (
 type Workload struct {
 	Rec     *Recorder
 	Seed    uint64
-	URL     string                 // of the broker, or of what harms the way there
+	URL     string                 // of the broker, or of a proxy before it
 	Options []amqprpc.ClientOption // of every client
 	Queues  []Queue
-	Clients int // of different kinds
-	Callers int // that each client has
-	// Timeout, Work and Pause are the most of what calls are given, of what their
-	// handlers take, and of what callers wait between two calls.
+	Clients int // how many clients, of different kinds
+	Callers int // how many goroutines call with each client
+	// Timeout, Work and Pause are upper bounds: of the timeout of a call, of the time
+	// that a handler takes, and of the pause of a caller between two calls.
 	Timeout, Work, Pause time.Duration
-	Pad                  int // the most bytes that bodies are padded with, now and then
+	Pad                  int // upper bound of the padding that some bodies have
 	// Quick says of which queues the handlers take no time, but for one in a hundred;
 	// nil is none. Handlers as quick as that are run where the connection is read, once
 	// a server has seen enough of them, for which each caller begins with Warm calls
 	// that have them, without a pause.
 	Quick func(Queue) bool
 	Warm  int
-	// Dialled is called when the clients are connected, Ended before they are
-	// closed; both may be nil.
+	// Dialled is called when the clients are connected, Ended before they are closed.
+	// Both may be nil.
 	Dialled func([]*amqprpc.Client)
 	Ended   func()
 }
 
-// kinds are the clients that a workload has, in turn.
+// kinds are the kinds of clients that a workload has, in turn.
 var kinds = [...]struct {
 	name string
 	opts []amqprpc.ClientOption
@@ -47,8 +47,8 @@ var kinds = [...]struct {
 	{"direct", []amqprpc.ClientOption{amqprpc.WithReplyMode(amqprpc.ReplyDirect)}},
 }
 
-// Run makes calls until ctx is done, waits for the last of them to return, and
-// closes the clients. The error is of the first connection.
+// Run makes calls until ctx is done, waits for the last call to return, and closes the
+// clients. It returns the error of a client that cannot connect.
 func (w *Workload) Run(ctx context.Context) error {
 	clients := make([]*amqprpc.Client, w.Clients)
 	names := make([]string, w.Clients)
@@ -98,13 +98,13 @@ func (w *Workload) Run(ctx context.Context) error {
 	return nil
 }
 
-// upTo is a random duration, more often a short one than a long one.
+// upTo returns a random duration up to most. Short durations are more likely.
 func upTo(rng *rand.Rand, most time.Duration) time.Duration {
 	x := rng.Float64()
 	return time.Duration(x * x * float64(most))
 }
 
-// pause waits for d, or for ctx.
+// pause waits for d or until ctx is done.
 func pause(ctx context.Context, d time.Duration) {
 	t := time.NewTimer(d)
 	defer t.Stop()

@@ -8,13 +8,13 @@ import (
 	"sync"
 )
 
-// Cluster is several private nodes that share their queues and users.
+// Cluster is several private nodes that form one RabbitMQ cluster.
 type Cluster struct {
 	Nodes []*Node
 }
 
-// StartCluster boots a cluster of size nodes, each with cfg; it returns once every one of
-// them takes connections and is a member.
+// StartCluster boots a cluster of size nodes, each with cfg. It returns when all nodes
+// accept connections and are members.
 func StartCluster(ctx context.Context, size int, cfg Config) (_ *Cluster, err error) {
 	if size < 1 {
 		return nil, fmt.Errorf("rabbitmq: a cluster of %d nodes", size)
@@ -30,7 +30,7 @@ func StartCluster(ctx context.Context, size int, cfg Config) (_ *Cluster, err er
 			err = errors.Join(err, c.Stop())
 		}
 	}()
-	// The others find the first and join it, all at the same time.
+	// The other nodes start at the same time, and join the first.
 	errs := make([]error, size)
 	var wg sync.WaitGroup
 	for i := 1; i < size; i++ {
@@ -46,8 +46,8 @@ func StartCluster(ctx context.Context, size int, cfg Config) (_ *Cluster, err er
 	return c, nil
 }
 
-// checkMembers makes sure that there is one cluster and not several lonely nodes, which
-// would take connections as well.
+// checkMembers checks that all nodes are in one cluster. Nodes that have not joined
+// would accept connections as well.
 func (c *Cluster) checkMembers(ctx context.Context) error {
 	out, err := c.Nodes[0].Ctl(ctx, "cluster_status", "--formatter", "json")
 	if err != nil {
@@ -65,7 +65,7 @@ func (c *Cluster) checkMembers(ctx context.Context) error {
 	return nil
 }
 
-// URLs are those of the nodes, in their order.
+// URLs returns the URLs of the nodes in their order.
 func (c *Cluster) URLs() []string {
 	urls := make([]string, len(c.Nodes))
 	for i, n := range c.Nodes {
@@ -74,7 +74,7 @@ func (c *Cluster) URLs() []string {
 	return urls
 }
 
-// Stop ends every node and deletes the cluster's data.
+// Stop ends every node and deletes its data.
 func (c *Cluster) Stop() error {
 	var errs []error
 	for _, n := range c.Nodes {

@@ -7,21 +7,21 @@ import (
 	"strings"
 )
 
-// Config says which node to start. The zero value is a plain 3.10.
+// Config describes a node to start. The zero value is a 3.10 without plugins.
 type Config struct {
-	// Version is the release series: "3.10" (also for ""), "4.0" or "4.3".
+	// Version is the release series: "3.10", "4.0" or "4.3". The default is 3.10.
 	Version string
 
-	// Conf are further lines for rabbitmq.conf, in its key = value form.
-	// A key set here wins over the harness's own.
+	// Conf has further lines of rabbitmq.conf. A key in Conf overrides the same key of
+	// this package.
 	Conf []string
 
-	// Plugins are enabled before the node boots, "rabbitmq_management" for example.
-	// None are by default, which boots fastest.
+	// Plugins are enabled before the node boots, for example "rabbitmq_management". The
+	// default is none, which boots fastest.
 	Plugins []string
 }
 
-// DefaultVersion is the series that an empty Config.Version means.
+// DefaultVersion is the release series of an empty Config.Version.
 const DefaultVersion = "3.10"
 
 func (c Config) version() string {
@@ -31,7 +31,7 @@ func (c Config) version() string {
 	return c.Version
 }
 
-// identity is what makes a node itself from one boot to the next.
+// identity is what stays the same over restarts of a node.
 type identity struct {
 	port     int // AMQP
 	distPort int // Erlang distribution
@@ -43,7 +43,7 @@ func (id identity) nodeName() string {
 	return fmt.Sprintf("amqprpc-%d@localhost", id.port)
 }
 
-// writeFiles fills the node's directory with what the broker reads at boot.
+// writeFiles writes the configuration files that the broker reads when it boots.
 func writeFiles(dir string, cfg Config, id identity, more []string) error {
 	conf := []string{
 		fmt.Sprintf("listeners.tcp.default = 127.0.0.1:%d", id.port),
@@ -51,7 +51,7 @@ func writeFiles(dir string, cfg Config, id identity, more []string) error {
 		"log.file = false",
 		"log.console = true",
 		"log.console.level = info",
-		// A test machine's nearly full disk is no reason to block publishers.
+		// A nearly full disk of a test machine must not block publishers.
 		"disk_free_limit.absolute = 50MB",
 	}
 	conf = append(conf, more...)
@@ -63,7 +63,7 @@ func writeFiles(dir string, cfg Config, id identity, more []string) error {
 		{"rabbitmq.conf", strings.Join(lastOfEachKey(conf), "\n") + "\n", 0o644},
 		{"advanced.config", "[].\n", 0o644},
 		{"enabled_plugins", "[" + strings.Join(cfg.Plugins, ",") + "].\n", 0o644},
-		// Erlang refuses a cookie that others could read.
+		// Erlang refuses a cookie that other users can read.
 		{".erlang.cookie", id.cookie, 0o400},
 	}
 	for _, f := range files {
@@ -74,8 +74,8 @@ func writeFiles(dir string, cfg Config, id identity, more []string) error {
 	return nil
 }
 
-// lastOfEachKey drops the lines that a later one with the same key overrules;
-// the broker itself would refuse some repeated keys.
+// lastOfEachKey keeps only the last line of each key, because the broker refuses some
+// repeated keys.
 func lastOfEachKey(lines []string) []string {
 	last := make(map[string]int, len(lines))
 	key := func(line string) string {
@@ -94,8 +94,8 @@ func lastOfEachKey(lines []string) []string {
 	return kept
 }
 
-// environment is what the broker's scripts, and rabbitmqctl's, are told. dir is the
-// node's directory as the process will see it. RabbitMQ's names are documented at
+// environment returns the environment of the broker's scripts and of rabbitmqctl. dir
+// is the node's directory as the process sees it. The variables are documented at
 // https://www.rabbitmq.com/docs/configure#supported-environment-variables.
 func environment(dir string, id identity) []string {
 	loopback := "-kernel inet_dist_use_interface {127,0,0,1}"
@@ -104,11 +104,11 @@ func environment(dir string, id identity) []string {
 		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
 		"LC_ALL=C.UTF-8",
 		"ERL_EPMD_ADDRESS=127.0.0.1",
-		"ERL_CRASH_DUMP_BYTES=0", // a boot that fails would leave one in its working directory
+		"ERL_CRASH_DUMP_BYTES=0", // a failed boot would leave a dump in its working directory
 		fmt.Sprintf("ERL_EPMD_PORT=%d", id.epmdPort),
 		"RABBITMQ_NODENAME=" + id.nodeName(),
 		fmt.Sprintf("RABBITMQ_DIST_PORT=%d", id.distPort),
-		// Without this the scripts would read the machine's own /etc/rabbitmq.
+		// Without this variable the scripts read /etc/rabbitmq.
 		"RABBITMQ_CONF_ENV_FILE=/dev/null",
 		"RABBITMQ_CONFIG_FILE=" + dir + "/rabbitmq.conf",
 		"RABBITMQ_ADVANCED_CONFIG_FILE=" + dir + "/advanced.config",
@@ -118,14 +118,14 @@ func environment(dir string, id identity) []string {
 		"RABBITMQ_LOG_BASE=" + dir,
 		"RABBITMQ_LOGS=-",
 		"RABBITMQ_PID_FILE=" + dir + "/pid",
-		// The scripts then exec the Erlang machine instead of minding it from a shell:
-		// the process that was started is the broker, and a signal reaches it.
+		// With this variable the scripts exec the Erlang machine. So the process that was
+		// started is the broker, and receives signals.
 		"RUNNING_UNDER_SYSTEMD=true",
 		"NOTIFY_SOCKET=" + dir + "/" + notifySocket,
 		"RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS=" + loopback + " -start_epmd false +sbwt none +sbwtdcpu none +sbwtdio none",
 		"RABBITMQ_CTL_ERL_ARGS=" + loopback + " -start_epmd false +sbwt none +S 1:1",
-		// Each rabbitmqctl listens too; the default of eleven ports is soon used up
-		// when several test programs run at once.
+		// Each rabbitmqctl listens on a port. The default range has only eleven ports,
+		// too few for several test programs at once.
 		"RABBITMQ_CTL_DIST_PORT_MIN=45672",
 		"RABBITMQ_CTL_DIST_PORT_MAX=47672",
 	}

@@ -7,9 +7,8 @@ import (
 	"strings"
 )
 
-// Ctl runs rabbitmqctl on the node and returns what it prints. Each run boots an Erlang
-// machine and so takes about a second; a test that only wants to know something of a
-// queue asks over AMQP.
+// Ctl runs rabbitmqctl on the node and returns its output. It takes about a second,
+// because each run boots an Erlang machine. Use AMQP to inspect a queue.
 func (n *Node) Ctl(ctx context.Context, args ...string) (string, error) {
 	cmd := n.install.command(ctx, n.dir, environment(n.install.insideDir(n.dir), n.id), "rabbitmqctl",
 		append([]string{"--quiet", "--node", n.Name()}, args...)...)
@@ -30,29 +29,30 @@ func (n *Node) ctl(ctx context.Context, args ...string) error {
 	return err
 }
 
-// CloseAllConnections has the broker close every client's connection with 320
-// CONNECTION_FORCED and the reason as its text. It returns when each has been told, which
-// is before each has gone.
+// CloseAllConnections makes the broker close every client's connection with 320
+// CONNECTION_FORCED and the reason as its text. It returns when the broker has told
+// each client, which may be before the connections have ended.
 func (n *Node) CloseAllConnections(ctx context.Context, reason string) error {
 	return n.ctl(ctx, "close_all_connections", reason)
 }
 
-// StopApp stops RabbitMQ but leaves the Erlang machine running: connections end, the
-// port is closed.
+// StopApp stops RabbitMQ and leaves the Erlang machine running. Connections end, and
+// the port is closed.
 func (n *Node) StopApp(ctx context.Context) error { return n.ctl(ctx, "stop_app") }
 
 // StartApp undoes StopApp.
 func (n *Node) StartApp(ctx context.Context) error { return n.ctl(ctx, "start_app") }
 
-// Sync has the broker write down what it was told to declare: its metadata store, up to
-// 4.0 by default Mnesia, does so only every two seconds, and a Kill in between loses
-// durable queues that were declared, and what is in them, confirmed or not.
+// Sync makes the broker write its declarations to disk. Mnesia, the default metadata
+// store up to 4.0, does so only every two seconds. A Kill before that loses newly
+// declared durable queues with their messages, even confirmed ones.
 func (n *Node) Sync(ctx context.Context) error {
 	return n.ctl(ctx, "eval", "case whereis(mnesia_sup) of undefined -> ok; _ -> ok = mnesia:sync_log() end.")
 }
 
 // SetMemoryAlarm raises or clears the memory alarm, which blocks every connection that
-// publishes: https://www.rabbitmq.com/docs/alarms. The alarm is up when it returns.
+// publishes: https://www.rabbitmq.com/docs/alarms. When it returns, the alarm is in
+// effect.
 func (n *Node) SetMemoryAlarm(ctx context.Context, on bool) error {
 	watermark := "0.4"
 	if on {

@@ -6,13 +6,13 @@ import (
 	"os"
 )
 
-// EnvVersion names the variable that says on which broker tests run: "3.10", "4.0" or
-// "4.3" for a private node of that series, unset for the in-process broker.
+// EnvVersion is the environment variable that selects the broker of the tests: "3.10",
+// "4.0" or "4.3" for a private node of that series, unset for the in-process broker.
 const EnvVersion = "AMQPRPC_RABBITMQ"
 
-// FromEnv starts the node that AMQPRPC_RABBITMQ asks for; it returns nil and no error
-// when the variable is unset. An error means that a broker was asked for and is not
-// there: the caller must fail.
+// FromEnv starts the node that AMQPRPC_RABBITMQ asks for. It returns nil without an
+// error if the variable is unset. If it returns an error, the requested broker is
+// missing, and the caller must fail.
 func FromEnv(ctx context.Context) (*Node, error) {
 	version := os.Getenv(EnvVersion)
 	if version == "" {
@@ -25,12 +25,12 @@ func FromEnv(ctx context.Context) (*Node, error) {
 	return n, nil
 }
 
-// Runner is what Main needs of a *testing.M, and goleak of Main.
+// Runner is the interface of *testing.M that Main needs, and that goleak needs of Main.
 type Runner interface{ Run() int }
 
-// Main wraps the tests of a package so that they run against the node that the
-// environment asks for, one for the whole package. use is called before the tests with
-// that node, or with nil when none is asked for:
+// Main makes the tests of a package run on the node that the environment asks for, one
+// node for the whole package. use is called before the tests, with that node or with
+// nil:
 //
 //	var broker *rabbitmq.Node
 //
@@ -38,7 +38,7 @@ type Runner interface{ Run() int }
 //		goleak.VerifyTestMain(rabbitmq.Main(m, func(n *rabbitmq.Node) { broker = n }))
 //	}
 //
-// When the node cannot be started no test runs and the package fails.
+// If the node cannot be started, no test runs and the package fails.
 func Main(m Runner, use func(*Node)) Runner { return &main{tests: m, use: use} }
 
 type main struct {

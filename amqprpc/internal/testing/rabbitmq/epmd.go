@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// epmd is Erlang's port mapper, which tells rabbitmqctl and the nodes of a cluster
-// where a node listens. Erlang would start one by itself, as a daemon that stays for
-// good; this one is a child like the broker, and ends when the last node that uses it does.
+// epmd is Erlang's port mapper. rabbitmqctl and the nodes of a cluster ask it for the
+// ports of nodes. Erlang would start epmd as a daemon that never ends. This one is a
+// child process, which ends with the last node that uses it.
 type epmd struct {
 	process *process
 
@@ -54,7 +54,7 @@ func (e *epmd) release() error {
 	return e.process.kill()
 }
 
-// poll tries until it succeeds, ctx ends, or the process that should answer is gone.
+// poll calls try until it succeeds, ctx ends, or the process p has ended.
 func poll(ctx context.Context, p *process, try func() error) error {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()

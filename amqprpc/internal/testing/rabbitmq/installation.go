@@ -8,15 +8,15 @@ import (
 	"path/filepath"
 )
 
-// installation is one installed release: the machine's own package (root is empty), or
-// one in a Debian root of its own, made by scripts/rabbitmq/install.
+// installation is an installed release: the machine's own package if root is empty, or
+// else a Debian root made by scripts/rabbitmq/install.
 type installation struct {
 	root string
 }
 
 const scriptsDir = "/usr/lib/rabbitmq/bin"
 
-// findInstallation looks for a release of the series version, on the machine first.
+// findInstallation finds a release of the series version, first on the machine.
 func findInstallation(version string) (installation, error) {
 	roots, err := rootsDir()
 	if err != nil {
@@ -35,7 +35,7 @@ func findInstallation(version string) (installation, error) {
 		version, roots, version)
 }
 
-// rootsDir is where scripts/rabbitmq/install puts what it installs.
+// rootsDir returns the directory of the roots made by scripts/rabbitmq/install.
 func rootsDir() (string, error) {
 	if dir := os.Getenv("AMQPRPC_RABBITMQ_ROOTS"); dir != "" {
 		return dir, nil
@@ -47,7 +47,7 @@ func rootsDir() (string, error) {
 	return filepath.Join(home, ".cache", "amqprpc-rabbitmq"), nil
 }
 
-// insideDir is where a process of this installation sees the node's directory dir.
+// insideDir returns the path of the directory dir inside the root.
 func (in installation) insideDir(dir string) string {
 	if in.root == "" {
 		return dir
@@ -55,16 +55,16 @@ func (in installation) insideDir(dir string) string {
 	return "/mnt"
 }
 
-// enterRoot runs in a mount namespace of its own, so that what it mounts vanishes with
-// the last process in there. Every step is an exec: the process keeps its id. The death
-// signal is set again because entering a user namespace cleared it.
+// enterRoot runs in its own mount namespace, so its mounts vanish with the last process
+// in it. Every step is an exec, so the process keeps its ID. It sets the death signal
+// again, because entering a user namespace has cleared it.
 const enterRoot = `
 root=$1 dir=$2; shift 2
 mount --rbind /proc "$root/proc" && mount --rbind /dev "$root/dev" && mount --bind "$dir" "$root/mnt" || exit
 exec setpriv --pdeathsig KILL chroot "$root" "$@"`
 
-// command prepares the program name, one of RabbitMQ's scripts or a path, to run with
-// the given environment on the node that lives in dir.
+// command prepares the program name to run on the node in dir. name is a script of
+// RabbitMQ or an absolute path.
 func (in installation) command(ctx context.Context, dir string, env []string, name string, args ...string) *exec.Cmd {
 	if !filepath.IsAbs(name) {
 		name = filepath.Join(scriptsDir, name)
@@ -80,6 +80,6 @@ func (in installation) command(ctx context.Context, dir string, env []string, na
 	argv = append(append(argv, name), args...)
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	cmd.Env = env
-	cmd.Dir = "/" // not the test's own, which the root may not have
+	cmd.Dir = "/" // the working directory of the test may not exist in the root
 	return cmd
 }

@@ -1,10 +1,10 @@
-// Package rabbitmq starts private RabbitMQ nodes for tests: each with a port, a name, a
-// cookie, a data directory and a port mapper of its own, on loopback only, and gone,
-// data and all, when the test program ends, however it ends.
+// Package rabbitmq starts private RabbitMQ nodes for tests. Each node has its own port,
+// name, cookie, data directory and port mapper, and listens on loopback only. A node and
+// its data are gone when the test program ends, even if the program is killed.
 //
-// The broker is Debian's: 3.10 from the machine's own package or from a root of its own,
-// 4.0 and 4.3 from roots that scripts/rabbitmq/install makes. A missing broker is an
-// error, never a reason to skip.
+// The nodes are Debian's packages: 3.10 from the machine or from a root, and 4.0 and 4.3
+// from roots that scripts/rabbitmq/install makes. A missing broker is an error, never a
+// reason to skip.
 package rabbitmq
 
 import (
@@ -21,11 +21,11 @@ import (
 	"time"
 )
 
-// bootLimit bounds one boot where the caller's ctx does not; a node takes a few
-// seconds, a loaded machine several times that.
+// bootLimit bounds one boot. A node boots in a few seconds; a loaded machine takes
+// several times as long.
 const bootLimit = 2 * time.Minute
 
-// Node is one private RabbitMQ node. Its methods may be called from any goroutine.
+// Node is a private RabbitMQ node. Its methods are safe for concurrent use.
 type Node struct {
 	install installation
 	config  Config
@@ -33,13 +33,13 @@ type Node struct {
 	dir     string
 	epmd    *epmd
 
-	mu      sync.Mutex // one change of the process at a time
+	mu      sync.Mutex // serializes changes of the process
 	process *process
 	stopped bool
 }
 
-// Start boots a node and returns once it takes AMQP connections. Its error carries the
-// end of the broker's log.
+// Start boots a node and returns when it accepts AMQP connections. Its error contains
+// the end of the broker's log.
 func Start(ctx context.Context, cfg Config) (*Node, error) {
 	in, err := findInstallation(cfg.version())
 	if err != nil {
@@ -47,7 +47,7 @@ func Start(ctx context.Context, cfg Config) (*Node, error) {
 	}
 	for attempt := 1; ; attempt++ {
 		n, err := startNode(ctx, in, cfg, nil, nil)
-		// Somebody else may have taken a port between our looking and our using it.
+		// Another process may have taken a port since freePorts found it free.
 		if err != nil && attempt < 3 && errors.Is(err, errPortTaken) {
 			continue
 		}
@@ -55,10 +55,10 @@ func Start(ctx context.Context, cfg Config) (*Node, error) {
 	}
 }
 
-// errPortTaken marks a boot that failed for a port in use.
+// errPortTaken means that a boot failed because a port was in use.
 var errPortTaken = errors.New("port in use")
 
-// startNode boots a node, of its own or, with a peer, of the peer's cluster.
+// startNode boots a node. If peer is not nil, the node joins the cluster of peer.
 func startNode(ctx context.Context, in installation, cfg Config, peer *Node, conf []string) (_ *Node, err error) {
 	ports, err := freePorts(3)
 	if err != nil {
@@ -98,23 +98,23 @@ func startNode(ctx context.Context, in installation, cfg Config, peer *Node, con
 
 func newCookie() string {
 	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails, says crypto/rand
+	_, _ = rand.Read(b[:]) // never fails
 	return hex.EncodeToString(b[:])
 }
 
-// URL is where clients connect, as the default user guest.
+// URL returns the URL for clients, with the default user guest.
 func (n *Node) URL() string { return fmt.Sprintf("amqp://guest:guest@127.0.0.1:%d/", n.id.port) }
 
-// Port is the AMQP port on 127.0.0.1; it stays the same over restarts.
+// Port returns the AMQP port on 127.0.0.1. It stays the same over restarts.
 func (n *Node) Port() int { return n.id.port }
 
-// Name is the Erlang node's name.
+// Name returns the name of the Erlang node.
 func (n *Node) Name() string { return n.id.nodeName() }
 
-// Version is the release series, as in Config.
+// Version returns the release series, as in Config.
 func (n *Node) Version() string { return n.config.version() }
 
-// PID is the process id of the broker itself, 0 while it is not running.
+// PID returns the process ID of the broker, or 0 if it is not running.
 func (n *Node) PID() int {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -124,7 +124,7 @@ func (n *Node) PID() int {
 	return n.process.pid()
 }
 
-// Log is all that the broker has written since its last boot began.
+// Log returns the output of the broker since its last boot.
 func (n *Node) Log() (string, error) {
 	b, err := os.ReadFile(filepath.Join(n.dir, "broker.log"))
 	if err != nil {
@@ -133,8 +133,8 @@ func (n *Node) Log() (string, error) {
 	return string(b), nil
 }
 
-// boot starts the process and waits for its listener. The caller is alone with n, or
-// holds n.mu.
+// boot starts the process and waits until it is ready. The caller holds n.mu, or has
+// not shared n yet.
 func (n *Node) boot(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, bootLimit)
 	defer cancel()
@@ -142,13 +142,13 @@ func (n *Node) boot(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("rabbitmq: %w", err)
 	}
-	defer log.Close() // the child has its own
+	defer log.Close() // the child has its own descriptor
 	ready, err := listenForReady(filepath.Join(n.dir, notifySocket))
 	if err != nil {
 		return err
 	}
 	defer ready.close()
-	// The node outlives the ctx of its start.
+	// The node outlives the context of its start.
 	cmd := n.install.command(context.WithoutCancel(ctx), n.dir, environment(n.install.insideDir(n.dir), n.id), "rabbitmq-server")
 	cmd.Stdout, cmd.Stderr = log, log
 	if n.process, err = startProcess(cmd); err != nil {
@@ -166,24 +166,23 @@ func (n *Node) withLogTail(err error) error {
 	if bytes.Contains(log, []byte("eaddrinuse")) || bytes.Contains(log, []byte("already running")) {
 		err = fmt.Errorf("%w: %w", errPortTaken, err)
 	}
-	const most = 8 << 10 // the cause comes first, and long stack traces after it
+	const most = 8 << 10 // long enough for the cause, which stands before long stack traces
 	if len(log) > most {
 		log = append([]byte("…"), log[len(log)-most:]...)
 	}
 	return fmt.Errorf("%w; the end of its log:\n%s", err, log)
 }
 
-// Kill is kill -9: the broker gets no chance to write anything down. Its data stays, for
-// Restart; what a 3.10 or 4.0 was told to declare in the last two seconds may not be
-// among it (see Sync).
+// Kill sends SIGKILL, so the broker cannot write anything to disk. Its data stays for
+// Restart. A 3.10 or 4.0 may lose the declarations of the last two seconds (see Sync).
 func (n *Node) Kill() error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.process.kill()
 }
 
-// Pause stops the broker in its tracks (SIGSTOP), and returns when it stands: its sockets
-// stay open and silent.
+// Pause stops the broker with SIGSTOP, and returns when all its threads have stopped.
+// Its sockets stay open and silent.
 func (n *Node) Pause() error {
 	if err := n.signal(sigStop); err != nil {
 		return err
@@ -200,7 +199,7 @@ func (n *Node) Pause() error {
 // pauseLimit is how long a busy machine may take to stop all threads of a broker.
 const pauseLimit = 10 * time.Second
 
-// Resume lets a paused broker go on (SIGCONT).
+// Resume continues a paused broker with SIGCONT.
 func (n *Node) Resume() error { return n.signal(sigCont) }
 
 func (n *Node) signal(sig syscall.Signal) error {
@@ -209,8 +208,8 @@ func (n *Node) signal(sig syscall.Signal) error {
 	return n.process.signal(sig)
 }
 
-// Restart boots the broker again on the same data and port. One that still runs is first
-// shut down in good order; a killed one comes back as after a crash.
+// Restart boots the broker again with the same data and port. It first shuts down a
+// running broker in order. A killed broker starts as after a crash.
 func (n *Node) Restart(ctx context.Context) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -230,8 +229,8 @@ func (n *Node) Restart(ctx context.Context) error {
 	return n.boot(ctx)
 }
 
-// Stop ends the node and deletes its data. A second Stop, or one on a nil Node, does
-// nothing.
+// Stop ends the node and deletes its data. A second Stop does nothing, nor does Stop on
+// a nil Node.
 func (n *Node) Stop() error {
 	if n == nil {
 		return nil
@@ -244,7 +243,7 @@ func (n *Node) Stop() error {
 	n.stopped = true
 	var errs []error
 	if n.process != nil {
-		// No good order needed: there will be nothing left to find in disorder.
+		// The data is deleted below, so an orderly shutdown is not necessary.
 		errs = append(errs, n.process.kill())
 	}
 	if n.epmd != nil {

@@ -21,13 +21,13 @@ func dial(t *testing.T, url string) (*amqp.Connection, *amqp.Channel) {
 	t.Helper()
 	conn, err := amqp.Dial(url)
 	require.NoError(t, err)
-	t.Cleanup(func() { _ = conn.Close() }) // some tests have had it closed
+	t.Cleanup(func() { _ = conn.Close() }) // some tests have closed it
 	ch, err := conn.Channel()
 	require.NoError(t, err)
 	return conn, ch
 }
 
-// greet succeeds when an AMQP broker answers a protocol header.
+// greet succeeds if an AMQP broker answers a protocol header.
 func greet(ctx context.Context, port int) error {
 	c, err := (&net.Dialer{Timeout: time.Second}).DialContext(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", port))
 	if err != nil {
@@ -60,7 +60,7 @@ func receive[T any](t *testing.T, what string, c <-chan T) T {
 	}
 }
 
-// TestNode takes one node through its life; a boot for each step would take minutes.
+// TestNode tests all commands on one node, because a boot for each would take minutes.
 func TestNode(t *testing.T) {
 	t.Parallel()
 	cfg := needBroker(t)
@@ -198,8 +198,8 @@ func TestExtraConfiguration(t *testing.T) {
 
 const envChild = "AMQPRPC_TEST_START_AND_HANG"
 
-// TestNodeDiesWithItsProgram kills a program that runs a node and looks whether anything
-// of the node is left.
+// TestNodeDiesWithItsProgram kills a program that runs a node, and checks that nothing of
+// the node is left.
 func TestNodeDiesWithItsProgram(t *testing.T) {
 	t.Parallel()
 	cfg := needBroker(t)
@@ -226,7 +226,8 @@ func TestNodeDiesWithItsProgram(t *testing.T) {
 	require.Eventually(t, func() bool { return gone(pids[0]) && gone(pids[1]) }, 10*time.Second, 20*time.Millisecond)
 }
 
-// gone also takes a zombie, which its new parent may be slow to reap, for gone.
+// gone reports whether a process has ended. A zombie has ended: its new parent may be slow
+// to reap it.
 func gone(pid int) bool {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	return err != nil || strings.Contains(string(stat), ") Z ")
@@ -251,7 +252,7 @@ func TestCluster(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, ack)
 
-	// With one node of three gone the queue lives, and the others serve it.
+	// Without one node of three, the queue lives on the other two.
 	require.NoError(t, c.Nodes[0].Kill())
 	_, err = net.DialTimeout("tcp", fmt.Sprintf("127.0.0.1:%d", c.Nodes[0].Port()), time.Second)
 	require.ErrorIs(t, err, syscall.ECONNREFUSED)
@@ -259,7 +260,7 @@ func TestCluster(t *testing.T) {
 	require.Eventually(t, func() bool {
 		m, ok, err := other.Get("shared", true)
 		if err != nil {
-			_, other = dial(t, c.URLs()[1]) // an election is still on
+			_, other = dial(t, c.URLs()[1]) // the election has not finished
 		}
 		return err == nil && ok && string(m.Body) == "one"
 	}, time.Minute, 200*time.Millisecond)

@@ -7,15 +7,16 @@ import (
 	"net"
 )
 
-// Ports are taken from below the range that the kernel gives to outgoing connections
-// (32768 and up on Linux), so that a node that restarts finds its own still free.
+// Ports are below the kernel's range for outgoing connections (32768 and up on Linux), so
+// a node's port is still free when it restarts.
 const (
 	firstPort = 20000
 	lastPort  = 31999
 )
 
-// freePorts picks n different loopback ports that nobody listens on now. Another
-// process may still be faster to one of them; the boot then fails, and Start tries again.
+// freePorts returns n different loopback ports that nothing listens on now. Another
+// process may still take one of them before the node does. Then the boot fails, and
+// Start tries again.
 func freePorts(n int) ([]int, error) {
 	var held []net.Listener
 	defer func() {

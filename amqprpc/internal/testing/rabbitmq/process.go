@@ -9,29 +9,28 @@ import (
 	"syscall"
 )
 
-// process is a child that cannot outlive this program: however that ends (a panic, a
-// test timeout, a kill -9), the kernel takes the child along.
+// process is a child process that cannot outlive this program. The kernel kills it when
+// this program ends, even by a panic, a test timeout or SIGKILL.
 type process struct {
 	cmd  *exec.Cmd
 	done chan struct{} // closed once the child has been reaped
 }
 
-// startProcess starts cmd in a process group of its own, so that a Ctrl-C meant for
-// this program is not the broker's too.
+// startProcess starts cmd in its own process group, so that Ctrl-C does not reach it.
 func startProcess(cmd *exec.Cmd) (*process, error) {
 	cmd.SysProcAttr = childAttributes()
 	p := &process{cmd: cmd, done: make(chan struct{})}
 	started := make(chan error, 1)
 	go func() {
-		// On Linux a child dies with the thread that started it, not the process:
-		// keep that thread until the child is gone.
+		// On Linux, Pdeathsig follows the thread that started the child, not the process.
+		// So this thread must live as long as the child.
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 		defer close(p.done)
 		err := cmd.Start()
 		started <- err
 		if err == nil {
-			// How it ended shows in cmd.ProcessState; a killed child is no error here.
+			// cmd.ProcessState says how the child ended. A killed child is no error.
 			_ = cmd.Wait()
 		}
 	}()
@@ -52,7 +51,7 @@ func (p *process) alive() bool {
 	}
 }
 
-// signal sends sig; that the process is already gone is an error.
+// signal sends sig. It returns an error if the process has ended.
 func (p *process) signal(sig syscall.Signal) error {
 	if err := p.cmd.Process.Signal(sig); err != nil {
 		return fmt.Errorf("rabbitmq: signal %v to process %d: %w", sig, p.pid(), err)
@@ -60,8 +59,8 @@ func (p *process) signal(sig syscall.Signal) error {
 	return nil
 }
 
-// kill ends the process at once and waits until it is gone. Killing a dead one is no
-// error.
+// kill sends SIGKILL and waits until the process has ended. It is no error if the
+// process had ended before.
 func (p *process) kill() error {
 	if err := p.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return fmt.Errorf("rabbitmq: kill process %d: %w", p.pid(), err)

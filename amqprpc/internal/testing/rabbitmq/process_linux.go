@@ -17,8 +17,8 @@ func childAttributes() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 }
 
-// standsStill reports whether all threads of a process have stopped, which they do one
-// by one after SIGSTOP (proc(5): the state follows the last parenthesis).
+// standsStill reports whether all threads of a process have stopped. After SIGSTOP they
+// stop one by one. In proc(5), the state follows the last parenthesis.
 func standsStill(pid int) bool {
 	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
 	if err != nil {

@@ -4,7 +4,7 @@ package rabbitmq
 
 import "syscall"
 
-// Private nodes are for Debian; elsewhere this package only has to compile.
+// Private nodes run only on Debian. Elsewhere this package must only compile.
 const (
 	sigStop = syscall.Signal(0x13)
 	sigCont = syscall.Signal(0x12)

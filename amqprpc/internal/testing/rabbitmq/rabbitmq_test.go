@@ -11,8 +11,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// needBroker is for tests of the harness itself, which mean nothing without a broker:
-// they run where AMQPRPC_RABBITMQ names one, and there a missing one fails them.
+// needBroker skips tests of this package itself if AMQPRPC_RABBITMQ is unset. If it is
+// set and the broker is missing, the tests fail.
 func needBroker(t *testing.T) Config {
 	t.Helper()
 	version := os.Getenv(EnvVersion)
@@ -71,7 +71,7 @@ type countedRun struct{ runs int }
 func (c *countedRun) Run() int { c.runs++; return 0 }
 
 func TestMainFailsWithoutTheBrokerAskedFor(t *testing.T) {
-	t.Setenv(EnvVersion, "0.1") // hence not parallel
+	t.Setenv(EnvVersion, "0.1") // so the test cannot be parallel
 	tests := &countedRun{}
 	require.Equal(t, 1, Main(tests, func(*Node) { t.Error("no node, yet used") }).Run())
 	require.Zero(t, tests.runs)

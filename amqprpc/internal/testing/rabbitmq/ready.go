@@ -10,18 +10,19 @@ import (
 	"time"
 )
 
-// notifySocket is where the broker says that it is ready, in the node's directory.
+// notifySocket is the name of the socket, in the node's directory, on which the broker
+// reports that it is ready.
 const notifySocket = "notify"
 
-// readiness listens for the broker's word that it is ready, which it gives as systemd's
-// services do (sd_notify(3)). Its TCP listener opens earlier, and in between a 4.0 loses
-// replies by direct reply-to: to itself the node does not count as running yet.
+// readiness waits for the broker to report that it is ready, by sd_notify(3). The
+// broker opens its TCP port earlier, but a 4.0 loses direct replies until it is ready,
+// because the node does not count itself as running yet.
 type readiness struct {
 	conn *net.UnixConn
 }
 
 func listenForReady(path string) (readiness, error) {
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) { // left by an earlier boot
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) { // an earlier boot may have left it
 		return readiness{}, fmt.Errorf("rabbitmq: %w", err)
 	}
 	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
@@ -33,7 +34,7 @@ func listenForReady(path string) (readiness, error) {
 
 var errNotReady = errors.New("the broker has not said that it is ready")
 
-// check waits a moment for the word.
+// check waits up to 100 ms for the report.
 func (r readiness) check() error {
 	if err := r.conn.SetReadDeadline(time.Now().Add(100 * time.Millisecond)); err != nil {
 		return err

@@ -1,9 +1,9 @@
-// Command rabbitmqnode runs a private RabbitMQ node in the foreground, to play with:
+// Command rabbitmqnode runs a private RabbitMQ node in the foreground, for experiments:
 //
 //	go run ./amqprpc/internal/testing/rabbitmq/cmd/rabbitmqnode -version 4.0
 //
-// It prints the node's URL on standard output, and stops the node and deletes its data
-// when it is interrupted or its standard input ends.
+// It prints the node's URL on standard output. It stops the node and deletes the node's
+// data when it is interrupted or when its standard input ends.
 package main
 
 import (

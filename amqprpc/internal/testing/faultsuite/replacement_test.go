@@ -12,8 +12,8 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc/amqptest"
 )
 
-// refusing has the broker refuse what comes from the client through channels that
-// match, and returns those that it has seen.
+// refusing makes the broker refuse the client's messages on channels that match. It
+// returns the channels that it has seen.
 func (s *stage) refusing(match func(channel uint16, seen []uint16) bool) func() []uint16 {
 	var seen []uint16
 	s.broker.Tamper(func(m amqptest.Message) amqptest.Fate {
@@ -32,9 +32,9 @@ func (s *stage) refusing(match func(channel uint16, seen []uint16) bool) func() 
 	}
 }
 
-// A channel that refuses a queue for good, as RabbitMQ 3.10's may after a leader's
-// death, costs a second: then the client uses another, and calls that were made
-// through the first are answered all the same.
+// After the death of a leader, RabbitMQ 3.10 may refuse a queue on a channel for ever. The
+// client replaces such a channel after a second. Calls that were sent on the old channel
+// are still answered.
 func TestChannelThatGoesOnRefusing(t *testing.T) {
 	t.Parallel()
 	for name, m := range map[string]amqprpc.ReplyMode{
@@ -51,14 +51,14 @@ func TestChannelThatGoesOnRefusing(t *testing.T) {
 				s.fails(s.call(), amqprpc.CodeUnavailable, amqprpc.OutcomeUnknown, 0)
 				time.Sleep(500 * time.Millisecond)
 				s.fails(s.call(), amqprpc.CodeUnavailable, amqprpc.OutcomeUnknown, 0)
-				time.Sleep(501 * time.Millisecond) // no further refusal is needed
+				time.Sleep(501 * time.Millisecond) // no further refusal is necessary
 				after := s.call()
 				<-s.started
 				s.let()
 				s.answered(after)
 				s.answered(before)
 				require.Len(t, seen(), 2)
-				time.Sleep(11 * time.Minute) // until the calls' time is over, whose replies came directly
+				time.Sleep(11 * time.Minute) // until the calls with direct replies have expired
 				closed := 0
 				for _, e := range record.Events() {
 					if e.Kind == amqptest.ChannelClosed && e.Connection == "client" {
@@ -74,7 +74,7 @@ func TestChannelThatGoesOnRefusing(t *testing.T) {
 	}
 }
 
-// With calls unconfirmed, it is the notifications that are refused.
+// Without confirms for calls, only notifications are refused.
 func TestChannelThatGoesOnRefusingNotifications(t *testing.T) {
 	t.Parallel()
 	onStage(t, nil, []amqprpc.ClientOption{amqprpc.WithoutConfirms()}, func(t *testing.T, s *stage) {
@@ -89,8 +89,8 @@ func TestChannelThatGoesOnRefusingNotifications(t *testing.T) {
 	})
 }
 
-// A queue that is full refuses what comes through any channel: the client does not
-// open one after the other.
+// A full queue refuses messages on every channel. The client must not open one channel
+// after another.
 func TestQueueThatGoesOnRefusing(t *testing.T) {
 	t.Parallel()
 	onStage(t, nil, nil, func(t *testing.T, s *stage) {
@@ -107,7 +107,8 @@ func TestQueueThatGoesOnRefusing(t *testing.T) {
 	})
 }
 
-// One that is full now and then refuses some and takes some: no channel is to blame.
+// A queue that is full from time to time refuses only some messages. The client must not
+// replace its channel.
 func TestQueueThatRefusesSome(t *testing.T) {
 	t.Parallel()
 	onStage(t, nil, nil, func(t *testing.T, s *stage) {
@@ -121,7 +122,7 @@ func TestQueueThatRefusesSome(t *testing.T) {
 			time.Sleep(300 * time.Millisecond)
 		}
 		require.Len(t, seen(), 1)
-		// Nor where the caller knows why it is refused.
+		// The same holds if the caller knows the reason of the refusal.
 		calls = 0
 		declared := amqprpc.WithRejectPublish()
 		for range 10 {
