@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc/amqptest"
-	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/rabbitmq"
+	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/testing/rabbitmq"
 )
 
 // brokerURL is a broker for one test: of its own in process, or the package's

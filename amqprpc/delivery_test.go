@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
-	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/faultproxy"
+	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/testing/faultproxy"
 )
 
 func TestFailFast(t *testing.T) {

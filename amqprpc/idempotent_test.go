@@ -14,19 +14,19 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
-	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/faultproxy"
+	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/testing/faultproxy"
 	"github.com/bbebcec1/amqprpc-go/codec"
-	"github.com/bbebcec1/amqprpc-go/middleware"
+	"github.com/bbebcec1/amqprpc-go/middleware/idempotency"
 )
 
-// These are tests of middleware.Idempotent against lost connections and, where one is
+// These are tests of package idempotency against lost connections and, where one is
 // asked for, against a real broker. They stand here for the sake of this package's
 // internal tools; the middleware's other tests stand beside it.
 
-// idempotent is middleware.Idempotent with a store of its own.
-func idempotent(opts ...middleware.IdempotentOption) amqprpc.MiddlewareOption {
-	return amqprpc.WithMiddleware(middleware.Idempotent(middleware.NewMemoryStore(0, 0),
-		append([]middleware.IdempotentOption{middleware.IdempotentLogger(nil)}, opts...)...))
+// idempotent is the idempotency middleware with a store of its own.
+func idempotent(opts ...idempotency.Option) amqprpc.MiddlewareOption {
+	return amqprpc.WithMiddleware(idempotency.New(idempotency.NewMemoryStore(0, 0),
+		append([]idempotency.Option{idempotency.WithLogger(nil)}, opts...)...))
 }
 
 // arrivals counts what reaches a server's chain, before any other middleware.
@@ -221,7 +221,7 @@ func TestIdempotentUnderCuts(t *testing.T) {
 	rng := rand.New(rand.NewPCG(seed, 0))
 	url, queue := brokerURL(t), queueName(t)
 	c := new(counting)
-	store := middleware.NewMemoryStore(0, 0)
+	store := idempotency.NewMemoryStore(0, 0)
 	var proxies []*faultproxy.Proxy
 	for range 2 {
 		proxy, serverURL := proxied(t, url)
@@ -234,7 +234,7 @@ func TestIdempotentUnderCuts(t *testing.T) {
 					return 0, amqprpc.Errorf(amqprpc.CodeNotFound, "run %d", run)
 				}
 				return n*100 + run, nil
-			}, amqprpc.WithMaxDeliveries(0), amqprpc.WithMiddleware(middleware.Idempotent(store, middleware.IdempotentLogger(nil))))
+			}, amqprpc.WithMaxDeliveries(0), amqprpc.WithMiddleware(idempotency.New(store, idempotency.WithLogger(nil))))
 		})
 	}
 	proxy, clientURL := proxied(t, url)

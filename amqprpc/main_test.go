@@ -17,7 +17,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
-	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/rabbitmq"
+	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/testing/rabbitmq"
 )
 
 // node is the real broker that AMQPRPC_RABBITMQ asks for, nil for the in-process

@@ -19,7 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
-	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/faultproxy"
+	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/testing/faultproxy"
 	"github.com/bbebcec1/amqprpc-go/codec"
 )
 

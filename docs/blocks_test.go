@@ -66,12 +66,13 @@ var packages = map[string]string{
 
 	"synctest": "testing/synctest",
 
-	"amqp":       "github.com/rabbitmq/amqp091-go",
-	"amqprpc":    "github.com/bbebcec1/amqprpc-go/amqprpc",
-	"amqptest":   "github.com/bbebcec1/amqprpc-go/amqprpc/amqptest",
-	"codec":      "github.com/bbebcec1/amqprpc-go/codec",
-	"middleware": "github.com/bbebcec1/amqprpc-go/middleware",
-	"require":    "github.com/stretchr/testify/require",
+	"amqp":        "github.com/rabbitmq/amqp091-go",
+	"amqprpc":     "github.com/bbebcec1/amqprpc-go/amqprpc",
+	"amqptest":    "github.com/bbebcec1/amqprpc-go/amqprpc/amqptest",
+	"codec":       "github.com/bbebcec1/amqprpc-go/codec",
+	"middleware":  "github.com/bbebcec1/amqprpc-go/middleware",
+	"idempotency": "github.com/bbebcec1/amqprpc-go/middleware/idempotency",
+	"require":     "github.com/stretchr/testify/require",
 }
 
 // given is what Go blocks may use without declaring it.

@@ -31,7 +31,7 @@ func ExampleLogging() {
 	broker := amqptest.NewBroker()
 	defer broker.Close()
 
-	// What differs from run to run is left out of this example's lines.
+	// These lines leave out the attributes that differ from run to run.
 	logger := slog.New(slog.NewTextHandler(os.Stdout, &slog.HandlerOptions{
 		ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
 			switch a.Key {
@@ -66,7 +66,7 @@ func ExampleLogging() {
 	// level=WARN msg=rpc side=server kind=unary queue=half attempt=1 code=failed_precondition error="failed_precondition: 13 is odd"
 }
 
-// Order is a message that knows what it may be.
+// Order is a message that validates itself.
 type Order struct {
 	Item  string `json:"item"`
 	Count int    `json:"count"`
@@ -111,7 +111,7 @@ func ExampleValidate() {
 		fmt.Println(got)
 	}
 
-	// The same middleware on the client's side saves the way.
+	// The same middleware on the client saves the round trip.
 	_, err = place.Call(ctx, cli, Order{}, amqprpc.WithMiddleware(middleware.Validate()))
 	fmt.Println(err, "|", amqprpc.OutcomeOf(err))
 

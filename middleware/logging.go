@@ -17,22 +17,21 @@ type logging struct {
 	attrs func(*amqprpc.Request) []slog.Attr
 }
 
-// Logging writes one line for each request that passes, when it is done, on
-// servers and clients alike:
+// Logging writes one line for each request, when it is done, on servers and on clients:
 //
 //	level=INFO msg=rpc side=server kind=unary queue=orders id=… attempt=1 code=ok duration=1.2ms
 //	level=WARN msg=rpc side=client kind=unary queue=orders id=… attempt=1 code=unavailable duration=420µs outcome=not-executed error="…"
 //
-// side, kind, queue, id, attempt, code and duration (a [time.Duration]) are always
-// there; redelivered=true only on a server, for a request that may have been
-// delivered before; error, its text, only for an error; outcome only for an error
-// on a client. The message itself and its metadata are not logged, see [LogAttrs].
-// The logger's handler is given the ctx of the call.
+// Every line has side, kind, queue, id, attempt, code and duration (a [time.Duration]).
+// A server adds redelivered=true for a request that may have been delivered before. An
+// error adds its text as error, and on a client its outcome. The message and the
+// metadata are not logged, see [WithLogAttrs]. The logger's handler gets the context of
+// the call.
 //
-// The level is that of [DefaultLogLevel] unless [LogLevel] says otherwise; below
-// the level that the logger writes, nothing is put together. A nil logger writes
-// nothing. Logging belongs outermost, so that it sees what the other middleware
-// answers and how long they take.
+// The level is that of [DefaultLogLevel], or of [WithLogLevel]. If the logger does not
+// write the level, Logging builds no attributes. A nil logger writes nothing. Put
+// Logging outermost, so that it sees the answers and the duration of the other
+// middleware.
 func Logging(logger *slog.Logger, opts ...LoggingOption) amqprpc.Middleware {
 	l := &logging{log: logger, level: DefaultLogLevel}
 	for _, o := range opts {
@@ -46,7 +45,7 @@ func Logging(logger *slog.Logger, opts ...LoggingOption) amqprpc.Middleware {
 			start := time.Now()
 			returned := false
 			defer func() {
-				if !returned { // a middleware panics; the server will answer for it
+				if !returned { // middleware has panicked; the server answers the request
 					err = amqprpc.Errorf(amqprpc.CodeInternal, "panic")
 				}
 				l.write(ctx, req, err, time.Since(start))
@@ -58,22 +57,22 @@ func Logging(logger *slog.Logger, opts ...LoggingOption) amqprpc.Middleware {
 	}
 }
 
-// LogLevel sets the level of a line by the code of the result, "" for success. A
-// level that the logger does not write leaves the line out.
-func LogLevel(level func(amqprpc.Code) slog.Level) LoggingOption {
+// WithLogLevel sets the level of a line by the code of the result, which is "" for
+// success. If the logger does not write that level, there is no line.
+func WithLogLevel(level func(amqprpc.Code) slog.Level) LoggingOption {
 	return func(l *logging) { l.level = level }
 }
 
-// LogAttrs adds attributes to each line: of the request's metadata, say, or of its
-// message. f runs when the request is done, on its goroutine.
-func LogAttrs(f func(*amqprpc.Request) []slog.Attr) LoggingOption {
+// WithLogAttrs adds attributes to each line, for example of the request's metadata or
+// of its message. f runs on the request's goroutine, when the request is done.
+func WithLogAttrs(f func(*amqprpc.Request) []slog.Attr) LoggingOption {
 	return func(l *logging) { l.attrs = f }
 }
 
-// DefaultLogLevel is Info for success and for what callers ask wrongly or give up
-// (canceled, invalid_argument, not_found, already_exists, unauthenticated), Warn
-// for what load, time, rights or state stood in the way of, and Error for what is
-// somebody's mistake to mend: unknown, internal, unimplemented, data_loss.
+// DefaultLogLevel returns the level of a code. It is Info for success and for errors of
+// callers: canceled, invalid_argument, not_found, already_exists, unauthenticated. It
+// is Error for errors that somebody must fix: unknown, internal, unimplemented,
+// data_loss. It is Warn for all other codes.
 func DefaultLogLevel(code amqprpc.Code) slog.Level {
 	switch code {
 	case "", amqprpc.CodeCanceled, amqprpc.CodeInvalidArgument, amqprpc.CodeNotFound,

@@ -18,7 +18,7 @@ import (
 	"github.com/bbebcec1/amqprpc-go/middleware"
 )
 
-// jsonLog is a log of JSON that a test reads line by line.
+// jsonLog is a JSON log that a test reads line by line.
 type jsonLog struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
@@ -139,7 +139,7 @@ func TestLogging(t *testing.T) {
 	})
 }
 
-// What middleware further in refuses on a client is logged as not sent.
+// A client logs the refusal of middleware further in as not sent.
 func TestLoggingRefusedOnClient(t *testing.T) {
 	t.Parallel()
 	var client jsonLog
@@ -153,7 +153,7 @@ func TestLoggingRefusedOnClient(t *testing.T) {
 	require.Equal(t, err.Error(), line["error"])
 }
 
-// A second try by middleware within is seen as such.
+// A retry by middleware further in counts as a further attempt.
 func TestLoggingAttempts(t *testing.T) {
 	t.Parallel()
 	url := startBroker(t)
@@ -193,7 +193,7 @@ func TestLoggingRedelivered(t *testing.T) {
 	t.Parallel()
 	url := startBroker(t)
 
-	// A consumer that takes the request and goes away without an acknowledgement.
+	// This consumer takes the request and leaves without an acknowledgement.
 	conn, err := amqp.Dial(url)
 	require.NoError(t, err)
 	ch, err := conn.Channel()
@@ -224,13 +224,13 @@ func TestLoggingOptions(t *testing.T) {
 		middleware.Logging(nil),
 		middleware.Logging(quiet.logger(slog.LevelError)),
 		middleware.Logging(log.logger(slog.LevelInfo),
-			middleware.LogLevel(func(code amqprpc.Code) slog.Level {
+			middleware.WithLogLevel(func(code amqprpc.Code) slog.Level {
 				if code == "" {
 					return slog.LevelDebug
 				}
 				return slog.LevelError
 			}),
-			middleware.LogAttrs(func(req *amqprpc.Request) []slog.Attr {
+			middleware.WithLogAttrs(func(req *amqprpc.Request) []slog.Attr {
 				return []slog.Attr{slog.String("tenant", req.Header()["tenant"])}
 			}),
 		),
@@ -247,7 +247,7 @@ func TestLoggingOptions(t *testing.T) {
 	require.Empty(t, quiet.take(t), "below the level of the logger")
 }
 
-// A middleware's panic leaves its line behind as well.
+// A panic of middleware is logged, too.
 func TestLoggingPanic(t *testing.T) {
 	t.Parallel()
 	url := startBroker(t)

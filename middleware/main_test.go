@@ -15,7 +15,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// patience is how long a test waits for what must happen.
+// patience bounds every wait that is expected to end.
 const patience = 20 * time.Second
 
 func testContext(t *testing.T) context.Context {
@@ -24,7 +24,7 @@ func testContext(t *testing.T) context.Context {
 	return ctx
 }
 
-// startBroker is a broker until the test ends.
+// startBroker starts a broker that runs until the test ends.
 func startBroker(t *testing.T) string {
 	t.Helper()
 	b := amqptest.NewBroker()
@@ -32,8 +32,8 @@ func startBroker(t *testing.T) string {
 	return b.URL()
 }
 
-// startServer serves on url until stop is called or the test ends; either way the
-// drain must be a clean one.
+// startServer serves on url until stop is called or the test ends. The server must drain
+// without an error.
 func startServer(t *testing.T, url string, register func(*amqprpc.Server), opts ...amqprpc.ServerOption) (stop func()) {
 	t.Helper()
 	srv := amqprpc.NewServer(url, append([]amqprpc.ServerOption{amqprpc.WithLogger(nil)}, opts...)...)

@@ -9,19 +9,17 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
 )
 
-// Timeout bounds by d what comes after it in the chain, by ending its ctx; a
-// deadline that is earlier already stays. It runs nothing on another goroutine,
-// so it ends only what heeds its ctx: on a client the wire does, on a server the
-// handler must.
+// Timeout ends the context of the rest of the chain after d. An earlier deadline stays.
+// Timeout runs nothing on another goroutine, so it ends only what honours its context:
+// a client's call does, and a server's handler must.
 //
-// On a client the shorter deadline is the one that travels with the request, and
-// the call ends with deadline_exceeded when it passes. On a server a context
-// error that the handler returns for it is given a text that names this limit;
-// any other result is left alone, even a late one.
+// On a client, the shorter deadline travels with the request, and the call ends with
+// deadline_exceeded. On a server, a bare context error of the handler gets a text that
+// names this limit. Any other result is returned as it is, even if it is late.
 //
-// For a limit for each attempt at a call put it inside a middleware that retries.
-// Where one limit for all is enough, [amqprpc.WithTimeout] does it without
-// middleware, and on servers answers for handlers that do not heed their ctx.
+// To limit each attempt of a call, put Timeout inside a middleware that retries. If one
+// limit for the whole call is enough, use [amqprpc.WithTimeout]; on servers, it also
+// answers for handlers that ignore their context.
 //
 // A d of zero or below is no limit.
 func Timeout(d time.Duration) amqprpc.Middleware {
@@ -42,8 +40,8 @@ func Timeout(d time.Duration) amqprpc.Middleware {
 	}
 }
 
-// isBareDeadline reports whether err is a context's deadline that nobody has
-// given a code and a text of their own.
+// isBareDeadline reports whether err is a context's deadline without a code and a text
+// that somebody chose.
 func isBareDeadline(err error) bool {
 	if _, ok := errors.AsType[*amqprpc.Error](err); ok {
 		return false

@@ -12,19 +12,18 @@ import (
 //
 //	Validate() error
 //
-// with a value or a pointer receiver, and refuses the request if that returns an
-// error. A message without the method passes; elements of slices and fields of
-// structs are for the message's own method to check. Where the message is itself
-// a pointer, nil is refused if its type could have been validated.
+// with a value or a pointer receiver, and refuses the request if the method returns an
+// error. A message without the method passes. Validate does not look into slices and
+// structs: the message's own method must check its elements and fields. A nil pointer
+// is refused if its type has the method.
 //
-// On a server the handler does not run and the caller gets the error. On a client
-// nothing is sent: the caller gets the error with [amqprpc.OutcomeNotSent].
-// Either way its code is invalid_argument and its message the validation error's
-// text, unless the validation error wraps an [*amqprpc.Error] or an
-// [amqprpc.Code]: then its author has chosen, and it is returned as it is, with
-// its code and details.
+// On a server, the handler does not run and the caller gets the error. On a client,
+// nothing is sent and the caller gets the error with [amqprpc.OutcomeNotSent]. The
+// error's code is invalid_argument and its message is the text of the validation error.
+// If the validation error wraps an [*amqprpc.Error] or an [amqprpc.Code], it is
+// returned as it is, with its own code and details.
 //
-// It decodes the message, so whatever should run before that goes before it.
+// Validate decodes the message. Put middleware that must run before decoding before it.
 func Validate() amqprpc.Middleware {
 	return func(next amqprpc.Invoker) amqprpc.Invoker {
 		return func(ctx context.Context, req *amqprpc.Request) (*amqprpc.Response, error) {
@@ -44,9 +43,8 @@ type validator interface{ Validate() error }
 
 var validatorType = reflect.TypeFor[validator]()
 
-// validate validates what msg, a pointer, leads to. The method set of a pointer
-// has the methods of both receivers, so that only a message that is itself a
-// pointer or an interface has to be followed further.
+// validate validates the value that msg points to. A pointer has the methods of both
+// receivers, so validate follows only pointers to pointers and to interfaces.
 func validate(msg any) error {
 	if msg == nil {
 		return nil
@@ -63,8 +61,8 @@ func validate(msg any) error {
 			}
 			return nil
 		default:
-			// A value out of an interface: without an address it has none of
-			// its pointer's methods.
+			// A value in an interface has no address, and so lacks the methods of its
+			// pointer: copy it to where it has one.
 			p := reflect.New(v.Type())
 			p.Elem().Set(v)
 			v = p
@@ -81,7 +79,7 @@ func validate(msg any) error {
 	}
 }
 
-// coded is err with a code: its own if it has one.
+// coded returns err with the code invalid_argument, or err itself if it has a code.
 func coded(err error) error {
 	if _, ok := errors.AsType[*amqprpc.Error](err); ok {
 		return err

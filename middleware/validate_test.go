@@ -13,7 +13,7 @@ import (
 	"github.com/bbebcec1/amqprpc-go/middleware"
 )
 
-// byValue validates with a value receiver, byPointer with a pointer's.
+// byValue has Validate on the value receiver, byPointer on the pointer receiver.
 type byValue struct {
 	N int `json:"n"`
 }
@@ -33,7 +33,7 @@ func positive(n int) error {
 	return nil
 }
 
-// chosen validates with whatever error its text names.
+// chosen returns the validation error that its text names.
 type chosen string
 
 func (c chosen) Validate() error {
@@ -119,7 +119,7 @@ func TestValidateOnServer(t *testing.T) {
 			var e *amqprpc.Error
 			require.ErrorAs(t, err, &e)
 			if tt.message == undecoded {
-				require.Contains(t, e.Message(), undecoded) // the rest is the codec's
+				require.Contains(t, e.Message(), undecoded) // the rest of the text is the codec's
 			} else {
 				require.Equal(t, tt.message, e.Message())
 			}
@@ -202,7 +202,7 @@ func TestValidateOnClient(t *testing.T) {
 	require.EqualValues(t, 2, ran.Load())
 }
 
-// The validation error itself is at hand on the side that made it.
+// errors.Is finds the validation error on the side that made it.
 func TestValidateKeepsTheCause(t *testing.T) {
 	t.Parallel()
 	cli := dial(t, startBroker(t), amqprpc.WithMiddleware(middleware.Validate()))

@@ -12,7 +12,7 @@ import (
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc/amqptest"
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/frame"
-	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/rabbitmq"
+	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/testing/rabbitmq"
 )
 
 // BenchmarkStartClose is a broker's whole life.

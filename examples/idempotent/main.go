@@ -20,7 +20,7 @@ import (
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
 	"github.com/bbebcec1/amqprpc-go/amqprpc/amqptest"
-	"github.com/bbebcec1/amqprpc-go/middleware"
+	"github.com/bbebcec1/amqprpc-go/middleware/idempotency"
 )
 
 // Payment is what a caller asks for.
@@ -69,9 +69,9 @@ func run(ctx context.Context, url string, output io.Writer) (err error) {
 	bank := newBank(out)
 	// Authentication and validation would go before it: their refusals are not
 	// answers to be remembered, and whoever knows an id gets its answer. Several
-	// servers would share a store, middleware/redisstore for one.
+	// servers would share a store, middleware/idempotency/redisstore for one.
 	srv := amqprpc.NewServer(url, amqprpc.WithLogger(nil), amqprpc.WithDialer(line.dial), amqprpc.WithMiddleware(
-		middleware.Idempotent(middleware.NewMemoryStore(10_000, 24*time.Hour), middleware.IdempotentReplayHeader("replayed")),
+		idempotency.New(idempotency.NewMemoryStore(10_000, 24*time.Hour), idempotency.WithReplayHeader("replayed")),
 	))
 	// Expires lets a real broker forget this example's queue.
 	Charge.Register(srv, bank.charge, amqprpc.WithQueue(amqprpc.Queue{Expires: time.Minute}))

@@ -13,7 +13,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc/amqptest"
-	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/rabbitmq"
+	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/testing/rabbitmq"
 )
 
 var node *rabbitmq.Node // nil unless AMQPRPC_RABBITMQ asks for one

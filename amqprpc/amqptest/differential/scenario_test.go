@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc/amqptest"
-	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/rabbitmq"
+	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/testing/rabbitmq"
 )
 
 // scenario is one script.

@@ -15,7 +15,7 @@ import (
 )
 
 // nodeProgram starts a private RabbitMQ node and stops it when its input ends.
-const nodeProgram = "github.com/bbebcec1/amqprpc-go/amqprpc/internal/rabbitmq/cmd/rabbitmqnode"
+const nodeProgram = "github.com/bbebcec1/amqprpc-go/amqprpc/internal/testing/rabbitmq/cmd/rabbitmqnode"
 
 // node is a private RabbitMQ node, minded by a process that dies with this one.
 type node struct {

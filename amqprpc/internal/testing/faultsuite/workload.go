@@ -1,0 +1,183 @@
+package faultsuite
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/bbebcec1/amqprpc-go/amqprpc"
+)
+
+// Workload is the traffic of a run.
+type Workload struct {
+	Rec     *Recorder
+	Seed    uint64
+	URL     string                 // of the broker, or of a proxy before it
+	Options []amqprpc.ClientOption // of every client
+	Queues  []Queue
+	Clients int // how many clients, of different kinds
+	Callers int // how many goroutines call with each client
+	// Timeout, Work and Pause are upper bounds: of the timeout of a call, of the time
+	// that a handler takes, and of the pause of a caller between two calls.
+	Timeout, Work, Pause time.Duration
+	Pad                  int // upper bound of the padding that some bodies have
+	// Quick says of which queues the handlers take no time, but for one in a hundred;
+	// nil is none. Handlers as quick as that are run where the connection is read, once
+	// a server has seen enough of them, for which each caller begins with Warm calls
+	// that have them, without a pause.
+	Quick func(Queue) bool
+	Warm  int
+	// Dialled is called when the clients are connected, Ended before they are closed.
+	// Both may be nil.
+	Dialled func([]*amqprpc.Client)
+	Ended   func()
+}
+
+// kinds are the kinds of clients that a workload has, in turn.
+var kinds = [...]struct {
+	name string
+	opts []amqprpc.ClientOption
+}{
+	{"resumable", nil},
+	{"resumable without confirms", []amqprpc.ClientOption{amqprpc.WithoutConfirms()}},
+	{"exclusive", []amqprpc.ClientOption{amqprpc.WithReplyMode(amqprpc.ReplyExclusive)}},
+	{"direct", []amqprpc.ClientOption{amqprpc.WithReplyMode(amqprpc.ReplyDirect)}},
+}
+
+// Run makes calls until ctx is done, waits for the last call to return, and closes the
+// clients. It returns the error of a client that cannot connect.
+func (w *Workload) Run(ctx context.Context) error {
+	clients := make([]*amqprpc.Client, w.Clients)
+	names := make([]string, w.Clients)
+	defer func() {
+		for i, c := range clients {
+			if c == nil {
+				continue
+			}
+			c.Close()
+			if n := c.Stats().Pending; n != 0 {
+				w.Rec.Leave(fmt.Sprintf("%s has %d pending calls after its end", names[i], n))
+			}
+		}
+	}()
+	for i := range clients {
+		kind := kinds[i%len(kinds)]
+		names[i] = fmt.Sprintf("client%d (%s)", i, kind.name)
+		opts := append([]amqprpc.ClientOption{
+			amqprpc.WithLogger(nil), amqprpc.WithConnectionName(fmt.Sprintf("client%d", i)),
+		}, w.Options...)
+		var err error
+		if clients[i], err = amqprpc.Dial(context.WithoutCancel(ctx), w.URL, append(opts, kind.opts...)...); err != nil {
+			return err
+		}
+	}
+	if w.Dialled != nil {
+		w.Dialled(clients)
+	}
+	var callers sync.WaitGroup
+	for i, c := range clients {
+		for n := range w.Callers {
+			rng := rand.New(rand.NewPCG(w.Seed, uint64(i*w.Callers+n+1)))
+			callers.Go(func() {
+				for k := 0; ctx.Err() == nil; k++ {
+					w.call(c, names[i], fmt.Sprintf("c%d.%d.%d", i, n, k), k < w.Warm, rng)
+					if rest := upTo(rng, w.Pause); k >= w.Warm {
+						pause(ctx, rest)
+					}
+				}
+			})
+		}
+	}
+	callers.Wait()
+	if w.Ended != nil {
+		w.Ended()
+	}
+	return nil
+}
+
+// upTo returns a random duration up to most. Short durations are more likely.
+func upTo(rng *rand.Rand, most time.Duration) time.Duration {
+	x := rng.Float64()
+	return time.Duration(x * x * float64(most))
+}
+
+// pause waits for d or until ctx is done.
+func pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}
+
+// call makes one call or notification of a random kind and notes what becomes of
+// it. All that is random is drawn before, so that a seed draws the same however
+// calls end.
+func (w *Workload) call(c *amqprpc.Client, client, id string, warm bool, rng *rand.Rand) {
+	once := func(n int) bool { return rng.IntN(n) == 0 }
+	call := Call{ID: id, Client: client, Queue: w.Queues[rng.IntN(len(w.Queues))]}
+	job := Job{ID: id, Work: upTo(rng, w.Work), Fail: once(10)}
+	if rare := once(100); warm || w.Quick != nil && w.Quick(call.Queue) && !rare {
+		job.Work = 0
+	}
+	if once(10) {
+		job.Pad = make([]byte, rng.IntN(w.Pad))
+	}
+	opts := []amqprpc.CallOption{amqprpc.WithCallID(id)}
+	call.Notification = once(5)
+	call.Idempotent = once(2) && !call.Queue.AtMostOnce
+	call.Persistent = once(2) || call.Queue.Quorum
+	if call.Idempotent {
+		opts = append(opts, amqprpc.WithIdempotent())
+	}
+	if call.Persistent {
+		opts = append(opts, amqprpc.WithPersistent())
+	}
+	if once(20) {
+		opts = append(opts, amqprpc.WithFailFast())
+	}
+	timeout := 20*time.Millisecond + upTo(rng, w.Timeout)
+	cancelled := upTo(rng, w.Timeout)
+	if !once(10) {
+		cancelled = 0
+	}
+
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	call.Limit, _ = ctx.Deadline()
+	if !call.Notification {
+		call.Expiry = call.Limit
+	}
+	call.Start = time.Now()
+	if cancelled > 0 && cancelled < timeout {
+		call.Limit = call.Start.Add(cancelled)
+		defer time.AfterFunc(cancelled, cancel).Stop()
+	}
+	place := w.Rec.begin(call)
+	var answer Answer
+	var err error
+	if call.Notification {
+		err = amqprpc.Notify(ctx, c, call.Queue.Name, job, opts...)
+	} else {
+		var reply Reply
+		reply, err = amqprpc.Call[Job, Reply](ctx, c, call.Queue.Name, job, opts...)
+		answer = reply.Answer
+		if err == nil && !slices.Equal(reply.Pad, job.Pad) {
+			answer = Answer{ID: "a body that is not what was sent"}
+		}
+	}
+	end := time.Now()
+	if err != nil {
+		answer, _ = amqprpc.Detail[Answer](err, answerDetail)
+	}
+	w.Rec.end(place, func(c *Call) {
+		c.End, c.Answer = end, answer
+		if err != nil {
+			c.Err, c.Code, c.Outcome = err.Error(), amqprpc.CodeOf(err), amqprpc.OutcomeOf(err)
+		}
+	})
+}

@@ -1,0 +1,74 @@
+package idempotency
+
+import (
+	"context"
+	"log/slog"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/bbebcec1/amqprpc-go/amqprpc"
+)
+
+// New makes the middleware on a store. On a client the middleware passes every request
+// on. New panics if store is nil.
+func New(store Store, opts ...Option) amqprpc.Middleware {
+	if store == nil {
+		panic("idempotency: New: the store is nil")
+	}
+	c := &config{
+		store: store, owner: uuid.NewString() + "-", log: slog.Default(),
+		lease: defaultLease, storeTimeout: defaultStoreTimeout,
+		isAnswer: isAnswer,
+	}
+	for _, o := range opts {
+		o(c)
+	}
+	if s, ok := store.(NonBlocking); ok {
+		c.nonBlocking = s.NonBlocking()
+	}
+	return func(next amqprpc.Invoker) amqprpc.Invoker {
+		return func(ctx context.Context, req *amqprpc.Request) (*amqprpc.Response, error) {
+			kind := req.Kind()
+			if req.IsClient() || kind != amqprpc.Unary && kind != amqprpc.Notification {
+				return next(ctx, req)
+			}
+			// The caller may correct a request that cannot be decoded, and send it again.
+			if _, err := req.Message(); err != nil {
+				return next(ctx, req)
+			}
+			key := c.key(req)
+			if key == "" {
+				return next(ctx, req)
+			}
+			x := &execution{config: c, req: req, next: next, key: key, claim: Claim{
+				Owner: c.owner + strconv.FormatUint(c.claims.Add(1), 36), Fingerprint: fingerprint(req), Lease: c.lease,
+			}}
+			return x.run(ctx)
+		}
+	}
+}
+
+const (
+	defaultLease        = 10 * time.Second
+	minLease            = 10 * time.Millisecond
+	defaultStoreTimeout = 2 * time.Second
+)
+
+// config is shared by all executions of one middleware.
+type config struct {
+	store        Store
+	owner        string // the prefix of every claim's owner
+	claims       atomic.Uint64
+	log          *slog.Logger
+	lease        time.Duration
+	storeTimeout time.Duration
+	nonBlocking  bool // no method of the store waits
+	idOf         func(*amqprpc.Request) string
+	isAnswer     func(error) bool
+	failOpen     bool
+	anyBody      bool
+	replayHeader string
+}
