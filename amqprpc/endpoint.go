@@ -14,10 +14,11 @@ import (
 
 // endpoint is a registered handler without its types, and its queue.
 type endpoint struct {
-	server    *Server
-	queue     string
-	req, resp messageType
-	call      func(ctx context.Context, msg any) (any, error)
+	server *Server
+	queue  string
+	fresh  func() *inbound
+	resp   messageType
+	call   func(ctx context.Context, in *inbound, msg any) (any, error)
 
 	cfg    handlerConfig
 	codecs *codec.Registry
@@ -112,7 +113,7 @@ func (e *endpoint) handle(ctx context.Context, req *Request) (_ *Response, err e
 			err = e.server.panicked(e.queue, p)
 		}
 	}()
-	resp, err := e.call(ctx, msg)
+	resp, err := e.call(ctx, in, msg)
 	if err != nil {
 		return nil, err
 	}

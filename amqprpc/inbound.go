@@ -21,6 +21,7 @@ const answerGrace = 250 * time.Millisecond
 type inbound struct {
 	messaging.Delivery
 	endpoint    *endpoint
+	typed       any // the inboundOf that this is a part of
 	message     protocol.Request
 	malformed   error // a header that must refuse the request
 	redelivered bool
@@ -54,9 +55,9 @@ func (e *endpoint) accept(m *messaging.Message, strings *protocol.Interner) mess
 		e.server.log.Warn("amqprpc: request rejected unanswered: its properties are malformed", "queue", e.queue)
 		return nil
 	}
-	in := &inbound{
-		endpoint: e, redelivered: m.Redelivered, exchange: m.Exchange, key: m.Key, arrived: time.Now(),
-	}
+	in := e.fresh()
+	in.endpoint, in.arrived = e, time.Now()
+	in.redelivered, in.exchange, in.key = m.Redelivered, m.Exchange, m.Key
 	in.malformed = in.message.Parse(&m.Properties, strings)
 	in.req.body = m.Body
 	e.arrives(in, int(e.load.Add(1)))
@@ -73,7 +74,7 @@ func (e *endpoint) arrives(in *inbound, load int) {
 		return // the request tells nothing, or was not first in first out
 	}
 	in.waited = e.server.clocks.Waited(overload.Arrival{
-		Sender: protocol.Sender(m.ReplyTo, m.CorrelationID),
+		Sender: overload.Sender{Address: m.ReplyTo, Secret: protocol.Prefix(m.CorrelationID)},
 		Lag:    lag, Expires: m.Expires, At: in.arrived, Calm: calm, Longest: longest,
 	})
 }
@@ -146,7 +147,7 @@ func (in *inbound) makeRequest() {
 	in.req = Request{
 		queue: e.queue, id: m.CallID(), attempt: m.Attempt,
 		contentType: m.ContentType, body: in.req.body,
-		typ: e.req, respType: e.resp, in: in,
+		typ: in.req.typ, respType: e.resp, in: in,
 	}
 	if m.ReplyTo == "" {
 		in.req.kind = Notification

@@ -48,19 +48,17 @@ func ParseCorrelationID(prefix string, id []byte) (number uint64, attempt int, o
 	return number, attempt, true
 }
 
-// Sender names who sent a request: the reply queue and, if the correlation id is one
-// that CorrelationID made, the prefix of the client's ids, which others do not know.
-// So nobody can send in the name of such a client, though others may know the name
-// of its reply queue.
-func Sender(replyTo, correlationID string) string {
-	if replyTo == "" || len(correlationID) <= idLength {
-		return replyTo
+// Prefix returns the prefix of an id that CorrelationID made of a NewID, else "".
+// Others than the client and its servers do not know it.
+func Prefix(correlationID string) string {
+	if len(correlationID) <= idLength {
+		return ""
 	}
 	prefix := correlationID[:idLength]
 	if _, _, ok := ParseCorrelationID(prefix, []byte(correlationID)); !ok {
-		return replyTo
+		return ""
 	}
-	return replyTo + " " + prefix
+	return prefix
 }
 
 // idLength is the length of what NewID returns.
