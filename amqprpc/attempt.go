@@ -92,7 +92,7 @@ func (a *attempt) Publishing(p *messaging.Publishing, replyTo string) {
 		r.Batches = c.pending.count.Load() > 1 // the reply to a lone call has none to go with
 		r.Heartbeat = pc.send.liveness
 		if c.cfg.bounce {
-			r.Client = c.prefix
+			r.Client = c.id
 		}
 	}
 	p.Key, p.Mandatory, p.Body = req.queue, true, req.body

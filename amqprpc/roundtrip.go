@@ -28,11 +28,12 @@ func (c *Client) start(ctx context.Context, o *outgoing, cfg *callConfig) (*Resp
 	req.header = cfg.header
 	req.out = o
 	pc.client, pc.number, pc.req = c, c.numbers.Add(1), req
+	pc.prefix = c.ids.prefix(req.queue)
 	pc.send = c.cfg.send.with(cfg.send)
 	pc.woken = c.wakes.get()
 	pc.alarm.target = pc
 	if req.id = cfg.id; req.id == "" {
-		req.id, pc.ownID = protocol.CorrelationID(c.prefix, pc.number, 1), true
+		req.id, pc.ownID = protocol.CorrelationID(pc.prefix, pc.number, 1), true
 	}
 	o.ctx.begin(ctx, c.bound(ctx, req, cfg.timeout))
 	invoke := c.invoke
