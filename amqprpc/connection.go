@@ -159,7 +159,7 @@ func (c *Client) loseReplies(cause error) {
 	}
 }
 
-// resend makes another attempt at a call whose last one is lost from sight, if the
+// resend makes another attempt at a call whose last one may be lost, if the
 // call is idempotent, and fails it otherwise.
 func (c *Client) resend(a *attempt, what string, cause error) {
 	if !a.call.send.idempotent {

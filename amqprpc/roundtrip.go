@@ -92,7 +92,7 @@ func (c *Client) attempt(ctx context.Context, req *Request) (*Response, error) {
 		defer cancel()
 		ctx = bounded
 	}
-	resp, err := c.transmit(ctx, req)
+	resp, err := c.roundTrip(ctx, req)
 	if err != nil {
 		req.out.call.failed(err)
 		err.call = req.ref()
@@ -101,8 +101,8 @@ func (c *Client) attempt(ctx context.Context, req *Request) (*Response, error) {
 	return resp, nil
 }
 
-// transmit makes one attempt on the wire.
-func (c *Client) transmit(ctx context.Context, req *Request) (*Response, *Error) {
+// roundTrip makes one attempt on the wire.
+func (c *Client) roundTrip(ctx context.Context, req *Request) (*Response, *Error) {
 	if err := c.admit(ctx, req); err != nil {
 		return nil, err
 	}
