@@ -67,7 +67,7 @@ func (a *attempt) Queue() string { return a.call.req.queue }
 
 // NeedsConfirm implements messaging.Item: the confirm is all that a notification
 // waits for.
-func (a *attempt) NeedsConfirm() bool { return a.call.req.kind == Notification }
+func (a *attempt) NeedsConfirm() bool { return a.call.req.kind == KindNotification }
 
 // Ends implements messaging.Item.
 func (a *attempt) Ends() time.Time { return a.expiry }
@@ -87,7 +87,7 @@ func (a *attempt) Publishing(p *messaging.Publishing, replyTo string) {
 	if pc.send.persistent {
 		r.DeliveryMode = protocol.Persistent
 	}
-	if req.kind == Unary {
+	if req.kind == KindUnary {
 		r.ReplyTo = replyTo
 		r.Batches = c.pending.count.Load() > 1 // the reply to a lone call has none to go with
 		r.Heartbeat = pc.send.liveness
@@ -103,7 +103,7 @@ func (a *attempt) Publishing(p *messaging.Publishing, replyTo string) {
 func (a *attempt) Confirmed(ack bool) (blame bool) {
 	if ack {
 		a.acked.Store(true)
-		if a.call.req.kind == Notification {
+		if a.call.req.kind == KindNotification {
 			a.settle(nil)
 		}
 		return false

@@ -138,9 +138,9 @@ func (c *Client) loseConnection(cause error) {
 		if a.state.Load() != attemptWritten || a.connection.Load() != c.broker.Number() {
 			continue
 		}
-		confirmed := a.acked.Load() || (c.cfg.unconfirmed && pc.req.kind == Unary && !pc.send.idempotent)
+		confirmed := a.acked.Load() || (c.cfg.unconfirmed && pc.req.kind == KindUnary && !pc.send.idempotent)
 		switch {
-		case c.cfg.replyMode != ReplyResumable && pc.req.kind == Unary:
+		case c.cfg.replyMode != ReplyResumable && pc.req.kind == KindUnary:
 			c.resend(a, "the reply was lost with the connection", cause)
 		case !confirmed:
 			c.resend(a, "the connection was lost before the broker confirmed the request", cause)
@@ -154,7 +154,7 @@ func (c *Client) loseReplies(queue string, cause error) {
 	c.log.Warn("amqprpc: the reply queue is lost; calls in flight end as unknown", "queue", queue, "error", cause)
 	for _, pc := range c.pending.all() {
 		a := pc.inFlight()
-		if a != nil && pc.req.kind == Unary && a.state.Load() == attemptWritten {
+		if a != nil && pc.req.kind == KindUnary && a.state.Load() == attemptWritten {
 			c.resend(a, "the reply queue was lost while the client was away", cause)
 		}
 	}

@@ -116,7 +116,7 @@ func (in *inbound) admit() bool {
 	}
 	if m.ReplyTo != "" && !s.replyPolicy.allows(m.ReplyTo) {
 		s.stats.refusedReplyTo.Add(1)
-		s.log.Warn("amqprpc: request rejected unanswered: its reply_to is not allowed (WithReplyTo)",
+		s.log.Warn("amqprpc: request rejected unanswered: its reply_to is not allowed (WithAllowedReplyTo)",
 			"queue", e.queue, "reply_to", protocol.Loggable(m.ReplyTo), "message_id", m.MessageID)
 		in.Finish(messaging.Done{Reject: true})
 		return false
@@ -150,7 +150,7 @@ func (in *inbound) makeRequest() {
 		typ: in.req.typ, respType: e.resp, in: in,
 	}
 	if m.ReplyTo == "" {
-		in.req.kind = Notification
+		in.req.kind = KindNotification
 	}
 	if in.req.id == "" {
 		in.req.id = e.server.freshID()
@@ -301,7 +301,7 @@ func (in *inbound) expired() *Error {
 	case in.Lost() && time.Now().Before(in.deadline):
 		return Errorf(CodeCanceled, "the connection of the request was lost")
 	case in.limited:
-		return Errorf(CodeDeadlineExceeded, "the handler's time limit passed (WithTimeout): %w", context.DeadlineExceeded)
+		return Errorf(CodeDeadlineExceeded, "the handler's time limit passed (WithHandlerTimeout): %w", context.DeadlineExceeded)
 	default:
 		return Errorf(CodeDeadlineExceeded, "the request's deadline passed: %w", context.DeadlineExceeded)
 	}

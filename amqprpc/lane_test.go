@@ -49,7 +49,7 @@ func TestAtMostOnceBeyondItsTime(t *testing.T) {
 	release := make(chan struct{})
 	startServer(t, url, func(s *amqprpc.Server) {
 		amqprpc.Register(s, queue, func(ctx context.Context, n int) (int, error) { <-release; return n, nil },
-			amqprpc.WithAtMostOnce(), amqprpc.WithTimeout(50*time.Millisecond))
+			amqprpc.WithAtMostOnce(), amqprpc.WithHandlerTimeout(50*time.Millisecond))
 	})
 	_, err := amqprpc.Call[int, int](testContext(t), dial(t, url), queue, 1)
 	close(release)

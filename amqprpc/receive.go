@@ -91,7 +91,7 @@ func (c *Client) read(req *Request, r result) (*Response, *Error) {
 	if r.err != nil {
 		return nil, r.err
 	}
-	if req.kind == Notification {
+	if req.kind == KindNotification {
 		return &Response{codec: req.codec, contentType: req.contentType}, nil
 	}
 	d := &r.reply

@@ -35,7 +35,10 @@ func (c *Client) start(ctx context.Context, o *outgoing, cfg *callConfig) (*Resp
 	if req.id = cfg.id; req.id == "" {
 		req.id, pc.ownID = protocol.CorrelationID(pc.prefix, pc.number, 1), true
 	}
-	o.ctx.begin(ctx, c.bound(ctx, req, cfg.timeout))
+	if req.kind == KindNotification && cfg.expiration > 0 {
+		req.expiry = time.Now().Add(cfg.expiration)
+	}
+	o.ctx.begin(ctx, c.bound(ctx, cfg.timeout))
 	invoke := c.invoke
 	if len(cfg.middleware) > 0 {
 		invoke = chain(c.cfg.middleware, chain(cfg.middleware, c.attempt, c.clientSeal), c.clientSeal)
@@ -65,9 +68,8 @@ func (c *Client) forget(o *outgoing) {
 }
 
 // bound returns when a call must end: at the earlier of ctx's deadline and the
-// call's timeout, or after the client's timeout where there is neither. The timeout
-// of a notification becomes the deadline of its request.
-func (c *Client) bound(ctx context.Context, req *Request, timeout time.Duration) time.Time {
+// call's timeout, or after the client's timeout where there is neither.
+func (c *Client) bound(ctx context.Context, timeout time.Duration) time.Time {
 	at, ok := ctx.Deadline()
 	if timeout <= 0 {
 		if !ok {
@@ -76,9 +78,6 @@ func (c *Client) bound(ctx context.Context, req *Request, timeout time.Duration)
 		return at
 	}
 	end := time.Now().Add(timeout)
-	if req.kind == Notification {
-		req.expiry = end
-	}
 	if ok && at.Before(end) {
 		return at
 	}
@@ -122,7 +121,7 @@ func (c *Client) roundTrip(ctx context.Context, req *Request) (*Response, *Error
 		}
 	}
 	expiry := req.expiry
-	if req.kind == Unary {
+	if req.kind == KindUnary {
 		expiry = deadlineOf(ctx)
 	}
 	a := pc.begin(req.header.clone(), expiry)
@@ -150,7 +149,7 @@ func (c *Client) await(ctx context.Context, req *Request) (*Response, *Error) {
 	c.pending.wakeAt(pc, at)
 	late := false
 	var alive <-chan time.Time
-	if pc.send.liveness > 0 && req.kind == Unary {
+	if pc.send.liveness > 0 && req.kind == KindUnary {
 		ticker := time.NewTicker(pc.send.liveness)
 		defer ticker.Stop()
 		alive = ticker.C
@@ -168,7 +167,7 @@ func (c *Client) await(ctx context.Context, req *Request) (*Response, *Error) {
 			}
 			at = end
 			c.pending.wakeAt(pc, at)
-			if !late && req.kind == Unary && pc.inFlight().state.Load() == attemptWritten {
+			if !late && req.kind == KindUnary && pc.inFlight().state.Load() == attemptWritten {
 				late = true
 				c.task(func() {
 					i := c.broker.Inspect(ctx, req.queue)
@@ -244,7 +243,7 @@ func (c *Client) gaveUp(ctx context.Context, a *attempt) *Error {
 		return ended(ctx, queue, OutcomeNotSent, "before the request could be sent")
 	case down != nil:
 		return ended(ctx, queue, OutcomeUnknown, "after the request was sent; the client has no connection now: "+down.Error())
-	case a.call.req.kind == Notification:
+	case a.call.req.kind == KindNotification:
 		return ended(ctx, queue, OutcomeUnknown, "before the broker confirmed the notification")
 	default:
 		return ended(ctx, queue, OutcomeUnknown, "before an answer came"+a.call.seen.Load().String())

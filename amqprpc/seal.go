@@ -19,7 +19,7 @@ func (e *endpoint) serverSeal(next Invoker) Invoker {
 		if resp.codec == nil {
 			resp.bind(req, e.replyCodec(req, resp.contentType))
 		}
-		if req.kind == Unary {
+		if req.kind == KindUnary {
 			if _, err := resp.Body(); err != nil {
 				return nil, err
 			}

@@ -67,7 +67,7 @@ func serveFramework(ctx context.Context, o Options, work Work) (Server, error) {
 		amqprpc.WithConcurrency(o.Concurrency),
 	}
 	if o.Codec != "" && o.Codec != "json" {
-		opts = append(opts, amqprpc.WithCodecs(o.codec()))
+		opts = append(opts, amqprpc.WithAcceptedCodecs(o.codec()))
 	}
 	for _, q := range o.queues() {
 		switch {
