@@ -27,6 +27,7 @@ const (
 	attemptQueued    = iota // waits for the publisher
 	attemptWritten          // handed to the connection: the broker may have it
 	attemptAbandoned        // its caller gave up before it was written
+	attemptGivenUp          // its caller gave up afterwards, and its servers are told
 )
 
 // abandon reports whether the attempt was not written and now never will be.

@@ -37,6 +37,7 @@ type Client struct {
 	numbers atomic.Uint64
 	pending pendingTable
 	wakes   wakePool
+	cancels cancels
 	types   protocol.Interner // content types of replies; the reading goroutine's
 
 	blocked atomic.Bool           // by the broker, for lack of memory or disk

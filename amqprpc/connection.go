@@ -45,6 +45,8 @@ func (c *Client) connectTo(dialer *messaging.Dialer) {
 		m.Exchange, m.Kind = protocol.BounceExchange, messaging.KindHeaders
 		m.Bind = []messaging.Binding{{Args: protocol.BounceArguments(c.id)}}
 	}
+	c.broker.Control = messaging.ControlSender{Exchange: protocol.ControlExchange, Log: c.log}
+	c.broker.Farewell = c.farewell
 	c.broker.Init()
 	c.session = messaging.Session{
 		Dialer:  dialer,

@@ -74,6 +74,7 @@ type connConfig struct {
 	name           string
 	heartbeat      time.Duration
 	maxMessageSize int
+	withoutControl bool
 }
 
 func newConnConfig() connConfig {

@@ -227,13 +227,17 @@ func (c *Client) closedOn(req *Request) *Error {
 	outcome := OutcomeUnknown
 	if a := req.out.call.inFlight(); !a.resent && a.abandon() {
 		outcome = OutcomeNotSent
+	} else {
+		c.giveUp(a)
 	}
 	return errClosed(req.queue, outcome)
 }
 
 // gaveUp is the error of a call whose ctx ended first.
 func (c *Client) gaveUp(ctx context.Context, a *attempt) *Error {
-	a.abandon()
+	if !a.abandon() && !errors.Is(ctx.Err(), context.DeadlineExceeded) { // the deadline travels with the request
+		c.giveUp(a)
+	}
 	queue := a.call.req.queue
 	down := c.whyDown()
 	switch abandoned := a.state.Load() == attemptAbandoned && !a.resent; {
