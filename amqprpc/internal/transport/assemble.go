@@ -11,7 +11,7 @@ import (
 type assembly struct {
 	channel uint16
 	to      Receiver
-	closed  atomic.Bool // the broker has closed the channel; what is written to it afterwards would end the connection
+	closed  atomic.Bool // the channel is closed; what is written to it afterwards would end the connection
 
 	putting kind // what is being put together
 	headed  bool // its header has come
