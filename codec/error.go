@@ -113,6 +113,27 @@ func finish(codec string, err error) error {
 	return e
 }
 
+// withoutPrefix is err in words without the name of the package that it is
+// from.
+func withoutPrefix(err error, prefix string) error {
+	if text, ok := strings.CutPrefix(err.Error(), prefix); ok {
+		return &reason{text: text, err: err}
+	}
+	return err
+}
+
+// recovered makes an error of a panic of a user's method, or of the library
+// below. It is to be deferred.
+func recovered(err *error) {
+	switch r := recover().(type) {
+	case nil:
+	case error:
+		*err = fmt.Errorf("panicked: %w", r)
+	default:
+		*err = fmt.Errorf("panicked: %v", r)
+	}
+}
+
 func errRange(value string, t reflect.Type) error {
 	return fmt.Errorf("%s does not fit %s", value, t)
 }

@@ -36,13 +36,12 @@ func (JSON) ContentType() string { return "application/json" }
 // Marshal returns the JSON encoding of v.
 func (JSON) Marshal(v any) ([]byte, error) {
 	e := jsonEncoders.Get().(*jsonEncoder)
-	err := e.json.Encode(withAddress(v))
+	if err := e.encode(withAddress(v)); err != nil {
+		return nil, finish("json", jsonReason(err)) // and e, which may be broken, is dropped
+	}
 	out := e.out
 	e.out = nil
 	jsonEncoders.Put(e)
-	if err != nil {
-		return nil, finish("json", jsonReason(err))
-	}
 	return bytes.TrimSuffix(out, []byte("\n")), nil
 }
 
@@ -58,7 +57,8 @@ func (c JSON) Unmarshal(data []byte, v any) error {
 	return nil
 }
 
-func (c JSON) unmarshal(data []byte, v any) error {
+func (c JSON) unmarshal(data []byte, v any) (err error) {
+	defer recovered(&err)
 	if !c.DisallowUnknownFields && !c.UseNumber {
 		return json.Unmarshal(data, v)
 	}
@@ -100,6 +100,11 @@ var jsonEncoders = sync.Pool{New: func() any {
 	return e
 }}
 
+func (e *jsonEncoder) encode(v any) (err error) {
+	defer recovered(&err)
+	return e.json.Encode(v)
+}
+
 func (e *jsonEncoder) Write(p []byte) (int, error) {
 	out := make([]byte, len(e.out)+len(p))
 	copy(out[copy(out, e.out):], p)
@@ -119,10 +124,7 @@ func jsonReason(err error) error {
 	case *json.SyntaxError:
 		return &reason{text: fmt.Sprintf("%v (at byte %d)", err, err.Offset), err: err}
 	}
-	if text, ok := strings.CutPrefix(err.Error(), "json: "); ok {
-		return &reason{text: text, err: err}
-	}
-	return err
+	return withoutPrefix(err, "json: ")
 }
 
 func typeReason(err *json.UnmarshalTypeError) string {
@@ -130,7 +132,8 @@ func typeReason(err *json.UnmarshalTypeError) string {
 	if !isNumber {
 		return errKind(article(err.Value), err.Type).Error()
 	}
-	whole, valid := isInteger(literal), validNumber(literal)
+	whole := strings.Trim(strings.TrimPrefix(literal, "-"), "0123456789") == ""
+	valid := json.Valid([]byte(literal))
 	literal = printable(literal)
 	switch err.Type.Kind() {
 	case reflect.Float32, reflect.Float64:
