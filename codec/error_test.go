@@ -246,7 +246,7 @@ func TestDecodeErrorInTheDeepIsShort(t *testing.T) {
 	body := []byte(strings.Repeat("\x91", 5000) + "\xca\x7f\x80\x00\x00")
 	var v any
 	err := codec.MsgPack{}.Unmarshal(body, &v)
-	require.EqualError(t, err, "codec: msgpack: element "+strings.Repeat("[0]", 8)+"…"+strings.Repeat("[0]", 8)+": NaN and infinities have no encoding")
+	require.EqualError(t, err, "codec: msgpack: element "+strings.Repeat("[0]", 8)+"[…]"+strings.Repeat("[0]", 8)+": NaN and infinities have no encoding")
 }
 
 func TestErrorsWrapTheirCause(t *testing.T) {

@@ -81,10 +81,6 @@ func (c JSON) unmarshal(data []byte, v any) (err error) {
 	return nil
 }
 
-func errTrailing(n int) error {
-	return fmt.Errorf("%d bytes after the value", n)
-}
-
 // jsonEncoder is a reusable encoding/json encoder. The encoder assembles each
 // value in a buffer of its own and hands it over in one piece, so that the
 // copy made of it here is both the only one and the caller's.
@@ -112,6 +108,23 @@ func (e *jsonEncoder) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// withAddress returns v or, if it is no pointer, a pointer to a copy, so that
+// methods with a pointer receiver are called on v and on the fields in it: a
+// big.Int given by value would otherwise be encoded as an empty object.
+func withAddress(v any) any {
+	switch v.(type) {
+	case nil, bool, string, []byte, int, int32, int64, uint32, uint64, float64:
+		return v
+	}
+	rv := reflect.ValueOf(v)
+	if rv.Kind() == reflect.Pointer {
+		return v
+	}
+	p := reflect.New(rv.Type())
+	p.Elem().Set(rv)
+	return p.Interface()
+}
+
 // jsonReason says in this package's words what encoding/json said in its own.
 func jsonReason(err error) error {
 	switch err := err.(type) {
@@ -135,17 +148,13 @@ func typeReason(err *json.UnmarshalTypeError) string {
 	whole := strings.Trim(strings.TrimPrefix(literal, "-"), "0123456789") == ""
 	valid := json.Valid([]byte(literal))
 	literal = printable(literal)
-	switch err.Type.Kind() {
-	case reflect.Float32, reflect.Float64:
+	zero := reflect.Zero(err.Type)
+	isInt := zero.CanInt() || zero.CanUint()
+	switch {
+	case zero.CanFloat() || isInt && whole:
 		return errRange(literal, err.Type).Error()
-	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64,
-		reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64, reflect.Uintptr:
-		if whole {
-			return errRange(literal, err.Type).Error()
-		}
-		if !valid { // the key of a map with integer keys
-			literal = strconv.Quote(literal)
-		}
+	case isInt && !valid: // the key of a map with integer keys
+		literal = strconv.Quote(literal)
 	}
 	return errKind(literal, err.Type).Error()
 }

@@ -3,6 +3,7 @@ package codec
 import (
 	"bytes"
 	"errors"
+	"math"
 	"reflect"
 	"slices"
 	"sync"
@@ -89,13 +90,12 @@ func (e *encoder) marshal(v any) error {
 	}
 	if v = withAddress(v); v != nil && reflect.TypeOf(v).Kind() == reflect.Pointer {
 		var err error
-		if p, err = marshaling.planOf(reflect.TypeOf(v)); err != nil {
+		if p, err = planOf(reflect.TypeOf(v)); err != nil {
 			return err
 		}
-		if found, err = visit(reflect.ValueOf(v), p, survey, false); err != nil {
+		if found, err = visit(reflect.ValueOf(v), p, survey); err != nil {
 			return err
 		}
-		found |= p.all
 	}
 	e.buf, e.suspect = e.buf[:0], false
 	e.msgpack.Reset(e)
@@ -107,7 +107,7 @@ func (e *encoder) marshal(v any) error {
 	}
 	if e.suspect || found&(isUnsorted|isCustom) != 0 {
 		w := walker{data: e.buf, encoded: true, sort: found&isUnsorted != 0}
-		return w.walk(p, found&isCustom != 0)
+		return w.walk(p, found)
 	}
 	return nil
 }
@@ -132,48 +132,58 @@ func (m MsgPack) Unmarshal(data []byte, v any) error {
 
 func (m MsgPack) unmarshal(data []byte, v any, target reflect.Value) error {
 	w := walker{data: data, knownFields: m.DisallowUnknownFields}
-	if n, ok := v.(*int); ok && w.integer(n) {
-		return nil // the shortest messages cost least without msgpack
+	if n, ok := v.(*int); ok { // the shortest messages cost least without msgpack
+		if k, bits, err := w.token(); err == nil && w.pos == len(data) &&
+			(k == kindNegative && int64(bits) >= math.MinInt || k == kindInt && bits <= math.MaxInt) {
+			*n = int(bits)
+			return nil
+		}
+		w.pos = 0
 	}
-	p, err := unmarshaling.planOf(reflect.TypeOf(v))
+	p, err := planOf(reflect.TypeOf(v))
 	if err != nil {
 		return err
 	}
-	if err := w.walk(p, p.all&isCustom != 0); err != nil {
+	if err := w.walk(p, p.all); err != nil {
 		return err
 	}
-	if _, err := visit(target, p, empty, true); err != nil {
+	if _, err := visit(target, p, empty); err != nil {
 		return err
 	}
 	d := decoders.Get().(*decoder)
-	d.data, d.pos, d.extensions = w.body(), 0, w.extensions
+	body := data
+	if w.changed != nil {
+		body = append(w.changed, data[w.copied:]...)
+	}
+	d.Reader.Reset(body)
+	d.extensions = w.extensions
 	d.msgpack.Reset(d)
 	d.msgpack.SetCustomStructTag("json")
 	d.msgpack.DisableAllocLimit(true) // the walker has seen all elements
 	if err := d.decode(v); err != nil {
-		return locate(d.data[:max(d.pos-1, 0)], p, err) // and d, which may be broken, is dropped
+		read := len(body) - d.Len()
+		return locate(body[:max(read-1, 0)], p, err) // and d, which may be broken, is dropped
 	}
-	rest := len(d.data) - d.pos
-	d.data, d.extensions = nil, nil
+	rest := d.Len()
+	d.Reader.Reset(nil)
 	if len(data) <= maxPooled {
 		decoders.Put(d)
 	}
 	if rest > 0 {
 		return errTrailing(rest)
 	}
-	inAny := settle
 	if m.UseNumber {
-		inAny = settleNumbers
+		_, err = visit(target, p, settleNumbers)
+	} else {
+		_, err = visit(target, p, settle)
 	}
-	_, err = visit(target, p, inAny, true)
 	return err
 }
 
 // decoder is a reusable msgpack decoder with the body that it reads.
 type decoder struct {
 	msgpack *msgpack.Decoder
-	data    []byte
-	pos     int
+	bytes.Reader
 
 	// DecodeMapLen of msgpack takes the inside of an extension for a map. No
 	// walker has been there, so that it may claim any length and any depth.
@@ -190,28 +200,10 @@ func (d *decoder) decode(v any) (err error) {
 }
 
 func (d *decoder) ReadByte() (byte, error) {
-	if d.pos >= len(d.data) {
-		return 0, errShort
-	}
-	if len(d.extensions) > 0 && slices.Contains(d.extensions, d.pos) {
+	if len(d.extensions) > 0 && slices.Contains(d.extensions, int(d.Size())-d.Len()) {
 		return 0, errors.New("the inside of an extension is no value")
 	}
-	d.pos++
-	return d.data[d.pos-1], nil
-}
-
-func (d *decoder) UnreadByte() error {
-	d.pos--
-	return nil
-}
-
-func (d *decoder) Read(p []byte) (int, error) {
-	n := copy(p, d.data[d.pos:])
-	if n < len(p) {
-		return n, errShort
-	}
-	d.pos += n
-	return n, nil
+	return d.Reader.ReadByte()
 }
 
 // locate adds to an error of msgpack where it happened: where the bytes that
@@ -219,8 +211,9 @@ func (d *decoder) Read(p []byte) (int, error) {
 func locate(data []byte, p *plan, err error) error {
 	err = withoutPrefix(err, "msgpack: ")
 	w := walker{data: data, encoded: true}
-	if at, ok := w.value(p).(*pathError); ok {
-		return &pathError{parts: at.parts, err: err}
+	if at, ok := w.value(p).(*codecError); ok {
+		at.err = err
+		return at
 	}
 	return err
 }

@@ -3,6 +3,7 @@ package codec
 import (
 	"cmp"
 	"encoding"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -45,34 +46,31 @@ const (
 	isRecursive                    // holds values of its own type
 )
 
-// opaque is the plan of a value that nobody looks into.
-var opaque = &plan{want: kindAny}
-
-// direction is encoding or decoding: the methods that msgpack looks for, in
-// its order, and the plans made so far.
-type direction struct {
-	methods [4]reflect.Type
-	plans   sync.Map // reflect.Type → *plan
-}
-
-// A plan is a pure function of its type and never changes, so what these two
-// keep is invisible but for the time that it saves.
+// The plans of a value that nobody looks into, of one that DecodeMsgpack gets,
+// and of a key in an any.
 var (
-	marshaling = &direction{methods: [4]reflect.Type{
-		reflect.TypeFor[msgpack.CustomEncoder](), reflect.TypeFor[msgpack.Marshaler](),
-		reflect.TypeFor[encoding.BinaryMarshaler](), reflect.TypeFor[encoding.TextMarshaler](),
-	}}
-	unmarshaling = &direction{methods: [4]reflect.Type{
-		reflect.TypeFor[msgpack.CustomDecoder](), reflect.TypeFor[msgpack.Unmarshaler](),
-		reflect.TypeFor[encoding.BinaryUnmarshaler](), reflect.TypeFor[encoding.TextUnmarshaler](),
-	}}
+	opaque     = &plan{want: kindAny}
+	custom     = &plan{want: kindAny, own: isCustom}
+	stringPlan = &plan{want: kindString, typ: reflect.TypeFor[string]()}
 )
 
+// methods are those by which msgpack encodes and decodes a type, in its order.
+var methods = [4][2]reflect.Type{
+	{reflect.TypeFor[msgpack.CustomEncoder](), reflect.TypeFor[msgpack.CustomDecoder]()},
+	{reflect.TypeFor[msgpack.Marshaler](), reflect.TypeFor[msgpack.Unmarshaler]()},
+	{reflect.TypeFor[encoding.BinaryMarshaler](), reflect.TypeFor[encoding.BinaryUnmarshaler]()},
+	{reflect.TypeFor[encoding.TextMarshaler](), reflect.TypeFor[encoding.TextUnmarshaler]()},
+}
+
+// plans caches the plans. A plan is a pure function of its type and never
+// changes, so the cache is invisible but for the time that it saves.
+var plans sync.Map // reflect.Type → *plan
+
 // planOf returns the plan of t, or an error if msgpack must not see t.
-func (d *direction) planOf(t reflect.Type) (*plan, error) {
-	known, ok := d.plans.Load(t)
+func planOf(t reflect.Type) (*plan, error) {
+	known, ok := plans.Load(t)
 	if !ok {
-		c := compiler{direction: d, made: make(map[reflect.Type]*plan)}
+		c := compiler{made: make(map[reflect.Type]*plan)}
 		made := c.plan(t, &plan{})
 		for range c.made { // as often as it may take to come up to t
 			for _, p := range c.made {
@@ -83,7 +81,7 @@ func (d *direction) planOf(t reflect.Type) (*plan, error) {
 				}
 			}
 		}
-		known, _ = d.plans.LoadOrStore(t, made)
+		known, _ = plans.LoadOrStore(t, made)
 	}
 	p := known.(*plan)
 	return p, p.err
@@ -91,7 +89,6 @@ func (d *direction) planOf(t reflect.Type) (*plan, error) {
 
 // compiler makes the plan of one type and of all types that it consists of.
 type compiler struct {
-	*direction
 	made map[reflect.Type]*plan
 	open []*plan // being made
 }
@@ -107,7 +104,7 @@ func (c *compiler) plan(t reflect.Type, above *plan) *plan {
 		p = &plan{typ: t, want: kindAny}
 		c.made[t] = p
 		c.open = append(c.open, p)
-		if !c.byMethods(p) {
+		if !p.byMethods() {
 			c.byKind(p)
 		}
 		c.open = c.open[:len(c.open)-1]
@@ -118,20 +115,22 @@ func (c *compiler) plan(t reflect.Type, above *plan) *plan {
 	return p
 }
 
+// has reports whether a value of the type, or a pointer to one, has the method.
+func (p *plan) has(method reflect.Type) bool {
+	return p.typ.Implements(method) || reflect.PointerTo(p.typ).Implements(method)
+}
+
 // byMethods reports whether methods of the type, or those that msgpack has for
 // it, make its form.
-func (d *direction) byMethods(p *plan) bool {
-	if p.typ == reflect.TypeFor[time.Time]() {
+func (p *plan) byMethods() bool {
+	i := slices.IndexFunc(methods[:], func(m [2]reflect.Type) bool { return p.has(m[0]) || p.has(m[1]) })
+	switch {
+	case p.typ == reflect.TypeFor[time.Time]():
 		p.want = kindExt
 		return true
-	}
-	i := slices.IndexFunc(d.methods[:], func(method reflect.Type) bool {
-		return has(p.typ, method)
-	})
-	switch i {
-	case 0:
+	case i == 0:
 		p.own = isCustom
-	case 2, 3:
+	case i >= 2:
 		p.want = kindString
 	}
 	return i >= 0
@@ -150,7 +149,7 @@ func (c *compiler) byKind(p *plan) {
 	case reflect.String:
 		p.want = kindString
 	case reflect.Interface:
-		if t.NumMethod() == 0 || c.direction == marshaling && t != reflect.TypeFor[error]() {
+		if t != reflect.TypeFor[error]() { // which is a string
 			p.own = isAny
 		}
 	case reflect.Slice, reflect.Array:
@@ -168,7 +167,7 @@ func (c *compiler) byKind(p *plan) {
 		p.want, p.byName = kindMap, make(map[string]*field)
 		if err := c.fields(p, t, nil, nil); err != nil {
 			p.err = fmt.Errorf("type %s has no encoding: %w", t, err)
-		} else if len(p.fields) == 0 && has(t, jsonMarshalerType) {
+		} else if len(p.fields) == 0 && p.has(reflect.TypeFor[json.Marshaler]()) {
 			p.err = fmt.Errorf("type %s has no encoding: MarshalJSON is for JSON, and there are no fields", t)
 		}
 	case reflect.Uintptr, reflect.Pointer: // a pointer to itself
@@ -192,10 +191,9 @@ func (c *compiler) fields(p *plan, t reflect.Type, index []int, outer []reflect.
 			continue
 		}
 		f := &field{index: append(slices.Clone(index), i), plan: c.plan(sf.Type, p)}
-		name, inner := cmp.Or(tag.Name, sf.Name), &plan{typ: f.plan.typ}
-		if sf.Anonymous && !tag.HasOption("noinline") && inner.typ.Kind() == reflect.Struct &&
-			!marshaling.byMethods(inner) && !unmarshaling.byMethods(inner) {
-			if err := c.fields(p, inner.typ, f.index, append(outer, t)); err != nil {
+		name := cmp.Or(tag.Name, sf.Name)
+		if sf.Anonymous && !tag.HasOption("noinline") && f.plan.byName != nil {
+			if err := c.fields(p, f.plan.typ, f.index, append(outer, t)); err != nil {
 				return err
 			}
 		} else {

@@ -6,27 +6,33 @@ import (
 	"reflect"
 )
 
-// visitor goes through a Go value beside its plan, and calls inAny with each
-// interface that holds something.
+// visitor goes through a Go value beside its plan, to the interfaces in it.
 type visitor struct {
-	inAny func(*visitor, reflect.Value) error
-	set   bool // inAny may set the interface
-
+	task  task
 	found traits // of what is in interfaces
 	depth int
 }
 
-// visit goes through the value v, a pointer.
-func visit(v reflect.Value, p *plan, inAny func(*visitor, reflect.Value) error, set bool) (traits, error) {
-	if p.all&isAny == 0 && (set || p.all&isRecursive == 0) {
-		return 0, nil
+type task int
+
+const (
+	survey        task = iota // before encoding: msgpack would follow a cycle until the stack ends
+	empty                     // before decoding: msgpack would decode into what is there
+	settle                    // after decoding: numbers get the types that JSON gives them,
+	settleNumbers             // or become a json.Number
+)
+
+// visit goes through what v, a pointer, points to.
+func visit(v reflect.Value, p *plan, t task) (traits, error) {
+	if p.all&isAny == 0 && (t != survey || p.all&isRecursive == 0) {
+		return p.all, nil
 	}
-	o := &visitor{inAny: inAny, set: set}
+	o := &visitor{task: t, found: p.all}
 	err := o.value(v, p)
 	return o.found, err
 }
 
-func (o *visitor) value(v reflect.Value, p *plan) error {
+func (o *visitor) value(v reflect.Value, p *plan) (err error) {
 	if p.all&(isAny|isRecursive) == 0 {
 		return nil
 	}
@@ -35,77 +41,47 @@ func (o *visitor) value(v reflect.Value, p *plan) error {
 			return nil
 		}
 	}
-	switch {
-	case p.own&isAny == 0:
-		return o.parts(v, p)
-	case v.IsNil() || o.set && !v.CanSet():
-		return nil
-	}
-	return o.inAny(o, v)
-}
-
-// survey looks through a message before msgpack encodes it: msgpack would
-// follow a value that contains itself until the stack ends.
-func survey(o *visitor, v reflect.Value) error {
-	v = v.Elem()
-	p, err := marshaling.planOf(v.Type())
-	if err != nil {
-		return err
-	}
-	o.found |= p.all
-	if v.Kind() != reflect.Pointer {
-		return o.value(v, p)
-	}
-	// The pointer may lead back to the interface.
-	if o.depth++; o.depth > maxDepth {
+	if o.depth++; o.depth > 2*maxDepth { // an interface and what is in it are two
 		return errDeep
 	}
-	err = o.value(v, p)
+	switch {
+	case p.own&isAny == 0:
+		err = o.parts(v, p)
+	case v.IsNil():
+	case o.task == survey:
+		if p, err = planOf(v.Elem().Type()); err == nil {
+			o.found |= p.all
+			err = o.value(v.Elem(), p)
+		}
+	case !v.CanSet():
+	case o.task == empty:
+		v.SetZero()
+	default:
+		v.Set(reflect.ValueOf(settled(v.Interface(), o.task == settleNumbers)))
+	}
 	o.depth--
 	return err
 }
 
-// empty makes room for what msgpack decodes: it would decode into what is there.
-func empty(_ *visitor, v reflect.Value) error {
-	v.SetZero()
-	return nil
-}
-
-// settle gives the numbers that msgpack has decoded the types that JSON gives
-// them.
-func settle(_ *visitor, v reflect.Value) error {
-	v.Set(reflect.ValueOf(settled(v.Interface(), false)))
-	return nil
-}
-
-// settleNumbers makes them a json.Number.
-func settleNumbers(_ *visitor, v reflect.Value) error {
-	v.Set(reflect.ValueOf(settled(v.Interface(), true)))
-	return nil
-}
-
 // parts goes through the elements or fields of a value.
 func (o *visitor) parts(v reflect.Value, p *plan) (err error) {
-	if o.depth++; o.depth > maxDepth {
-		return errDeep
-	}
 	switch {
 	case p.want == kindArray:
 		for i := 0; i < v.Len() && err == nil; i++ {
 			err = o.value(v.Index(i), p.elem)
 		}
-	case p.key != nil:
+	case p.key != nil && o.task == survey:
 		for pair := v.MapRange(); pair.Next() && err == nil; {
-			key, elem := pair.Key(), pair.Value()
-			if o.set { // what is in a map cannot be set in place
-				elem = reflect.New(elem.Type()).Elem()
-				elem.Set(pair.Value())
+			if err = o.value(pair.Key(), p.key); err == nil {
+				err = o.value(pair.Value(), p.elem)
 			}
-			if err = o.value(elem, p.elem); err == nil && !o.set {
-				err = o.value(key, p.key)
-			} else if err == nil {
-				v.SetMapIndex(key, elem)
-			}
+		}
+	case p.key != nil && o.task != empty:
+		for pair := v.MapRange(); pair.Next() && err == nil; {
+			elem := reflect.New(v.Type().Elem()).Elem() // what is in a map cannot be set
+			elem.Set(pair.Value())
+			err = o.value(elem, p.elem)
+			v.SetMapIndex(pair.Key(), elem)
 		}
 	}
 	for i := 0; i < len(p.fields) && err == nil; i++ {
@@ -114,38 +90,39 @@ func (o *visitor) parts(v reflect.Value, p *plan) (err error) {
 			err = o.value(fv, p.fields[i].plan)
 		}
 	}
-	o.depth--
 	return err
 }
 
-func settled(x any, useNumber bool) any {
+func settled(x any, asNumber bool) any {
 	switch x := x.(type) {
 	case []any:
 		for i := range x {
-			x[i] = settled(x[i], useNumber)
+			x[i] = settled(x[i], asNumber)
 		}
-		return x
 	case map[string]any:
 		for k := range x {
-			x[k] = settled(x[k], useNumber)
+			x[k] = settled(x[k], asNumber)
 		}
+	}
+	v := reflect.ValueOf(x)
+	if !v.IsValid() || v.Type().PkgPath() != "" { // of a registered extension
 		return x
 	}
-	const exact = 1 << 53 // up to here a float64 holds every integer
-	v := reflect.ValueOf(x)
+	isNumber := v.CanInt() || v.CanUint() || v.CanFloat()
 	if v.CanUint() && v.Uint() <= math.MaxInt64 {
 		v = reflect.ValueOf(int64(v.Uint()))
 	}
-	switch isInt := v.CanInt() && v.Type().PkgPath() == ""; { // else it is of an extension
-	case useNumber && (isInt || v.CanUint() || v.CanFloat()):
+	const exact = 1 << 53 // up to here a float64 holds every integer
+	switch {
+	case asNumber && isNumber:
 		text, _ := json.Marshal(x)
 		return json.Number(text)
-	case isInt && -exact <= v.Int() && v.Int() <= exact:
-		return float64(v.Int())
-	case isInt:
-		return v.Int()
-	case v.Kind() == reflect.Float32:
+	case v.CanFloat():
 		return v.Float()
+	case v.CanInt() && -exact <= v.Int() && v.Int() <= exact:
+		return float64(v.Int())
+	case v.CanInt():
+		return v.Int()
 	}
 	return x
 }

@@ -29,22 +29,20 @@ type walker struct {
 	changed []byte
 	copied  int
 
-	// Where extensions begin, after their type, that DecodeMsgpack may meet.
-	custom     bool // DecodeMsgpack gets what is being looked at
-	extensions []int
+	extensions []int // where those begin, after their type, that DecodeMsgpack may meet
 }
 
 // walk looks through the whole body, which must be one value. But EncodeMsgpack,
-// which custom says has a part in it, may write several values for one: where
-// these end, only DecodeMsgpack knows.
-func (w *walker) walk(p *plan, custom bool) error {
+// which may have a part in it, may write several values for one: where these
+// end, only DecodeMsgpack knows.
+func (w *walker) walk(p *plan, parts traits) error {
 	probe := walker{data: w.data}
-	if custom && (probe.value(opaque) != nil || probe.pos < len(w.data)) {
+	if parts&isCustom != 0 && (probe.value(opaque) != nil || probe.pos < len(w.data)) {
 		if w.sort {
 			return errors.New("EncodeMsgpack must write one value beside maps whose keys are to be sorted")
 		}
-		for w.custom = true; w.pos < len(w.data); {
-			if err := w.value(opaque); err != nil {
+		for w.pos < len(w.data) {
+			if err := w.value(custom); err != nil {
 				return err
 			}
 		}
@@ -57,14 +55,6 @@ func (w *walker) walk(p *plan, custom bool) error {
 		return errTrailing(rest)
 	}
 	return nil
-}
-
-// body returns the body for msgpack.
-func (w *walker) body() []byte {
-	if w.changed == nil {
-		return w.data
-	}
-	return append(w.changed, w.data[w.copied:]...)
 }
 
 // value looks through the next value.
@@ -81,31 +71,22 @@ func (w *walker) value(p *plan) error {
 		}
 	}
 	k, n, err := w.token()
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
-	}
-	if !w.encoded && !p.takes(k) {
+	case !w.encoded && !p.takes(k):
 		return errKind(k.String(), p.typ)
-	}
-	switch k {
-	case kindInt, kindNegative, kindFloat:
+	case k == kindInt || k == kindNegative || k == kindFloat:
 		return w.number(p, start, k, n)
-	case kindArray, kindMap:
-		return w.container(p, k, n)
-	case kindExt:
-		if (w.custom || p.own&isCustom != 0) && n > 0 {
-			w.extensions = append(w.extensions, len(w.changed)+w.pos-int(n)-w.copied)
-		}
+	case k == kindExt && p.own&isCustom != 0 && n > 0:
+		w.extensions = append(w.extensions, len(w.changed)+w.pos-int(n)-w.copied)
 	}
-	return nil
-}
-
-func (w *walker) container(p *plan, k kind, n uint64) (err error) {
+	if k != kindArray && k != kindMap {
+		return nil
+	}
 	if w.depth++; w.depth > maxDepth {
 		return errDeep
 	}
-	outside := w.custom
-	w.custom = outside || p.own&isCustom != 0
 	switch {
 	case k == kindArray:
 		err = w.elements(p, n)
@@ -114,7 +95,6 @@ func (w *walker) container(p *plan, k kind, n uint64) (err error) {
 	default:
 		err = w.pairs(p, n)
 	}
-	w.custom = outside
 	w.depth--
 	return err
 }
@@ -123,41 +103,28 @@ func (w *walker) container(p *plan, k kind, n uint64) (err error) {
 // integer above the greatest int64 for a float, get the form that msgpack
 // understands.
 func (w *walker) number(p *plan, start int, k kind, n uint64) error {
-	switch {
-	case p.want == kindInt && (k == kindInt && n > p.max || k == kindNegative && -n > p.min):
+	if p.want == kindInt && (k == kindInt && n > p.max || k == kindNegative && -n > p.min) {
 		return errRange(integer(k, n), p.typ)
-	case p.want != kindFloat || w.encoded:
-		return nil
 	}
-	is32, f := p.typ.Kind() == reflect.Float32, float64(n)
-	switch {
-	case is32 && w.data[start] == msgpcode.Double:
+	f, is64 := float64(n), w.data[start] == msgpcode.Double
+	if is64 {
 		f = math.Float64frombits(n)
-	case k != kindInt || n <= math.MaxInt64:
+	}
+	to32 := p.want == kindFloat && p.typ.Kind() == reflect.Float32
+	switch {
+	case w.encoded || p.want != kindFloat || !(to32 && is64) && (k != kindInt || n <= math.MaxInt64):
 		return nil
+	case to32 && math.IsInf(float64(float32(f)), 0):
+		return errRange(strconv.FormatFloat(f, 'g', -1, 64), p.typ)
 	}
 	w.changed = append(w.changed, w.data[w.copied:start]...)
 	w.copied = w.pos
-	if !is32 {
+	if to32 {
+		w.changed = binary.BigEndian.AppendUint32(append(w.changed, msgpcode.Float), math.Float32bits(float32(f)))
+	} else {
 		w.changed = binary.BigEndian.AppendUint64(append(w.changed, msgpcode.Double), math.Float64bits(f))
-		return nil
-	}
-	w.changed = binary.BigEndian.AppendUint32(append(w.changed, msgpcode.Float), math.Float32bits(float32(f)))
-	if math.IsInf(float64(float32(f)), 0) {
-		return errRange(strconv.FormatFloat(f, 'g', -1, 64), p.typ)
 	}
 	return nil
-}
-
-// integer reports whether the whole body is an integer that fits n, and sets n.
-func (w *walker) integer(n *int) bool {
-	k, bits, err := w.token()
-	if err != nil || w.pos < len(w.data) || k != kindNegative && (k != kindInt || bits > math.MaxInt) || int64(int(bits)) != int64(bits) {
-		w.pos = 0
-		return false
-	}
-	*n = int(bits)
-	return true
 }
 
 // inside returns the plan of what is in a list, a map or an interface.
@@ -165,7 +132,7 @@ func (p *plan) inside() *plan {
 	switch {
 	case p.elem != nil:
 		return p.elem
-	case p.own&isAny != 0:
+	case p.own&(isAny|isCustom) != 0:
 		return p
 	}
 	return opaque
@@ -218,7 +185,7 @@ func (w *walker) member(p *plan, member **plan) error {
 	if f := p.byName[string(name)]; f != nil {
 		*member = f.plan
 	} else if w.knownFields {
-		return fmt.Errorf("unknown field %s", quoteShort(string(name)))
+		return fmt.Errorf(`unknown field "%s"`, printable(string(name)))
 	}
 	return nil
 }
@@ -229,11 +196,9 @@ type pair struct {
 	whole []byte
 }
 
-var stringPlan = &plan{typ: reflect.TypeFor[string](), want: kindString}
-
 // pairs looks through the pairs of a map, and sorts them.
 func (w *walker) pairs(p *plan, n uint64) error {
-	key, elem := opaque, p.inside()
+	key, elem := p.inside(), p.inside()
 	switch {
 	case p.key != nil:
 		key = p.key
