@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// maxPathParts is how many parts of a path an error shows: a message may be
-// nested thousands of levels deep, and an error is for people to read.
+// maxPathParts is how many parts of a path an error shows. A message may have
+// thousands, and an error is for people to read.
 const maxPathParts = 16
 
 // errShort is what a body that ends too early decodes to.
@@ -52,27 +52,27 @@ func (e *codecError) Error() string {
 
 func (e *codecError) Unwrap() error { return e.err }
 
+func toCodecError(err error) *codecError {
+	if e, ok := err.(*codecError); ok {
+		return e
+	}
+	return &codecError{err: err}
+}
+
 // finish makes the error that users see.
 func finish(codec string, err error) error {
-	e, ok := err.(*codecError)
-	if !ok {
-		e = &codecError{err: err}
-	}
+	e := toCodecError(err)
 	e.codec = codec
 	return e
 }
 
 func inField(err error, name string) error {
-	e, ok := err.(*codecError)
-	if !ok {
-		e = &codecError{err: err}
-	}
+	e := toCodecError(err)
 	e.path = append(e.path, name)
 	return e
 }
 
-func inIndex(err error, i int) error    { return inField(err, "["+strconv.Itoa(i)+"]") }
-func inKey(err error, key string) error { return inField(err, "["+printable(key)+"]") }
+func inIndex(err error, i int) error { return inField(err, "["+strconv.Itoa(i)+"]") }
 
 // reason is an error with a text of ours for another's, which it still wraps.
 type reason struct {

@@ -285,6 +285,14 @@ func TestTagsOfMsgpack(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "\x92\x01\xa1x", string(body))
 	requireDecodes(t, codec.MsgPack{}, body, row{A: 1, B: "x"})
+	type anyRow struct {
+		_msgpack struct{} `msgpack:",as_array"` //nolint:unused // an option of the struct
+		A        any
+	}
+	body, err = codec.MsgPack{}.Marshal([]anyRow{{A: map[int]int{1: 2}}, {A: 7}})
+	require.NoError(t, err)
+	require.Equal(t, "\x92\x91\x81\x01\x02\x91\x07", string(body))
+	requireDecodes(t, codec.MsgPack{}, []byte("\x91\x91\x07"), []anyRow{{A: 7.0}})
 	err = codec.MsgPack{}.Unmarshal([]byte("\x92\xcc\x80\xa1x"), new(row))
 	require.EqualError(t, err, "codec: msgpack: element [0]: 128 does not fit int8")
 }

@@ -25,7 +25,6 @@ type plan struct {
 	key, elem *plan             // of a map; elem also of a list
 	fields    []*field          // of a struct, in the order of encoding
 	byName    map[string]*field // of a struct, for decoding
-	asArray   bool              // the struct is encoded as an array
 	own, all  traits            // of the type; and also of all below it
 	below     []*plan
 	err       error // msgpack cannot take the type, and does not say so
@@ -184,8 +183,8 @@ func (c *compiler) fields(p *plan, t reflect.Type, index []int, outer []reflect.
 	for i := range t.NumField() {
 		sf := t.Field(i)
 		tag := tagparser.Parse(cmp.Or(sf.Tag.Get("msgpack"), sf.Tag.Get("json")))
-		if sf.Name == "_msgpack" && index == nil {
-			p.asArray = tag.HasOption("as_array") || tag.HasOption("asArray")
+		if sf.Name == "_msgpack" && index == nil && (tag.HasOption("as_array") || tag.HasOption("asArray")) {
+			p.want = kindArray
 		}
 		if tag.Name == "-" || !sf.IsExported() && !sf.Anonymous {
 			continue

@@ -3,7 +3,6 @@ package codec
 import (
 	"errors"
 	"fmt"
-	"strconv"
 
 	"github.com/vmihailenco/msgpack/v5/msgpcode"
 )
@@ -26,8 +25,7 @@ const (
 	kindAny // of a plan: every one of these
 )
 
-// String names the kind with JSON's words, so that the errors of both codecs
-// read alike.
+// String names the kind with JSON's words: both codecs' errors read alike.
 func (k kind) String() string {
 	return [...]string{
 		"a reserved code", "nil", "a bool", "an integer", "an integer", "a float", "a string",
@@ -40,7 +38,7 @@ func (k kind) String() string {
 // msgpack would take the inside of every one.
 func (p *plan) takes(k kind) bool {
 	switch k {
-	case p.want, kindNil:
+	case kindNil:
 		return true
 	case kindExt:
 		return p.want != kindMap || p.byName != nil
@@ -48,10 +46,8 @@ func (p *plan) takes(k kind) bool {
 		k = kindInt
 	case kindBinary:
 		k = kindString
-	case kindArray:
-		return p.asArray || p.want == kindAny
 	}
-	return k == p.want || k == kindInt && p.want == kindFloat || p.want == kindAny
+	return k == p.want || p.want == kindAny || p.want == kindFloat && k == kindInt
 }
 
 // errNotFinite refuses what JSON cannot write: a handler that is tested with
@@ -93,12 +89,11 @@ func (w *walker) token() (k kind, n uint64, err error) {
 		return kindNegative, uint64(int8(c)), nil
 	}
 	h := heads[c-msgpcode.Nil]
-	if len(w.data)-w.pos < h.size {
-		return 0, 0, errShort
+	if err = w.skip(uint64(h.size)); err != nil {
+		return 0, 0, err
 	}
-	for range h.size {
-		n = n<<8 | uint64(w.data[w.pos])
-		w.pos++
+	for _, b := range w.data[w.pos-h.size : w.pos] {
+		n = n<<8 | uint64(b)
 	}
 	switch h.kind {
 	case kindString, kindBinary:
@@ -129,12 +124,4 @@ func (w *walker) skip(n uint64) error {
 	}
 	w.pos += int(n)
 	return nil
-}
-
-// integer returns the integer of a token in decimal.
-func integer(k kind, n uint64) string {
-	if k == kindNegative {
-		return strconv.FormatInt(int64(n), 10)
-	}
-	return strconv.FormatUint(n, 10)
 }

@@ -66,7 +66,7 @@ func (o *visitor) value(v reflect.Value, p *plan) (err error) {
 // parts goes through the elements or fields of a value.
 func (o *visitor) parts(v reflect.Value, p *plan) (err error) {
 	switch {
-	case p.want == kindArray:
+	case p.key == nil && p.elem != nil:
 		for i := 0; i < v.Len() && err == nil; i++ {
 			err = o.value(v.Index(i), p.elem)
 		}

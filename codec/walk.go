@@ -90,7 +90,7 @@ func (w *walker) value(p *plan) error {
 	switch {
 	case k == kindArray:
 		err = w.elements(p, n)
-	case p.byName != nil:
+	case p.want == kindMap && p.key == nil:
 		err = w.members(p, n)
 	default:
 		err = w.pairs(p, n)
@@ -106,16 +106,17 @@ func (w *walker) number(p *plan, start int, k kind, n uint64) error {
 	if p.want == kindInt && (k == kindInt && n > p.max || k == kindNegative && -n > p.min) {
 		return errRange(integer(k, n), p.typ)
 	}
-	f, is64 := float64(n), w.data[start] == msgpcode.Double
-	if is64 {
-		f = math.Float64frombits(n)
-	}
-	to32 := p.want == kindFloat && p.typ.Kind() == reflect.Float32
-	switch {
-	case w.encoded || p.want != kindFloat || !(to32 && is64) && (k != kindInt || n <= math.MaxInt64):
+	if p.want != kindFloat || w.encoded {
 		return nil
-	case to32 && math.IsInf(float64(float32(f)), 0):
-		return errRange(strconv.FormatFloat(f, 'g', -1, 64), p.typ)
+	}
+	f, to32 := float64(n), p.typ.Kind() == reflect.Float32
+	switch {
+	case to32 && w.data[start] == msgpcode.Double:
+		if f = math.Float64frombits(n); math.IsInf(float64(float32(f)), 0) {
+			return errRange(strconv.FormatFloat(f, 'g', -1, 64), p.typ)
+		}
+	case k != kindInt || n <= math.MaxInt64:
+		return nil
 	}
 	w.changed = append(w.changed, w.data[w.copied:start]...)
 	w.copied = w.pos
@@ -164,8 +165,7 @@ func (w *walker) members(p *plan, n uint64) error {
 			return err
 		}
 		if err := w.value(member); err != nil {
-			_, name := payload(w.data[start:])
-			return inField(err, printable(name))
+			return inField(err, name(w.data[start:]))
 		}
 	}
 	return nil
@@ -215,12 +215,10 @@ func (w *walker) pairs(p *plan, n uint64) error {
 			err = w.value(elem)
 		}
 		if err != nil {
-			_, text := payload(w.data[start:end])
-			return inKey(err, text)
+			return inField(err, "["+name(w.data[start:end])+"]")
 		}
-		if w.sort && (p.own&(isUnsorted|isAny) != 0) {
-			bytes, _ := payload(w.data[start:end])
-			found = append(found, pair{bytes, w.data[start:w.pos]})
+		if w.sort && p.own&(isUnsorted|isAny) != 0 {
+			found = append(found, pair{payload(w.data[start:end]), w.data[start:w.pos]})
 		}
 	}
 	compare := func(a, b pair) int {
@@ -237,19 +235,28 @@ func (w *walker) pairs(p *plan, n uint64) error {
 	return nil
 }
 
-// payload returns the bytes of an encoded string, or of the whole value if it
-// is none, and a text for errors.
-func payload(value []byte) ([]byte, string) {
-	w := walker{data: value}
-	switch k, n, err := w.token(); {
-	case err != nil:
-		return value, "?"
-	case k == kindString || k == kindBinary:
-		s := value[w.pos-int(n) : w.pos]
-		return s, string(s)
-	case k == kindInt || k == kindNegative:
-		return value, integer(k, n)
-	default:
-		return value, k.String()
+// integer returns the integer of a token in decimal.
+func integer(k kind, n uint64) string {
+	if k == kindNegative {
+		return strconv.FormatInt(int64(n), 10)
 	}
+	return strconv.FormatUint(n, 10)
+}
+
+// payload returns the bytes of an encoded string, or the whole of another value.
+func payload(value []byte) []byte {
+	w := walker{data: value}
+	if k, n, err := w.token(); err == nil && (k == kindString || k == kindBinary) {
+		return value[w.pos-int(n) : w.pos]
+	}
+	return value
+}
+
+// name returns an encoded key for an error.
+func name(value []byte) string {
+	w := walker{data: value}
+	if k, n, err := w.token(); err == nil && (k == kindInt || k == kindNegative) {
+		return integer(k, n)
+	}
+	return printable(string(payload(value)))
 }
