@@ -72,8 +72,6 @@ func inField(err error, name string) error {
 	return e
 }
 
-func inIndex(err error, i int) error { return inField(err, "["+strconv.Itoa(i)+"]") }
-
 // reason is an error with a text of ours for another's, which it still wraps.
 type reason struct {
 	text string

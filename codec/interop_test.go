@@ -269,8 +269,8 @@ func TestMsgpackMethodsMeetHostileBodies(t *testing.T) {
 	require.Error(t, codec.MsgPack{}.Unmarshal([]byte{0x91, 0xa1, 'x'}, new(pair[msgpack.RawMessage, int])))
 }
 
+// TestHostileExtensions is not parallel: it measures memory.
 func TestHostileExtensions(t *testing.T) {
-	t.Parallel()
 	for _, tt := range []struct {
 		body   string
 		target any

@@ -22,7 +22,7 @@ type plan struct {
 	typ       reflect.Type
 	want      kind              // what msgpack decodes into the type
 	max, min  uint64            // of an integer: the greatest, and the least without its sign
-	key, elem *plan             // of a map; elem also of a list
+	key, elem *plan             // of what is in a map; elem also of what is in a list
 	fields    []*field          // of a struct, in the order of encoding
 	byName    map[string]*field // of a struct, for decoding
 	own, all  traits            // of the type; and also of all below it
@@ -46,12 +46,18 @@ const (
 )
 
 // The plans of a value that nobody looks into, of one that DecodeMsgpack gets,
-// and of a key in an any.
+// and of a key in an any, which becomes a map[string]any.
 var (
-	opaque     = &plan{want: kindAny}
-	custom     = &plan{want: kindAny, own: isCustom}
+	opaque     = newPlan(nil, 0)
+	custom     = newPlan(nil, isCustom)
 	stringPlan = &plan{want: kindString, typ: reflect.TypeFor[string]()}
 )
+
+func newPlan(t reflect.Type, own traits) *plan {
+	p := &plan{typ: t, want: kindAny, own: own}
+	p.key, p.elem = p, p
+	return p
+}
 
 // methods are those by which msgpack encodes and decodes a type, in its order.
 var methods = [4][2]reflect.Type{
@@ -100,7 +106,7 @@ func (c *compiler) plan(t reflect.Type, above *plan) *plan {
 	p, ok := c.made[t]
 	switch {
 	case !ok:
-		p = &plan{typ: t, want: kindAny}
+		p = newPlan(t, 0)
 		c.made[t] = p
 		c.open = append(c.open, p)
 		if !p.byMethods() {
@@ -149,7 +155,7 @@ func (c *compiler) byKind(p *plan) {
 		p.want = kindString
 	case reflect.Interface:
 		if t != reflect.TypeFor[error]() { // which is a string
-			p.own = isAny
+			p.own, p.key = isAny, stringPlan
 		}
 	case reflect.Slice, reflect.Array:
 		if p.want = kindString; t.Elem().Kind() != reflect.Uint8 {

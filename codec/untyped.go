@@ -65,18 +65,18 @@ func (o *visitor) value(v reflect.Value, p *plan) (err error) {
 
 // parts goes through the elements or fields of a value.
 func (o *visitor) parts(v reflect.Value, p *plan) (err error) {
-	switch {
-	case p.key == nil && p.elem != nil:
+	switch kind := v.Kind(); {
+	case kind == reflect.Slice || kind == reflect.Array:
 		for i := 0; i < v.Len() && err == nil; i++ {
 			err = o.value(v.Index(i), p.elem)
 		}
-	case p.key != nil && o.task == survey:
+	case kind == reflect.Map && o.task == survey:
 		for pair := v.MapRange(); pair.Next() && err == nil; {
 			if err = o.value(pair.Key(), p.key); err == nil {
 				err = o.value(pair.Value(), p.elem)
 			}
 		}
-	case p.key != nil && o.task != empty:
+	case kind == reflect.Map && o.task != empty:
 		for pair := v.MapRange(); pair.Next() && err == nil; {
 			elem := reflect.New(v.Type().Elem()).Elem() // what is in a map cannot be set
 			elem.Set(pair.Value())

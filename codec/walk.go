@@ -87,14 +87,7 @@ func (w *walker) value(p *plan) error {
 	if w.depth++; w.depth > maxDepth {
 		return errDeep
 	}
-	switch {
-	case k == kindArray:
-		err = w.elements(p, n)
-	case p.want == kindMap && p.key == nil:
-		err = w.members(p, n)
-	default:
-		err = w.pairs(p, n)
-	}
+	err = w.parts(p, k, n)
 	w.depth--
 	return err
 }
@@ -128,66 +121,64 @@ func (w *walker) number(p *plan, start int, k kind, n uint64) error {
 	return nil
 }
 
-// inside returns the plan of what is in a list, a map or an interface.
-func (p *plan) inside() *plan {
-	switch {
-	case p.elem != nil:
-		return p.elem
-	case p.own&(isAny|isCustom) != 0:
-		return p
-	}
-	return opaque
-}
-
-// elements looks through the elements of a list, or of a struct as an array.
-func (w *walker) elements(p *plan, n uint64) error {
-	elem := p.inside()
+// parts looks through the elements of an array or the pairs of a map.
+func (w *walker) parts(p *plan, k kind, n uint64) (err error) {
+	key, elem, begin := p.key, p.elem, w.pos
+	var pairs []pair
 	for i := range int(n) {
-		if i < len(p.fields) {
+		start := w.pos
+		switch {
+		case k == kindArray && i < len(p.fields):
 			elem = p.fields[i].plan
+		case k == kindArray:
+		case p.byName != nil:
+			if elem, err = w.member(p, i); err != nil {
+				return err
+			}
+		default:
+			err = w.value(key)
 		}
-		if err := w.value(elem); err != nil {
-			return inIndex(err, i)
+		end := w.pos
+		if err == nil {
+			err = w.value(elem)
+		}
+		switch {
+		case err == nil && w.sort && k == kindMap && p.own&(isUnsorted|isAny) != 0:
+			pairs = append(pairs, pair{payload(w.data[start:end]), w.data[start:w.pos]})
+		case err == nil:
+		case k == kindArray:
+			return inField(err, "["+strconv.Itoa(i)+"]")
+		case p.byName != nil:
+			return inField(err, name(w.data[start:end]))
+		default:
+			return inField(err, "["+name(w.data[start:end])+"]")
 		}
 	}
+	order(w.data[begin:w.pos], pairs)
 	return nil
 }
 
-// members looks through the members of a struct.
-func (w *walker) members(p *plan, n uint64) error {
-	for i := range int(n) {
-		start, member := w.pos, opaque
-		if i < len(p.fields) && bytes.HasPrefix(w.data[start:], p.fields[i].encoded) {
-			// Most senders have the same fields in the same order.
-			w.pos += len(p.fields[i].encoded)
-			member = p.fields[i].plan
-		} else if err := w.member(p, &member); err != nil {
-			return err
-		}
-		if err := w.value(member); err != nil {
-			return inField(err, name(w.data[start:]))
-		}
+// member reads the name of a member, and returns the plan of its value.
+func (w *walker) member(p *plan, i int) (*plan, error) {
+	if i < len(p.fields) && bytes.HasPrefix(w.data[w.pos:], p.fields[i].encoded) {
+		// Most senders have the same fields in the same order.
+		w.pos += len(p.fields[i].encoded)
+		return p.fields[i].plan, nil
 	}
-	return nil
-}
-
-// member reads the name of a member. If it is that of a field, member becomes
-// the field's plan.
-func (w *walker) member(p *plan, member **plan) error {
 	k, n, err := w.token()
 	switch {
 	case err != nil:
-		return err
+		return nil, err
 	case k != kindString && k != kindBinary:
-		return fmt.Errorf("%s is not the name of a field", k)
+		return nil, fmt.Errorf("%s is not the name of a field", k)
 	}
 	name := w.data[w.pos-int(n) : w.pos]
 	if f := p.byName[string(name)]; f != nil {
-		*member = f.plan
+		return f.plan, nil
 	} else if w.knownFields {
-		return fmt.Errorf(`unknown field "%s"`, printable(string(name)))
+		return nil, fmt.Errorf(`unknown field "%s"`, printable(string(name)))
 	}
-	return nil
+	return opaque, nil
 }
 
 // pair is a key of a map with its value, as they are encoded.
@@ -196,43 +187,20 @@ type pair struct {
 	whole []byte
 }
 
-// pairs looks through the pairs of a map, and sorts them.
-func (w *walker) pairs(p *plan, n uint64) error {
-	key, elem := p.inside(), p.inside()
-	switch {
-	case p.key != nil:
-		key = p.key
-	case p.own&isAny != 0: // it becomes a map[string]any
-		key = stringPlan
-	}
-	var found []pair
-	begin := w.pos
-	for range n {
-		start := w.pos
-		err := w.value(key)
-		end := w.pos
-		if err == nil {
-			err = w.value(elem)
-		}
-		if err != nil {
-			return inField(err, "["+name(w.data[start:end])+"]")
-		}
-		if w.sort && p.own&(isUnsorted|isAny) != 0 {
-			found = append(found, pair{payload(w.data[start:end]), w.data[start:w.pos]})
-		}
-	}
+// order brings the pairs, which data consists of, into the order of their keys.
+func order(data []byte, pairs []pair) {
 	compare := func(a, b pair) int {
 		return cmp.Or(bytes.Compare(a.key, b.key), bytes.Compare(a.whole, b.whole))
 	}
-	if !slices.IsSortedFunc(found, compare) {
-		slices.SortFunc(found, compare)
-		sorted := make([]byte, 0, w.pos-begin)
-		for _, p := range found {
-			sorted = append(sorted, p.whole...)
-		}
-		copy(w.data[begin:], sorted)
+	if slices.IsSortedFunc(pairs, compare) {
+		return
 	}
-	return nil
+	slices.SortFunc(pairs, compare)
+	sorted := make([]byte, 0, len(data))
+	for _, p := range pairs {
+		sorted = append(sorted, p.whole...)
+	}
+	copy(data, sorted)
 }
 
 // integer returns the integer of a token in decimal.
