@@ -71,7 +71,12 @@ var encoders = sync.Pool{New: func() any {
 
 // Write is called with one float at a time, and with much else.
 func (e *encoder) Write(p []byte) (int, error) {
-	e.buf = append(e.buf, p...)
+	old := len(e.buf)
+	if cap(e.buf)-old < len(p) {
+		e.buf = slices.Grow(e.buf, len(p))
+	}
+	e.buf = e.buf[:old+len(p)] // unlike append, this costs the garbage collector nothing
+	copy(e.buf[old:], p)
 	if n := len(p); (n == 9 || n == 5) && p[1]&0x7f == 0x7f && (p[0] == msgpcode.Double || p[0] == msgpcode.Float) {
 		e.suspect = true
 	}
