@@ -98,16 +98,19 @@ func printable(s string) string {
 	return q[1:len(q)-1] + end
 }
 
-// recovered makes an error of a panic of a user's method, or of the library
-// below. It is to be deferred.
-func recovered(err *error) {
-	switch r := recover().(type) {
-	case nil:
-	case error:
-		*err = fmt.Errorf("panicked: %w", r)
-	default:
-		*err = fmt.Errorf("panicked: %v", r)
-	}
+// guarded calls f with v, and makes an error of a panic of a user's method or
+// of the library.
+func guarded(f func(any) error, v any) (err error) {
+	defer func() {
+		switch r := recover().(type) {
+		case nil:
+		case error:
+			err = fmt.Errorf("panicked: %w", r)
+		default:
+			err = fmt.Errorf("panicked: %v", r)
+		}
+	}()
+	return f(v)
 }
 
 func errRange(value string, t reflect.Type) error {

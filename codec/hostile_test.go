@@ -165,6 +165,9 @@ func TestPointerToItself(t *testing.T) {
 	v = &v
 	require.NoError(t, codec.MsgPack{}.Unmarshal([]byte{1}, &v))
 	require.Equal(t, 1.0, v)
+	held := pair[any, []any]{"old", []any{"old", 1}}
+	require.NoError(t, codec.MsgPack{}.Unmarshal([]byte("\x82\xa1A\xc3\xa1B\x91\xc2"), &held))
+	require.Equal(t, pair[any, []any]{true, []any{false}}, held, "what they held is dropped")
 
 	type self *self
 	require.ErrorContains(t, codec.MsgPack{}.Unmarshal([]byte{1}, new(self)), "has no encoding")

@@ -36,7 +36,7 @@ func (JSON) ContentType() string { return "application/json" }
 // Marshal returns the JSON encoding of v.
 func (JSON) Marshal(v any) ([]byte, error) {
 	e := jsonEncoders.Get().(*jsonEncoder)
-	if err := e.encode(withAddress(v)); err != nil {
+	if err := guarded(e.json.Encode, withAddress(v)); err != nil {
 		return nil, finish("json", jsonReason(err)) // and e, which may be broken, is dropped
 	}
 	out := e.out
@@ -51,14 +51,13 @@ func (c JSON) Unmarshal(data []byte, v any) error {
 	if _, err := checkTarget(v); err != nil {
 		return finish("json", err)
 	}
-	if err := c.unmarshal(data, v); err != nil {
+	if err := guarded(func(v any) error { return c.unmarshal(data, v) }, v); err != nil {
 		return finish("json", jsonReason(err))
 	}
 	return nil
 }
 
-func (c JSON) unmarshal(data []byte, v any) (err error) {
-	defer recovered(&err)
+func (c JSON) unmarshal(data []byte, v any) error {
 	if !c.DisallowUnknownFields && !c.UseNumber {
 		return json.Unmarshal(data, v)
 	}
@@ -81,9 +80,8 @@ func (c JSON) unmarshal(data []byte, v any) (err error) {
 	return nil
 }
 
-// jsonEncoder is a reusable encoding/json encoder. The encoder assembles each
-// value in a buffer of its own and hands it over in one piece, so that the
-// copy made of it here is both the only one and the caller's.
+// jsonEncoder is a reusable encoding/json encoder. It hands over each value in
+// one piece, so that the copy made of it is the only one, and the caller's.
 type jsonEncoder struct {
 	json *json.Encoder
 	out  []byte
@@ -96,11 +94,6 @@ var jsonEncoders = sync.Pool{New: func() any {
 	return e
 }}
 
-func (e *jsonEncoder) encode(v any) (err error) {
-	defer recovered(&err)
-	return e.json.Encode(v)
-}
-
 func (e *jsonEncoder) Write(p []byte) (int, error) {
 	out := make([]byte, len(e.out)+len(p))
 	copy(out[copy(out, e.out):], p)
@@ -108,9 +101,8 @@ func (e *jsonEncoder) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// withAddress returns v or, if it is no pointer, a pointer to a copy, so that
-// methods with a pointer receiver are called on v and on the fields in it: a
-// big.Int given by value would otherwise be encoded as an empty object.
+// withAddress returns v or, if it is no pointer, a pointer to a copy: a method
+// with a pointer receiver is called only on what has an address.
 func withAddress(v any) any {
 	switch v.(type) {
 	case nil, bool, string, []byte, int, int32, int64, uint32, uint64, float64:

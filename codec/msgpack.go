@@ -15,10 +15,9 @@ import (
 // MsgPack is the codec of content type application/msgpack, over
 // github.com/vmihailenco/msgpack/v5. The zero value is ready to use.
 //
-// A struct's fields have the names of their msgpack tags; a field without one
-// has that of its json tag. CustomEncoder, CustomDecoder, Marshaler,
-// Unmarshaler and extensions that the program has registered work as msgpack
-// says. The package documentation has what differs from JSON.
+// The msgpack tag of a field comes before its json tag. Types encode themselves
+// with the interfaces of msgpack, and with extensions registered there. The
+// package documentation has what differs from JSON.
 //
 // Errors name the field and wrap what a user's method said.
 type MsgPack struct {
@@ -107,7 +106,7 @@ func (e *encoder) marshal(v any) error {
 	e.msgpack.SetCustomStructTag("json")
 	e.msgpack.SetSortMapKeys(true)
 	e.msgpack.UseCompactInts(true)
-	if err := e.encode(v); err != nil {
+	if err := guarded(e.msgpack.Encode, v); err != nil {
 		return locate(e.buf, p, err)
 	}
 	if e.suspect || found&(isUnsorted|isCustom) != 0 {
@@ -115,11 +114,6 @@ func (e *encoder) marshal(v any) error {
 		return w.walk(p, found)
 	}
 	return nil
-}
-
-func (e *encoder) encode(v any) (err error) {
-	defer recovered(&err)
-	return e.msgpack.Encode(v)
 }
 
 // Unmarshal decodes the MessagePack value data into what v points to. Bytes
@@ -165,7 +159,7 @@ func (m MsgPack) unmarshal(data []byte, v any, target reflect.Value) error {
 	d.msgpack.Reset(d)
 	d.msgpack.SetCustomStructTag("json")
 	d.msgpack.DisableAllocLimit(true) // the walker has seen all elements
-	if err := d.decode(v); err != nil {
+	if err := guarded(d.msgpack.Decode, v); err != nil {
 		read := len(body) - d.Len()
 		return locate(body[:max(read-1, 0)], p, err) // and d, which may be broken, is dropped
 	}
@@ -177,11 +171,11 @@ func (m MsgPack) unmarshal(data []byte, v any, target reflect.Value) error {
 	if rest > 0 {
 		return errTrailing(rest)
 	}
+	t := settle
 	if m.UseNumber {
-		_, err = visit(target, p, settleNumbers)
-	} else {
-		_, err = visit(target, p, settle)
+		t = settleNumbers
 	}
+	_, err = visit(target, p, t)
 	return err
 }
 
@@ -198,11 +192,6 @@ type decoder struct {
 var decoders = sync.Pool{New: func() any {
 	return &decoder{msgpack: msgpack.NewDecoder(nil)}
 }}
-
-func (d *decoder) decode(v any) (err error) {
-	defer recovered(&err)
-	return d.msgpack.Decode(v)
-}
 
 func (d *decoder) ReadByte() (byte, error) {
 	if len(d.extensions) > 0 && slices.Contains(d.extensions, int(d.Size())-d.Len()) {

@@ -399,6 +399,13 @@ func TestForms(t *testing.T) {
 		"the tag option omitzero": {struct {
 			N int `json:",omitzero"`
 		}{}, `{}`, "\x81\xa1N\x00"},
+		"the tag option omitempty": {struct {
+			T time.Time `json:",omitempty"`
+			S struct {
+				A int `json:",omitempty"`
+			} `json:",omitempty"`
+		}{}, `{"T":"0001-01-01T00:00:00Z","S":{}}`, "\x80"},
+		"an error": {struct{ E error }{errTooLong}, `{"E":{}}`, "\x81\xa1E\xaf300 is too long"},
 		"the tag name -": {struct {
 			N int `json:"-,"`
 		}{7}, `{"-":7}`, "\x80"},
