@@ -34,7 +34,9 @@
 //   - MarshalJSON and UnmarshalJSON are not called. MsgPack encodes the fields,
 //     and refuses a type that has MarshalJSON but no fields. EncodeMsgpack,
 //     MarshalMsgpack, MarshalBinary and MarshalText count, in this order, and
-//     so do extensions that the program has registered.
+//     so do extensions that the program has registered. A function that it has
+//     given to msgpack.Register must keep the kind of value that the type has
+//     without it.
 //   - The text of MarshalText is binary data. It is not called for []byte-like
 //     slices. A json.RawMessage is binary data, and a json.Number is a string.
 //   - A time.Time is a timestamp (extension type -1). It has no offset, and comes
@@ -59,10 +61,11 @@
 // # One value, one encoding
 //
 // Equal values of a type have equal encodings, because the keys of every map are
-// sorted. What EncodeMsgpack or MarshalMsgpack writes stays as it is. In an
-// interface, it is sorted as well, and so are members of structs, if the message
-// has maps other than map[string]string, map[string]bool and map[string]any.
-// EncodeMsgpack should write one value; in such a message it must.
+// sorted. What EncodeMsgpack or MarshalMsgpack writes stays as it is, except in
+// an interface: there, if the message has a map that msgpack does not sort by
+// itself, all maps and the members of structs are sorted. msgpack sorts a
+// map[string]string, map[string]bool and map[string]any. EncodeMsgpack should
+// write one value; in a message that has another map, it must.
 //
 // # Bodies from strangers
 //

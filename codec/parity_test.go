@@ -17,6 +17,8 @@ import (
 	"github.com/bbebcec1/amqprpc-go/codec"
 )
 
+//lint:file-ignore SA5008 what odd tags mean is part of the test
+
 var moment = time.Date(2026, 3, 14, 15, 9, 26, 535897932, time.UTC)
 
 // parity is the table of what is equal through both codecs, and what is not. A
@@ -277,7 +279,8 @@ func TestTagsOfMsgpack(t *testing.T) {
 	requireDecodes(t, codec.MsgPack{}, body, tagged{Alias: 7})
 
 	type row struct {
-		_msgpack struct{} `msgpack:",as_array"` //nolint:unused // an option of the struct
+		//lint:ignore U1000 msgpack takes the option from here
+		_msgpack struct{} `msgpack:",as_array"`
 		A        int8
 		B        string
 	}
@@ -286,7 +289,8 @@ func TestTagsOfMsgpack(t *testing.T) {
 	require.Equal(t, "\x92\x01\xa1x", string(body))
 	requireDecodes(t, codec.MsgPack{}, body, row{A: 1, B: "x"})
 	type anyRow struct {
-		_msgpack struct{} `msgpack:",as_array"` //nolint:unused // an option of the struct
+		//lint:ignore U1000 msgpack takes the option from here
+		_msgpack struct{} `msgpack:",as_array"`
 		A        any
 	}
 	body, err = codec.MsgPack{}.Marshal([]anyRow{{A: map[int]int{1: 2}}, {A: 7}})

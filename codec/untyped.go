@@ -24,16 +24,13 @@ const (
 
 // visit goes through what v, a pointer, points to.
 func visit(v reflect.Value, p *plan, t task) (traits, error) {
-	if p.all&isAny == 0 && (t != survey || p.all&isRecursive == 0) {
-		return p.all, nil
-	}
-	o := &visitor{task: t, found: p.all}
+	o := visitor{task: t, found: p.all}
 	err := o.value(v, p)
 	return o.found, err
 }
 
 func (o *visitor) value(v reflect.Value, p *plan) (err error) {
-	if p.all&(isAny|isRecursive) == 0 {
+	if p.all&isAny == 0 && (p.all&isRecursive == 0 || o.task != survey) {
 		return nil
 	}
 	for ; v.Kind() == reflect.Pointer; v = v.Elem() {
