@@ -102,6 +102,7 @@ func TestPermissionsOfThePage(t *testing.T) {
 		defer cli.Close()
 		time.Sleep(200 * time.Millisecond) // the mailbox opens after the queues, and may not
 		calling, giveUp := context.WithCancel(ctx)
+		defer giveUp()
 		f := amqprpc.Go[int, int](calling, cli, "orders", 1)
 		select {
 		case <-started:
