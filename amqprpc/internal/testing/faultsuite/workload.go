@@ -158,18 +158,7 @@ func (w *Workload) call(c *amqprpc.Client, client, id string, warm bool, rng *ra
 		defer time.AfterFunc(cancelled, cancel).Stop()
 	}
 	place := w.Rec.begin(call)
-	var answer Answer
-	var err error
-	if call.Notification {
-		err = amqprpc.Notify(ctx, c, call.Queue.Name, job, opts...)
-	} else {
-		var reply Reply
-		reply, err = amqprpc.Call[Job, Reply](ctx, c, call.Queue.Name, job, opts...)
-		answer = reply.Answer
-		if err == nil && !slices.Equal(reply.Pad, job.Pad) {
-			answer = Answer{ID: "a body that is not what was sent"}
-		}
-	}
+	answer, err := perform(ctx, c, call, job, opts)
 	end := time.Now()
 	if err != nil {
 		answer, _ = amqprpc.Detail[Answer](err, answerDetail)
@@ -180,4 +169,16 @@ func (w *Workload) call(c *amqprpc.Client, client, id string, warm bool, rng *ra
 			c.Err, c.Code, c.Outcome = err.Error(), amqprpc.CodeOf(err), amqprpc.OutcomeOf(err)
 		}
 	})
+}
+
+// perform makes a call, and returns what the handler answered.
+func perform(ctx context.Context, c *amqprpc.Client, call Call, job Job, opts []amqprpc.CallOption) (Answer, error) {
+	if call.Notification {
+		return Answer{}, amqprpc.Notify(ctx, c, call.Queue.Name, job, opts...)
+	}
+	reply, err := amqprpc.Call[Job, Reply](ctx, c, call.Queue.Name, job, opts...)
+	if err == nil && !slices.Equal(reply.Pad, job.Pad) {
+		return Answer{ID: "a body that is not what was sent"}, nil
+	}
+	return reply.Answer, err
 }
