@@ -26,7 +26,8 @@ type Client struct {
 	log    *slog.Logger
 	codecs *codec.Registry
 	invoke Invoker // the client's middleware around the wire
-	prefix string  // of correlation ids
+	id     string  // that others cannot guess
+	ids    correlationIDs
 	born   time.Time
 
 	broker  messaging.Client
@@ -36,6 +37,7 @@ type Client struct {
 	numbers atomic.Uint64
 	pending pendingTable
 	wakes   wakePool
+	cancels cancels
 	types   protocol.Interner // content types of replies; the reading goroutine's
 
 	blocked atomic.Bool           // by the broker, for lack of memory or disk
@@ -112,9 +114,10 @@ func newClient(url string, opts []ClientOption) (*Client, error) {
 	}
 	c := &Client{
 		cfg: cfg, log: cfg.conn.logger, codecs: codecs,
-		prefix: protocol.NewID(), born: time.Now(), addr: dialer.Addr(),
+		id: protocol.NewID(), born: time.Now(), addr: dialer.Addr(),
 		first: make(chan error, 1), closed: make(chan struct{}),
 	}
+	c.ids.init()
 	silent := fmt.Errorf("connect to %s: there is no answer yet; is it an AMQP port?", c.addr)
 	c.down.Store(&silent)
 	c.invoke = chain(cfg.middleware, c.attempt, c.clientSeal)

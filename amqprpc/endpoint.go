@@ -14,20 +14,22 @@ import (
 
 // endpoint is a registered handler without its types, and its queue.
 type endpoint struct {
-	server    *Server
-	queue     string
-	req, resp messageType
-	call      func(ctx context.Context, msg any) (any, error)
+	server *Server
+	queue  string
+	fresh  func() *inbound
+	resp   messageType
+	call   func(ctx context.Context, in *inbound, msg any) (any, error)
 
 	cfg    handlerConfig
 	codecs *codec.Registry
 	invoke Invoker // all middleware around the handler
 
-	consumer messaging.Consumer
-	load     atomic.Int64 // requests that wait for a worker or have one
-	gauge    *overload.Gauge
-	clock    alarmClock // of handlers that take too long
-	ready    bool       // the queue is or was consumed; guarded by the server's lock
+	consumer  messaging.Consumer
+	load      atomic.Int64 // requests that wait for a worker or have one
+	gauge     *overload.Gauge
+	clock     alarmClock // of handlers that take too long
+	cancelled cancelled
+	ready     bool // the queue is or was consumed; guarded by the server's lock
 }
 
 // register completes an endpoint and adds it to the server.
@@ -112,7 +114,7 @@ func (e *endpoint) handle(ctx context.Context, req *Request) (_ *Response, err e
 			err = e.server.panicked(e.queue, p)
 		}
 	}()
-	resp, err := e.call(ctx, msg)
+	resp, err := e.call(ctx, in, msg)
 	if err != nil {
 		return nil, err
 	}

@@ -19,9 +19,9 @@ import (
 	"github.com/bbebcec1/amqprpc-go/middleware/idempotency"
 )
 
-// These are tests of package idempotency against lost connections and, where one is
-// asked for, against a real broker. They stand here for the sake of this package's
-// internal tools; the middleware's other tests stand beside it.
+// These tests run the idempotency middleware with lost connections and, if
+// AMQPRPC_RABBITMQ is set, on a real broker. They are here because they need the internal
+// tools of this package. The middleware's other tests are in its own package.
 
 // idempotent is the idempotency middleware with a store of its own.
 func idempotent(opts ...idempotency.Option) amqprpc.MiddlewareOption {

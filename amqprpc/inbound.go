@@ -21,6 +21,7 @@ const answerGrace = 250 * time.Millisecond
 type inbound struct {
 	messaging.Delivery
 	endpoint    *endpoint
+	typed       any // the inboundOf that this is a part of
 	message     protocol.Request
 	malformed   error // a header that must refuse the request
 	redelivered bool
@@ -42,9 +43,10 @@ type inbound struct {
 	started    bool
 	finished   bool // the handler; all of these belong to the goroutine that handles
 
-	late     alarm
-	mu       sync.Mutex
-	answered bool // by the goroutine that handles, or at the deadline
+	late      alarm
+	mu        sync.Mutex
+	answered  bool // by the goroutine that handles, or at the deadline
+	cancelled bool // by its caller: it is not answered
 }
 
 // accept makes an inbound of a message, on the goroutine that reads the connection.
@@ -54,9 +56,9 @@ func (e *endpoint) accept(m *messaging.Message, strings *protocol.Interner) mess
 		e.server.log.Warn("amqprpc: request rejected unanswered: its properties are malformed", "queue", e.queue)
 		return nil
 	}
-	in := &inbound{
-		endpoint: e, redelivered: m.Redelivered, exchange: m.Exchange, key: m.Key, arrived: time.Now(),
-	}
+	in := e.fresh()
+	in.endpoint, in.arrived = e, time.Now()
+	in.redelivered, in.exchange, in.key = m.Redelivered, m.Exchange, m.Key
 	in.malformed = in.message.Parse(&m.Properties, strings)
 	in.req.body = m.Body
 	e.arrives(in, int(e.load.Add(1)))
@@ -73,7 +75,7 @@ func (e *endpoint) arrives(in *inbound, load int) {
 		return // the request tells nothing, or was not first in first out
 	}
 	in.waited = e.server.clocks.Waited(overload.Arrival{
-		Sender: protocol.Sender(m.ReplyTo, m.CorrelationID),
+		Sender: overload.Sender{Address: m.ReplyTo, Secret: protocol.Prefix(m.CorrelationID)},
 		Lag:    lag, Expires: m.Expires, At: in.arrived, Calm: calm, Longest: longest,
 	})
 }
@@ -115,9 +117,14 @@ func (in *inbound) admit() bool {
 	}
 	if m.ReplyTo != "" && !s.replyPolicy.allows(m.ReplyTo) {
 		s.stats.refusedReplyTo.Add(1)
-		s.log.Warn("amqprpc: request rejected unanswered: its reply_to is not allowed (WithReplyTo)",
+		s.log.Warn("amqprpc: request rejected unanswered: its reply_to is not allowed (WithAllowedReplyTo)",
 			"queue", e.queue, "reply_to", protocol.Loggable(m.ReplyTo), "message_id", m.MessageID)
 		in.Finish(messaging.Done{Reject: true})
+		return false
+	}
+	if e.cancelled.has(m.CorrelationID) {
+		s.stats.cancelled.Add(1)
+		in.Finish(messaging.Done{})
 		return false
 	}
 	in.makeRequest()
@@ -146,10 +153,10 @@ func (in *inbound) makeRequest() {
 	in.req = Request{
 		queue: e.queue, id: m.CallID(), attempt: m.Attempt,
 		contentType: m.ContentType, body: in.req.body,
-		typ: e.req, respType: e.resp, in: in,
+		typ: in.req.typ, respType: e.resp, in: in,
 	}
 	if m.ReplyTo == "" {
-		in.req.kind = Notification
+		in.req.kind = KindNotification
 	}
 	if in.req.id == "" {
 		in.req.id = e.server.freshID()
@@ -243,7 +250,7 @@ func (in *inbound) start() bool {
 func (in *inbound) sendHeartbeat() {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	if in.answered {
+	if in.answered || in.cancelled {
 		return
 	}
 	m := &in.message
@@ -279,6 +286,9 @@ func (in *inbound) conclude(resp *Response, err error) {
 		e.server.log.Warn("amqprpc: a handler returned after its request had been answered with deadline_exceeded", "queue", e.queue, "id", in.req.id)
 	case in.Lost():
 		e.server.stats.lateResults.Add(1)
+	case in.isCancelled():
+		e.server.stats.cancelled.Add(1)
+		in.Finish(in.done())
 	default:
 		in.Finish(in.reply(resp, err))
 	}
@@ -288,19 +298,31 @@ func (in *inbound) conclude(resp *Response, err error) {
 // deadline. The handler's worker stays taken until it returns; the request is done
 // with, so that neither caller nor broker waits for it.
 func (in *inbound) ring() {
-	if in.answer() && !in.Lost() {
+	switch {
+	case !in.answer(), in.Lost():
+	case in.isCancelled():
+		in.Finish(in.done())
+	default:
 		in.Finish(in.errorReply(in.expired(), OutcomeUnknown, nil))
 	}
+}
+
+func (in *inbound) isCancelled() bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.cancelled
 }
 
 // expired is the error of a request whose deadline has passed, or whose connection
 // is lost.
 func (in *inbound) expired() *Error {
 	switch {
+	case in.isCancelled():
+		return Errorf(CodeCanceled, "the caller has given up: %w", context.Canceled)
 	case in.Lost() && time.Now().Before(in.deadline):
 		return Errorf(CodeCanceled, "the connection of the request was lost")
 	case in.limited:
-		return Errorf(CodeDeadlineExceeded, "the handler's time limit passed (WithTimeout): %w", context.DeadlineExceeded)
+		return Errorf(CodeDeadlineExceeded, "the handler's time limit passed (WithHandlerTimeout): %w", context.DeadlineExceeded)
 	default:
 		return Errorf(CodeDeadlineExceeded, "the request's deadline passed: %w", context.DeadlineExceeded)
 	}

@@ -22,14 +22,46 @@ func Register[Req, Resp any](s *Server, queue string, h Handler[Req, Resp], opts
 	if h == nil {
 		panic(fmt.Sprintf("amqprpc: Register %q: the handler is nil", queue))
 	}
-	s.register(&endpoint{
-		queue: queue, req: messageOf[Req]{}, resp: messageOf[Resp]{},
-		call: func(ctx context.Context, msg any) (any, error) {
-			resp, err := h(ctx, *msg.(*Req))
-			if err != nil {
-				return nil, err
-			}
-			return &resp, nil
-		},
-	}, opts)
+	s.register(&endpoint{queue: queue, fresh: freshInbound[Req, Resp], resp: messageOf[Resp]{}, call: h.call}, opts)
+}
+
+// inboundOf is an inbound with its messages, in one piece of memory.
+type inboundOf[Req, Resp any] struct {
+	inbound
+	received Req
+	sent     Resp
+	used     bool // received is
+	answered bool // sent is
+}
+
+func freshInbound[Req, Resp any]() *inbound {
+	t := &inboundOf[Req, Resp]{}
+	t.typed, t.req.typ = t, t
+	return &t.inbound
+}
+
+// fresh and none are the messageType of Req.
+func (t *inboundOf[Req, Resp]) fresh() any {
+	if t.used {
+		return new(Req)
+	}
+	t.used = true
+	return &t.received
+}
+
+func (t *inboundOf[Req, Resp]) none() bool { return messageOf[Req]{}.none() }
+
+// call calls the handler without its types.
+func (h Handler[Req, Resp]) call(ctx context.Context, in *inbound, msg any) (any, error) {
+	t := in.typed.(*inboundOf[Req, Resp])
+	resp := &t.sent
+	if t.answered { // middleware calls the handler again
+		resp = new(Resp)
+	}
+	t.answered = true
+	var err error
+	if *resp, err = h(ctx, *msg.(*Req)); err != nil {
+		return nil, err
+	}
+	return resp, nil
 }

@@ -1,7 +1,6 @@
-// Idempotent charges a card once though the request to charge it comes more than once:
-// because the caller gave up waiting and asked again, because the server lost its
-// connection before it could acknowledge, and because somebody published the message
-// twice.
+// Idempotent charges a card once although the request arrives more than once: the caller
+// times out and calls again, the server loses its connection before the acknowledgement,
+// and the message is published twice.
 //
 //	go run ./examples/idempotent
 //
@@ -67,9 +66,10 @@ func run(ctx context.Context, url string, output io.Writer) (err error) {
 
 	line := &wire{} // the server's connection, which this program cuts
 	bank := newBank(out)
-	// Authentication and validation would go before it: their refusals are not
-	// answers to be remembered, and whoever knows an id gets its answer. Several
-	// servers would share a store, middleware/idempotency/redisstore for one.
+	// Authentication and validation would go before the idempotency middleware: their
+	// refusals must not be stored, and a caller that knows an ID gets its answer.
+	// Several servers would share a store, for example
+	// middleware/idempotency/redisstore.
 	srv := amqprpc.NewServer(url, amqprpc.WithLogger(nil), amqprpc.WithDialer(line.dial), amqprpc.WithMiddleware(
 		idempotency.New(idempotency.NewMemoryStore(10_000, 24*time.Hour), idempotency.WithReplayHeader("replayed")),
 	))

@@ -9,9 +9,8 @@ import (
 
 // Arrival is a request as it arrives from a queue.
 type Arrival struct {
-	// Sender names whose clock stated the time of sending. It must be a name that other
-	// senders cannot know; "" is an unknown sender.
-	Sender string
+	// Sender says whose clock stated the time of sending.
+	Sender Sender
 
 	// Lag is how much later than stated the request arrives, by the server's clock: the
 	// difference of the two clocks, the way, and the time in the queue.
@@ -26,12 +25,16 @@ type Arrival struct {
 	Longest time.Duration
 }
 
+// Sender names a sender. Without an Address the sender is unknown. Whoever knows both
+// parts may speak for the sender.
+type Sender struct{ Address, Secret string }
+
 // Clocks estimate how long requests were in their queues, though the senders' clocks
 // differ from the server's. No sender has any influence on what is estimated of
 // another's requests. Clocks are safe for concurrent use; the zero value is ready.
 type Clocks struct {
 	mu    sync.Mutex
-	known *simplelru.LRU[string, *clock]
+	known *simplelru.LRU[Sender, *clock]
 }
 
 const (
@@ -55,14 +58,14 @@ const (
 // Waited returns how long the request was in its queue, as far as is known; 0 if
 // nothing is known. It is never more than Expires.
 func (c *Clocks) Waited(r Arrival) time.Duration {
-	if r.Sender == "" || r.Expires <= 0 || r.Lag > maxDifference || r.Lag < -maxDifference {
+	if r.Sender.Address == "" || r.Expires <= 0 || r.Lag > maxDifference || r.Lag < -maxDifference {
 		return 0
 	}
 	r.Expires = min(r.Expires, maxDifference)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.known == nil {
-		known, err := simplelru.NewLRU[string, *clock](maxSenders, nil)
+		known, err := simplelru.NewLRU[Sender, *clock](maxSenders, nil)
 		if err != nil {
 			panic(err) // a size below one
 		}

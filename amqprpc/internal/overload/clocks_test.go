@@ -98,7 +98,7 @@ func TestWaited(t *testing.T) {
 			t.Parallel()
 			clocks, begin := new(overload.Clocks), time.Now()
 			for i, a := range arrivals {
-				require.Equal(t, a.waited, clocks.Waited(overload.Arrival{Sender: a.from, Lag: a.lag, Expires: expires,
+				require.Equal(t, a.waited, clocks.Waited(overload.Arrival{Sender: overload.Sender{Address: a.from}, Lag: a.lag, Expires: expires,
 					At: begin.Add(a.at), Calm: a.calm, Longest: a.long}), "arrival %d", i)
 			}
 		})
@@ -114,11 +114,11 @@ func TestSendersDoNotInfluenceEachOther(t *testing.T) {
 	some := false
 	for i := range 1000 {
 		at := begin.Add(time.Duration(i) * 100 * time.Millisecond)
-		honest := overload.Arrival{Sender: "honest", Lag: time.Duration(i*i%400) * time.Millisecond, Expires: 400 * time.Millisecond,
+		honest := overload.Arrival{Sender: overload.Sender{Address: "honest"}, Lag: time.Duration(i*i%400) * time.Millisecond, Expires: 400 * time.Millisecond,
 			At: at, Calm: i < 10, Longest: time.Hour}
 		for j, lag := range extremes {
 			for k, expires := range extremes {
-				beside.Waited(overload.Arrival{Sender: strconv.Itoa(j % 3), Lag: lag, Expires: expires, At: at, Calm: k%2 == 0, Longest: lag})
+				beside.Waited(overload.Arrival{Sender: overload.Sender{Address: strconv.Itoa(j % 3)}, Lag: lag, Expires: expires, At: at, Calm: k%2 == 0, Longest: lag})
 			}
 		}
 		waited := alone.Waited(honest)
@@ -132,12 +132,12 @@ func TestSendersDoNotInfluenceEachOther(t *testing.T) {
 func TestClocksAreBounded(t *testing.T) {
 	t.Parallel()
 	clocks, now := new(overload.Clocks), time.Now()
-	second := overload.Arrival{Sender: "a", Lag: time.Second, Expires: time.Minute, At: now, Longest: time.Hour}
+	second := overload.Arrival{Sender: overload.Sender{Address: "a"}, Lag: time.Second, Expires: time.Minute, At: now, Longest: time.Hour}
 	first := second
 	first.Lag, first.Calm = 0, true
 	others := func(n int) {
 		for i := range n {
-			clocks.Waited(overload.Arrival{Sender: strconv.Itoa(i), Expires: time.Minute, At: now, Calm: true})
+			clocks.Waited(overload.Arrival{Sender: overload.Sender{Address: strconv.Itoa(i)}, Expires: time.Minute, At: now, Calm: true})
 		}
 	}
 	clocks.Waited(first)
@@ -157,7 +157,7 @@ func FuzzWaited(f *testing.F) {
 	f.Fuzz(func(t *testing.T, lag1, expires1 int64, calm1 bool, lag2, expires2 int64, calm2 bool, longest int64) {
 		clocks, begin := new(overload.Clocks), time.Now()
 		for i := range 4 {
-			a := overload.Arrival{Sender: "a", Lag: time.Duration(lag1), Expires: time.Duration(expires1), Calm: calm1}
+			a := overload.Arrival{Sender: overload.Sender{Address: "a"}, Lag: time.Duration(lag1), Expires: time.Duration(expires1), Calm: calm1}
 			if i%2 == 1 {
 				a.Lag, a.Expires, a.Calm = time.Duration(lag2), time.Duration(expires2), calm2
 			}
@@ -169,7 +169,7 @@ func FuzzWaited(f *testing.F) {
 				require.Zero(t, waited)
 			}
 		}
-		honest := overload.Arrival{Sender: "a", Expires: time.Minute, At: begin.Add(46 * time.Second), Calm: true}
+		honest := overload.Arrival{Sender: overload.Sender{Address: "a"}, Expires: time.Minute, At: begin.Add(46 * time.Second), Calm: true}
 		require.Zero(t, clocks.Waited(honest))
 		honest.At = begin.Add(62 * time.Second)
 		require.Zero(t, clocks.Waited(honest))

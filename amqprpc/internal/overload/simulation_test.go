@@ -135,7 +135,7 @@ func (s *simulation) arrive(q queued, now time.Duration, at time.Time) {
 	if s.clock != nil {
 		lag += s.clock(now)
 	}
-	waited := s.clocks.Waited(overload.Arrival{Sender: q.name, Lag: lag, Expires: expires, At: at, Calm: calm, Longest: longest})
+	waited := s.clocks.Waited(overload.Arrival{Sender: overload.Sender{Address: q.name}, Lag: lag, Expires: expires, At: at, Calm: calm, Longest: longest})
 	switch {
 	case !s.blind && s.gauge.Hopeless(load, expires-waited, expires):
 		if q.sent >= s.from {

@@ -2,7 +2,9 @@ package protocol
 
 import (
 	"bytes"
+	"crypto/hmac"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
 	"strconv"
 )
@@ -48,20 +50,37 @@ func ParseCorrelationID(prefix string, id []byte) (number uint64, attempt int, o
 	return number, attempt, true
 }
 
-// Sender names who sent a request: the reply queue and, if the correlation id is one
-// that CorrelationID made, the prefix of the client's ids, which others do not know.
-// So nobody can send in the name of such a client, though others may know the name
-// of its reply queue.
-func Sender(replyTo, correlationID string) string {
-	if replyTo == "" || len(correlationID) <= idLength {
-		return replyTo
+// Prefix returns the prefix of an id that CorrelationID made of a QueuePrefix, else
+// "". Others than the client and the servers of the queue do not know it.
+func Prefix(correlationID string) string {
+	if len(correlationID) <= idLength {
+		return ""
 	}
 	prefix := correlationID[:idLength]
 	if _, _, ok := ParseCorrelationID(prefix, []byte(correlationID)); !ok {
-		return replyTo
+		return ""
 	}
-	return replyTo + " " + prefix
+	return prefix
 }
 
-// idLength is the length of what NewID returns.
+// QueuePrefix is the prefix of a client's correlation ids for calls to a queue. Who
+// knows the prefix for one queue, as the queue's servers do, cannot guess that for
+// another: it is an HMAC of the queue's name under the client's secret.
+func QueuePrefix(secret []byte, queue string) string {
+	mac := hmac.New(sha256.New, secret)
+	mac.Write([]byte(queue))
+	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil)[:12])
+}
+
+// SplitCorrelationID is ParseCorrelationID for any prefix of a QueuePrefix's length.
+func SplitCorrelationID(id []byte) (prefix []byte, number uint64, attempt int, ok bool) {
+	if len(id) <= idLength {
+		return nil, 0, 0, false
+	}
+	prefix = id[:idLength]
+	number, attempt, ok = ParseCorrelationID(string(prefix), id)
+	return prefix, number, attempt, ok
+}
+
+// idLength is the length of what NewID and QueuePrefix return.
 const idLength = 16

@@ -78,7 +78,7 @@ func TestChannel(t *testing.T) {
 	_, err := ch.DeclareQueue(ctx, transport.QueueDeclaration{Name: "q", Durable: true})
 	require.NoError(t, err)
 	require.NoError(t, ch.DeclareExchange(ctx, "x", transport.KindDirect))
-	require.NoError(t, ch.BindQueue(ctx, "q", "k", "x", nil))
+	require.NoError(t, ch.BindQueue(ctx, "q", "k", "x", false, nil))
 	for i := range 3 {
 		require.NoError(t, publish(ch, "q", fmt.Sprint(i)))
 		require.Equal(t, fmt.Sprint(i+1, false, true), next(t, to.confirms))

@@ -14,7 +14,6 @@ type Recorder struct {
 	mu       sync.Mutex
 	h        History
 	runs     map[string]int // index in h.Executions, by Run
-	ran      map[string]int // number of executions, by the call's ID
 	journals []string       // files that child processes write
 	watch    chan struct{}  // closed to end the canary
 	watching sync.WaitGroup
@@ -22,7 +21,7 @@ type Recorder struct {
 
 // NewRecorder returns a recorder with an empty history.
 func NewRecorder() *Recorder {
-	return &Recorder{runs: make(map[string]int), ran: make(map[string]int)}
+	return &Recorder{runs: make(map[string]int)}
 }
 
 // begin records a call that is about to be made, and returns its index.
@@ -45,7 +44,6 @@ func (r *Recorder) Started(e Execution) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.runs[e.Run] = len(r.h.Executions)
-	r.ran[e.ID]++
 	r.h.Executions = append(r.h.Executions, e)
 }
 

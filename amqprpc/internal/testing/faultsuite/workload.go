@@ -83,7 +83,7 @@ func (w *Workload) Run(ctx context.Context) error {
 			rng := rand.New(rand.NewPCG(w.Seed, uint64(i*w.Callers+n+1)))
 			callers.Go(func() {
 				for k := 0; ctx.Err() == nil; k++ {
-					w.call(c, names[i], fmt.Sprintf("c%d.%d.%d", i, n, k), k < w.Warm, rng)
+					w.call(c, w.plan(names[i], fmt.Sprintf("c%d.%d.%d", i, n, k), k < w.Warm, rng))
 					if rest := upTo(rng, w.Pause); k >= w.Warm {
 						pause(ctx, rest)
 					}
@@ -114,10 +114,18 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// call makes one call or notification of a random kind and notes what becomes of
-// it. All that is random is drawn before, so that a seed draws the same however
-// calls end.
-func (w *Workload) call(c *amqprpc.Client, client, id string, warm bool, rng *rand.Rand) {
+// plan is a call that has been drawn but not made.
+type plan struct {
+	call    Call
+	job     Job
+	opts    []amqprpc.CallOption
+	timeout time.Duration
+	cancel  time.Duration // when the caller cancels the call; zero for never
+}
+
+// plan draws a call or a notification of a random kind. It draws everything that is random,
+// so a seed draws the same however the calls end.
+func (w *Workload) plan(client, id string, warm bool, rng *rand.Rand) plan {
 	once := func(n int) bool { return rng.IntN(n) == 0 }
 	call := Call{ID: id, Client: client, Queue: w.Queues[rng.IntN(len(w.Queues))]}
 	job := Job{ID: id, Work: upTo(rng, w.Work), Fail: once(10)}
@@ -141,24 +149,40 @@ func (w *Workload) call(c *amqprpc.Client, client, id string, warm bool, rng *ra
 		opts = append(opts, amqprpc.WithFailFast())
 	}
 	timeout := 20*time.Millisecond + upTo(rng, w.Timeout)
-	cancelled := upTo(rng, w.Timeout)
-	if !once(10) {
-		cancelled = 0
+	cancel := upTo(rng, w.Timeout)
+	if !once(10) || cancel >= timeout {
+		cancel = 0
 	}
+	return plan{call: call, job: job, opts: opts, timeout: timeout, cancel: cancel}
+}
 
-	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+// call makes a planned call, and records it and its result.
+func (w *Workload) call(c *amqprpc.Client, p plan) {
+	call := p.call
+	ctx, cancel := context.WithTimeout(context.Background(), p.timeout)
 	defer cancel()
 	call.Limit, _ = ctx.Deadline()
 	if !call.Notification {
 		call.Expiry = call.Limit
 	}
 	call.Start = time.Now()
-	if cancelled > 0 && cancelled < timeout {
-		call.Limit = call.Start.Add(cancelled)
-		defer time.AfterFunc(cancelled, cancel).Stop()
+	if p.cancel > 0 {
+		call.Limit = call.Start.Add(p.cancel)
+		defer time.AfterFunc(p.cancel, cancel).Stop()
 	}
 	place := w.Rec.begin(call)
-	answer, err := perform(ctx, c, call, job, opts)
+	var answer Answer
+	var err error
+	if call.Notification {
+		err = amqprpc.Notify(ctx, c, call.Queue.Name, p.job, p.opts...)
+	} else {
+		var reply Reply
+		reply, err = amqprpc.Call[Job, Reply](ctx, c, call.Queue.Name, p.job, p.opts...)
+		answer = reply.Answer
+		if err == nil && !slices.Equal(reply.Pad, p.job.Pad) {
+			answer = Answer{ID: "a body that is not what was sent"}
+		}
+	}
 	end := time.Now()
 	if err != nil {
 		answer, _ = amqprpc.Detail[Answer](err, answerDetail)
@@ -169,16 +193,4 @@ func (w *Workload) call(c *amqprpc.Client, client, id string, warm bool, rng *ra
 			c.Err, c.Code, c.Outcome = err.Error(), amqprpc.CodeOf(err), amqprpc.OutcomeOf(err)
 		}
 	})
-}
-
-// perform makes a call, and returns what the handler answered.
-func perform(ctx context.Context, c *amqprpc.Client, call Call, job Job, opts []amqprpc.CallOption) (Answer, error) {
-	if call.Notification {
-		return Answer{}, amqprpc.Notify(ctx, c, call.Queue.Name, job, opts...)
-	}
-	reply, err := amqprpc.Call[Job, Reply](ctx, c, call.Queue.Name, job, opts...)
-	if err == nil && !slices.Equal(reply.Pad, job.Pad) {
-		return Answer{ID: "a body that is not what was sent"}, nil
-	}
-	return reply.Answer, err
 }
