@@ -32,11 +32,12 @@ func newClient(t *testing.T, broker *amqptest.Broker, mode Mode, change ...func(
 	t.Helper()
 	c := &client{Client: &Client{}, up: make(chan string, 100), received: make(chan string, 10_000), lost: make(chan error, 100)}
 	names := 0
+	c.Farewell = func(context.Context) {}
 	c.Mailbox = Mailbox{
-		Mode: mode, Expires: time.Minute, Log: silent,
+		What: "the mailbox", Mode: mode, Expires: time.Minute,
 		NewName:   func() string { names++; return fmt.Sprint("mailbox-", names) },
 		Receive:   func(m *Message) { c.received <- string(m.Body) },
-		Forgotten: func(err error) { c.lost <- err },
+		Forgotten: func(_ string, err error) { c.lost <- err },
 	}
 	c.Publisher = Publisher{Returned: func(*Message) {}, Others: func() bool { return true }, Log: silent}
 	for _, f := range change {

@@ -49,7 +49,7 @@ func TestWorkersAreBounded(t *testing.T) {
 			w.add(work(wait))
 			synctest.Wait()
 			require.EqualValues(t, 1, running.Load())
-			require.Equal(t, 1, w.running, "round %d: an idle worker is used again", n)
+			require.Equal(t, 1, len(w.current), "round %d: an idle worker is used again", n)
 			gate <- struct{}{}
 			synctest.Wait()
 		}
@@ -58,7 +58,7 @@ func TestWorkersAreBounded(t *testing.T) {
 		}
 		synctest.Wait()
 		require.EqualValues(t, 3, running.Load())
-		require.Equal(t, 3, w.running)
+		require.Equal(t, 3, len(w.current))
 		close(gate)
 		synctest.Wait()
 		require.EqualValues(t, 52, ran.Load())
