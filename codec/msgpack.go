@@ -155,8 +155,10 @@ func (m MsgPack) unmarshal(data []byte, v any, target reflect.Value) error {
 		body = append(w.changed, data[w.copied:]...)
 	}
 	d.Reader.Reset(body)
-	d.extensions = w.extensions
-	d.msgpack.Reset(d)
+	d.msgpack.Reset(&d.Reader)
+	if d.extensions = w.extensions; d.extensions != nil {
+		d.msgpack.Reset(d)
+	}
 	d.msgpack.SetCustomStructTag("json")
 	d.msgpack.DisableAllocLimit(true) // the walker has seen all elements
 	if err := guarded(d.msgpack.Decode, v); err != nil {
@@ -194,7 +196,7 @@ var decoders = sync.Pool{New: func() any {
 }}
 
 func (d *decoder) ReadByte() (byte, error) {
-	if len(d.extensions) > 0 && slices.Contains(d.extensions, int(d.Size())-d.Len()) {
+	if slices.Contains(d.extensions, int(d.Size())-d.Len()) {
 		return 0, errors.New("the inside of an extension is no value")
 	}
 	return d.Reader.ReadByte()

@@ -141,6 +141,10 @@ func (p *plan) byMethods() bool {
 	return i >= 0
 }
 
+// sortedElems are the types of elements of those maps with plain strings as
+// keys that msgpack sorts.
+var sortedElems = []reflect.Type{reflect.TypeFor[string](), reflect.TypeFor[bool](), reflect.TypeFor[any]()}
+
 func (c *compiler) byKind(p *plan) {
 	switch t := p.typ; t.Kind() {
 	case reflect.Bool:
@@ -163,9 +167,7 @@ func (c *compiler) byKind(p *plan) {
 		}
 	case reflect.Map:
 		p.want, p.key, p.elem = kindMap, c.plan(t.Key(), p), c.plan(t.Elem(), p)
-		switch t {
-		case reflect.TypeFor[map[string]string](), reflect.TypeFor[map[string]bool](), reflect.TypeFor[map[string]any]():
-		default:
+		if t.Key() != reflect.TypeFor[string]() || !slices.Contains(sortedElems, t.Elem()) {
 			p.own |= isUnsorted
 		}
 	case reflect.Struct:
