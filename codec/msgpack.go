@@ -160,7 +160,6 @@ func (m MsgPack) unmarshal(data []byte, v any, target reflect.Value) error {
 		d.msgpack.Reset(d)
 	}
 	d.msgpack.SetCustomStructTag("json")
-	d.msgpack.DisableAllocLimit(true) // the walker has seen all elements
 	if err := guarded(d.msgpack.Decode, v); err != nil {
 		read := len(body) - d.Len()
 		return locate(body[:max(read-1, 0)], p, err) // and d, which may be broken, is dropped

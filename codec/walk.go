@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"reflect"
 	"slices"
 	"strconv"
 
@@ -68,6 +67,9 @@ func (w *walker) value(p *plan) error {
 		case p.want == kindString && msgpcode.IsFixedString(c):
 			w.pos++
 			return w.skip(uint64(c & msgpcode.FixedStrMask))
+		case p.bits == 64 && c == msgpcode.Double && len(w.data)-start > 8 && w.data[start+1]&0x7f != 0x7f:
+			w.pos += 9
+			return nil
 		}
 	}
 	k, n, err := w.token()
@@ -102,7 +104,7 @@ func (w *walker) number(p *plan, start int, k kind, n uint64) error {
 	if p.want != kindFloat || w.encoded {
 		return nil
 	}
-	f, to32 := float64(n), p.typ.Kind() == reflect.Float32
+	f, to32 := float64(n), p.bits == 32
 	switch {
 	case to32 && w.data[start] == msgpcode.Double:
 		if f = math.Float64frombits(n); math.IsInf(float64(float32(f)), 0) {
