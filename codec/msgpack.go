@@ -64,17 +64,17 @@ type encoder struct {
 	suspect bool // a NaN or an infinity may have been written
 }
 
-var encoders = sync.Pool{New: func() any {
-	return &encoder{msgpack: msgpack.NewEncoder(nil)}
-}}
+var encoders = sync.Pool{New: func() any { return &encoder{msgpack: msgpack.NewEncoder(nil)} }}
 
 // Write is called with one float at a time, and with much else.
 func (e *encoder) Write(p []byte) (int, error) {
+	// Without append, e.buf seldom changes but in length, and the garbage
+	// collector need not hear of it.
 	old := len(e.buf)
 	if cap(e.buf)-old < len(p) {
 		e.buf = slices.Grow(e.buf, len(p))
 	}
-	e.buf = e.buf[:old+len(p)] // unlike append, this costs the garbage collector nothing
+	e.buf = e.buf[:old+len(p)]
 	copy(e.buf[old:], p)
 	if n := len(p); (n == 9 || n == 5) && p[1]&0x7f == 0x7f && (p[0] == msgpcode.Double || p[0] == msgpcode.Float) {
 		e.suspect = true
@@ -190,9 +190,7 @@ type decoder struct {
 	extensions []int
 }
 
-var decoders = sync.Pool{New: func() any {
-	return &decoder{msgpack: msgpack.NewDecoder(nil)}
-}}
+var decoders = sync.Pool{New: func() any { return &decoder{msgpack: msgpack.NewDecoder(nil)} }}
 
 func (d *decoder) ReadByte() (byte, error) {
 	if slices.Contains(d.extensions, int(d.Size())-d.Len()) {
