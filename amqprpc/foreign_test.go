@@ -97,7 +97,7 @@ func TestForeignClients(t *testing.T) {
 			url, queue := brokerURL(t), queueName(t)
 			proxy, through := proxied(t, url)
 			slow := queue + ".slow"
-			entered := make(chan struct{}, 1)
+			entered, release := make(chan struct{}, 1), make(chan struct{})
 			startServer(t, url, func(s *amqprpc.Server) {
 				amqprpc.Register(s, queue, func(ctx context.Context, n int) (int, error) {
 					if n < 0 {
@@ -107,7 +107,10 @@ func TestForeignClients(t *testing.T) {
 				})
 				amqprpc.Register(s, slow, func(ctx context.Context, _ int) (int, error) {
 					entered <- struct{}{}
-					<-ctx.Done()
+					select {
+					case <-ctx.Done():
+					case <-release:
+					}
 					return 0, ctx.Err()
 				})
 			})
@@ -134,6 +137,7 @@ func TestForeignClients(t *testing.T) {
 				proxy.Cut(faultproxy.RST)
 			}()
 			a = call(slow, 1, patience)
+			close(release)
 			require.Equal(t, []string{"unavailable", "unknown"}, []string{a.Code, a.Outcome})
 			require.Eventually(t, func() bool { return call(queue, 7, patience).Result == 49.0 }, patience, 10*time.Millisecond)
 		})

@@ -56,9 +56,10 @@ export class Client {
   }
 
   reply({ properties, content }) {
-    const { headers = {}, correlationId: id } = properties;
-    let body, error;
-    try { body = JSON.parse(content.toString()); } catch (e) { error = e; }
+    const { headers = {}, correlationId: id, contentType } = properties;
+    const isJSON = (contentType || 'application/json').split(';')[0].trim().toLowerCase() === 'application/json';
+    let body, error = isJSON ? undefined : new Error(contentType);
+    try { if (isJSON) body = JSON.parse(content.toString()); } catch (e) { error = e; }
     if ('rpc-code' in headers) this.fail(id, headers['rpc-code'], body?.message ?? 'an error', headers['rpc-outcome'], body?.details);
     else if (error) this.fail(id, 'internal', `the reply does not decode: ${error.message}`, 'executed');
     else this.take(id)?.resolve(body);

@@ -76,6 +76,8 @@ class Client:
             return  # it answers a call that has ended
         headers, result = properties.headers or {}, None
         try:
+            if (properties.content_type or "application/json").split(";")[0].strip().lower() != "application/json":
+                raise ValueError(properties.content_type)
             result = json.loads(body)
         except ValueError:
             headers = {"rpc-code": "internal", "rpc-outcome": "executed", **headers}
@@ -92,9 +94,6 @@ class Client:
         try:
             self.connection.add_callback_threadsafe(lambda: self.publish(future, queue, body, deadline))
             return future.result(timeout)
-        except AMQPError as e:
-            self.fail(future, "unavailable", f"not connected: {e!r}")
-            return future.result()
-        except TimeoutError:
-            self.fail(future, "deadline_exceeded", "no answer in time")
-            return future.result()
+        except (AMQPError, TimeoutError) as e:  # not connected, or no answer in time
+            self.fail(future, "unavailable" if isinstance(e, AMQPError) else "deadline_exceeded", repr(e))
+            return future.result()  # the answer may have won
