@@ -264,7 +264,7 @@ func ExampleWithFailFast() {
 	defer cli.Close()
 	_, err = Fib.Call(context.Background(), cli, 30, amqprpc.WithFailFast())
 	fmt.Println(err)
-	// Output: unavailable: call rpc_queue: nobody consumes the queue, in which 0 messages wait
+	// Output: rpc_queue: unavailable: nobody consumes the queue, in which 0 messages wait
 }
 
 func ExampleWithQueue() {
@@ -298,7 +298,7 @@ func ExampleWithBounce() {
 	defer cli.Close()
 	_, err = Fib.Call(context.Background(), cli, 30)
 	fmt.Println(err)
-	// Output: deadline_exceeded: call rpc_queue: the request came back from the queue: expired
+	// Output: rpc_queue: deadline_exceeded: the request came back from the queue: expired
 }
 
 func ExampleWithStateCallback() {
@@ -361,7 +361,7 @@ func ExampleWithMaxPending() {
 	close(release)
 	fmt.Println(first.Await(ctx))
 	// Output:
-	// resource_exhausted: call slow: 1 calls are in flight already (WithMaxPending)
+	// slow: resource_exhausted: 1 calls are in flight already (WithMaxPending)
 	// 1 <nil>
 }
 

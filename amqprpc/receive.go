@@ -46,8 +46,12 @@ func (c *Client) dispatch(m *messaging.Message, bounced bool) {
 		}
 		return
 	}
+	late := &c.stats.late
+	if m.Redelivered { // it came on an earlier connection, too: a reconnection brings what was not acknowledged
+		late = &c.stats.repeated
+	}
 	if pc == nil {
-		c.stats.late.Add(1)
+		late.Add(1)
 		return
 	}
 	r := reply{
@@ -61,7 +65,7 @@ func (c *Client) dispatch(m *messaging.Message, bounced bool) {
 	case deliveredRepeated:
 		c.stats.repeated.Add(1)
 	case deliveredStale:
-		c.stats.late.Add(1)
+		late.Add(1)
 	}
 }
 
@@ -78,8 +82,8 @@ func (c *Client) returned(m *messaging.Message) {
 		return
 	}
 	if a := pc.inFlight(); a != nil && a.n == n {
-		a.settle(localError(CodeUnavailable, OutcomeNotExecuted,
-			"call %s: there is no such queue (%d %s): has a server registered it on this virtual host?", m.Key, m.ReturnCode, m.ReturnText))
+		a.settle(localError(CodeUnavailable, OutcomeNotExecuted, m.Key,
+			"there is no such queue (%d %s): has a server registered it on this virtual host?", m.ReturnCode, m.ReturnText))
 	}
 }
 
@@ -109,12 +113,12 @@ func (c *Client) read(req *Request, r result) (*Response, *Error) {
 	}
 	cd := c.replyCodec(req, d.contentType)
 	if cd == nil {
-		return nil, localError(CodeInternal, OutcomeExecuted,
-			"call %s: the reply's content type %q is none that this client decodes (WithCodec)", req.queue, d.contentType)
+		return nil, localError(CodeInternal, OutcomeExecuted, req.queue,
+			"the reply's content type %q is none that this client decodes (WithCodec)", d.contentType)
 	}
 	if len(d.body) > c.cfg.conn.maxMessageSize {
-		return nil, localError(CodeResourceExhausted, OutcomeExecuted,
-			"call %s: the reply has %d bytes; the limit is %d (WithMaxMessageSize)", req.queue, len(d.body), c.cfg.conn.maxMessageSize)
+		return nil, localError(CodeResourceExhausted, OutcomeExecuted, req.queue,
+			"the reply has %d bytes; the limit is %d (WithMaxMessageSize)", len(d.body), c.cfg.conn.maxMessageSize)
 	}
 	contentType := d.contentType
 	if contentType == "" {
@@ -146,7 +150,7 @@ func bounced(queue, reason string) *Error {
 	case "maxlen":
 		code = CodeResourceExhausted
 	}
-	return localError(code, OutcomeUnknown, "call %s: the request came back from the queue: %s", queue, reason)
+	return localError(code, OutcomeUnknown, queue, "the request came back from the queue: %s", reason)
 }
 
 // bodies clones the bodies of a batch: whoever keeps one of its replies is not to

@@ -35,23 +35,25 @@ func TestServeReturnsWhatCannotSucceed(t *testing.T) {
 		queue string
 		opts  []amqprpc.ServerOption
 		q     amqprpc.Queue
+		code  amqprpc.Code
 		want  []string
 	}{
-		"password":         {"amqp://guest:secret99@" + host, queue, nil, amqprpc.Queue{}, []string{"refused the user or password"}},
-		"virtual host":     {"amqp://guest:guest@" + strings.TrimSuffix(host, "/") + "/nowhere", queue, nil, amqprpc.Queue{}, []string{"virtual host"}},
-		"declare conflict": {url, queue + ".transient", nil, amqprpc.Queue{}, []string{queue + ".transient", "WithQueue", "PRECONDITION_FAILED"}},
-		"passive":          {url, queue + ".absent", nil, amqprpc.Queue{Passive: true}, []string{queue + ".absent", "Passive"}},
-		"reserved name":    {url, "amq.mine", nil, amqprpc.Queue{}, []string{"amq.mine"}},
-		"not a URL":        {"http://guest:secret99@x/", queue, nil, amqprpc.Queue{}, []string{"amqp://"}},
-		"bad URL":          {"amqp://guest:secret99@x:port/", queue, nil, amqprpc.Queue{}, []string{"amqp://"}},
-		"bad pattern":      {url, queue, []amqprpc.ServerOption{amqprpc.WithAllowedReplyTo("[")}, amqprpc.Queue{}, []string{"WithAllowedReplyTo"}},
+		"password":         {"amqp://guest:secret99@" + host, queue, nil, amqprpc.Queue{}, amqprpc.CodeUnauthenticated, []string{"refused the user or password"}},
+		"virtual host":     {"amqp://guest:guest@" + strings.TrimSuffix(host, "/") + "/nowhere", queue, nil, amqprpc.Queue{}, amqprpc.CodeNotFound, []string{"virtual host"}},
+		"declare conflict": {url, queue + ".transient", nil, amqprpc.Queue{}, amqprpc.CodeFailedPrecondition, []string{queue + ".transient", "WithQueue", "PRECONDITION_FAILED"}},
+		"passive":          {url, queue + ".absent", nil, amqprpc.Queue{Passive: true}, amqprpc.CodeNotFound, []string{queue + ".absent", "Passive"}},
+		"reserved name":    {url, "amq.mine", nil, amqprpc.Queue{}, amqprpc.CodePermissionDenied, []string{"amq.mine"}},
+		"not a URL":        {"http://guest:secret99@x/", queue, nil, amqprpc.Queue{}, amqprpc.CodeInvalidArgument, []string{"amqp://"}},
+		"bad URL":          {"amqp://guest:secret99@x:port/", queue, nil, amqprpc.Queue{}, amqprpc.CodeInvalidArgument, []string{"amqp://"}},
+		"bad pattern":      {url, queue, []amqprpc.ServerOption{amqprpc.WithAllowedReplyTo("[")}, amqprpc.Queue{}, amqprpc.CodeInvalidArgument, []string{"WithAllowedReplyTo"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			srv := amqprpc.NewServer(c.url, append(c.opts, amqprpc.WithLogger(nil))...)
 			amqprpc.Register(srv, c.queue, square, amqprpc.WithQueue(c.q))
 			err := srv.Serve(testContext(t))
-			require.Error(t, err)
+			require.ErrorIs(t, err, c.code)
+			require.Equal(t, c.code, amqprpc.CodeOf(err))
 			for _, w := range c.want {
 				require.Contains(t, err.Error(), w)
 			}
