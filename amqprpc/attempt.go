@@ -27,6 +27,7 @@ const (
 	attemptQueued    = iota // waits for the publisher
 	attemptWritten          // handed to the connection: the broker may have it
 	attemptAbandoned        // its caller gave up before it was written
+	attemptGivenUp          // its caller gave up afterwards, and its servers are told
 )
 
 // abandon reports whether the attempt was not written and now never will be.
@@ -93,7 +94,7 @@ func (a *attempt) Publishing(p *messaging.Publishing, replyTo string) {
 		r.Batches = c.pending.count.Load() > 1 // the reply to a lone call has none to go with
 		r.Heartbeat = pc.send.liveness
 		if c.cfg.bounce {
-			r.Client = c.prefix
+			r.Client = c.id
 		}
 	}
 	p.Key, p.Mandatory, p.Body = req.queue, true, req.body

@@ -33,7 +33,8 @@ type clientState struct {
 	log    *slog.Logger
 	codecs *codec.Registry
 	invoke Invoker // the client's middleware around the wire
-	prefix string  // of correlation ids
+	id     string  // that others cannot guess
+	ids    correlationIDs
 	born   time.Time
 
 	broker  messaging.Client
@@ -43,6 +44,7 @@ type clientState struct {
 	numbers atomic.Uint64
 	pending pendingTable
 	wakes   wakePool
+	cancels cancels
 	types   protocol.Interner // content types of replies; the reading goroutine's
 
 	blocked atomic.Bool  // by the broker, for lack of memory or disk
@@ -138,11 +140,12 @@ func newClient(url string, opts []ClientOption) (*Client, error) {
 	}
 	c := &Client{clientState: &clientState{
 		cfg: cfg, log: cfg.conn.logger.With("connection", cfg.conn.connectionName("client")), codecs: codecs,
-		prefix: protocol.NewID(), born: time.Now(),
+		id: protocol.NewID(), born: time.Now(),
 		first: make(chan error, 1), closed: make(chan struct{}),
 	}}
 	c.health.log, c.health.onState, c.health.addr = c.log, cfg.conn.onState, dialer.Addr
 	c.health.begin(dialer.Addr(), errSilent(dialer.Addr()), "")
+	c.ids.init()
 	c.invoke = chain(cfg.middleware, c.attempt, c.clientSeal)
 	c.connectTo(dialer)
 	return c, nil

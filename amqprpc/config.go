@@ -36,6 +36,7 @@ type connConfig struct {
 	name           string
 	heartbeat      time.Duration
 	maxMessageSize int
+	withoutControl bool
 }
 
 func newConnConfig() connConfig {

@@ -37,18 +37,20 @@ func (c *Client) connectTo(dialer *messaging.Dialer) {
 		Log:         c.log,
 	}
 	c.broker.Mailbox = messaging.Mailbox{
+		What:      "the reply queue",
 		Mode:      messaging.Mode(c.cfg.replyMode),
 		Expires:   c.cfg.replyExpires,
 		NewName:   func() string { return protocol.ReplyQueuePrefix + protocol.NewID() },
 		Receive:   c.receive,
 		Forgotten: c.loseReplies,
-		Log:       c.log,
 	}
 	if c.cfg.bounce {
-		c.broker.Mailbox.Bind = []messaging.Binding{{
-			Exchange: protocol.BounceExchange, Kind: messaging.KindHeaders, Args: protocol.BounceArguments(c.prefix),
-		}}
+		m := &c.broker.Mailbox
+		m.Exchange, m.Kind = protocol.BounceExchange, messaging.KindHeaders
+		m.Bind = []messaging.Binding{{Args: protocol.BounceArguments(c.id)}}
 	}
+	c.broker.Control = messaging.ControlSender{Exchange: protocol.ControlExchange, Log: c.log}
+	c.broker.Farewell = c.farewell
 	c.broker.Init()
 	c.session = messaging.Session{
 		Dialer:  dialer,
@@ -151,7 +153,8 @@ func (c *Client) loseConnection(cause error) {
 
 // loseReplies decides what becomes of every attempt that was written: the queue that
 // their replies go to is gone.
-func (c *Client) loseReplies(cause error) {
+func (c *Client) loseReplies(queue string, cause error) {
+	c.log.Warn("amqprpc: the reply queue is lost; calls in flight end as unknown", "queue", queue, "error", cause)
 	for _, pc := range c.pending.all() {
 		a := pc.inFlight()
 		if a != nil && pc.req.kind == KindUnary && a.state.Load() == attemptWritten {

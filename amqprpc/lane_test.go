@@ -18,7 +18,7 @@ func TestCancelledConsumersLeaveNoChannels(t *testing.T) {
 	t.Parallel()
 	broker, queue := amqptest.Start(t), queueName(t)
 	g := newGated()
-	startServer(t, broker.URL(), func(s *amqprpc.Server) { amqprpc.Register(s, queue, g.handle) }, amqprpc.WithConnectionName("server"))
+	startServer(t, broker.URL(), func(s *amqprpc.Server) { amqprpc.Register(s, queue, g.handle) }, amqprpc.WithConnectionName("server"), amqprpc.WithoutControl())
 	f := amqprpc.Go[int, int](testContext(t), dial(t, broker.URL()), queue, 9)
 	<-g.started
 	consumer := func() uint16 {

@@ -7,7 +7,8 @@ import "sync"
 type (
 	// ServerOption configures [NewServer]. For the connection these are
 	// [WithBrokers], [WithConnectionName], [WithDialer], [WithHeartbeat],
-	// [WithLogger], [WithMaxMessageSize], [WithStateCallback] and [WithTLS]. For all
+	// [WithLogger], [WithMaxMessageSize], [WithStateCallback], [WithTLS] and
+	// [WithoutControl]. For all
 	// handlers of the server they are [WithAcceptedCodecs], [WithCalleeCodes] and
 	// [WithMiddleware]. For the server itself they are [WithAllowedReplyTo],
 	// [WithClockSkew] and [WithDrainTimeout].
@@ -18,7 +19,8 @@ type (
 	HandlerOption interface{ applyHandler(*handlerConfig) }
 	// ClientOption configures [NewClient] and [Dial]. For the connection these are
 	// [WithBrokers], [WithConnectionName], [WithDialer], [WithHeartbeat],
-	// [WithLogger], [WithMaxMessageSize], [WithStateCallback] and [WithTLS]. For all
+	// [WithLogger], [WithMaxMessageSize], [WithStateCallback], [WithTLS] and
+	// [WithoutControl]. For all
 	// calls of the client they are [WithCodec], [WithFailFast], [WithIdempotent],
 	// [WithLiveness], [WithMiddleware], [WithPersistent], [WithRejectPublish] and
 	// [WithTimeout]. For the client itself they are [WithBounce], [WithMaxPending],

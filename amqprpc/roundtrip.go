@@ -29,11 +29,12 @@ func (c *Client) start(ctx context.Context, o *outgoing, cfg *callConfig) (*Resp
 	req.priority = cfg.priority
 	req.out = o
 	pc.client, pc.number, pc.req = c, c.numbers.Add(1), req
+	pc.prefix = c.ids.prefix(req.queue)
 	pc.send = c.cfg.send.with(cfg.send)
 	pc.woken = c.wakes.get()
 	pc.alarm.target = pc
 	if req.id = cfg.id; req.id == "" {
-		req.id, pc.ownID = protocol.CorrelationID(c.prefix, pc.number, 1), true
+		req.id, pc.ownID = protocol.CorrelationID(pc.prefix, pc.number, 1), true
 	}
 	if req.kind == KindNotification && cfg.expiration > 0 {
 		req.expiry = time.Now().Add(cfg.expiration)
@@ -230,13 +231,17 @@ func (c *Client) closedOn(req *Request) *Error {
 	outcome := OutcomeUnknown
 	if a := req.out.call.inFlight(); !a.resent && a.abandon() {
 		outcome = OutcomeNotSent
+	} else {
+		c.giveUp(a)
 	}
 	return errClosed(req.queue, outcome)
 }
 
 // gaveUp is the error of a call whose ctx ended first.
 func (c *Client) gaveUp(ctx context.Context, a *attempt) *Error {
-	a.abandon()
+	if !a.abandon() && !errors.Is(ctx.Err(), context.DeadlineExceeded) { // the deadline travels with the request
+		c.giveUp(a)
+	}
 	queue := a.call.req.queue
 	down := c.whyDown()
 	switch abandoned := a.state.Load() == attemptAbandoned && !a.resent; {

@@ -162,7 +162,10 @@ func (s *Server) brokerSide() *messaging.Server {
 		Handled: &s.stats.handled,
 		InHand:  func() bool { return s.stats.inFlight.Load() > 0 },
 	}
-	broker := &messaging.Server{Replies: replies, DrainTimeout: s.cfg.drainTimeout}
+	broker := &messaging.Server{
+		Replies: replies, DrainTimeout: s.cfg.drainTimeout, Log: s.log,
+		Instance: s.instance(), Ready: s.ready, Base: s.base,
+	}
 	broker.Draining = func() { s.health.drain(s.stats.inFlight.Load()) }
 	for _, e := range s.endpoints {
 		e.gauge = overload.NewGauge(min(e.cfg.concurrency, e.cfg.prefetch))

@@ -37,8 +37,9 @@ const (
 	RefusedVirtualHost = transport.RefusedVirtualHost
 	NoVirtualHost      = transport.NoVirtualHost
 
-	// KindHeaders is the type of a headers exchange.
+	// Types of exchanges.
 	KindHeaders = transport.KindHeaders
+	KindDirect  = transport.KindDirect
 )
 
 // NewDialer checks the configuration. It does not connect.
