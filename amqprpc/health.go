@@ -67,6 +67,7 @@ func (h *health) up(again bool, replyQueue string) {
 // failed.
 func (h *health) down(err error, wasUp bool, retryIn time.Duration) {
 	h.end(err, time.Now().Add(retryIn))
+	retryIn = retryIn.Round(time.Millisecond)
 	if wasUp {
 		h.log.Warn("amqprpc: not connected any more", "error", err, "retry_in", retryIn)
 	} else {
@@ -138,6 +139,7 @@ func (h *health) unserved(queue string, err error, wasServed bool, retryIn time.
 		}
 	}
 	h.mu.Unlock()
+	retryIn = retryIn.Round(time.Millisecond)
 	if wasServed {
 		h.log.Warn("amqprpc: queue is not served any more", "queue", queue, "error", err, "retry_in", retryIn)
 	} else {
