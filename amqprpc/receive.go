@@ -45,12 +45,8 @@ func (c *Client) dispatch(m *messaging.Message, bounced bool) {
 		}
 		return
 	}
-	late := &c.stats.late
-	if m.Redelivered { // it came on an earlier connection, too: a reconnection brings what was not acknowledged
-		late = &c.stats.repeated
-	}
 	if pc == nil {
-		late.Add(1)
+		c.late(m)
 		return
 	}
 	r := reply{
@@ -64,7 +60,15 @@ func (c *Client) dispatch(m *messaging.Message, bounced bool) {
 	case deliveredRepeated:
 		c.stats.repeated.Add(1)
 	case deliveredStale:
-		late.Add(1)
+		c.late(m)
+	}
+}
+
+// late counts a reply that nobody waits for, unless it may have come before: a
+// reconnection brings again what was not acknowledged.
+func (c *Client) late(m *messaging.Message) {
+	if !m.Redelivered {
+		c.stats.late.Add(1)
 	}
 }
 

@@ -7,8 +7,8 @@ type ClientStats struct {
 	Pending         int64          // calls and notifications in flight now
 	Failed          map[Code]int64 // calls and notifications that ended with an error, by its code; nil if there are none
 	Reconnects      int64          // connections after the first
-	LateReplies     int64          // replies that came after their call had ended
-	RepeatedReplies int64          // further replies to an attempt that had been answered, and replies that the broker delivered again
+	LateReplies     int64          // replies that came after their call had ended, but for those that a reconnection brought again
+	RepeatedReplies int64          // further replies to an attempt that had been answered
 	UnknownReplies  int64          // messages in the reply queue that answer no call of this client
 	Returned        int64          // requests that the broker could route to no queue
 	Nacked          int64          // requests that the broker refused (basic.nack)
