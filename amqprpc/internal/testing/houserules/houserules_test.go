@@ -28,7 +28,7 @@ type file struct {
 	syntax  *ast.File
 	set     *token.FileSet
 	lines   int
-	code    int // lines that are neither blank nor a comment
+	code    int      // lines that are neither blank nor a comment
 	imports []string // of the project, and the driver
 }
 
