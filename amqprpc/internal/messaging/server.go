@@ -51,9 +51,13 @@ func (s *Server) Use(ctx, closing context.Context, conn *Conn, up func()) error 
 			}
 		})
 	}
-	if s.Instance != nil {
-		tasks.Go(func() { s.receiveControl(work, s.Base, conn) })
-	}
+	control := make(chan struct{})
+	tasks.Go(func() {
+		defer close(control)
+		if s.Instance != nil {
+			s.receiveControl(work, s.Base, conn)
+		}
+	})
 	<-work.Done()
 	if closing.Err() == nil {
 		s.drop(conn)
@@ -64,7 +68,11 @@ func (s *Server) Use(ctx, closing context.Context, conn *Conn, up func()) error 
 	s.drained = s.drain(conn, &serving)
 	if s.Instance != nil {
 		farewell, done := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
-		s.Instance.delete(farewell)
+		select {
+		case <-control: // nobody else uses the mailbox now
+			s.Instance.delete(farewell)
+		case <-farewell.Done():
+		}
 		done()
 	}
 	conn.Close(closeTimeout)
