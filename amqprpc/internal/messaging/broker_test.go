@@ -163,7 +163,6 @@ type bodyReceiver chan string
 
 func (b bodyReceiver) Deliver(m *Message)         { b <- string(m.Body) }
 func (bodyReceiver) Returned(*Message)            {}
-func (bodyReceiver) Closed(*transport.Exception)  {}
 func (bodyReceiver) Cancelled()                   {}
 func (bodyReceiver) Closed(*transport.Exception)  {}
 func (bodyReceiver) Confirmed(uint64, bool, bool) {}
