@@ -69,7 +69,7 @@ func parseQueueArguments(of string, args frame.Table, release Version) (queueOpt
 		wrong := checkString(v, nil)
 		kind, _ = v.(string)
 		if wrong == "" && kind != "classic" && kind != "quorum" {
-			wrong = fmt.Sprintf("%q", "unsupported queue type '"+kind+"'")
+			wrong = listTerm("unsupported queue type '" + kind + "'")
 		}
 		if wrong != "" {
 			return o, fail(preconditionFailed, "invalid arg 'x-queue-type' for %s: %s", of, wrong)
@@ -263,7 +263,7 @@ func checkVersion43(v any, t frame.Table) string {
 func checkMode(v any, t frame.Table) string {
 	wrong := checkString(v, t)
 	if s, _ := v.(string); wrong == "" && s != "default" && s != "lazy" {
-		return fmt.Sprintf("%q", "unsupported queue mode '"+s+"'")
+		return listTerm("unsupported queue mode '" + s + "'")
 	}
 	return wrong
 }

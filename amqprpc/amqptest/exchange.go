@@ -169,13 +169,3 @@ func notDefault(name string) *exception {
 	}
 	return nil
 }
-
-var newlines = strings.NewReplacer("\n", "", "\r", "")
-
-// stripNewlines does to names what RabbitMQ does: line ends vanish.
-func stripNewlines(name string) string {
-	if strings.ContainsAny(name, "\r\n") {
-		return newlines.Replace(name)
-	}
-	return name
-}

@@ -24,6 +24,7 @@ func (c *connection) greet() bool {
 	c.b.release()
 	if !understood {
 		<-c.written
+		c.link.orderly = true
 	}
 	return understood
 }
@@ -40,14 +41,14 @@ func (c *connection) answerHeader(header [8]byte) bool {
 	}
 	c.send(0, &frame.ConnectionStart{
 		VersionMajor: 0, VersionMinor: 9,
-		ServerProperties: serverProperties(c.b.cfg.follow),
+		ServerProperties: serverProperties(&c.b.cfg),
 		Mechanisms:       c.b.cfg.follow.mechanisms(),
 		Locales:          "en_US",
 	})
 	return true
 }
 
-func serverProperties(v Version) frame.Table {
+func serverProperties(cfg *config) frame.Table {
 	return frame.Table{
 		{Key: "capabilities", Value: frame.Table{
 			{Key: "publisher_confirms", Value: true},
@@ -63,8 +64,8 @@ func serverProperties(v Version) frame.Table {
 		{Key: "cluster_name", Value: "amqptest"},
 		{Key: "information", Value: "an in-process broker for tests; it keeps nothing"},
 		{Key: "platform", Value: "Go"},
-		{Key: "product", Value: "amqptest"},
-		{Key: "version", Value: v.String()},
+		{Key: "product", Value: cfg.product},
+		{Key: "version", Value: cfg.follow.String()},
 	}
 }
 
@@ -130,8 +131,7 @@ func (c *connection) startOk(m *frame.ConnectionStartOk) *exception {
 }
 
 // login checks what the client answered. A refusal is said only to clients that
-// announced that they understand it; RabbitMQ lets the others wait three
-// seconds before it hangs up, and here they need not.
+// announced that they understand it.
 func (c *connection) login(response []byte) *exception {
 	name, password, ex := c.auth(response)
 	if ex != nil {
@@ -140,8 +140,7 @@ func (c *connection) login(response []byte) *exception {
 	if want, ok := c.b.cfg.users[name]; !ok || !equalSecret(want, password) {
 		c.log.Warn("login refused", "mechanism", c.mechanism)
 		if !c.hearsAuth {
-			c.shutdown()
-			c.drop()
+			c.endSilently()
 			return nil
 		}
 		return fail(accessRefused, "Login was refused using authentication mechanism %s. "+
