@@ -137,7 +137,7 @@ func (c *connection) login(response []byte) *exception {
 	if ex != nil {
 		return ex
 	}
-	if want, ok := c.b.cfg.users[name]; !ok || !equalSecret(want, password) {
+	if a := c.b.users[name]; a == nil || !a.knows(password) {
 		c.log.Warn("login refused", "mechanism", c.mechanism)
 		if !c.hearsAuth {
 			c.endSilently()
@@ -146,7 +146,7 @@ func (c *connection) login(response []byte) *exception {
 		return fail(accessRefused, "Login was refused using authentication mechanism %s. "+
 			"For details see the broker logfile.", c.mechanism).silent()
 	}
-	c.user, c.permissions = name, c.b.cfg.permissions[name]
+	c.user = name
 	c.enter(tuning)
 	c.send(0, &frame.ConnectionTune{
 		ChannelMax: c.b.cfg.channelMax,
@@ -194,6 +194,13 @@ func (c *connection) open(m *frame.ConnectionOpen) *exception {
 	v, ok := c.b.vhosts[m.VirtualHost]
 	if !ok {
 		return fail(notAllowed, "vhost %s not found", m.VirtualHost)
+	}
+	a := c.b.users[c.user]
+	if a == nil {
+		a = &account{stranger: true} // deleted since it logged in
+	}
+	if c.permissions, ok = a.enter(v.name); !ok {
+		return fail(notAllowed, "access to vhost '%s' refused for user '%s'", m.VirtualHost, c.user)
 	}
 	c.vhost = v
 	c.enter(running)

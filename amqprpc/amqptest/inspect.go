@@ -68,15 +68,8 @@ type ChannelInfo struct {
 }
 
 // Queue looks at a queue of the virtual host "/"; false if there is none.
-func (b *Broker) Queue(name string) (QueueInfo, bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	q := b.vhosts["/"].queues[name]
-	if q == nil {
-		return QueueInfo{}, false
-	}
-	return q.info(), true
-}
+// [VHost.Queue] does in another.
+func (b *Broker) Queue(name string) (QueueInfo, bool) { return b.VHost("/").Queue(name) }
 
 // Queues looks at all queues, by virtual host and name.
 func (b *Broker) Queues() []QueueInfo {
@@ -112,19 +105,9 @@ func (b *Broker) Exchanges() []ExchangeInfo {
 }
 
 // Messages looks at the ready messages of a queue of the virtual host "/", in
-// the order in which they will be delivered, without taking them.
-func (b *Broker) Messages(queue string) []Message {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	q := b.vhosts["/"].queues[queue]
-	if q == nil {
-		return nil
-	}
-	q.dropExpired()
-	all := make([]Message, 0, q.ready.n)
-	q.ready.each(func(e *entry) { all = append(all, q.present(*e).public()) })
-	return all
-}
+// the order in which they will be delivered, without taking them. [VHost.Messages] does in
+// another.
+func (b *Broker) Messages(queue string) []Message { return b.VHost("/").Messages(queue) }
 
 func (q *queue) info() QueueInfo {
 	info := QueueInfo{

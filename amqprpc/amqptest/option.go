@@ -25,6 +25,8 @@ type config struct {
 	permissions    map[string]*permissions
 	consumerLimit  time.Duration
 	tls            *tls.Config
+	secondAddr     string
+	secondTLS      *tls.Config
 	loginDelay     time.Duration
 	product        string
 }
@@ -128,3 +130,14 @@ func WithLoginDelay(d time.Duration) Option { return func(c *config) { c.loginDe
 // WithProduct is the product that the broker's properties name instead of "amqptest".
 // A client that looks for "RabbitMQ" there is content with that.
 func WithProduct(name string) Option { return func(c *config) { c.product = name } }
+
+// WithTLSListener serves TLS on a second port, beside the plain one: on addr, "host:port",
+// of which an empty one is a free port of 127.0.0.1. [Broker.TLSURL] is what clients dial.
+func WithTLSListener(addr string, cfg *tls.Config) Option {
+	return func(c *config) {
+		if addr == "" {
+			addr = "127.0.0.1:0"
+		}
+		c.secondAddr, c.secondTLS = addr, cfg
+	}
+}

@@ -98,7 +98,7 @@ func (ch *channel) enqueue(queues []*queue, msg *message, mandatory bool) (accep
 			accepted = false
 		}
 	}
-	if b := ch.c.b; b.held > b.cfg.memoryLimit && !b.alarm {
+	if b := ch.c.b; b.held > b.cfg.memoryLimit && !b.full {
 		b.checkMemory()
 	}
 	return accepted
