@@ -2,6 +2,7 @@ package amqptest
 
 import (
 	"cmp"
+	"crypto/tls"
 	"errors"
 	"log/slog"
 	"maps"
@@ -47,6 +48,9 @@ type connection struct {
 	// Under the broker's lock.
 	user        string
 	name        string       // that the client gave
+	properties  frame.Table  // likewise
+	opened      time.Time    // when the client connected
+	secure      bool         // over TLS
 	permissions *permissions // the user's; nil for all
 	vhost       *vhost
 	channels    map[uint16]*channel
@@ -76,7 +80,9 @@ func newConnection(b *Broker, nc net.Conn, id uint64) *connection {
 		exclusive: make(map[*queue]struct{}),
 		partial:   make(map[uint16]*content),
 		frameMax:  frame.MinSize,
+		opened:    time.Now(),
 	}
+	_, c.secure = nc.(*tls.Conn)
 	c.frames = frame.NewReader(c.link, frame.MinSize)
 	return c
 }
@@ -352,7 +358,7 @@ func (c *connection) shutdown() {
 	})
 	c.b.unblock.Broadcast()
 	if opened && c.b.recording() {
-		c.b.emit(Event{Kind: ConnectionClosed, Connection: c.name, Reason: c.reason}, nil)
+		c.b.emit(Event{Kind: ConnectionClosed, Connection: c.name, ConnectionID: c.id, Reason: c.reason}, nil)
 	}
 }
 

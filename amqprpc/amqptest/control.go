@@ -2,6 +2,7 @@ package amqptest
 
 import (
 	"cmp"
+	"net"
 	"slices"
 )
 
@@ -101,6 +102,12 @@ func (c *Connection) Name() string {
 	defer c.c.b.mu.Unlock()
 	return c.c.name
 }
+
+// ID is the connection's number: no other connection of the broker has it, ever.
+func (c *Connection) ID() uint64 { return c.c.id }
+
+// RemoteAddr is the client's address.
+func (c *Connection) RemoteAddr() net.Addr { return c.c.link.RemoteAddr() }
 
 // Cut resets the connection, as [Broker.CutConnections] does all.
 func (c *Connection) Cut() { c.c.link.reset() }

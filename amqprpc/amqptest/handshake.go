@@ -114,6 +114,7 @@ func (c *connection) startOk(m *frame.ConnectionStartOk) *exception {
 		c.hearsBlock = can("connection.blocked")
 		c.hearsAuth = can("authentication_failure_close")
 	}
+	c.properties = m.ClientProperties
 	if v, ok := m.ClientProperties.Lookup("connection_name"); ok {
 		c.name, _ = v.(string)
 	}
@@ -207,7 +208,7 @@ func (c *connection) open(m *frame.ConnectionOpen) *exception {
 	_ = c.link.SetReadDeadline(time.Time{})
 	c.send(0, &frame.ConnectionOpenOk{})
 	if c.b.recording() {
-		c.b.emit(Event{Kind: ConnectionOpened, Connection: c.name}, nil)
+		c.b.emit(Event{Kind: ConnectionOpened, Connection: c.name, ConnectionID: c.id}, nil)
 	}
 	c.log.Debug("open", "vhost", v.name)
 	return nil

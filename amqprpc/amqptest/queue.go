@@ -124,9 +124,32 @@ func (ch *channel) makeQueue(name string, m *frame.QueueDeclare) (*queue, *excep
 			return nil, ex
 		}
 	}
-	opts, ex := parseQueueArguments(of, m.Arguments, ch.c.b.cfg.follow)
+	q, ex := v.newQueue(name, m)
 	if ex != nil {
 		return nil, ex
+	}
+	if m.Exclusive {
+		q.owner = ch.c
+		ch.c.exclusive[q] = struct{}{}
+	}
+	v.queues[name] = q
+	if v.b.recording() {
+		v.b.emit(Event{Kind: QueueCreated, Connection: ch.c.name, ConnectionID: ch.c.id, Channel: ch.id, Queue: name}, nil)
+	}
+	return q, nil
+}
+
+// newQueue is a queue that nobody can see yet.
+func (v *vhost) newQueue(name string, m *frame.QueueDeclare) (*queue, *exception) {
+	of := v.queueName(name)
+	opts, ex := parseQueueArguments(of, m.Arguments, v.b.cfg.follow)
+	if ex != nil {
+		return nil, ex
+	}
+	if opts.quorum {
+		if ex := quorumProperties(of, m); ex != nil {
+			return nil, ex
+		}
 	}
 	q := &queue{
 		vhost: v, name: name, durable: m.Durable && !m.Exclusive, autoDelete: m.AutoDelete,
@@ -134,20 +157,7 @@ func (ch *channel) makeQueue(name string, m *frame.QueueDeclare) (*queue, *excep
 		incoming: make(map[*binding]struct{}),
 		ready:    newReadyList(opts.maxPriority),
 	}
-	if opts.quorum {
-		if ex := quorumProperties(of, m); ex != nil {
-			return nil, ex
-		}
-	}
 	q.applyPolicy()
-	if m.Exclusive {
-		q.owner = ch.c
-		ch.c.exclusive[q] = struct{}{}
-	}
-	v.queues[name] = q
-	if v.b.recording() {
-		v.b.emit(Event{Kind: QueueCreated, Connection: ch.c.name, Channel: ch.id, Queue: name}, nil)
-	}
 	return q, nil
 }
 
