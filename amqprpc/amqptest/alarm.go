@@ -98,6 +98,7 @@ func (b *Broker) blockReason() string {
 	for _, a := range b.alarmsUp() {
 		resources = append(resources, a.String())
 	}
+	slices.Sort(resources)
 	return "low on " + strings.Join(resources, " & ")
 }
 

@@ -138,7 +138,7 @@ func (a *api) describeChannel(c amqptest.ConnectionInfo, ch amqptest.ChannelInfo
 		"name": channelName(c, ch.Number), "number": ch.Number, "user": c.User, "vhost": c.VHost, "node": node, "state": "running",
 		"connection_details": connectionDetails(c),
 		"prefetch_count":     ch.Prefetch,
-		"confirm": ch.Confirms, "transactional": ch.Tx,
+		"confirm":            ch.Confirms, "transactional": ch.Tx,
 		"consumer_count": len(ch.Consumers), "messages_unacknowledged": ch.Unacked,
 	}
 	if a.b.Follows() == amqptest.RabbitMQ310 {
