@@ -29,9 +29,9 @@ type Binding struct {
 }
 
 const (
-	mailboxPrefetch = 2000                   // messages that the broker sends ahead of their acknowledgement
-	mailboxAckDelay = 100 * time.Millisecond // until a message is acknowledged, at most
-	resumeTimeout   = 5 * time.Second        // of going back to a queue, which otherwise takes a millisecond
+	mailboxPrefetch = 2000            // messages that the broker sends ahead of their acknowledgement
+	mailboxAckDelay = time.Second     // until a message is acknowledged, at most: a fleet of clients sends few acknowledgements
+	resumeTimeout   = 5 * time.Second // of going back to a queue, which otherwise takes a millisecond
 )
 
 // Mailbox is a queue of a process's own. A resumable one is the same queue on each
