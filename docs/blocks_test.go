@@ -52,6 +52,7 @@ var packages = map[string]string{
 	"expvar":  "expvar",
 	"fmt":     "fmt",
 	"http":    "net/http",
+	"json":    "encoding/json",
 	"log":     "log",
 	"os":      "os",
 	"signal":  "os/signal",
@@ -72,6 +73,7 @@ var packages = map[string]string{
 	"codec":       "github.com/bbebcec1/amqprpc-go/codec",
 	"middleware":  "github.com/bbebcec1/amqprpc-go/middleware",
 	"idempotency": "github.com/bbebcec1/amqprpc-go/middleware/idempotency",
+	"rpctest":     "github.com/bbebcec1/amqprpc-go/amqprpc/rpctest",
 	"require":     "github.com/stretchr/testify/require",
 }
 
