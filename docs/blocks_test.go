@@ -70,10 +70,10 @@ var packages = map[string]string{
 	"amqp":        "github.com/rabbitmq/amqp091-go",
 	"amqprpc":     "github.com/bbebcec1/amqprpc-go/amqprpc",
 	"amqptest":    "github.com/bbebcec1/amqprpc-go/amqprpc/amqptest",
+	"rpctest":     "github.com/bbebcec1/amqprpc-go/amqprpc/rpctest",
 	"codec":       "github.com/bbebcec1/amqprpc-go/codec",
 	"middleware":  "github.com/bbebcec1/amqprpc-go/middleware",
 	"idempotency": "github.com/bbebcec1/amqprpc-go/middleware/idempotency",
-	"rpctest":     "github.com/bbebcec1/amqprpc-go/amqprpc/rpctest",
 	"require":     "github.com/stretchr/testify/require",
 }
 
