@@ -322,8 +322,8 @@ func (in *inbound) expired() *Error {
 	case in.Lost() && time.Now().Before(in.deadline):
 		return Errorf(CodeCanceled, "the connection of the request was lost")
 	case in.limited:
-		return Errorf(CodeDeadlineExceeded, "the handler's time limit passed (WithHandlerTimeout): %w", context.DeadlineExceeded)
+		return &Error{code: CodeDeadlineExceeded, message: "the handler's time limit passed", cause: context.DeadlineExceeded}
 	default:
-		return Errorf(CodeDeadlineExceeded, "the request's deadline passed: %w", context.DeadlineExceeded)
+		return &Error{code: CodeDeadlineExceeded, message: "the request's deadline passed", cause: context.DeadlineExceeded}
 	}
 }

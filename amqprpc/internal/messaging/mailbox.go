@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/protocol"
@@ -56,6 +57,7 @@ type Mailbox struct {
 	// Of this connection:
 	address string
 	box     *box
+	ended   func(error)
 }
 
 // Address returns where messages to the mailbox are sent. It is valid while there
@@ -63,9 +65,10 @@ type Mailbox struct {
 func (m *Mailbox) Address() string { return m.address }
 
 // open starts to consume the mailbox on a connection. Direct mailboxes are opened
-// with the publisher's channel.
-func (m *Mailbox) open(ctx context.Context, conn *Conn, number int64) error {
-	m.number, m.box = number, nil
+// with the publisher's channel. ended is called when the mailbox ends before the
+// connection; it must not wait.
+func (m *Mailbox) open(ctx context.Context, conn *Conn, number int64, ended func(error)) error {
+	m.number, m.box, m.ended = number, nil, ended
 	switch m.Mode {
 	case Direct:
 		return nil
@@ -121,7 +124,7 @@ func (m *Mailbox) openQueue(ctx context.Context, conn *Conn, q QueueDeclaration)
 	if name == "" {
 		name = "of the broker's naming"
 	}
-	b := &box{mailbox: m, manual: m.Mode == Resumable, cancelled: make(chan struct{})}
+	b := &box{mailbox: m, manual: m.Mode == Resumable, ended: m.ended}
 	fail := func(err error) error { return fmt.Errorf("declare %s %s: %w", m.What, name, err) }
 	var err error
 	if b.ch, err = conn.Open(ctx, b); err != nil {
@@ -144,6 +147,7 @@ func (m *Mailbox) openQueue(ctx context.Context, conn *Conn, q QueueDeclaration)
 		// the broker notices; the higher priority leaves it only what it has.
 		args = Table{"x-priority": int32(min(m.number, 1<<30))}
 	}
+	b.live.Store(true)
 	b.timer = time.AfterFunc(time.Hour, b.acknowledge)
 	if err = b.ch.Consume(ctx, info.Name, protocol.ConsumerTag, !b.manual, args); err != nil {
 		b.timer.Stop()
@@ -170,24 +174,10 @@ func (m *Mailbox) bind(ctx context.Context, ch *Channel) error {
 	return nil
 }
 
-// run waits until the mailbox of this connection ends, and returns why, or until
-// ctx is done.
-func (m *Mailbox) run(ctx context.Context) error {
-	if m.box == nil {
-		<-ctx.Done()
-		return context.Cause(ctx)
-	}
-	defer m.box.stop()
-	select {
-	case <-m.box.cancelled:
-		return fmt.Errorf("the broker cancelled the consumer of %s: the queue is gone", m.What)
-	case e := <-m.box.ch.Closed():
-		if e != nil {
-			return fmt.Errorf("the channel of %s was closed: %w", m.What, e)
-		}
-		return fmt.Errorf("the channel of %s was closed", m.What)
-	case <-ctx.Done():
-		return context.Cause(ctx)
+// close ends the acknowledgements. When it returns, none is being written.
+func (m *Mailbox) close() {
+	if m.box != nil {
+		m.box.stop()
 	}
 }
 
@@ -200,10 +190,11 @@ func (m *Mailbox) delete(ctx context.Context) {
 
 // box is a mailbox's queue on one connection.
 type box struct {
-	mailbox   *Mailbox
-	ch        *Channel
-	manual    bool // messages are acknowledged
-	cancelled chan struct{}
+	mailbox *Mailbox
+	ch      *Channel
+	manual  bool // messages are acknowledged
+	ended   func(error)
+	live    atomic.Bool // it is declared: from here on its end is not that of the declaration
 
 	// Acknowledgements are not urgent: what is not acknowledged when a connection is
 	// lost comes again, and is dropped as late or repeated.
@@ -255,7 +246,16 @@ func (b *box) stop() {
 }
 
 // Cancelled implements transport.Receiver.
-func (b *box) Cancelled() { close(b.cancelled) }
+func (b *box) Cancelled() {
+	b.ended(fmt.Errorf("the broker cancelled the consumer of %s: the queue is gone", b.mailbox.What))
+}
+
+// Closed implements transport.Receiver.
+func (b *box) Closed(e *transport.Exception) {
+	if b.live.Load() {
+		b.ended(fmt.Errorf("the channel of %s was closed: %w", b.mailbox.What, e))
+	}
+}
 
 // Returned implements transport.Receiver.
 func (b *box) Returned(*Message) {}

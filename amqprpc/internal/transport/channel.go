@@ -32,6 +32,8 @@ type Receiver interface {
 	// Cancelled says that the broker has cancelled the consumer, as when its queue
 	// is deleted (https://www.rabbitmq.com/docs/consumer-cancel).
 	Cancelled()
+	// Closed says that the broker has closed the channel.
+	Closed(*Exception)
 }
 
 // Channel is a channel of a connection. Methods that take a ctx wait for the
