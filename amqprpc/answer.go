@@ -71,6 +71,7 @@ func (in *inbound) checkHeader(h Header) error {
 
 // errorReply answers with an error. A notification's goes to nobody.
 func (in *inbound) errorReply(e *Error, outcome Outcome, h Header) messaging.Done {
+	in.endpoint.server.stats.failed.add(e.code)
 	if in.message.ReplyTo == "" {
 		return in.done()
 	}

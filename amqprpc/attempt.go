@@ -40,7 +40,7 @@ func (a *attempt) Claim(connection int64, frameMax int) bool {
 	if a.call.client.blocked.Load() {
 		refusal = errBlocked(a.call.req.queue)
 	} else if err := headerFits(a.header, frameMax); err != nil {
-		refusal = localError(CodeResourceExhausted, OutcomeNotSent, "call %s: %w (the broker's frame_max)", a.call.req.queue, err)
+		refusal = localError(CodeResourceExhausted, OutcomeNotSent, a.call.req.queue, "%w (the broker's frame_max)", err)
 	}
 	if refusal != nil {
 		if a.abandon() {
@@ -83,6 +83,7 @@ func (a *attempt) Publishing(p *messaging.Publishing, replyTo string) {
 		MessageID:     req.id,
 		Deadline:      a.expiry,
 		Attempt:       a.n,
+		Priority:      req.priority,
 		Header:        a.header,
 	}
 	if pc.send.persistent {
@@ -112,12 +113,12 @@ func (a *attempt) Confirmed(ack bool) (blame bool) {
 	a.call.client.stats.nacked.Add(1)
 	queue := a.call.req.queue
 	if a.call.send.rejectPublish {
-		a.settle(localError(CodeResourceExhausted, OutcomeNotExecuted,
-			"call %s: the queue is full (basic.nack; overflow reject-publish)", queue))
+		a.settle(localError(CodeResourceExhausted, OutcomeNotExecuted, queue,
+			"the queue is full (basic.nack; overflow reject-publish)"))
 		return false
 	}
-	a.settle(localError(CodeUnavailable, OutcomeUnknown,
-		"call %s: the broker refused the request (basic.nack): the queue is full, too many bytes, or its node is gone", queue))
+	a.settle(localError(CodeUnavailable, OutcomeUnknown, queue,
+		"the broker refused the request (basic.nack): the queue is full, too many bytes, or its node is gone"))
 	return true
 }
 
@@ -147,6 +148,6 @@ func (a *attempt) next() *attempt {
 }
 
 func errBlocked(queue string) *Error {
-	return localError(CodeResourceExhausted, OutcomeNotSent,
-		"call %s: the broker takes no messages now: it is short of memory or disk (connection.blocked)", queue)
+	return localError(CodeResourceExhausted, OutcomeNotSent, queue,
+		"the broker takes no messages now: it is short of memory or disk (connection.blocked)")
 }

@@ -4,10 +4,27 @@ import (
 	"crypto/tls"
 	"log/slog"
 	"net"
-	"sync"
 	"time"
 
 	"github.com/bbebcec1/amqprpc-go/codec"
+)
+
+// The defaults, in one place.
+const (
+	defaultCallTimeout    = 30 * time.Second // of a call whose ctx has no deadline
+	defaultHandlerTimeout = 25 * time.Minute // below RabbitMQ's consumer_timeout of 30 minutes
+	defaultDrainTimeout   = 20 * time.Second
+	defaultClockSkew      = time.Second
+	defaultConcurrency    = 128
+	defaultMaxMessageSize = 16 << 20 // RabbitMQ's own max_message_size from 4.0
+	defaultMaxPending     = 1 << 16
+	defaultHeartbeat      = 5 * time.Second
+	defaultReplyExpires   = time.Minute
+	defaultMaxDeliveries  = 3
+	maxPrefetch           = 1<<16 - 1        // AMQP 0-9-1, basic.qos: a short integer
+	dialTimeout           = 30 * time.Second // of Dial where its ctx has no deadline
+	minLiveness           = 100 * time.Millisecond
+	livenessMisses        = 3 // of a handler's signs of life, before its call fails
 )
 
 type connConfig struct {
@@ -30,6 +47,7 @@ type serverConfig struct {
 	conn         connConfig
 	middleware   []Middleware
 	codecs       []codec.Codec
+	calleeCodes  []Code
 	drainTimeout time.Duration
 	clockSkew    time.Duration
 	replyTo      []string
@@ -38,6 +56,7 @@ type serverConfig struct {
 type handlerConfig struct {
 	middleware    []Middleware
 	codecs        []codec.Codec
+	calleeCodes   []Code
 	concurrency   int
 	prefetch      int
 	queue         Queue
@@ -86,25 +105,9 @@ type callConfig struct {
 	codec       codec.Codec
 	timeout     time.Duration
 	expiration  time.Duration // of a notification's request
+	priority    uint8
 	send        sendConfig
 	header      Header
 	replyHeader *Header
 	id          string
-}
-
-// callConfigs lend callConfigOf what it hands to options, so that a call has not to keep it.
-var callConfigs = sync.Pool{New: func() any { return new(callConfig) }}
-
-// callConfigOf returns what the options say.
-func callConfigOf(opts []CallOption) (cfg callConfig) {
-	if len(opts) == 0 {
-		return cfg
-	}
-	lent := callConfigs.Get().(*callConfig)
-	for _, o := range opts {
-		o.applyCall(lent)
-	}
-	cfg, *lent = *lent, cfg
-	callConfigs.Put(lent)
-	return cfg
 }

@@ -36,13 +36,13 @@ func TestResultBetweenAttempts(t *testing.T) {
 
 	second := pc.begin(nil, time.Time{})
 	require.Equal(t, 2, second.n)
-	second.settle(localError(CodeUnavailable, OutcomeNotExecuted, "there is no such queue"))
+	second.settle(localError(CodeUnavailable, OutcomeNotExecuted, "q", "there is no such queue"))
 	<-pc.woken
 	got, ok = pc.take()
 	require.True(t, ok)
 	require.Equal(t, OutcomeNotExecuted, got.err.outcome)
-	pc.failed(localError(CodeUnavailable, OutcomeNotExecuted, "there is no such queue"))
-	second.settle(localError(CodeUnavailable, OutcomeUnknown, "the connection was lost"))
+	pc.failed(localError(CodeUnavailable, OutcomeNotExecuted, "q", "there is no such queue"))
+	second.settle(localError(CodeUnavailable, OutcomeUnknown, "q", "the connection was lost"))
 	require.Nil(t, second.next(), "an attempt that has ended is not made again by itself")
 	require.NotNil(t, pc.begin(nil, time.Time{}), "the second had ended: its connection's end is not news")
 	require.Empty(t, pc.woken)

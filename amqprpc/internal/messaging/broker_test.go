@@ -12,6 +12,7 @@ import (
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc/amqptest"
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/protocol"
+	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/transport"
 )
 
 func newDialer(t *testing.T, broker *amqptest.Broker) *Dialer {
@@ -78,6 +79,7 @@ type confirmReceiver chan confirm
 
 func (confirmReceiver) Deliver(*Message)                         {}
 func (confirmReceiver) Returned(*Message)                        {}
+func (confirmReceiver) Closed(*transport.Exception)              {}
 func (confirmReceiver) Cancelled()                               {}
 func (c confirmReceiver) Confirmed(tag uint64, _ bool, ack bool) { c <- confirm{tag, ack} }
 
@@ -162,6 +164,7 @@ type bodyReceiver chan string
 func (b bodyReceiver) Deliver(m *Message)         { b <- string(m.Body) }
 func (bodyReceiver) Returned(*Message)            {}
 func (bodyReceiver) Cancelled()                   {}
+func (bodyReceiver) Closed(*transport.Exception)  {}
 func (bodyReceiver) Confirmed(uint64, bool, bool) {}
 
 var silent = slog.New(slog.DiscardHandler)
