@@ -17,12 +17,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// pages are all pages of the repository's root, of docs with the guide, and of the
-// benchmarks, by their paths from the root.
+// pages are all pages of the repository's root, of docs with the guide, of the
+// benchmarks and of the examples, by their paths from the root.
 func pages(t *testing.T) map[string][]byte {
 	t.Helper()
 	all := make(map[string][]byte)
-	for _, pattern := range []string{"../*.md", "*.md", "guide/*.md", "../benchmarks/*.md"} {
+	for _, pattern := range []string{"../*.md", "*.md", "guide/*.md", "../benchmarks/*.md", "../examples/*/*.md"} {
 		files, err := filepath.Glob(pattern)
 		require.NoError(t, err)
 		for _, file := range files {
