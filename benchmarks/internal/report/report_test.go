@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -121,6 +122,31 @@ func TestDocsOfAFleet(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, string(text), "| 1 queue | 1.50 × |")
 	require.NoFileExists(t, filepath.Join(docs, "img", "fleet.svg"))
+}
+
+// The pages have a section for each scenario, and none that no run fills.
+func TestSectionsOfThePages(t *testing.T) {
+	t.Parallel()
+	var pages string
+	for _, page := range []string{"../../../docs/performance.md", "../../README.md"} {
+		text, err := os.ReadFile(page)
+		require.NoError(t, err)
+		pages += string(text)
+	}
+	results := make(bench.Results)
+	for _, s := range bench.Scenarios() {
+		results[s.Name] = &bench.Result{Scenario: s.Name, Base: "b", Metrics: []bench.Metric{bench.CallsPerSecond}, Series: []bench.Series{
+			{Name: "b", Case: "1 caller"}, {Name: "b", Case: "64 callers"},
+		}}
+	}
+	filled := sections(results, bench.Judge(bench.Results{"throughput": throughput()}))
+	filled["circumstances"] = ""
+	for _, s := range bench.Scenarios() {
+		require.Contains(t, pages, "<!-- rpcbench "+s.Name+" -->")
+	}
+	for _, m := range regexp.MustCompile(`<!-- rpcbench (.+?) -->`).FindAllStringSubmatch(pages, -1) {
+		require.Contains(t, filled, m[1])
+	}
 }
 
 func TestJSON(t *testing.T) {
