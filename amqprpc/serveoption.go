@@ -76,10 +76,8 @@ func WithConcurrency(n int) HandlerOption {
 
 // WithPrefetch sets how many unacknowledged requests the broker sends ahead
 // (basic.qos, per consumer). The default is the concurrency: fewer cannot keep
-// all handlers busy, more wait here while another server may be idle. Requests
-// that take much longer than the rest are not counted once the queue is consumed
-// over another channel for them. Values below 1 leave the default; the most is
-// 65,535.
+// all handlers busy, more wait here while another server may be idle. Values
+// below 1 leave the default; the most is 65,535.
 func WithPrefetch(n int) HandlerOption {
 	return handlerOption(func(c *handlerConfig) { c.prefetch = n })
 }

@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/bbebcec1/amqprpc-go/benchmarks/internal/bench"
+	"github.com/bbebcec1/amqprpc-go/benchmarks/internal/contender"
 )
 
 // markdown renders a table whose first row is its header.
@@ -32,6 +34,46 @@ func byCase(r *bench.Result, m bench.Metric) [][]string {
 		for _, kase := range cases {
 			v, ok := r.Find(name, kase).Ratio(r.Find(r.Base, kase), m)
 			row = append(row, orDash(number(v)+" ×", ok))
+		}
+		table = append(table, row)
+	}
+	return table
+}
+
+// byShape is one metric: a row for each case, a column for each name but the base's.
+func byShape(r *bench.Result, m bench.Metric) [][]string {
+	head := []string{string(m) + ", against " + r.Base}
+	var names []string
+	for _, name := range r.Names() {
+		if name != r.Base {
+			names = append(names, name)
+		}
+	}
+	table := [][]string{append(head, names...)}
+	for _, kase := range r.Cases() {
+		row := []string{kase}
+		for _, name := range names {
+			v, ok := r.Find(name, kase).Ratio(r.Find(r.Base, kase), m)
+			row = append(row, orDash(number(v)+" ×", ok))
+		}
+		table = append(table, row)
+	}
+	return table
+}
+
+// speed is the framework's throughput as it is: a row for each case.
+func speed(r *bench.Result) [][]string {
+	metrics := []bench.Metric{bench.CallsPerSecond, bench.P50, bench.P99, bench.CPUPerCall, bench.BrokerCPU}
+	head := []string{""}
+	for _, m := range metrics {
+		head = append(head, string(m))
+	}
+	table := [][]string{head}
+	for _, kase := range r.Cases() {
+		row := []string{kase}
+		for _, m := range metrics {
+			v, ok := r.Find(contender.Framework, kase).Median(m)
+			row = append(row, orDash(number(v), ok))
 		}
 		table = append(table, row)
 	}
@@ -141,8 +183,7 @@ func overloadChart(r *bench.Result) *chart {
 	return c
 }
 
-// sections are the parts of performance.md that a run brings up to date, by their
-// names.
+// sections are the parts of the pages that a run brings up to date, by their names.
 func sections(results bench.Results, verdicts []bench.Verdict) map[string]string {
 	all := make(map[string]string)
 	if len(verdicts) > 0 {
@@ -150,8 +191,11 @@ func sections(results bench.Results, verdicts []bench.Verdict) map[string]string
 	}
 	for name, r := range results {
 		switch name {
-		case "memory", "allocations":
+		case "memory", "allocations", "idle":
 			all[name] = markdown(values(r))
+		case "fleet":
+			all[name] = markdown(byShape(r, bench.CallsPerSecond))
+			all[name+" CPU"] = markdown(byShape(r, bench.CPUPerCall))
 		case "overload":
 			all[name] = markdown(ofPeak(r))
 		case "latency", "wire", "slow":
@@ -160,6 +204,7 @@ func sections(results bench.Results, verdicts []bench.Verdict) map[string]string
 			all[name] = markdown(byCase(r, r.Metrics[0]))
 		}
 		if name == "throughput" {
+			all["speed"] = markdown(speed(r))
 			for _, kase := range r.Cases() {
 				all[name+" "+kase] = markdown(costs(r, kase))
 			}
@@ -173,7 +218,7 @@ func charts(results bench.Results) map[string]*chart {
 	all := make(map[string]*chart)
 	for name, r := range results {
 		switch name {
-		case "memory", "allocations":
+		case "memory", "allocations", "fleet", "idle":
 		case "overload":
 			all[name+".svg"] = overloadChart(r)
 		case "latency":
@@ -185,15 +230,11 @@ func charts(results bench.Results) map[string]*chart {
 	return all
 }
 
-// Docs brings dir/performance.md and the charts in dir/img up to date: what stands
-// between <!-- rpcbench NAME --> and <!-- end --> is what this run says of NAME. Parts
-// that it says nothing of stay as they are.
+// Docs brings dir/performance.md, the charts in dir/img and the README of the
+// benchmarks beside dir up to date: what stands between <!-- rpcbench NAME --> and
+// <!-- end --> is what this run says of NAME. Parts that it says nothing of stay as
+// they are.
 func Docs(dir string, at Circumstances, results bench.Results, verdicts []bench.Verdict) error {
-	page := filepath.Join(dir, "performance.md")
-	text, err := os.ReadFile(page)
-	if err != nil {
-		return err
-	}
 	parts := sections(results, verdicts)
 	parts["circumstances"] = at.String() + "\n"
 	if len(results) < len(bench.Scenarios()) {
@@ -201,10 +242,12 @@ func Docs(dir string, at Circumstances, results bench.Results, verdicts []bench.
 		delete(parts, "circumstances")
 		delete(parts, "goals")
 	}
-	for name, part := range parts {
-		if text, err = replaceSection(text, name, part); err != nil {
-			return fmt.Errorf("%s: %w", page, err)
-		}
+	if err := replaceSections(filepath.Join(dir, "performance.md"), parts); err != nil {
+		return err
+	}
+	bounds := filepath.Join(dir, "..", "benchmarks", "README.md")
+	if err := replaceSections(bounds, parts); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
 	images := filepath.Join(dir, "img")
 	if err := os.MkdirAll(images, 0o755); err != nil {
@@ -217,6 +260,20 @@ func Docs(dir string, at Circumstances, results bench.Results, verdicts []bench.
 		}
 		if err := errors.Join(c.write(f), f.Close()); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// replaceSections replaces the sections that the page has.
+func replaceSections(page string, parts map[string]string) error {
+	text, err := os.ReadFile(page)
+	if err != nil {
+		return err
+	}
+	for name, part := range parts {
+		if text, err = replaceSection(text, name, part); err != nil {
+			return fmt.Errorf("%s: %w", page, err)
 		}
 	}
 	return os.WriteFile(page, text, 0o644)
