@@ -425,7 +425,7 @@ func WithRejectPublish() SendOption {
 // when nothing is heard for three times d. So a call may have a long deadline and
 // its caller still learn within seconds that the server died. Before the handler
 // starts only the deadline counts. At least 100 ms; servers other than amqprpc's
-// ignore it. It means nothing for notifications.
+// ignore it. It means nothing for notifications and with [ReplyDirect].
 func WithLiveness(d time.Duration) SendOption {
 	return sendOption(func(c *sendConfig) { c.liveness = max(d, minLiveness) })
 }

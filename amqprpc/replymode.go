@@ -17,7 +17,8 @@ const (
 	ReplyExclusive
 	// ReplyDirect: RabbitMQ's direct reply-to, without any queue. The least
 	// load on the broker and no permission to configure; replies are at most
-	// once, and calls in flight fail when the connection is lost.
+	// once, and calls in flight fail when the connection is lost. [WithLiveness] has
+	// no effect.
 	// See https://www.rabbitmq.com/docs/direct-reply-to.
 	ReplyDirect
 )
