@@ -2,31 +2,36 @@ package amqprpc
 
 import (
 	"encoding/json"
-	"errors"
+	"maps"
 	"strings"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/messaging"
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/protocol"
 )
 
-// reply turns what the chain returned into what is done with the delivery.
-func (in *inbound) reply(resp *Response, err error) messaging.Done {
+// reply turns what the chain returned into what is done with the delivery. A panic of
+// an error's own methods is an error like a handler's.
+func (in *inbound) reply(resp *Response, err error) (done messaging.Done) {
 	req := &in.req
+	// The handler may have left a goroutine that still writes to the metadata.
+	h := req.replyHeader.clone()
+	defer func() {
+		if p := recover(); p != nil {
+			failure := in.endpoint.server.panicked(in.endpoint.queue, p)
+			done = in.errorReply(failure, in.outcome(failure), h)
+		}
+	}()
 	if err != nil {
-		return in.errorReply(asWireError(err), in.outcome(err), req.replyHeader)
+		return in.errorReply(asWireError(err), in.outcome(err), h)
 	}
 	if req.kind == Notification {
 		return in.done()
 	}
 	body, _ := resp.Body() // the chain's seal has looked at the error
-	h := req.replyHeader
 	if h == nil {
-		h = resp.header
-	} else if len(resp.header) > 0 {
-		h = h.clone()
-		for name, v := range resp.header {
-			h[name] = v
-		}
+		h = resp.header.clone()
+	} else {
+		maps.Copy(h, resp.header)
 	}
 	fail := func(code Code, format string, args ...any) messaging.Done {
 		return in.errorReply(Errorf(code, format, args...), OutcomeExecuted, nil)
@@ -47,7 +52,7 @@ func (in *inbound) reply(resp *Response, err error) messaging.Done {
 
 // outcome is what an error that ends the chain says of the request.
 func (in *inbound) outcome(err error) Outcome {
-	switch stated, ok := errors.AsType[*Error](err); {
+	switch stated, ok := errorIn(err); {
 	case in.started && in.finished:
 		return OutcomeExecuted
 	case in.started:

@@ -111,7 +111,7 @@ func newClient(url string, opts []ClientOption) (*Client, error) {
 		return nil, err
 	}
 	c := &Client{
-		cfg: cfg, log: cfg.conn.logger, codecs: codecs,
+		cfg: cfg, log: cfg.conn.log(), codecs: codecs,
 		prefix: protocol.NewID(), born: time.Now(), addr: dialer.Addr(),
 		first: make(chan error, 1), closed: make(chan struct{}),
 	}

@@ -98,12 +98,13 @@ func (in *inbound) Handle() {
 	returned := false
 	defer func() {
 		if !returned {
-			in.conclude(nil, e.server.exited(e.queue))
+			in.conclude(in.reply(nil, e.server.exited(e.queue)))
 		}
 	}()
 	resp, err := in.invoke()
+	done := in.reply(resp, err)
 	returned = true
-	in.conclude(resp, err)
+	in.conclude(done)
 }
 
 // admit looks at a request before its chain is run, and reports whether it is to be
@@ -270,7 +271,7 @@ func (in *inbound) answer() bool {
 }
 
 // conclude answers a request whose chain has ended.
-func (in *inbound) conclude(resp *Response, err error) {
+func (in *inbound) conclude(done messaging.Done) {
 	e := in.endpoint
 	in.ctx.end()
 	e.clock.drop(&in.late)
@@ -281,7 +282,7 @@ func (in *inbound) conclude(resp *Response, err error) {
 	case in.Lost():
 		e.server.stats.lateResults.Add(1)
 	default:
-		in.Finish(in.reply(resp, err))
+		in.Finish(done)
 	}
 }
 

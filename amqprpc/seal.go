@@ -1,15 +1,15 @@
 package amqprpc
 
-import (
-	"context"
-	"errors"
-)
+import "context"
 
 // serverSeal is what each step of a server's chain goes through, so that all
 // middleware outward of it sees a response that is encoded, or the error of that.
 func (e *endpoint) serverSeal(next Invoker) Invoker {
 	return func(ctx context.Context, req *Request) (*Response, error) {
 		resp, err := next(ctx, req)
+		if isNilError(err) {
+			err = e.server.panicked(e.queue, "a nil *Error was returned as an error")
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -34,7 +34,7 @@ func (e *endpoint) serverSeal(next Invoker) Invoker {
 func (c *Client) clientSeal(next Invoker) Invoker {
 	return func(ctx context.Context, req *Request) (*Response, error) {
 		resp, err := next(ctx, req)
-		if err == nil && resp == nil {
+		if err == nil && resp == nil || isNilError(err) {
 			err = errNeither(req)
 		}
 		if err != nil {
@@ -47,6 +47,12 @@ func (c *Client) clientSeal(next Invoker) Invoker {
 	}
 }
 
+// isNilError reports whether err is not nil and holds a nil *Error.
+func isNilError(err error) bool {
+	e, ok := err.(*Error)
+	return ok && e == nil
+}
+
 func errNeither(req *Request) error {
 	return Errorf(CodeInternal, "queue %s: a middleware returned neither a response nor an error", req.queue)
 }
@@ -56,7 +62,7 @@ func errNeither(req *Request) error {
 // its own, says nothing of this call's outcome: where no attempt was made nothing
 // was sent, else all is possible.
 func (c *Client) ownError(req *Request, err error) error {
-	if e, ok := errors.AsType[*Error](err); ok && e.call == req.ref() {
+	if e, ok := errorIn(err); ok && e.call == req.ref() {
 		return err
 	}
 	own := *asWireError(err)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"runtime/debug"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -52,7 +51,7 @@ func NewServer(url string, opts ...ServerOption) *Server {
 	for _, o := range opts {
 		o.applyServer(&s.cfg)
 	}
-	s.log = s.cfg.conn.logger
+	s.log = s.cfg.conn.log()
 	s.replyPolicy, s.err = newReplyPolicy(s.cfg.replyTo)
 	return s
 }
@@ -224,9 +223,9 @@ func (e *endpoint) unserved(err error, wasServed bool, retryIn time.Duration) {
 }
 
 func (s *Server) panicked(queue string, p any) *Error {
-	cause := &PanicError{Value: p, Stack: debug.Stack()}
 	s.stats.panics.Add(1)
-	s.log.Error("amqprpc: panic in a handler", "queue", queue, "panic", fmt.Sprint(p), "stack", string(cause.Stack))
+	cause := newPanicError(p)
+	s.log.Error("amqprpc: panic in a handler", "queue", queue, "panic", cause.Error(), "stack", string(cause.Stack))
 	return &Error{code: CodeInternal, message: "internal error", cause: cause}
 }
 

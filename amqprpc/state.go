@@ -38,7 +38,14 @@ func WithStateCallback(f func(State)) ConnOption {
 }
 
 func (c *connConfig) state(s State) {
-	if c.onState != nil {
-		c.onState(s)
+	if c.onState == nil {
+		return
 	}
+	defer func() {
+		if p := recover(); p != nil {
+			cause := newPanicError(p)
+			c.log().Error("amqprpc: panic in a state callback", "state", s.String(), "panic", cause.Error(), "stack", string(cause.Stack))
+		}
+	}()
+	c.onState(s)
 }
