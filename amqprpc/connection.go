@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/messaging"
@@ -17,6 +18,8 @@ func (c *connConfig) dialer(url, role string) (*messaging.Dialer, error) {
 	if name == "" {
 		name = filepath.Base(os.Args[0]) + " (amqprpc " + role + ")"
 	}
+	// A longer one could exceed the frame in which the handshake sends it.
+	name = strings.ToValidUTF8(name[:min(len(name), protocol.MaxShortString)], "")
 	return messaging.NewDialer(messaging.Config{
 		URLs: append([]string{url}, c.brokers...), Name: name,
 		Heartbeat: c.heartbeat, Timeout: messaging.SetupTimeout,

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/protocol"
 	"github.com/bbebcec1/amqprpc-go/codec"
 )
 
@@ -72,9 +73,16 @@ const (
 	maxPrefetch           = 1<<16 - 1        // AMQP 0-9-1, basic.qos: a short integer
 	dialTimeout           = 30 * time.Second // of Dial where its ctx has no deadline
 	connectTimeout        = 10 * time.Second // of one attempt to connect, and of setting up what is used on the connection
-	minLiveness           = 100 * time.Millisecond
-	livenessMisses        = 3 // of a handler's signs of life, before its call fails
+	livenessMisses        = 3                // of a handler's signs of life, before its call fails
+	maxHeartbeat          = 1<<16 - 1        // AMQP 0-9-1, connection.tune: a short integer, in seconds
 )
+
+// within is d within bounds, of which the upper is at most RabbitMQ's for an expiration.
+// It is what every option that takes a duration does before anything is computed of it.
+func within(least, d, most time.Duration) time.Duration { return min(max(d, least), most) }
+
+// forever is the most that a duration is taken for.
+const forever = protocol.MaxExpiration
 
 type connConfig struct {
 	logger         *slog.Logger
@@ -233,7 +241,8 @@ func WithDialer(dial func(network, addr string) (net.Conn, error)) ConnOption {
 	return connOption(func(c *connConfig) { c.dial = dial })
 }
 
-// WithConnectionName sets the name under which the broker lists the connection.
+// WithConnectionName sets the name under which the broker lists the connection, of
+// which 255 bytes count.
 // The default is the program's name and the role.
 func WithConnectionName(name string) ConnOption {
 	return connOption(func(c *connConfig) { c.name = name })
@@ -247,9 +256,10 @@ func WithBrokers(urls ...string) ConnOption {
 
 // WithHeartbeat sets the heartbeat that is asked of the broker; the smaller of
 // both sides' counts. A dead peer is noticed after one and a half of it. The
-// default is 5 s; it is rounded down to whole seconds, and at least 1 s.
+// default is 5 s; it is rounded down to whole seconds, at least 1 s and at most
+// 65,535 s.
 func WithHeartbeat(d time.Duration) ConnOption {
-	return connOption(func(c *connConfig) { c.heartbeat = max(d, time.Second) })
+	return connOption(func(c *connConfig) { c.heartbeat = within(time.Second, d, maxHeartbeat*time.Second) })
 }
 
 // WithMaxMessageSize bounds the bodies of requests and replies, in bytes, in
@@ -286,9 +296,10 @@ func WithCodec(c codec.Codec) CodecOption { return codecOption{c} }
 
 type timeoutOption time.Duration
 
-func (o timeoutOption) applyHandler(c *handlerConfig) { c.timeout = time.Duration(o) }
-func (o timeoutOption) applyClient(c *clientConfig)   { c.timeout = time.Duration(o) }
-func (o timeoutOption) applyCall(c *callConfig)       { c.timeout = time.Duration(o) }
+func (o timeoutOption) applyHandler(c *handlerConfig) { c.timeout = o.bounded() }
+func (o timeoutOption) applyClient(c *clientConfig)   { c.timeout = o.bounded() }
+func (o timeoutOption) applyCall(c *callConfig)       { c.timeout = o.bounded() }
+func (o timeoutOption) bounded() time.Duration        { return within(0, time.Duration(o), forever) }
 
 // WithTimeout bounds a call: it ends at the earlier of this and its ctx's
 // deadline. For a client it is the bound of calls for which neither ctx nor
@@ -296,14 +307,16 @@ func (o timeoutOption) applyCall(c *callConfig)       { c.timeout = time.Duratio
 // running time, counted from its start, whatever the caller allows (by default
 // 25 minutes, which is below the 30 after which RabbitMQ takes a consumer for
 // stuck). Given to [Notify] it sets the request's deadline, which a notification
-// otherwise has not. Values of zero and below leave the default.
+// otherwise has not. Values of zero and below leave the default. Durations of more than
+// ten years, here and in other options, are taken for ten years: RabbitMQ allows no
+// longer ones.
 func WithTimeout(d time.Duration) TimeoutOption { return timeoutOption(d) }
 
 // WithDrainTimeout bounds how long a server that is told to stop waits for the
 // handlers that run and for the requests that it has prefetched; then handlers
 // are cancelled and the rest is handed back to the queue. The default is 20 s.
 func WithDrainTimeout(d time.Duration) ServerOption {
-	return serverOption(func(c *serverConfig) { c.drainTimeout = d })
+	return serverOption(func(c *serverConfig) { c.drainTimeout = within(0, d, forever) })
 }
 
 // WithClockSkew sets by how much the clocks of callers may differ from the
@@ -311,7 +324,7 @@ func WithDrainTimeout(d time.Duration) ServerOption {
 // was in its queue a server finds out by itself, whatever the clocks say; where they
 // are known to agree, a small value here tells it so from the first request on.
 func WithClockSkew(d time.Duration) ServerOption {
-	return serverOption(func(c *serverConfig) { c.clockSkew = d })
+	return serverOption(func(c *serverConfig) { c.clockSkew = within(0, d, forever) })
 }
 
 // WithReplyTo allows reply queues whose names match one of the patterns, in
@@ -424,10 +437,10 @@ func WithRejectPublish() SendOption {
 // the handler still runs, and fails the call, unavailable and of unknown outcome,
 // when nothing is heard for three times d. So a call may have a long deadline and
 // its caller still learn within seconds that the server died. Before the handler
-// starts only the deadline counts. At least 100 ms; servers other than amqprpc's
+// starts only the deadline counts. At least 100 ms and at most a day; servers other than amqprpc's
 // ignore it. It means nothing for notifications and with [ReplyDirect].
 func WithLiveness(d time.Duration) SendOption {
-	return sendOption(func(c *sendConfig) { c.liveness = max(d, minLiveness) })
+	return sendOption(func(c *sendConfig) { c.liveness = within(protocol.MinHeartbeat, d, protocol.MaxHeartbeat) })
 }
 
 // WithHeader sends name with value beside the request.

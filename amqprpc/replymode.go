@@ -30,7 +30,7 @@ func WithReplyMode(m ReplyMode) ClientOption {
 
 // WithReplyExpires sets how long a resumable reply queue outlives its
 // connection. The default is a minute; a client that is away for longer fails
-// its calls in flight.
+// its calls in flight. At least 1 s.
 func WithReplyExpires(d time.Duration) ClientOption {
-	return clientOption(func(c *clientConfig) { c.replyExpires = max(d, time.Second) })
+	return clientOption(func(c *clientConfig) { c.replyExpires = within(time.Second, d, forever) })
 }

@@ -127,6 +127,11 @@ func (s *Server) begin() error {
 	case len(s.endpoints) == 0:
 		return errors.New("no handler is registered")
 	}
+	for _, e := range s.endpoints {
+		if err := protocol.ValidName(e.queue); err != nil {
+			return err
+		}
+	}
 	s.serving = true
 	return nil
 }
