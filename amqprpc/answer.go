@@ -59,7 +59,7 @@ func (in *inbound) outcome(err error) Outcome {
 		return OutcomeUnknown
 	case ok && stated.stated && stated.outcome != OutcomeNotExecuted:
 		return stated.outcome
-	case in.deliveries <= 1 && !in.redelivered:
+	case max(in.deliveries, in.message.Deliveries) <= 1 && !in.redelivered:
 		return OutcomeNotExecuted
 	default:
 		return OutcomeUnknown
@@ -81,6 +81,12 @@ func (in *inbound) errorReply(e *Error, outcome Outcome, h Header) messaging.Don
 	}
 	if in.checkHeader(h) != nil {
 		h = nil // the error itself matters more
+	}
+	// A code of the handler's making means nothing to callers, and may be of any length.
+	if code := codeFromWire(string(e.code)); code != e.code {
+		known := *e
+		known.code = code
+		e = &known
 	}
 	done := in.replyWith(protocol.Reply{
 		ContentType: "application/json", Header: h,

@@ -164,8 +164,9 @@ func (in *inbound) refuse() error {
 	if in.malformed != nil {
 		return headerError(e.queue, in.malformed)
 	}
-	if size := m.HeaderSize(); size > protocol.MaxHeader {
-		return Errorf(CodeResourceExhausted, "the headers have %d bytes; the limit is %d", size, protocol.MaxHeader)
+	// What is sent back to the queue must fit into a frame.
+	if size, limit := m.HeaderSize(), headerLimit(in.FrameMax()); size > limit {
+		return Errorf(CodeResourceExhausted, "the headers have %d bytes; the limit is %d", size, limit)
 	}
 	req.header = m.Metadata()
 	if limit := e.server.cfg.conn.maxMessageSize; len(req.body) > limit {
