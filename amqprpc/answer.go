@@ -36,7 +36,7 @@ func (in *inbound) reply(resp *Response, err error) (done messaging.Done) {
 	fail := func(code Code, format string, args ...any) messaging.Done {
 		return in.errorReply(Errorf(code, format, args...), OutcomeExecuted, nil)
 	}
-	limit := in.endpoint.server.cfg.conn.maxMessageSize
+	limit := int(in.endpoint.server.maxBody.Load())
 	switch herr := in.checkHeader(h); {
 	case herr != nil:
 		return fail(CodeInternal, "the reply's metadata cannot be sent: %w", herr)
@@ -91,7 +91,7 @@ func (in *inbound) errorReply(e *Error, outcome Outcome, h Header) messaging.Don
 	done := in.replyWith(protocol.Reply{
 		ContentType: "application/json", Header: h,
 		IsError: true, Code: string(e.code), Outcome: outcome.String(),
-	}, envelopeWithin(e, in.endpoint.server.cfg.conn.maxMessageSize))
+	}, envelopeWithin(e, int(in.endpoint.server.maxBody.Load())))
 	// Another server might decide otherwise if the request came back for want of its
 	// acknowledgement.
 	done.SettleFirst = outcome == OutcomeNotExecuted || outcome == OutcomeNotSent

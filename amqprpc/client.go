@@ -38,6 +38,7 @@ type Client struct {
 	wakes   wakePool
 	types   protocol.Interner // content types of replies; the reading goroutine's
 
+	maxBody atomic.Int64          // of a request: the option's limit, or what the broker has been found to take
 	blocked atomic.Bool           // by the broker, for lack of memory or disk
 	down    atomic.Pointer[error] // why there is no connection; nil while there is one
 	upSince atomic.Int64          // when the connection began, in nanoseconds of the client's life
@@ -115,6 +116,7 @@ func newClient(url string, opts []ClientOption) (*Client, error) {
 		prefix: protocol.NewID(), born: time.Now(), addr: dialer.Addr(),
 		first: make(chan error, 1), closed: make(chan struct{}),
 	}
+	c.maxBody.Store(int64(cfg.conn.maxMessageSize))
 	silent := fmt.Errorf("connect to %s: there is no answer yet; is it an AMQP port?", c.addr)
 	c.down.Store(&silent)
 	c.invoke = chain(cfg.middleware, c.attempt, c.clientSeal)

@@ -34,6 +34,7 @@ type Server struct {
 
 	ready   chan struct{}
 	stats   serverCounters
+	maxBody atomic.Int64 // of a reply: the option's limit, or what the broker has been found to take
 	clocks  overload.Clocks
 	base    context.Context // of all handlers
 	idStem  string
@@ -52,6 +53,7 @@ func NewServer(url string, opts ...ServerOption) *Server {
 		o.applyServer(&s.cfg)
 	}
 	s.log = s.cfg.conn.log()
+	s.maxBody.Store(int64(s.cfg.conn.maxMessageSize))
 	s.replyPolicy, s.err = newReplyPolicy(s.cfg.replyTo)
 	return s
 }
@@ -139,7 +141,7 @@ func (s *Server) begin() error {
 // brokerSide makes what the server has on the broker.
 func (s *Server) brokerSide() *messaging.Server {
 	replies := &messaging.ReplyWriter{
-		MaxBody: s.cfg.conn.maxMessageSize,
+		MaxBody: &s.maxBody,
 		Handled: &s.stats.handled,
 		InHand:  func() bool { return s.stats.inFlight.Load() > 0 },
 	}
@@ -220,6 +222,9 @@ func (s *Server) queueReady(e *endpoint) {
 
 // unserved is called when the queue is not consumed any more, or could not be.
 func (e *endpoint) unserved(err error, wasServed bool, retryIn time.Duration) {
+	if limit, ok := messaging.TooLarge(err); ok {
+		lowerTo(&e.server.maxBody, limit) // a reply was larger; the next time it is refused here
+	}
 	if wasServed {
 		e.server.log.Warn("amqprpc: queue is served anew", "queue", e.queue, "error", err)
 	} else {

@@ -41,6 +41,10 @@ func NewDialer(cfg Config) (*Dialer, error) { return transport.NewDialer(cfg) }
 // Code returns the reply code of the broker's exception within err, else 0.
 func Code(err error) int { return transport.Code(err) }
 
+// TooLarge returns the broker's limit of a message, if err is the end of a channel on
+// which a message was larger.
+func TooLarge(err error) (limit int, ok bool) { return transport.TooLarge(err) }
+
 // Permanent marks err as one that another attempt cannot cure.
 func Permanent(err error) error { return transport.Permanent(err) }
 

@@ -42,7 +42,7 @@ func (c *Client) Use(ctx, closing context.Context, conn *Conn, up func()) error 
 	work, stop := context.WithCancelCause(ctx)
 	var tasks sync.WaitGroup
 	tasks.Go(func() { stop(c.Mailbox.run(work)) })
-	tasks.Go(func() { x.run(work, stop) })
+	tasks.Go(func() { stop(c.publish(work, conn, x)) })
 	<-work.Done()
 	if closing.Err() != nil {
 		farewell, done := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)

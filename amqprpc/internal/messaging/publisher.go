@@ -34,6 +34,10 @@ type Item interface {
 	// Confirmed is called with the broker's answer, if it comes: basic.ack or
 	// basic.nack. It reports whether a nack may be the fault of the channel.
 	Confirmed(ack bool) (blame bool)
+	// Size is the number of octets of the body.
+	Size() int
+	// Taken says that the broker has handled the item, though it will not confirm it.
+	Taken()
 	// Ends is the time after which no reply is waited for; zero is none.
 	Ends() time.Time
 }
@@ -47,6 +51,9 @@ type Publisher struct {
 	Unconfirmed bool
 	// Returned takes a message that no queue took, on the reading goroutine.
 	Returned func(*Message)
+	// TooLarge is called when the broker has closed a channel because an item was larger
+	// than its limit, on the connection of that number.
+	TooLarge func(connection int64, limit int)
 	// Others reports whether more items may be about to be queued.
 	Others func() bool
 	Log    *slog.Logger
@@ -103,9 +110,11 @@ func (x *publishing) openConfirmed(ctx context.Context) (*publishChannel, error)
 	return c, err
 }
 
-// run publishes what is queued, until ctx is done. ended is called when a channel
-// ends that is in use.
-func (x *publishing) run(ctx context.Context, ended func(error)) {
+// run publishes what is queued, until ctx is done or a channel has ended, and returns
+// why. When it returns, nothing runs any more.
+func (x *publishing) run(ctx context.Context) error {
+	ctx, ended := context.WithCancelCause(ctx)
+	defer ended(nil)
 	var tasks sync.WaitGroup
 	tasks.Go(func() { x.calls.watch(ctx, ended) })
 	confirmed := x.confirmed
@@ -115,6 +124,7 @@ func (x *publishing) run(ctx context.Context, ended func(error)) {
 	tasks.Go(func() { x.replaceChannels(ctx, &tasks, confirmed, ended) })
 	x.box.run(ctx.Done(), x)
 	tasks.Wait()
+	return context.Cause(ctx)
 }
 
 func (x *publishing) others() bool { return x.Others() }

@@ -12,7 +12,7 @@ import (
 // overtakes its reply, nor a refusal its acknowledgement.
 type ReplyWriter struct {
 	// MaxBody bounds the body of a batch.
-	MaxBody int
+	MaxBody *atomic.Int64
 	// Handled counts deliveries that are done.
 	Handled *atomic.Int64
 	// InHand reports whether requests are being handled, whose replies may be about
