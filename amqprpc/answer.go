@@ -24,7 +24,7 @@ func (in *inbound) reply(resp *Response, err error) (done messaging.Done) {
 	if err != nil {
 		return in.errorReply(asWireError(err), in.outcome(err), h)
 	}
-	if req.kind == Notification {
+	if req.kind == KindNotification {
 		return in.done()
 	}
 	body, _ := resp.Body() // the chain's seal has looked at the error
@@ -57,7 +57,7 @@ func (in *inbound) outcome(err error) Outcome {
 		return OutcomeExecuted
 	case in.started:
 		return OutcomeUnknown
-	case ok && stated.stated && stated.outcome != OutcomeNotExecuted:
+	case ok && stated.stated && (stated.outcome == OutcomeExecuted || stated.outcome == OutcomeUnknown):
 		return stated.outcome
 	case max(in.deliveries, in.message.Deliveries) <= 1 && !in.redelivered:
 		return OutcomeNotExecuted
@@ -76,6 +76,7 @@ func (in *inbound) checkHeader(h Header) error {
 
 // errorReply answers with an error. A notification's goes to nobody.
 func (in *inbound) errorReply(e *Error, outcome Outcome, h Header) messaging.Done {
+	in.endpoint.server.stats.failed.add(e.code)
 	if in.message.ReplyTo == "" {
 		return in.done()
 	}
@@ -94,7 +95,7 @@ func (in *inbound) errorReply(e *Error, outcome Outcome, h Header) messaging.Don
 	}, envelopeWithin(e, int(in.endpoint.server.maxBody.Load())))
 	// Another server might decide otherwise if the request came back for want of its
 	// acknowledgement.
-	done.SettleFirst = outcome == OutcomeNotExecuted || outcome == OutcomeNotSent
+	done.SettleFirst = outcome == OutcomeNotExecuted
 	return done
 }
 

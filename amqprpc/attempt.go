@@ -27,6 +27,7 @@ const (
 	attemptQueued    = iota // waits for the publisher
 	attemptWritten          // handed to the connection: the broker may have it
 	attemptAbandoned        // its caller gave up before it was written
+	attemptGivenUp          // its caller gave up afterwards, and its servers are told
 )
 
 // abandon reports whether the attempt was not written and now never will be.
@@ -39,7 +40,7 @@ func (a *attempt) Claim(connection int64, frameMax int) bool {
 	if a.call.client.blocked.Load() {
 		refusal = errBlocked(a.call.req.queue)
 	} else if err := headerFits(a.header, frameMax); err != nil {
-		refusal = localError(CodeResourceExhausted, OutcomeNotSent, "call %s: %w (the broker's frame_max)", a.call.req.queue, err)
+		refusal = localError(CodeResourceExhausted, OutcomeNotSent, a.call.req.queue, "%w (the broker's frame_max)", err)
 	}
 	if refusal != nil {
 		if a.abandon() {
@@ -67,7 +68,7 @@ func (a *attempt) Queue() string { return a.call.req.queue }
 
 // NeedsConfirm implements messaging.Item: the confirm is all that a notification
 // waits for.
-func (a *attempt) NeedsConfirm() bool { return a.call.req.kind == Notification }
+func (a *attempt) NeedsConfirm() bool { return a.call.req.kind == KindNotification }
 
 // Size implements messaging.Item.
 func (a *attempt) Size() int { return len(a.call.req.body) }
@@ -93,17 +94,18 @@ func (a *attempt) Publishing(p *messaging.Publishing, replyTo string) {
 		MessageID:     req.id,
 		Deadline:      a.expiry,
 		Attempt:       a.n,
+		Priority:      req.priority,
 		Header:        a.header,
 	}
 	if pc.send.persistent {
 		r.DeliveryMode = protocol.Persistent
 	}
-	if req.kind == Unary {
+	if req.kind == KindUnary {
 		r.ReplyTo = replyTo
 		r.Batches = c.pending.count.Load() > 1 // the reply to a lone call has none to go with
 		r.Heartbeat = pc.send.liveness
 		if c.cfg.bounce {
-			r.Client = c.prefix
+			r.Client = c.id
 		}
 	}
 	p.Key, p.Mandatory, p.Body = req.queue, true, req.body
@@ -114,7 +116,7 @@ func (a *attempt) Publishing(p *messaging.Publishing, replyTo string) {
 func (a *attempt) Confirmed(ack bool) (blame bool) {
 	if ack {
 		a.acked.Store(true)
-		if a.call.req.kind == Notification {
+		if a.call.req.kind == KindNotification {
 			a.settle(nil)
 		}
 		return false
@@ -122,12 +124,12 @@ func (a *attempt) Confirmed(ack bool) (blame bool) {
 	a.call.client.stats.nacked.Add(1)
 	queue := a.call.req.queue
 	if a.call.send.rejectPublish {
-		a.settle(localError(CodeResourceExhausted, OutcomeNotExecuted,
-			"call %s: the queue is full (basic.nack; overflow reject-publish)", queue))
+		a.settle(localError(CodeResourceExhausted, OutcomeNotExecuted, queue,
+			"the queue is full (basic.nack; overflow reject-publish)"))
 		return false
 	}
-	a.settle(localError(CodeUnavailable, OutcomeUnknown,
-		"call %s: the broker refused the request (basic.nack): the queue is full, too many bytes, or its node is gone", queue))
+	a.settle(localError(CodeUnavailable, OutcomeUnknown, queue,
+		"the broker refused the request (basic.nack): the queue is full, too many bytes, or its node is gone"))
 	return true
 }
 
@@ -157,6 +159,6 @@ func (a *attempt) next() *attempt {
 }
 
 func errBlocked(queue string) *Error {
-	return localError(CodeResourceExhausted, OutcomeNotSent,
-		"call %s: the broker takes no messages now: it is short of memory or disk (connection.blocked)", queue)
+	return localError(CodeResourceExhausted, OutcomeNotSent, queue,
+		"the broker takes no messages now: it is short of memory or disk (connection.blocked)")
 }

@@ -18,7 +18,7 @@ type None = struct{}
 // Resp cannot be inferred: either give both types, Call[int, int](…), or share a
 // [Method].
 func Call[Req, Resp any](ctx context.Context, c *Client, queue string, req Req, opts ...CallOption) (Resp, error) {
-	cfg := callConfigOf(opts)
+	cfg := c.callConfig(opts)
 	return newCall[Req, Resp](queue, req).run(ctx, c, &cfg)
 }
 
@@ -56,7 +56,7 @@ func (t *typedCall[Req, Resp]) run(ctx context.Context, c *Client, cfg *callConf
 	}
 	msg, err := resp.Message()
 	if err != nil {
-		return zero, localError(CodeOf(err), OutcomeExecuted, "call %s: %w", t.req.queue, err)
+		return zero, c.undecoded(CodeOf(err), OutcomeExecuted, t.req.queue, "%w", err)
 	}
 	switch m := msg.(type) {
 	case *Resp:
@@ -64,19 +64,25 @@ func (t *typedCall[Req, Resp]) run(ctx context.Context, c *Client, cfg *callConf
 	case Resp:
 		return m, nil
 	default:
-		return zero, localError(CodeInternal, OutcomeUnknown, "call %s: a middleware answered with %T, where %T was expected", t.req.queue, msg, zero)
+		return zero, c.undecoded(CodeInternal, OutcomeUnknown, t.req.queue, "a middleware answered with %T, where %T was expected", msg, zero)
 	}
+}
+
+// undecoded is the error of a call whose answer is no Resp.
+func (c *Client) undecoded(code Code, outcome Outcome, queue, format string, args ...any) *Error {
+	c.stats.failed.add(code)
+	return localError(code, outcome, queue, format, args...)
 }
 
 // Notify sends req to queue for a handler to run, and returns once the broker
 // has it, without a reply. Errors of the handler are not heard of; those of
 // Notify itself are as with [Call]: unavailable where no such queue exists, and
-// so on. ctx bounds only the wait for the broker (30 s if it has no deadline);
-// the request itself expires only if [WithTimeout] says so.
+// so on. ctx and [WithTimeout] bound only the wait for the broker (30 s if neither does);
+// the request itself expires only if [WithExpiration] says so.
 func Notify[Req any](ctx context.Context, c *Client, queue string, req Req, opts ...CallOption) (err error) {
-	cfg := callConfigOf(opts)
+	cfg := c.callConfig(opts)
 	t := newCall[Req, None](queue, req)
-	t.req.kind, t.req.respType = Notification, nil
+	t.req.kind, t.req.respType = KindNotification, nil
 	defer c.rescue(&t.req, &err)
 	_, err = c.start(ctx, &t.outgoing, &cfg)
 	return err
@@ -85,12 +91,12 @@ func Notify[Req any](ctx context.Context, c *Client, queue string, req Req, opts
 // Go begins a call and returns at once; the Future has its answer. ctx bounds
 // the call as it does in [Call].
 func Go[Req, Resp any](ctx context.Context, c *Client, queue string, req Req, opts ...CallOption) *Future[Resp] {
-	cfg := callConfigOf(opts)
+	cfg := c.callConfig(opts)
 	t := newCall[Req, Resp](queue, req)
-	f := &Future[Resp]{done: make(chan struct{})}
+	f := &Future[Resp]{queue: queue, done: make(chan struct{})}
 	run := func() {
 		defer close(f.done)
-		f.err = localError(CodeInternal, OutcomeUnknown, "call %s: middleware ended its goroutine (runtime.Goexit) instead of returning", queue)
+		f.err = localError(CodeInternal, OutcomeUnknown, queue, "middleware ended its goroutine (runtime.Goexit) instead of returning")
 		f.resp, f.err = t.run(ctx, c, &cfg)
 	}
 	if !c.task(run) {
@@ -102,9 +108,10 @@ func Go[Req, Resp any](ctx context.Context, c *Client, queue string, req Req, op
 
 // Future is the answer to a call that [Go] began. It is safe for concurrent use.
 type Future[Resp any] struct {
-	done chan struct{}
-	resp Resp
-	err  error
+	queue string
+	done  chan struct{}
+	resp  Resp
+	err   error
 }
 
 // Done returns a channel that is closed when the answer is there.
@@ -124,6 +131,6 @@ func (f *Future[Resp]) Await(ctx context.Context) (Resp, error) {
 		return f.resp, f.err
 	case <-ctx.Done():
 		var zero Resp
-		return zero, localError(CodeOf(ctx.Err()), OutcomeUnknown, "await an answer: %w", ctx.Err())
+		return zero, localError(CodeOf(ctx.Err()), OutcomeUnknown, f.queue, "await the answer: %w", ctx.Err())
 	}
 }

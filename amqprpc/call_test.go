@@ -220,7 +220,7 @@ func TestOutcomeIsNotPassedOn(t *testing.T) {
 	startServer(t, url, func(s *amqprpc.Server) {
 		amqprpc.Register(s, queue, func(ctx context.Context, n int) (int, error) {
 			return amqprpc.Call[int, int](ctx, inner, queue+".nobody", n)
-		})
+		}, amqprpc.WithCalleeCodes(amqprpc.CodeUnavailable))
 	})
 	_, err := amqprpc.Call[int, int](testContext(t), dial(t, url), queue, 1)
 	require.ErrorIs(t, err, amqprpc.CodeUnavailable)
@@ -335,6 +335,8 @@ func TestClientTimeoutIsTheDefault(t *testing.T) {
 	require.NoError(t, amqprpc.Notify(plain, cli, queue, 1))
 	require.InDelta(t, 25*time.Minute, <-left, float64(5*time.Second), "a notification has no deadline but the handler's")
 	require.NoError(t, amqprpc.Notify(plain, cli, queue, 1, amqprpc.WithTimeout(time.Minute)))
+	require.InDelta(t, 25*time.Minute, <-left, float64(5*time.Second), "WithTimeout bounds Notify, not its request")
+	require.NoError(t, amqprpc.Notify(plain, cli, queue, 1, amqprpc.WithExpiration(time.Minute)))
 	require.InDelta(t, time.Minute, <-left, float64(2*time.Second))
 }
 

@@ -1,7 +1,12 @@
 package amqprpc
 
+import (
+	"slices"
+	"sync/atomic"
+)
+
 // Code says what kind of failure an error is. There are sixteen, gRPC's,
-// spelled as Connect spells them. A Code is itself an error, so that a handler
+// spelled as Connect spells them, and [CodeOK] for none. A Code is itself an error, so that a handler
 // may return one and so that
 //
 //	errors.Is(err, amqprpc.CodeNotFound)
@@ -12,6 +17,7 @@ type Code string
 // The codes, with the meaning that gRPC's documentation gives them
 // (https://grpc.io/docs/guides/status-codes/).
 const (
+	CodeOK                 Code = "ok"                  // no error; it never crosses the wire
 	CodeCanceled           Code = "canceled"            // the caller no longer wants the answer
 	CodeUnknown            Code = "unknown"             // an error that carries no code
 	CodeInvalidArgument    Code = "invalid_argument"    // the request is wrong, whatever the state of the system
@@ -33,16 +39,46 @@ const (
 // Error returns the code's name, as it stands on the wire.
 func (c Code) Error() string { return string(c) }
 
+// String returns the code's name.
+func (c Code) String() string { return string(c) }
+
+// errorCodes are the codes of errors.
+func errorCodes() [16]Code {
+	return [...]Code{
+		CodeCanceled, CodeUnknown, CodeInvalidArgument, CodeDeadlineExceeded,
+		CodeNotFound, CodeAlreadyExists, CodePermissionDenied, CodeResourceExhausted,
+		CodeFailedPrecondition, CodeAborted, CodeOutOfRange, CodeUnimplemented,
+		CodeInternal, CodeUnavailable, CodeDataLoss, CodeUnauthenticated,
+	}
+}
+
 // codeFromWire is what a code from a peer means here: a name that is none of
 // the sixteen is as good as none.
 func codeFromWire(name string) Code {
-	switch c := Code(name); c {
-	case CodeCanceled, CodeUnknown, CodeInvalidArgument, CodeDeadlineExceeded,
-		CodeNotFound, CodeAlreadyExists, CodePermissionDenied, CodeResourceExhausted,
-		CodeFailedPrecondition, CodeAborted, CodeOutOfRange, CodeUnimplemented,
-		CodeInternal, CodeUnavailable, CodeDataLoss, CodeUnauthenticated:
-		return c
-	default:
-		return CodeUnknown
+	if codes := errorCodes(); slices.Contains(codes[:], Code(name)) {
+		return Code(name)
 	}
+	return CodeUnknown
+}
+
+// codeCounters count errors by their code. The zero value is ready.
+type codeCounters [16]atomic.Int64
+
+func (c *codeCounters) add(code Code) {
+	codes := errorCodes()
+	c[slices.Index(codes[:], codeFromWire(string(code)))].Add(1)
+}
+
+// snapshot holds the codes that were counted; it is nil if there are none.
+func (c *codeCounters) snapshot() map[Code]int64 {
+	var m map[Code]int64
+	for i, code := range errorCodes() {
+		if n := c[i].Load(); n > 0 {
+			if m == nil {
+				m = make(map[Code]int64)
+			}
+			m[code] = n
+		}
+	}
+	return m
 }

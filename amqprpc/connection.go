@@ -14,16 +14,20 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/protocol"
 )
 
-// dialer makes the dialer of a client's or a server's connections.
-func (c *connConfig) dialer(url, role string) (*messaging.Dialer, error) {
+// connectionName is what the broker and the log call the connection.
+func (c *connConfig) connectionName(role string) string {
 	name := c.name
 	if name == "" {
 		name = filepath.Base(os.Args[0]) + " (amqprpc " + role + ")"
 	}
 	// A longer one could exceed the frame in which the handshake sends it.
-	name = strings.ToValidUTF8(name[:min(len(name), protocol.MaxShortString)], "")
+	return strings.ToValidUTF8(name[:min(len(name), protocol.MaxShortString)], "")
+}
+
+// dialer makes the dialer of a client's or a server's connections.
+func (c *connConfig) dialer(url, role string) (*messaging.Dialer, error) {
 	return messaging.NewDialer(messaging.Config{
-		URLs: append([]string{url}, c.brokers...), Name: name,
+		URLs: append([]string{url}, c.brokers...), Name: c.connectionName(role),
 		Heartbeat: c.heartbeat, Timeout: messaging.SetupTimeout,
 		TLS: c.tls, Dial: c.dial,
 	})
@@ -39,23 +43,25 @@ func (c *Client) connectTo(dialer *messaging.Dialer) {
 		Log:         c.log,
 	}
 	c.broker.Mailbox = messaging.Mailbox{
+		What:      "the reply queue",
 		Mode:      messaging.Mode(c.cfg.replyMode),
 		Expires:   c.cfg.replyExpires,
 		NewName:   func() string { return protocol.ReplyQueuePrefix + protocol.NewID() },
 		Receive:   c.receive,
 		Forgotten: c.loseReplies,
-		Log:       c.log,
 	}
 	if c.cfg.bounce {
-		c.broker.Mailbox.Bind = []messaging.Binding{{
-			Exchange: protocol.BounceExchange, Kind: messaging.KindHeaders, Args: protocol.BounceArguments(c.prefix),
-		}}
+		m := &c.broker.Mailbox
+		m.Exchange, m.Kind = protocol.BounceExchange, messaging.KindHeaders
+		m.Bind = []messaging.Binding{{Args: protocol.BounceArguments(c.id)}}
 	}
+	c.broker.Control = messaging.ControlSender{Exchange: protocol.ControlExchange, Log: c.log}
+	c.broker.Farewell = c.farewell
 	c.broker.Init()
 	c.session = messaging.Session{
 		Dialer:  dialer,
 		Probe:   protocol.ProbePrefix + protocol.NewID(),
-		Fatal:   func() bool { return !c.ready },
+		Fatal:   func() bool { return false }, // somebody may yet mend it; Dial does not wait for that
 		Up:      c.connected,
 		Down:    c.disconnected,
 		Blocked: c.block,
@@ -64,14 +70,12 @@ func (c *Client) connectTo(dialer *messaging.Dialer) {
 
 // run keeps the client connected until ctx is done.
 func (c *Client) run(ctx context.Context) {
-	err := c.session.Run(ctx, func(work context.Context, conn *messaging.Conn, up func()) error {
+	c.session.Run(ctx, func(work context.Context, conn *messaging.Conn, up func()) error {
 		err := c.broker.Use(work, ctx, conn, up)
 		c.blocked.Store(false)
 		return explainReplyQueue(err)
 	})
-	if err != nil {
-		c.first <- err
-	}
+	c.health.end(ErrClientClosed, time.Time{})
 }
 
 // explainReplyQueue says what a user whom the broker denies a reply queue must be
@@ -85,42 +89,41 @@ func explainReplyQueue(err error) error {
 
 // connected is called when requests can be published.
 func (c *Client) connected(again bool) {
-	c.down.Store(nil)
 	c.upSince.Store(c.age())
 	if again {
 		c.stats.reconnects.Add(1)
-		c.log.Info("amqprpc: client is connected again", "broker", c.addr)
-	} else {
-		c.ready = true
-		c.first <- nil
 	}
-	c.cfg.conn.state(StateConnected)
+	c.health.up(again, c.broker.Mailbox.Address())
+	c.tried(nil)
+}
+
+// tried says how an attempt to connect has ended, for Dial.
+func (c *Client) tried(err error) {
+	select {
+	case c.first <- err:
+	default: // one end is enough
+	}
 }
 
 // disconnected is called when the connection is lost, or an attempt to make it has
 // failed.
 func (c *Client) disconnected(err error, wasUp bool, retryIn time.Duration) {
-	c.down.Store(&err)
-	c.cfg.conn.state(StateDisconnected)
-	if !wasUp {
-		c.log.Warn("amqprpc: client is not connected", "error", err, "retry_in", retryIn)
-		return
+	c.health.down(err, wasUp, retryIn)
+	if wasUp {
+		c.loseConnection(err)
+	} else if messaging.IsPermanent(err) {
+		c.tried(err)
 	}
-	c.log.Warn("amqprpc: client lost its connection", "broker", c.addr, "error", err)
-	c.loseConnection(err)
 }
 
 // block is called when the broker takes no publishes for now, and when it takes
 // them again (https://www.rabbitmq.com/docs/connection-blocked).
 func (c *Client) block(active bool, reason string) {
 	c.blocked.Store(active)
+	c.health.block(active, reason)
 	if !active {
-		c.cfg.conn.state(StateUnblocked)
-		c.log.Info("amqprpc: the broker has unblocked the connection")
 		return
 	}
-	c.cfg.conn.state(StateBlocked)
-	c.log.Warn("amqprpc: the broker has blocked the connection", "reason", reason)
 	for _, pc := range c.pending.all() {
 		if a := pc.inFlight(); a != nil && a.abandon() {
 			a.settle(errBlocked(pc.req.queue))
@@ -142,7 +145,7 @@ func (c *Client) loseChannel(connection int64, limit int) {
 		switch {
 		case a.Size() > limit:
 			a.settle(errTooLarge(pc.req, limit, OutcomeNotExecuted))
-		case pc.req.kind == Notification || c.cfg.unconfirmed && pc.send.idempotent:
+		case pc.req.kind == KindNotification || c.cfg.unconfirmed && pc.send.idempotent:
 			c.resend(a, "the channel was lost before the broker confirmed the request", errChannelLost)
 		}
 	}
@@ -151,8 +154,8 @@ func (c *Client) loseChannel(connection int64, limit int) {
 var errChannelLost = errors.New("another request was larger than the broker allows")
 
 func errTooLarge(req *Request, limit int, outcome Outcome) *Error {
-	return localError(CodeResourceExhausted, outcome,
-		"call %.300s: the request has %d bytes; the limit is %d (WithMaxMessageSize, or the broker's max_message_size)", req.queue, len(req.body), limit)
+	return localError(CodeResourceExhausted, outcome, req.queue,
+		"the request has %d bytes; the limit is %d (WithMaxMessageSize, or the broker's max_message_size)", len(req.body), limit)
 }
 
 // lowerTo lowers a limit to what the broker has been found to take.
@@ -171,15 +174,15 @@ func (c *Client) loseConnection(cause error) {
 			continue
 		}
 		if pc.send.failFast && a.abandon() {
-			a.settle(localError(CodeUnavailable, OutcomeNotSent, "call %s: the connection was lost before the request was sent: %w", pc.req.queue, cause))
+			a.settle(localError(CodeUnavailable, OutcomeNotSent, pc.req.queue, "the connection was lost before the request was sent: %w", cause))
 			continue
 		}
 		if a.state.Load() != attemptWritten || a.connection.Load() != c.broker.Number() {
 			continue
 		}
-		confirmed := a.acked.Load() || (c.cfg.unconfirmed && pc.req.kind == Unary && !pc.send.idempotent)
+		confirmed := a.acked.Load() || (c.cfg.unconfirmed && pc.req.kind == KindUnary && !pc.send.idempotent)
 		switch {
-		case c.cfg.replyMode != ReplyResumable && pc.req.kind == Unary:
+		case c.cfg.replyMode != ReplyResumable && pc.req.kind == KindUnary:
 			c.resend(a, "the reply was lost with the connection", cause)
 		case !confirmed:
 			c.resend(a, "the connection was lost before the broker confirmed the request", cause)
@@ -189,20 +192,21 @@ func (c *Client) loseConnection(cause error) {
 
 // loseReplies decides what becomes of every attempt that was written: the queue that
 // their replies go to is gone.
-func (c *Client) loseReplies(cause error) {
+func (c *Client) loseReplies(queue string, cause error) {
+	c.log.Warn("amqprpc: the reply queue is lost; calls in flight end as unknown", "queue", queue, "error", cause)
 	for _, pc := range c.pending.all() {
 		a := pc.inFlight()
-		if a != nil && pc.req.kind == Unary && a.state.Load() == attemptWritten {
+		if a != nil && pc.req.kind == KindUnary && a.state.Load() == attemptWritten {
 			c.resend(a, "the reply queue was lost while the client was away", cause)
 		}
 	}
 }
 
-// resend makes another attempt at a call whose last one is lost from sight, if the
+// resend makes another attempt at a call whose last one may be lost, if the
 // call is idempotent, and fails it otherwise.
 func (c *Client) resend(a *attempt, what string, cause error) {
 	if !a.call.send.idempotent {
-		a.settle(localError(CodeUnavailable, OutcomeUnknown, "call %s: %s: %w", a.call.req.queue, what, cause))
+		a.settle(localError(CodeUnavailable, OutcomeUnknown, a.call.req.queue, "%s: %w", what, cause))
 		return
 	}
 	if b := a.next(); b != nil {

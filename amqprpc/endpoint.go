@@ -24,11 +24,12 @@ type endpoint struct {
 	codecs *codec.Registry
 	invoke Invoker // all middleware around the handler
 
-	consumer messaging.Consumer
-	load     atomic.Int64 // requests that wait for a worker or have one
-	gauge    *overload.Gauge
-	clock    alarmClock // of handlers that take too long
-	ready    bool       // the queue is or was consumed; guarded by the server's lock
+	consumer  messaging.Consumer
+	load      atomic.Int64 // requests that wait for a worker or have one
+	gauge     *overload.Gauge
+	clock     alarmClock // of handlers that take too long
+	cancelled cancelled
+	ready     bool // the queue is or was consumed; guarded by the server's lock
 }
 
 // register completes an endpoint and adds it to the server.
@@ -55,6 +56,9 @@ func (s *Server) register(e *endpoint, opts []HandlerOption) {
 	var err error
 	if e.codecs, err = codec.NewRegistry(cs...); err != nil {
 		panic(fmt.Sprintf("amqprpc: Register %q: %v", e.queue, err))
+	}
+	if q := &e.cfg.queue; q.Bounce && (q.DeadLetterExchange != "" || q.DeadLetterRoutingKey != "") {
+		panic(fmt.Sprintf("amqprpc: Register %q: Queue.Bounce excludes DeadLetterExchange and DeadLetterRoutingKey", e.queue))
 	}
 	mws := append(append([]Middleware(nil), s.cfg.middleware...), e.cfg.middleware...)
 	e.invoke = chain(mws, e.handle, e.serverSeal)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Error is a failure with a code. It is what calls return, and what handlers
@@ -22,7 +23,7 @@ type Error struct {
 	stated  bool // the outcome is WithOutcome's
 	remote  bool
 	call    callRef // that it is the error of; zero if of none
-	queue   string  // of the call, for errors that came from a peer and do not name it
+	queue   string  // of the call; "" for an error of no call, as a handler makes one
 }
 
 // errorDetail is one named value beside the message, encoded as JSON whatever
@@ -41,11 +42,14 @@ type errorEnvelope struct {
 
 // NewError gives err a code. The message that crosses the wire is err's text,
 // or the code's name if err is nil. The details of an Error that err wraps are
-// kept.
+// kept. CodeOK is no code of an error, and becomes CodeUnknown.
 func NewError(code Code, err error) *Error {
+	if code == CodeOK {
+		code = CodeUnknown
+	}
 	e := &Error{code: code, cause: err, message: string(code)}
 	if err != nil {
-		e.message = err.Error()
+		e.message = textOf(err)
 	}
 	if inner, ok := errorIn(err); ok {
 		e.details = inner.details
@@ -55,8 +59,8 @@ func NewError(code Code, err error) *Error {
 
 // errorIn finds the Error that err wraps. A nil one is none.
 func errorIn(err error) (*Error, bool) {
-	e, ok := errors.AsType[*Error](err)
-	return e, ok && e != nil
+	e, found := errors.AsType[*Error](err)
+	return e, found && e != nil
 }
 
 // Errorf is NewError(code, fmt.Errorf(format, args...)); %w wraps.
@@ -74,14 +78,18 @@ func (e *Error) Message() string { return e.message }
 // error that did not come from a call.
 func (e *Error) Outcome() Outcome { return e.outcome }
 
-// Error returns the code and the message, and for an error that a server
-// answered with, the queue that was called.
+// Error returns the code and the message, behind the queue that was called if it is
+// the error of a call.
 func (e *Error) Error() string {
 	if e.queue != "" {
 		return e.queue + ": " + string(e.code) + ": " + e.message
 	}
 	return string(e.code) + ": " + e.message
 }
+
+// ofCall reports whether the error is a call's: it came over the wire, or a client made
+// it.
+func (e *Error) ofCall() bool { return e.queue != "" || e.remote || e.call != callRef{} }
 
 // Unwrap returns the error given to [NewError], or the local cause of a call's
 // failure: context.DeadlineExceeded behind a deadline that passed here. It is
@@ -163,17 +171,17 @@ func Detail[T any](err error, name string) (T, bool) {
 	return v, false
 }
 
-// CodeOf returns err's code: "" for nil, the [Error]'s or [Code]'s own where err
+// CodeOf returns err's code: [CodeOK] for nil, the [Error]'s or [Code]'s own where err
 // wraps one, CodeDeadlineExceeded and CodeCanceled for the errors of a context,
 // and CodeUnknown for all else.
 func CodeOf(err error) Code {
 	if err == nil {
-		return ""
+		return CodeOK
 	}
 	if e, ok := errorIn(err); ok {
 		return e.code
 	}
-	if c, ok := errors.AsType[Code](err); ok {
+	if c, ok := errors.AsType[Code](err); ok && c != CodeOK {
 		return c
 	}
 	switch {
@@ -194,6 +202,16 @@ func IsRemote(err error) bool {
 	return ok && e.remote
 }
 
+// textOf is err's text, in which a wrapped Error stands without its code, which is
+// said apart, and without the queue that the error's call went to.
+func textOf(err error) string {
+	text := err.Error()
+	if e, ok := errorIn(err); ok {
+		text = strings.Replace(text, e.Error(), e.message, 1)
+	}
+	return text
+}
+
 // asWireError is err as it crosses the wire. Of an error that wraps an Error the
 // whole text crosses, under the wrapped one's code and details.
 func asWireError(err error) *Error {
@@ -203,9 +221,9 @@ func asWireError(err error) *Error {
 	return NewError(CodeOf(err), err)
 }
 
-// localError is an error that the client itself answers a call with.
-func localError(code Code, outcome Outcome, format string, args ...any) *Error {
+// localError is an error that the client itself ends a call to queue with.
+func localError(code Code, outcome Outcome, queue, format string, args ...any) *Error {
 	e := Errorf(code, format, args...)
-	e.outcome = outcome
+	e.outcome, e.queue = outcome, fmt.Sprintf("%.300s", queue)
 	return e
 }

@@ -85,7 +85,7 @@ func TestHandlerOptionsAtTheirLimits(t *testing.T) {
 			return amqprpc.WithQueue(q)
 		})
 	}
-	add("WithTimeout", atLimits(durations, func(d time.Duration) amqprpc.HandlerOption { return amqprpc.WithTimeout(d) }))
+	add("WithHandlerTimeout", atLimits(durations, func(d time.Duration) amqprpc.HandlerOption { return amqprpc.WithHandlerTimeout(d) }))
 	add("WithConcurrency", atLimits(counts, amqprpc.WithConcurrency))
 	add("WithPrefetch", atLimits(counts, amqprpc.WithPrefetch))
 	add("WithMaxDeliveries", atLimits(counts, amqprpc.WithMaxDeliveries))
@@ -115,7 +115,7 @@ func TestClientOptionsAtTheirLimits(t *testing.T) {
 		"WithMaxMessageSize": atLimits(counts, func(n int) amqprpc.ClientOption { return amqprpc.WithMaxMessageSize(n) }),
 		"WithTimeout":        atLimits(durations, func(d time.Duration) amqprpc.ClientOption { return amqprpc.WithTimeout(d) }),
 		"WithLiveness":       atLimits(durations, func(d time.Duration) amqprpc.ClientOption { return amqprpc.WithLiveness(d) }),
-		"WithReplyExpires":   atLimits(durations, amqprpc.WithReplyExpires),
+		"WithReplyQueueExpiry":   atLimits(durations, amqprpc.WithReplyQueueExpiry),
 		"WithMaxPending":     atLimits(counts, amqprpc.WithMaxPending),
 		"WithReplyMode":      atLimits(counts, func(n int) amqprpc.ClientOption { return amqprpc.WithReplyMode(amqprpc.ReplyMode(n)) }),
 		"WithConnectionName": {amqprpc.WithConnectionName(strings.Repeat("é", 200_000)), amqprpc.WithConnectionName("")},
@@ -140,7 +140,7 @@ func TestCallsAtTheirLimits(t *testing.T) {
 		called(t, what, cli, queue, amqprpc.WithLiveness(d), amqprpc.WithIdempotent())
 		called(t, what, cli, queue, amqprpc.WithMiddleware(middleware.Timeout(d)))
 		if d == 0 || d > time.Second {
-			require.NoError(t, amqprpc.Notify(testContext(t), cli, queue, 7, amqprpc.WithTimeout(d)), what)
+			require.NoError(t, amqprpc.Notify(testContext(t), cli, queue, 7, amqprpc.WithExpiration(d)), what)
 		}
 	}
 	now := time.Now()

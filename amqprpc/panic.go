@@ -43,7 +43,7 @@ func (c *Client) rescue(req *Request, err *error) {
 	if req.attempt == 0 {
 		outcome = OutcomeNotSent
 	}
-	*err = localError(CodeInternal, outcome, "call %.300s: %w", req.queue, cause)
+	*err = localError(CodeInternal, outcome, req.queue, "%w", cause)
 }
 
 // log returns the logger. Its lines are written on goroutines that nobody else may

@@ -28,9 +28,9 @@ func WithReplyMode(m ReplyMode) ClientOption {
 	return clientOption(func(c *clientConfig) { c.replyMode = m })
 }
 
-// WithReplyExpires sets how long a resumable reply queue outlives its
+// WithReplyQueueExpiry sets how long a resumable reply queue outlives its
 // connection. The default is a minute; a client that is away for longer fails
 // its calls in flight. At least 1 s.
-func WithReplyExpires(d time.Duration) ClientOption {
+func WithReplyQueueExpiry(d time.Duration) ClientOption {
 	return clientOption(func(c *clientConfig) { c.replyExpires = within(time.Second, d, forever) })
 }

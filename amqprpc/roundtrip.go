@@ -26,21 +26,29 @@ func (c *Client) start(ctx context.Context, o *outgoing, cfg *callConfig) (*Resp
 	req.client = true
 	req.contentType = req.codec.ContentType()
 	req.header = cfg.header
+	req.priority = cfg.priority
 	req.out = o
 	pc.client, pc.number, pc.req = c, c.numbers.Add(1), req
+	pc.prefix = c.ids.prefix(req.queue)
 	pc.send = c.cfg.send.with(cfg.send)
 	pc.woken = c.wakes.get()
 	pc.alarm.target = pc
 	if req.id = cfg.id; req.id == "" {
-		req.id, pc.ownID = protocol.CorrelationID(c.prefix, pc.number, 1), true
+		req.id, pc.ownID = protocol.CorrelationID(pc.prefix, pc.number, 1), true
 	}
-	o.ctx.begin(ctx, c.bound(ctx, req, cfg.timeout))
+	if req.kind == KindNotification && cfg.expiration > 0 {
+		req.expiry = time.Now().Add(cfg.expiration)
+	}
+	o.ctx.begin(ctx, c.bound(ctx, cfg.timeout))
 	invoke := c.invoke
 	if len(cfg.middleware) > 0 {
 		invoke = chain(c.cfg.middleware, chain(cfg.middleware, c.attempt, c.clientSeal), c.clientSeal)
 	}
 	defer c.forget(o) // though middleware panics
 	resp, err := invoke(&o.ctx, req)
+	if err != nil {
+		c.stats.failed.add(CodeOf(err))
+	}
 	if cfg.replyHeader != nil {
 		*cfg.replyHeader = req.replyHeader
 		if resp != nil {
@@ -64,9 +72,8 @@ func (c *Client) forget(o *outgoing) {
 }
 
 // bound returns when a call must end: at the earlier of ctx's deadline and the
-// call's timeout, or after the client's timeout where there is neither. The timeout
-// of a notification becomes the deadline of its request.
-func (c *Client) bound(ctx context.Context, req *Request, timeout time.Duration) time.Time {
+// call's timeout, or after the client's timeout where there is neither.
+func (c *Client) bound(ctx context.Context, timeout time.Duration) time.Time {
 	at, ok := ctx.Deadline()
 	if timeout <= 0 {
 		if !ok {
@@ -75,9 +82,6 @@ func (c *Client) bound(ctx context.Context, req *Request, timeout time.Duration)
 		return at
 	}
 	end := time.Now().Add(timeout)
-	if req.kind == Notification {
-		req.expiry = end
-	}
 	if ok && at.Before(end) {
 		return at
 	}
@@ -93,7 +97,7 @@ func (c *Client) attempt(ctx context.Context, req *Request) (*Response, error) {
 		defer cancel()
 		ctx = bounded
 	}
-	resp, err := c.transmit(ctx, req)
+	resp, err := c.roundTrip(ctx, req)
 	if err != nil {
 		req.out.call.failed(err)
 		err.call = req.ref()
@@ -102,16 +106,16 @@ func (c *Client) attempt(ctx context.Context, req *Request) (*Response, error) {
 	return resp, nil
 }
 
-// transmit makes one attempt on the wire.
-func (c *Client) transmit(ctx context.Context, req *Request) (*Response, *Error) {
+// roundTrip makes one attempt on the wire.
+func (c *Client) roundTrip(ctx context.Context, req *Request) (*Response, *Error) {
 	if err := c.admit(ctx, req); err != nil {
 		return nil, err
 	}
 	pc := &req.out.call
 	if !pc.registered {
 		if !c.pending.add(pc, c.cfg.maxPending) {
-			return nil, localError(CodeResourceExhausted, OutcomeNotSent,
-				"call %s: %d calls are in flight already (WithMaxPending)", req.queue, c.cfg.maxPending)
+			return nil, localError(CodeResourceExhausted, OutcomeNotSent, req.queue,
+				"%d calls are in flight already (WithMaxPending)", c.cfg.maxPending)
 		}
 		pc.registered = true
 	}
@@ -121,7 +125,7 @@ func (c *Client) transmit(ctx context.Context, req *Request) (*Response, *Error)
 		}
 	}
 	expiry := req.expiry
-	if req.kind == Unary {
+	if req.kind == KindUnary {
 		expiry = deadlineOf(ctx)
 	}
 	a := pc.begin(req.header.clone(), expiry)
@@ -149,7 +153,7 @@ func (c *Client) await(ctx context.Context, req *Request) (*Response, *Error) {
 	c.pending.wakeAt(pc, at)
 	late := false
 	var alive <-chan time.Time
-	if pc.send.liveness > 0 && req.kind == Unary {
+	if pc.send.liveness > 0 && req.kind == KindUnary {
 		ticker := time.NewTicker(pc.send.liveness)
 		defer ticker.Stop()
 		alive = ticker.C
@@ -167,7 +171,7 @@ func (c *Client) await(ctx context.Context, req *Request) (*Response, *Error) {
 			}
 			at = end
 			c.pending.wakeAt(pc, at)
-			if !late && req.kind == Unary && pc.inFlight().state.Load() == attemptWritten {
+			if !late && req.kind == KindUnary && pc.inFlight().state.Load() == attemptWritten {
 				late = true
 				c.task(func() {
 					i := c.broker.Inspect(ctx, req.queue)
@@ -218,8 +222,8 @@ func (c *Client) silent(pc *pendingCall) *Error {
 	if silence <= livenessMisses*pc.send.liveness {
 		return nil
 	}
-	return localError(CodeUnavailable, OutcomeUnknown,
-		"call %s: the handler gave no sign of life for %v (WithLiveness): its server died, or lost its connection", pc.req.queue, silence.Round(time.Millisecond))
+	return localError(CodeUnavailable, OutcomeUnknown, pc.req.queue,
+		"the handler gave no sign of life for %v (WithLiveness): its server died, or lost its connection", silence.Round(time.Millisecond))
 }
 
 // closedOn is the error of a call on which the client was closed.
@@ -227,13 +231,17 @@ func (c *Client) closedOn(req *Request) *Error {
 	outcome := OutcomeUnknown
 	if a := req.out.call.inFlight(); !a.resent && a.abandon() {
 		outcome = OutcomeNotSent
+	} else {
+		c.giveUp(a)
 	}
 	return errClosed(req.queue, outcome)
 }
 
 // gaveUp is the error of a call whose ctx ended first.
 func (c *Client) gaveUp(ctx context.Context, a *attempt) *Error {
-	a.abandon()
+	if !a.abandon() && !errors.Is(ctx.Err(), context.DeadlineExceeded) { // the deadline travels with the request
+		c.giveUp(a)
+	}
 	queue := a.call.req.queue
 	down := c.whyDown()
 	switch abandoned := a.state.Load() == attemptAbandoned && !a.resent; {
@@ -243,7 +251,7 @@ func (c *Client) gaveUp(ctx context.Context, a *attempt) *Error {
 		return ended(ctx, queue, OutcomeNotSent, "before the request could be sent")
 	case down != nil:
 		return ended(ctx, queue, OutcomeUnknown, "after the request was sent; the client has no connection now: "+down.Error())
-	case a.call.req.kind == Notification:
+	case a.call.req.kind == KindNotification:
 		return ended(ctx, queue, OutcomeUnknown, "before the broker confirmed the notification")
 	default:
 		return ended(ctx, queue, OutcomeUnknown, "before an answer came"+a.call.seen.Load().String())
@@ -256,9 +264,9 @@ func ended(ctx context.Context, queue string, outcome Outcome, when string) *Err
 	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, err) {
 		err = fmt.Errorf("%w (%w)", err, cause)
 	}
-	return localError(CodeOf(ctx.Err()), outcome, "call %.300s: %w, %s", queue, err, when)
+	return localError(CodeOf(ctx.Err()), outcome, queue, "%w, %s", err, when)
 }
 
 func errClosed(queue string, outcome Outcome) *Error {
-	return localError(CodeCanceled, outcome, "call %.300s: %w", queue, ErrClientClosed)
+	return localError(CodeCanceled, outcome, queue, "%w", ErrClientClosed)
 }

@@ -1,6 +1,9 @@
 package amqprpc
 
-import "context"
+import (
+	"context"
+	"slices"
+)
 
 // serverSeal is what each step of a server's chain goes through, so that all
 // middleware outward of it sees a response that is encoded, or the error of that.
@@ -11,7 +14,7 @@ func (e *endpoint) serverSeal(next Invoker) Invoker {
 			err = e.server.panicked(e.queue, "a nil *Error was returned as an error")
 		}
 		if err != nil {
-			return nil, err
+			return nil, e.ownError(ctx, err)
 		}
 		if resp == nil {
 			return nil, errNeither(req)
@@ -19,7 +22,7 @@ func (e *endpoint) serverSeal(next Invoker) Invoker {
 		if resp.codec == nil {
 			resp.bind(req, e.replyCodec(req, resp.contentType))
 		}
-		if req.kind == Unary {
+		if req.kind == KindUnary {
 			if _, err := resp.Body(); err != nil {
 				return nil, err
 			}
@@ -47,6 +50,26 @@ func (c *Client) clientSeal(next Invoker) Invoker {
 	}
 }
 
+// ownError makes of an error of a call that the handler or a middleware has made an
+// error of the handler's own: what a callee answered says nothing to the handler's
+// caller, not even with its code, unless WithCalleeCodes says so. An Error around it
+// is the handler's own already, and so is that its own time is over.
+func (e *endpoint) ownError(ctx context.Context, err error) error {
+	callee, ok := errorIn(err)
+	if !ok || !callee.ofCall() {
+		return err
+	}
+	if ctx.Err() != nil && callee.code == CodeOf(ctx.Err()) {
+		return &Error{code: callee.code, message: "the handler's ctx has ended: " + ctx.Err().Error(), cause: err}
+	}
+	for _, codes := range [][]Code{e.server.cfg.calleeCodes, e.cfg.calleeCodes} {
+		if slices.Contains(codes, callee.code) {
+			return NewError(callee.code, err)
+		}
+	}
+	return &Error{code: CodeInternal, message: "a call of the handler's failed", cause: err}
+}
+
 // isNilError reports whether err is not nil and holds a nil *Error.
 func isNilError(err error) bool {
 	e, ok := err.(*Error)
@@ -66,8 +89,11 @@ func (c *Client) ownError(req *Request, err error) error {
 		return err
 	}
 	own := *asWireError(err)
+	if own.queue != "" {
+		own.message = own.Error() // it says which call
+	}
 	own.cause, own.call = err, req.ref()
-	own.remote, own.queue = false, ""
+	own.remote, own.queue = false, req.queue
 	own.outcome = OutcomeUnknown
 	if req.attempt == 0 {
 		own.outcome = OutcomeNotSent
@@ -75,11 +101,10 @@ func (c *Client) ownError(req *Request, err error) error {
 	return &own
 }
 
-// callRef names a call of this process: by the prefix of its client's ids, which
-// nobody else has, and its number.
+// callRef names a call of this process: by its client's id and its number.
 type callRef struct {
 	client string
 	number uint64
 }
 
-func (r *Request) ref() callRef { return callRef{r.out.call.client.prefix, r.out.call.number} }
+func (r *Request) ref() callRef { return callRef{r.out.call.client.id, r.out.call.number} }

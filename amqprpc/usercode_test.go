@@ -166,7 +166,7 @@ func TestServerSurvivesTheUsersCode(t *testing.T) {
 			amqprpc.Register(s, queue+"."+name, square, amqprpc.WithMiddleware(mw))
 		}
 		for name, c := range map[string]badCodec{"marshal": {marshal: true}, "unmarshal": {unmarshal: true}} {
-			amqprpc.Register(s, queue+".codec."+name, square, amqprpc.WithCodecs(c))
+			amqprpc.Register(s, queue+".codec."+name, square, amqprpc.WithAcceptedCodecs(c))
 		}
 	},
 		amqprpc.WithLogger(slog.New(badLog{&logged})),
@@ -218,7 +218,7 @@ func TestClientSurvivesTheUsersCode(t *testing.T) {
 	t.Parallel()
 	url, queue := brokerURL(t), queueName(t)
 	startServer(t, url, func(s *amqprpc.Server) {
-		amqprpc.Register(s, queue, func(_ context.Context, at string) (string, error) { return at, nil }, amqprpc.WithCodecs(badCodec{}, codec.JSON{}))
+		amqprpc.Register(s, queue, func(_ context.Context, at string) (string, error) { return at, nil }, amqprpc.WithAcceptedCodecs(badCodec{}, codec.JSON{}))
 	})
 	var logged, called atomic.Int64
 	cli := dial(t, url, amqprpc.WithLogger(slog.New(badLog{&logged})),

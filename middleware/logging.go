@@ -2,7 +2,9 @@ package middleware
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
@@ -24,7 +26,8 @@ type logging struct {
 //
 // Every line has side, kind, queue, id, attempt, code and duration (a [time.Duration]).
 // A server adds redelivered=true for a request that may have been delivered before. An
-// error adds its text as error, and on a client its outcome. The message and the
+// error adds its text as error, on a client its outcome, and as cause what the text leaves
+// out since it is nothing for callers: a panic, or the error of a callee. The message and the
 // metadata are not logged, see [WithLogAttrs]. The logger's handler gets the context of
 // the call.
 //
@@ -57,7 +60,7 @@ func Logging(logger *slog.Logger, opts ...LoggingOption) amqprpc.Middleware {
 	}
 }
 
-// WithLogLevel sets the level of a line by the code of the result, which is "" for
+// WithLogLevel sets the level of a line by the code of the result, [amqprpc.CodeOK] for
 // success. If the logger does not write that level, there is no line.
 func WithLogLevel(level func(amqprpc.Code) slog.Level) LoggingOption {
 	return func(l *logging) { l.level = level }
@@ -75,7 +78,7 @@ func WithLogAttrs(f func(*amqprpc.Request) []slog.Attr) LoggingOption {
 // data_loss. It is Warn for all other codes.
 func DefaultLogLevel(code amqprpc.Code) slog.Level {
 	switch code {
-	case "", amqprpc.CodeCanceled, amqprpc.CodeInvalidArgument, amqprpc.CodeNotFound,
+	case amqprpc.CodeOK, amqprpc.CodeCanceled, amqprpc.CodeInvalidArgument, amqprpc.CodeNotFound,
 		amqprpc.CodeAlreadyExists, amqprpc.CodeUnauthenticated:
 		return slog.LevelInfo
 	case amqprpc.CodeDeadlineExceeded, amqprpc.CodePermissionDenied, amqprpc.CodeResourceExhausted,
@@ -93,12 +96,9 @@ func (l *logging) write(ctx context.Context, req *amqprpc.Request, err error, to
 	if !l.log.Enabled(ctx, level) {
 		return
 	}
-	side, shown := "server", "ok"
+	side := "server"
 	if req.IsClient() {
 		side = "client"
-	}
-	if err != nil {
-		shown = string(code)
 	}
 	attrs := make([]slog.Attr, 0, 10)
 	attrs = append(attrs,
@@ -107,7 +107,7 @@ func (l *logging) write(ctx context.Context, req *amqprpc.Request, err error, to
 		slog.String("queue", req.Queue()),
 		slog.String("id", req.ID()),
 		slog.Int("attempt", req.Attempt()),
-		slog.String("code", shown),
+		slog.String("code", code.String()),
 		slog.Duration("duration", took),
 	)
 	if req.Redelivered() {
@@ -118,6 +118,11 @@ func (l *logging) write(ctx context.Context, req *amqprpc.Request, err error, to
 	}
 	if err != nil {
 		attrs = append(attrs, slog.String("error", err.Error()))
+		if e, ok := errors.AsType[*amqprpc.Error](err); ok {
+			if cause := e.Unwrap(); cause != nil && !strings.Contains(err.Error(), cause.Error()) {
+				attrs = append(attrs, slog.String("cause", cause.Error()))
+			}
+		}
 	}
 	if l.attrs != nil {
 		attrs = append(attrs, l.attrs(req)...)

@@ -81,6 +81,9 @@ func parseQueueArguments(of string, args frame.Table, release Version) (queueOpt
 		if a.name == "x-queue-mode" && release >= RabbitMQ43 {
 			continue // it means nothing any more
 		}
+		if ok && a.name == "x-queue-version" && release >= RabbitMQ43 {
+			a.check = checkVersion43
+		}
 		if !ok || a.check == nil || o.quorum && !a.quorum || !o.quorum && !a.classic {
 			continue
 		}
@@ -244,6 +247,15 @@ func checkVersion(v any, t frame.Table) string {
 	wrong := checkNotNegative(v, t)
 	if n, _ := integer(v); wrong == "" && n != 1 && n != 2 {
 		return fmt.Sprintf("%q", fmt.Sprintf("unsupported queue version '%d'", n))
+	}
+	return wrong
+}
+
+// checkVersion43 is for releases that have only the second version left.
+func checkVersion43(v any, t frame.Table) string {
+	wrong := checkVersion(v, t)
+	if n, _ := integer(v); wrong == "" && n == 1 {
+		return `"unsupported queue version '1'"`
 	}
 	return wrong
 }

@@ -63,7 +63,7 @@ func (x *exchange) bind(q *queue, target *exchange, key string, args frame.Table
 	}
 	bd := &binding{source: x, queue: q, target: target, key: key, args: args}
 	if x.kind == "headers" {
-		bd.match = newHeadersMatch(args)
+		bd.match = newHeadersMatch(args, x.vhost.b.since(RabbitMQ40))
 	}
 	if x.bindings.byKey == nil {
 		x.bindings.byKey = make(map[bindingKey]*binding)

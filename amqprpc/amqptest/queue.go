@@ -307,17 +307,13 @@ func (q *queue) publish(m *message) bool {
 func (q *queue) publishClassic(m *message) {
 	q.seq++
 	e := q.entry(m)
-	if q.ready.n == 0 {
-		if c := q.nextConsumer(); c != nil {
-			c.deliver(e)
-			return
-		}
+	if c := q.waitingConsumer(); c != nil {
+		e.redelivered = false // even a dead letter that was delivered before: it did not wait
+		c.deliver(e)
+		return
 	}
 	if q.opts.ttl == 0 && !q.opts.deadLetters {
 		return // nobody takes it at once, and it may not wait
-	}
-	if ttl := q.ttlOf(m); ttl >= 0 {
-		e.expires = max(1, q.vhost.b.now()+ttl)
 	}
 	q.vhost.b.held += m.size()
 	q.ready.push(e)
@@ -327,9 +323,17 @@ func (q *queue) publishClassic(m *message) {
 	}
 }
 
-// entry is a message that has just come.
+// entry is a message that has just come. Its time to live runs from now on, even while a
+// consumer has it: it may come back.
 func (q *queue) entry(m *message) entry {
-	return entry{msg: m, seq: q.seq, redelivered: m.delivered && q.vhost.b.since(RabbitMQ43)}
+	e := entry{msg: m, seq: q.seq, redelivered: m.delivered && q.vhost.b.since(RabbitMQ43)}
+	if e.redelivered && q.opts.quorum {
+		e.acquired, e.deliveries = 1, 1 // in the queue in which it died
+	}
+	if ttl := q.ttlOf(m); ttl >= 0 {
+		e.expires = max(1, q.vhost.b.now()+ttl)
+	}
+	return e
 }
 
 // run hands ready messages to consumers until there are no more of either.

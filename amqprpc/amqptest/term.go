@@ -135,10 +135,26 @@ func term(v any) string {
 	return fmt.Sprint(v)
 }
 
+// floatTerm prints the fewest digits that make the same number, plainly or with an
+// exponent, whichever is shorter.
 func floatTerm(f float64) string {
-	s := strconv.FormatFloat(f, 'g', -1, 64)
-	if !strings.ContainsAny(s, ".e") {
-		s += ".0"
+	mantissa, exponent, _ := strings.Cut(strconv.FormatFloat(f, 'e', -1, 64), "e")
+	power, _ := strconv.Atoi(exponent)
+	plain := strconv.FormatFloat(f, 'f', -1, 64)
+	if !strings.Contains(plain, ".") {
+		plain += ".0"
 	}
-	return s
+	digits := len(strings.TrimLeft(mantissa, "-"))
+	if digits > 1 {
+		digits-- // the point is none
+	} else {
+		mantissa += ".0"
+	}
+	short := mantissa + "e" + strconv.Itoa(power)
+	if power < -1 || power+1 >= digits {
+		if len(short) < len(plain) {
+			return short
+		}
+	}
+	return plain
 }

@@ -10,6 +10,8 @@ func allScenarios() []group {
 		confirmScenarios(), txScenarios(),
 		ttlScenarios(), expiresScenarios(), lengthScenarios(), priorityScenarios(), singleActiveScenarios(),
 		deadLetterScenarios(), quorumScenarios(), directReplyScenarios(),
+		expiryScenarios(), equivalenceScenarios(), fairnessScenarios(), nameScenarios(), replyAddressScenarios(),
+		endingScenarios(), sizeScenarios(), xdeathScenarios(),
 		permissionScenarios(),
 		walkScenarios(1, recordedWalks), consumerWalkScenarios(1, recordedConsumerWalks),
 		alarmScenarios(), timeoutScenarios(),

@@ -19,11 +19,13 @@ type (
 	Publishing = transport.Publishing
 	// QueueDeclaration is a queue to declare.
 	QueueDeclaration = transport.QueueDeclaration
+	// Refusal says what the broker has refused to a connection.
+	Refusal = transport.Refusal
 	// Table holds arguments of a declaration.
 	Table = transport.Table
 )
 
-// Reply codes of the broker, for [Code].
+// Reply codes of the broker, for [Code], and refusals.
 const (
 	CodeNotFound           = transport.CodeNotFound
 	CodeAccessRefused      = transport.CodeAccessRefused
@@ -31,8 +33,13 @@ const (
 	CodePreconditionFailed = transport.CodePreconditionFailed
 	CodeNotAllowed         = transport.CodeNotAllowed
 
-	// KindHeaders is the type of a headers exchange.
+	RefusedCredentials = transport.RefusedCredentials
+	RefusedVirtualHost = transport.RefusedVirtualHost
+	NoVirtualHost      = transport.NoVirtualHost
+
+	// Types of exchanges.
 	KindHeaders = transport.KindHeaders
+	KindDirect  = transport.KindDirect
 )
 
 // NewDialer checks the configuration. It does not connect.
@@ -40,6 +47,9 @@ func NewDialer(cfg Config) (*Dialer, error) { return transport.NewDialer(cfg) }
 
 // Code returns the reply code of the broker's exception within err, else 0.
 func Code(err error) int { return transport.Code(err) }
+
+// RefusalOf returns the refusal within err, else 0.
+func RefusalOf(err error) Refusal { return transport.RefusalOf(err) }
 
 // TooLarge returns the broker's limit of a message, if err is the end of a channel on
 // which a message was larger.

@@ -1,15 +1,15 @@
 package messaging
 
-import (
-	"context"
-	"sync"
-)
+import "context"
 
 // Client is what a client has on the broker, on one connection after the other: a
 // publisher for its requests and a mailbox for the replies.
 type Client struct {
 	Publisher Publisher
 	Mailbox   Mailbox
+	Control   ControlSender
+	// Farewell is called before the connection of a client that is closed ends.
+	Farewell func(ctx context.Context)
 
 	inspector inspector
 	number    int64 // of the connection
@@ -26,34 +26,35 @@ func (c *Client) Init() {
 // it returns, nothing runs any more. closing is the ctx of the session: when that is
 // done, the mailbox is deleted.
 func (c *Client) Use(ctx, closing context.Context, conn *Conn, up func()) error {
+	work, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
 	setup, cancel := context.WithTimeout(ctx, SetupTimeout)
 	defer cancel()
 	c.number++
-	x, err := c.Publisher.open(setup, conn, c.number, &c.Mailbox)
+	x, err := c.Publisher.open(setup, work, conn, c.number, &c.Mailbox)
 	if err != nil {
 		return err
 	}
-	if err = c.Mailbox.open(setup, conn, c.number); err != nil {
+	if err = c.Mailbox.open(setup, conn, c.number, stop); err != nil {
 		return err
 	}
 	cancel()
 	c.inspector.use(conn)
+	c.Control.use(conn)
 	up()
-	work, stop := context.WithCancelCause(ctx)
-	var tasks sync.WaitGroup
-	tasks.Go(func() { stop(c.Mailbox.run(work)) })
-	tasks.Go(func() { stop(c.publish(work, conn, x)) })
-	<-work.Done()
+	stop(c.publish(work, conn, x))
+	c.Mailbox.close()
 	if closing.Err() != nil {
 		farewell, done := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+		c.Farewell(farewell)
 		c.Mailbox.delete(farewell)
 		done()
 		conn.Close(closeTimeout)
 	} else {
 		conn.Abort()
 	}
+	c.Control.use(nil)
 	c.inspector.use(nil)
-	tasks.Wait()
 	return context.Cause(work)
 }
 

@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/protocol"
@@ -22,10 +22,10 @@ const (
 	Direct                // RabbitMQ's direct reply-to, without any queue
 )
 
-// Binding binds a mailbox to a durable exchange, which it declares.
+// Binding binds a mailbox to its exchange.
 type Binding struct {
-	Exchange, Kind, Key string
-	Args                Table
+	Key  string
+	Args Table
 }
 
 const (
@@ -37,16 +37,19 @@ const (
 // Mailbox is a queue of a process's own. A resumable one is the same queue on each
 // connection, as long as the broker has it.
 type Mailbox struct {
+	What    string // for messages: "the reply queue"
 	Mode    Mode
 	Expires time.Duration // how long a resumable queue outlives its connection
 	NewName func() string // of a resumable queue
-	Bind    []Binding
+	// Exchange is a durable exchange of the type Kind that the mailbox declares, and
+	// is bound to with Bind; "" is none.
+	Exchange, Kind string
+	Bind           []Binding
 	// Receive takes a message, on the reading goroutine.
 	Receive func(*Message)
 	// Forgotten is called when the queue of earlier connections is gone, and with it
 	// what was in it.
-	Forgotten func(error)
-	Log       *slog.Logger
+	Forgotten func(queue string, err error)
 
 	queue  string // of earlier connections; "" if there is none
 	number int64  // of the connection
@@ -54,6 +57,7 @@ type Mailbox struct {
 	// Of this connection:
 	address string
 	box     *box
+	ended   func(error)
 }
 
 // Address returns where messages to the mailbox are sent. It is valid while there
@@ -61,9 +65,10 @@ type Mailbox struct {
 func (m *Mailbox) Address() string { return m.address }
 
 // open starts to consume the mailbox on a connection. Direct mailboxes are opened
-// with the publisher's channel.
-func (m *Mailbox) open(ctx context.Context, conn *Conn, number int64) error {
-	m.number, m.box = number, nil
+// with the publisher's channel. ended is called when the mailbox ends before the
+// connection; it must not wait.
+func (m *Mailbox) open(ctx context.Context, conn *Conn, number int64, ended func(error)) error {
+	m.number, m.box, m.ended = number, nil, ended
 	switch m.Mode {
 	case Direct:
 		return nil
@@ -79,7 +84,7 @@ func (m *Mailbox) open(ctx context.Context, conn *Conn, number int64) error {
 func (m *Mailbox) consumeDirect(ctx context.Context, ch *Channel) error {
 	m.address = protocol.DirectReplyTo
 	if err := ch.Consume(ctx, protocol.DirectReplyTo, protocol.ConsumerTag, true, nil); err != nil {
-		return fmt.Errorf("consume replies: %w", err)
+		return fmt.Errorf("consume: %w", err)
 	}
 	return nil
 }
@@ -99,8 +104,7 @@ func (m *Mailbox) resume(ctx context.Context, conn *Conn) error {
 		if e, ok := errors.AsType[*transport.Exception](err); !silent && (!ok || !e.Server || conn.IsClosed()) {
 			return err // of the connection; it says nothing of the queue
 		}
-		m.Log.Warn("amqprpc: the reply queue is lost; calls in flight end as unknown", "queue", m.queue, "error", err)
-		m.Forgotten(err)
+		m.Forgotten(m.queue, err)
 		m.queue = ""
 		if silent {
 			return err // the connection was given up with the question
@@ -120,8 +124,8 @@ func (m *Mailbox) openQueue(ctx context.Context, conn *Conn, q QueueDeclaration)
 	if name == "" {
 		name = "of the broker's naming"
 	}
-	b := &box{mailbox: m, manual: m.Mode == Resumable, cancelled: make(chan struct{})}
-	fail := func(err error) error { return fmt.Errorf("declare the reply queue %s: %w", name, err) }
+	b := &box{mailbox: m, manual: m.Mode == Resumable, ended: m.ended}
+	fail := func(err error) error { return fmt.Errorf("declare %s %s: %w", m.What, name, err) }
 	var err error
 	if b.ch, err = conn.Open(ctx, b); err != nil {
 		return err
@@ -131,50 +135,49 @@ func (m *Mailbox) openQueue(ctx context.Context, conn *Conn, q QueueDeclaration)
 		return fail(err)
 	}
 	m.address = info.Name
-	for _, bind := range m.Bind {
-		if err = b.ch.DeclareExchange(ctx, bind.Exchange, bind.Kind); err != nil {
-			return fail(fmt.Errorf("declare the exchange %s: %w", bind.Exchange, err))
-		}
-		if err = b.ch.BindQueue(ctx, info.Name, bind.Key, bind.Exchange, bind.Args); err != nil {
-			return fail(fmt.Errorf("bind the reply queue to %s: %w", bind.Exchange, err))
-		}
+	if err = m.bind(ctx, b.ch); err != nil {
+		return fail(err)
 	}
 	var args Table
 	if b.manual {
 		if err = b.ch.Prefetch(ctx, mailboxPrefetch); err != nil {
-			return fail(fmt.Errorf("set the prefetch of replies: %w", err))
+			return fail(fmt.Errorf("set its prefetch: %w", err))
 		}
 		// A half-open predecessor of this connection goes on receiving messages until
 		// the broker notices; the higher priority leaves it only what it has.
 		args = Table{"x-priority": int32(min(m.number, 1<<30))}
 	}
+	b.live.Store(true)
 	b.timer = time.AfterFunc(time.Hour, b.acknowledge)
 	if err = b.ch.Consume(ctx, info.Name, protocol.ConsumerTag, !b.manual, args); err != nil {
 		b.timer.Stop()
-		return fail(fmt.Errorf("consume replies: %w", err))
+		return fail(fmt.Errorf("consume: %w", err))
 	}
 	m.box = b
 	return nil
 }
 
-// run waits until the mailbox of this connection ends, and returns why, or until
-// ctx is done.
-func (m *Mailbox) run(ctx context.Context) error {
-	if m.box == nil {
-		<-ctx.Done()
-		return context.Cause(ctx)
+// bind declares the exchange and binds the queue to it, all at once.
+func (m *Mailbox) bind(ctx context.Context, ch *Channel) error {
+	if m.Exchange == "" {
+		return nil
 	}
-	defer m.box.stop()
-	select {
-	case <-m.box.cancelled:
-		return errors.New("the broker cancelled the consumer of the replies: their queue is gone")
-	case e := <-m.box.ch.Closed():
-		if e != nil {
-			return fmt.Errorf("the channel of the replies was closed: %w", e)
+	if err := ch.DeclareExchange(ctx, m.Exchange, m.Kind); err != nil {
+		return fmt.Errorf("declare the exchange %s: %w", m.Exchange, err)
+	}
+	for i, b := range m.Bind {
+		last := i == len(m.Bind)-1
+		if err := ch.BindQueue(ctx, m.address, b.Key, m.Exchange, !last, b.Args); err != nil {
+			return fmt.Errorf("bind it to %s: %w", m.Exchange, err)
 		}
-		return errors.New("the channel of the replies was closed")
-	case <-ctx.Done():
-		return context.Cause(ctx)
+	}
+	return nil
+}
+
+// close ends the acknowledgements. When it returns, none is being written.
+func (m *Mailbox) close() {
+	if m.box != nil {
+		m.box.stop()
 	}
 }
 
@@ -187,10 +190,11 @@ func (m *Mailbox) delete(ctx context.Context) {
 
 // box is a mailbox's queue on one connection.
 type box struct {
-	mailbox   *Mailbox
-	ch        *Channel
-	manual    bool // messages are acknowledged
-	cancelled chan struct{}
+	mailbox *Mailbox
+	ch      *Channel
+	manual  bool // messages are acknowledged
+	ended   func(error)
+	live    atomic.Bool // it is declared: from here on its end is not that of the declaration
 
 	// Acknowledgements are not urgent: what is not acknowledged when a connection is
 	// lost comes again, and is dropped as late or repeated.
@@ -242,7 +246,16 @@ func (b *box) stop() {
 }
 
 // Cancelled implements transport.Receiver.
-func (b *box) Cancelled() { close(b.cancelled) }
+func (b *box) Cancelled() {
+	b.ended(fmt.Errorf("the broker cancelled the consumer of %s: the queue is gone", b.mailbox.What))
+}
+
+// Closed implements transport.Receiver.
+func (b *box) Closed(e *transport.Exception) {
+	if b.live.Load() {
+		b.ended(fmt.Errorf("the channel of %s was closed: %w", b.mailbox.What, e))
+	}
+}
 
 // Returned implements transport.Receiver.
 func (b *box) Returned(*Message) {}

@@ -73,6 +73,15 @@ type publishing struct {
 	conn    *Conn
 	number  int64
 	mailbox *Mailbox
+	ctx     context.Context // ends when a channel ends that is in use, which is its cause
+	ended   func(error)
+
+	mu          sync.Mutex
+	work        context.Context // of run
+	replacing   bool            // a goroutine replaces channels that go on refusing
+	replacement sync.WaitGroup
+	replaced    time.Time // when that goroutine last did
+	pause       time.Duration
 
 	calls     *publishChannel
 	confirmed *publishChannel // the same as calls, unless the publisher is Unconfirmed
@@ -80,9 +89,10 @@ type publishing struct {
 	message   Publishing // memory that is used again
 }
 
-// open opens the channels of a connection.
-func (p *Publisher) open(ctx context.Context, conn *Conn, number int64, m *Mailbox) (*publishing, error) {
-	x := &publishing{Publisher: p, conn: conn, number: number, mailbox: m}
+// open opens the channels of a connection, to be used until work is done.
+func (p *Publisher) open(ctx, work context.Context, conn *Conn, number int64, m *Mailbox) (*publishing, error) {
+	x := &publishing{Publisher: p, conn: conn, number: number, mailbox: m, pause: refusalsBorne}
+	x.ctx, x.ended = context.WithCancelCause(work)
 	var err error
 	if x.calls, err = x.openChannel(ctx, !p.Unconfirmed); err != nil {
 		return nil, err
@@ -110,21 +120,18 @@ func (x *publishing) openConfirmed(ctx context.Context) (*publishChannel, error)
 	return c, err
 }
 
-// run publishes what is queued, until ctx is done or a channel has ended, and returns
-// why. When it returns, nothing runs any more.
-func (x *publishing) run(ctx context.Context) error {
-	ctx, ended := context.WithCancelCause(ctx)
-	defer ended(nil)
-	var tasks sync.WaitGroup
-	tasks.Go(func() { x.calls.watch(ctx, ended) })
-	confirmed := x.confirmed
-	if x.calls != confirmed {
-		tasks.Go(func() { confirmed.watch(ctx, ended) })
-	}
-	tasks.Go(func() { x.replaceChannels(ctx, &tasks, confirmed, ended) })
-	x.box.run(ctx.Done(), x)
-	tasks.Wait()
-	return context.Cause(ctx)
+// run publishes what is queued, until ctx is done, and returns why it is. When run
+// returns, nothing runs any more.
+func (x *publishing) run() error {
+	x.mu.Lock()
+	x.work = x.ctx
+	x.mu.Unlock()
+	x.box.run(x.ctx.Done(), x)
+	x.mu.Lock()
+	x.work = nil
+	x.mu.Unlock()
+	x.replacement.Wait()
+	return context.Cause(x.ctx)
 }
 
 func (x *publishing) others() bool { return x.Others() }
@@ -177,6 +184,7 @@ type publishChannel struct {
 	refusals refusals
 	answered time.Time // when the last item ends whose reply comes through this channel
 	retired  atomic.Bool
+	broken   atomic.Bool   // the broker has closed the channel
 	left     chan struct{} // closed when nothing is written to the channel any more
 	frames   []byte        // about to be written
 	items    []Item
@@ -184,7 +192,6 @@ type publishChannel struct {
 
 func (x *publishing) openChannel(ctx context.Context, confirmed bool) (*publishChannel, error) {
 	c := &publishChannel{owner: x, left: make(chan struct{})}
-	c.refusals.init()
 	if confirmed {
 		c.confirms = &confirms{}
 	}
@@ -225,20 +232,11 @@ func (c *publishChannel) flush() {
 	}
 }
 
-// watch waits until the channel is closed, and calls ended if it was in use.
-func (c *publishChannel) watch(ctx context.Context, ended func(error)) {
-	var e *transport.Exception
-	select {
-	case e = <-c.ch.Closed():
-	case <-ctx.Done():
-		return
-	}
-	switch {
-	case c.retired.Load():
-	case e != nil:
-		ended(fmt.Errorf("the channel of the requests was closed: %w", e))
-	default:
-		ended(errors.New("the channel of the requests was closed"))
+// Closed implements transport.Receiver.
+func (c *publishChannel) Closed(e *transport.Exception) {
+	c.broken.Store(true)
+	if !c.retired.Load() {
+		c.owner.ended(fmt.Errorf("the channel of the requests was closed: %w", e))
 	}
 }
 
@@ -277,6 +275,8 @@ func (c *publishChannel) settle(it Item, ack bool) {
 	case ack:
 		c.refusals.took(it.Queue())
 	case blame:
-		c.refusals.refused(it.Queue())
+		if c.refusals.refused(it.Queue()) {
+			c.owner.replaceIfRefused(c)
+		}
 	}
 }

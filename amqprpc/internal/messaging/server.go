@@ -3,6 +3,7 @@ package messaging
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"slices"
 	"sync"
 	"time"
@@ -19,8 +20,16 @@ type Server struct {
 	DrainTimeout time.Duration
 	// Draining is called when a drain begins.
 	Draining func()
+	// Instance is the mailbox for control messages; nil is none. It is opened once
+	// Ready is closed.
+	Instance *Mailbox
+	Ready    <-chan struct{}
+	Base     context.Context // of what must not end with the session
+	Log      *slog.Logger
 
-	drained error // what the drain left
+	connections int64
+	drained     error // what the drain left
+	overran     bool  // because the drain took too long
 }
 
 // Use serves all queues on a connection, until ctx ends; see [Session.Run]. When
@@ -42,6 +51,13 @@ func (s *Server) Use(ctx, closing context.Context, conn *Conn, up func()) error 
 			}
 		})
 	}
+	control := make(chan struct{})
+	tasks.Go(func() {
+		defer close(control)
+		if s.Instance != nil {
+			s.receiveControl(work, s.Base, conn)
+		}
+	})
 	<-work.Done()
 	if closing.Err() == nil {
 		s.drop(conn)
@@ -50,6 +66,15 @@ func (s *Server) Use(ctx, closing context.Context, conn *Conn, up func()) error 
 		return context.Cause(work)
 	}
 	s.drained = s.drain(conn, &serving)
+	if s.Instance != nil {
+		farewell, done := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+		select {
+		case <-control: // nobody else uses the mailbox now
+			s.Instance.delete(farewell)
+		case <-farewell.Done():
+		}
+		done()
+	}
 	conn.Close(closeTimeout)
 	s.drop(conn)
 	tasks.Wait()
@@ -58,6 +83,9 @@ func (s *Server) Use(ctx, closing context.Context, conn *Conn, up func()) error 
 
 // Drained returns what the drain has left undone.
 func (s *Server) Drained() error { return s.drained }
+
+// Overran reports whether that is for want of time.
+func (s *Server) Overran() bool { return s.overran }
 
 // drop gives the connection up: what is being handled will be delivered again.
 func (s *Server) drop(conn *Conn) {
@@ -118,6 +146,7 @@ func (s *Server) drain(conn *Conn, serving *sync.WaitGroup) error {
 	case lost && limit.Err() == nil:
 		return fmt.Errorf("the connection was lost while draining: %d requests are not answered; what is not at most once will be delivered again", left)
 	default:
+		s.overran = true
 		return fmt.Errorf("the drain limit of %v passed: %d requests were handed back; what is not at most once will be delivered again", s.DrainTimeout, left)
 	}
 }

@@ -12,7 +12,7 @@ import (
 // neighbours.
 func (c *Client) publish(ctx context.Context, conn *Conn, x *publishing) error {
 	for {
-		err := x.run(ctx)
+		err := x.run()
 		limit, ok := transport.TooLarge(err)
 		if !ok || ctx.Err() != nil {
 			return err
@@ -22,7 +22,7 @@ func (c *Client) publish(ctx context.Context, conn *Conn, x *publishing) error {
 			return err // the replies came through the channel
 		}
 		setup, cancel := context.WithTimeout(ctx, SetupTimeout)
-		x, err = c.Publisher.open(setup, conn, c.number, &c.Mailbox)
+		x, err = c.Publisher.open(setup, ctx, conn, c.number, &c.Mailbox)
 		cancel()
 		if err != nil {
 			return err
@@ -39,7 +39,7 @@ func (x *publishing) salvage(limit int) {
 		channels = append(channels, x.confirmed)
 	}
 	for _, c := range channels {
-		broken := c.ch.IsClosed()
+		broken := c.broken.Load()
 		if broken {
 			c.ch.Forget()
 		} else {

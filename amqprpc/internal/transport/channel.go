@@ -32,6 +32,8 @@ type Receiver interface {
 	// Cancelled says that the broker has cancelled the consumer, as when its queue
 	// is deleted (https://www.rabbitmq.com/docs/consumer-cancel).
 	Cancelled()
+	// Closed says that the broker has closed the channel.
+	Closed(*Exception)
 }
 
 // Channel is a channel of a connection. Methods that take a ctx wait for the
@@ -81,6 +83,7 @@ func (ch *Channel) IsClosed() bool { return ch.driver.IsClosed() }
 // before on the channel.
 func (ch *Channel) Close(ctx context.Context) error {
 	ch.closing.Do(func() {
+		ch.assembly.closed.Store(true) // a frame behind channel.close would end the connection
 		ch.closeErr = ch.conn.do(ctx, ch.driver.Close)
 		ch.Forget()
 	})

@@ -1,0 +1,111 @@
+package amqprpc_test
+
+import (
+	"context"
+	"net"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/bbebcec1/amqprpc-go/amqprpc"
+	"github.com/bbebcec1/amqprpc-go/amqprpc/amqptest"
+)
+
+// A channel whose consumer the broker has cancelled is closed once what came on it
+// is answered: a broker allows a connection only so many.
+func TestCancelledConsumersLeaveNoChannels(t *testing.T) {
+	t.Parallel()
+	broker, queue := amqptest.Start(t), queueName(t)
+	g := newGated()
+	startServer(t, broker.URL(), func(s *amqprpc.Server) { amqprpc.Register(s, queue, g.handle) }, amqprpc.WithConnectionName("server"), amqprpc.WithoutControl())
+	f := amqprpc.Go[int, int](testContext(t), dial(t, broker.URL()), queue, 9)
+	<-g.started
+	consumer := func() uint16 {
+		q, _ := broker.Queue(queue)
+		if len(q.Consumers) != 1 {
+			return 0
+		}
+		return q.Consumers[0].Channel
+	}
+	channels := func() int { return len(broker.Connection("server").Info().Channels) }
+	for range 3 {
+		old := consumer()
+		require.True(t, broker.CancelConsumer(queue, "amqprpc"))
+		eventually(t, "the queue is consumed again", func() bool { return consumer() != 0 && consumer() != old })
+	}
+	eventually(t, "the channels without a request are closed", func() bool { return channels() == 2 })
+	close(g.release)
+	got, err := f.Await(testContext(t))
+	require.NoError(t, err)
+	require.Equal(t, 81, got)
+	eventually(t, "the others are, too", func() bool { return channels() == 1 })
+}
+
+// A handler at most once that outlives its time is answered for.
+func TestAtMostOnceBeyondItsTime(t *testing.T) {
+	t.Parallel()
+	url, queue := brokerURL(t), queueName(t)
+	release := make(chan struct{})
+	startServer(t, url, func(s *amqprpc.Server) {
+		amqprpc.Register(s, queue, func(ctx context.Context, n int) (int, error) { <-release; return n, nil },
+			amqprpc.WithAtMostOnce(), amqprpc.WithHandlerTimeout(50*time.Millisecond))
+	})
+	_, err := amqprpc.Call[int, int](testContext(t), dial(t, url), queue, 1)
+	close(release)
+	require.ErrorIs(t, err, amqprpc.CodeDeadlineExceeded)
+	require.Equal(t, amqprpc.OutcomeUnknown, amqprpc.OutcomeOf(err))
+}
+
+// A dialer that does not come back holds up neither Dial nor Close.
+func TestDialerThatHangs(t *testing.T) {
+	t.Parallel()
+	release := make(chan struct{})
+	closed := make(chan struct{})
+	hang := func(network, addr string) (net.Conn, error) {
+		<-release
+		a, b := net.Pipe()
+		go func() { b.Read(make([]byte, 1)); close(closed) }()
+		return a, nil
+	}
+	ctx, cancel := context.WithTimeout(testContext(t), 50*time.Millisecond)
+	defer cancel()
+	returned := make(chan error, 1)
+	go func() {
+		_, err := amqprpc.Dial(ctx, "amqp://localhost:1/", amqprpc.WithDialer(hang), amqprpc.WithLogger(nil))
+		returned <- err
+	}()
+	select {
+	case err := <-returned:
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+	case <-time.After(5 * time.Second):
+		t.Error("Dial waits for the dialer")
+	}
+	close(release)
+	select {
+	case <-closed:
+	case <-time.After(patience):
+		t.Error("the connection that came late is not closed")
+	}
+}
+
+// A queue that belongs to another connection alone can be called, though not
+// looked at.
+func TestFailFastWithAnExclusiveQueue(t *testing.T) {
+	t.Parallel()
+	url, queue := brokerURL(t), queueName(t)
+	peer := newPeer(t, url)
+	_, requests := peer.own(queue)
+	require.NoError(t, amqprpc.Notify(testContext(t), dial(t, url), queue, 1, amqprpc.WithFailFast()))
+	require.Equal(t, "1", string((<-requests).Body))
+}
+
+// A prefetch beyond what the protocol can say is the most that it can, not none.
+func TestPrefetchIsAShortInteger(t *testing.T) {
+	t.Parallel()
+	broker, queue := amqptest.Start(t), queueName(t)
+	startServer(t, broker.URL(), func(s *amqprpc.Server) { amqprpc.Register(s, queue, square, amqprpc.WithPrefetch(1<<16)) })
+	q, ok := broker.Queue(queue)
+	require.True(t, ok)
+	require.Equal(t, 1<<16-1, q.Consumers[0].Prefetch)
+}
