@@ -144,5 +144,5 @@ func ExampleTimeout() {
 	fmt.Println(err)
 
 	// Output:
-	// slow: deadline_exceeded: context deadline exceeded (middleware.Timeout of 20ms)
+	// slow: deadline_exceeded: context deadline exceeded (time limit of 20ms)
 }

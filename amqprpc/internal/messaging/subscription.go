@@ -188,4 +188,8 @@ func (s *subscription) Confirmed(uint64, bool, bool) {}
 func (s *subscription) Closed(*transport.Exception) {}
 
 // Cancelled implements transport.Receiver.
-func (s *subscription) Cancelled() { close(s.cancelled) }
+func (s *subscription) Cancelled() {
+	if !isClosed(s.cancelled) {
+		close(s.cancelled)
+	}
+}

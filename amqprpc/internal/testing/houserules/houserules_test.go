@@ -5,6 +5,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -27,6 +28,7 @@ type file struct {
 	syntax  *ast.File
 	set     *token.FileSet
 	lines   int
+	code    int      // lines that are neither blank nor a comment
 	imports []string // of the project, and the driver
 }
 
@@ -50,7 +52,7 @@ func files(t *testing.T) []*file {
 			return err
 		}
 		rel, err := filepath.Rel(root, name)
-		f.name, f.lines = filepath.ToSlash(rel), f.set.File(f.syntax.FileStart).LineCount()-1
+		f.name, f.lines, f.code = filepath.ToSlash(rel), f.set.File(f.syntax.FileStart).LineCount()-1, codeLines(t, name)
 		for _, i := range f.syntax.Imports {
 			p, _ := strconv.Unquote(i.Path.Value)
 			if own, ok := strings.CutPrefix(p, module); ok {
@@ -199,4 +201,17 @@ func TestLength(t *testing.T) {
 	for name := range longFunctions {
 		require.True(t, functions[name], "%s needs no exception any more", name)
 	}
+}
+
+// codeLines counts the lines of a file that are neither blank nor a comment.
+func codeLines(t *testing.T, path string) (n int) {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	for line := range strings.Lines(string(text)) {
+		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "//") {
+			n++
+		}
+	}
+	return n
 }

@@ -7,8 +7,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// frameworkMost is how many lines the framework has at most.
-const frameworkMost = 7600
+// frameworkMost is how many lines of code the framework has at most, without blank lines
+// and comments.
+const frameworkMost = 8500
 
 // The framework itself, without its test broker, its frames and its test tools, stays
 // within what one person can know.
@@ -20,7 +21,7 @@ func TestSizeOfTheFramework(t *testing.T) {
 		case !strings.HasPrefix(dir, "amqprpc/"),
 			strings.HasPrefix(dir, "amqprpc/amqptest/"), strings.HasPrefix(dir, "amqprpc/internal/frame/"), strings.HasPrefix(dir, "amqprpc/internal/testing/"):
 		default:
-			lines += f.lines
+			lines += f.code
 		}
 	}
 	require.Greater(t, lines, frameworkMost/2)
