@@ -170,8 +170,8 @@ func (bodyReceiver) Confirmed(uint64, bool, bool) {}
 var silent = slog.New(slog.DiscardHandler)
 
 // bodies is a limit of bodies.
-func bodies(n int64) *atomic.Int64 {
+func bodies(n int) *atomic.Int64 {
 	limit := new(atomic.Int64)
-	limit.Store(n)
+	limit.Store(int64(n))
 	return limit
 }
