@@ -111,14 +111,14 @@ func TestClientOptionsAtTheirLimits(t *testing.T) {
 	url, queue := brokerURL(t), queueName(t)
 	srv, _ := startServer(t, url, func(s *amqprpc.Server) { amqprpc.Register(s, queue, echo) })
 	for name, opts := range map[string][]amqprpc.ClientOption{
-		"WithHeartbeat":      atLimits(durations, func(d time.Duration) amqprpc.ClientOption { return amqprpc.WithHeartbeat(d) }),
-		"WithMaxMessageSize": atLimits(counts, func(n int) amqprpc.ClientOption { return amqprpc.WithMaxMessageSize(n) }),
-		"WithTimeout":        atLimits(durations, func(d time.Duration) amqprpc.ClientOption { return amqprpc.WithTimeout(d) }),
-		"WithLiveness":       atLimits(durations, func(d time.Duration) amqprpc.ClientOption { return amqprpc.WithLiveness(d) }),
-		"WithReplyQueueExpiry":   atLimits(durations, amqprpc.WithReplyQueueExpiry),
-		"WithMaxPending":     atLimits(counts, amqprpc.WithMaxPending),
-		"WithReplyMode":      atLimits(counts, func(n int) amqprpc.ClientOption { return amqprpc.WithReplyMode(amqprpc.ReplyMode(n)) }),
-		"WithConnectionName": {amqprpc.WithConnectionName(strings.Repeat("é", 200_000)), amqprpc.WithConnectionName("")},
+		"WithHeartbeat":        atLimits(durations, func(d time.Duration) amqprpc.ClientOption { return amqprpc.WithHeartbeat(d) }),
+		"WithMaxMessageSize":   atLimits(counts, func(n int) amqprpc.ClientOption { return amqprpc.WithMaxMessageSize(n) }),
+		"WithTimeout":          atLimits(durations, func(d time.Duration) amqprpc.ClientOption { return amqprpc.WithTimeout(d) }),
+		"WithLiveness":         atLimits(durations, func(d time.Duration) amqprpc.ClientOption { return amqprpc.WithLiveness(d) }),
+		"WithReplyQueueExpiry": atLimits(durations, amqprpc.WithReplyQueueExpiry),
+		"WithMaxPending":       atLimits(counts, amqprpc.WithMaxPending),
+		"WithReplyMode":        atLimits(counts, func(n int) amqprpc.ClientOption { return amqprpc.WithReplyMode(amqprpc.ReplyMode(n)) }),
+		"WithConnectionName":   {amqprpc.WithConnectionName(strings.Repeat("é", 200_000)), amqprpc.WithConnectionName("")},
 	} {
 		for i, o := range opts {
 			cli := dial(t, url, o)
@@ -186,7 +186,7 @@ func TestNamesThatNoQueueHas(t *testing.T) {
 		}
 		srv := amqprpc.NewServer(url, amqprpc.WithLogger(nil))
 		amqprpc.Register(srv, name, echo)
-		require.ErrorContains(t, srv.Serve(testContext(t)), "amqprpc: serve: ", "%q", name)
+		require.ErrorIs(t, srv.Serve(testContext(t)), amqprpc.CodeInvalidArgument, "%q", name)
 	}
 	called(t, "afterwards", cli, queue)
 	for _, id := range []string{"\xff", "\n", "\x00", strings.Repeat("i", 255)} {
