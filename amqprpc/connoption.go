@@ -7,10 +7,11 @@ import (
 	"time"
 )
 
-// WithLogger sets where a server or client logs: lost connections and
-// reconnections, panics of handlers with their stacks, refused requests. The
-// default is slog.Default() as it is when the server or client is made; nil
-// means no logging. Credentials and direct reply-to addresses are never logged.
+// WithLogger sets where a server or client logs: connections and queues that are lost
+// and had again, panics of handlers with their stacks, refused requests. Each line has
+// the name of the connection. The default is slog.Default() as it is when the server
+// or client is made; nil means no logging. Credentials and direct reply-to addresses
+// are never logged.
 func WithLogger(l *slog.Logger) ConnOption {
 	if l == nil {
 		l = slog.New(slog.DiscardHandler)
@@ -30,9 +31,9 @@ func WithDialer(dial func(network, addr string) (net.Conn, error)) ConnOption {
 	return connOption(func(c *connConfig) { c.dial = dial })
 }
 
-// WithConnectionName sets the name under which the broker lists the connection, of
-// which 255 bytes count.
-// The default is the program's name and the role.
+// WithConnectionName sets the name under which the broker lists the connection, and
+// which each line of the log has; 255 bytes of it count. The default is the program's
+// name and the role.
 func WithConnectionName(name string) ConnOption {
 	return connOption(func(c *connConfig) { c.name = name })
 }

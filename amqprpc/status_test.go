@@ -3,9 +3,11 @@ package amqprpc_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -156,6 +158,34 @@ func TestNewClientNeverWaits(t *testing.T) {
 
 	_, err = amqprpc.NewClient("amqp//localhost")
 	require.ErrorIs(t, err, amqprpc.CodeInvalidArgument)
+}
+
+// Dial says whether it was its caller's patience that ended, or its own.
+func TestDialWithoutABroker(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		refused := amqprpc.WithDialer(func(string, string) (net.Conn, error) { return nil, errors.New("nobody listens") })
+		start := time.Now()
+		_, err := amqprpc.Dial(context.Background(), "amqp://broker/", amqprpc.WithLogger(nil), refused)
+		require.Equal(t, amqprpc.CodeUnavailable, amqprpc.CodeOf(err), "%v", err)
+		require.ErrorContains(t, err, "nobody listens")
+		require.Equal(t, 30*time.Second, time.Since(start))
+
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		_, err = amqprpc.Dial(ctx, "amqp://broker/", amqprpc.WithLogger(nil), refused)
+		require.Equal(t, amqprpc.CodeDeadlineExceeded, amqprpc.CodeOf(err), "%v", err)
+		require.ErrorContains(t, err, "nobody listens")
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		cancel()
+		_, err = amqprpc.Dial(ctx, "amqp://broker/", amqprpc.WithLogger(nil), refused)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+
+		ctx, cancel = context.WithCancel(context.Background())
+		cancel()
+		_, err = amqprpc.Dial(ctx, "amqp://broker/", amqprpc.WithLogger(nil), refused)
+		require.Equal(t, amqprpc.CodeCanceled, amqprpc.CodeOf(err), "%v", err)
+	})
 }
 
 // The broker's lists show which process a connection is.

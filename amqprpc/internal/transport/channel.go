@@ -118,7 +118,13 @@ func (ch *Channel) AppendReject(dst []byte, tag uint64) []byte {
 // Write writes frames of this channel. [ErrClosed] means that certainly nothing was
 // written; another error, or none, that the broker may have the frames.
 func (ch *Channel) Write(frames []byte) error {
-	return ch.conn.socket.writeFrames(&ch.assembly, frames)
+	return ch.conn.socket.writeFrames(&ch.assembly, frames, false)
+}
+
+// WriteLater is Write, but the frames may wait for those of other channels until the
+// connection's Flush, so that all go in one system call.
+func (ch *Channel) WriteLater(frames []byte) error {
+	return ch.conn.socket.writeFrames(&ch.assembly, frames, true)
 }
 
 // Confirm puts the channel in confirm mode.

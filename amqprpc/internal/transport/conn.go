@@ -70,6 +70,9 @@ func (c *Conn) FrameMax() int { return c.driver.Config.FrameSize }
 // ChannelMax is how many channels the broker allows; 0 is no limit but AMQP's.
 func (c *Conn) ChannelMax() int { return int(c.driver.Config.ChannelMax) }
 
+// Flush writes what was given to WriteLater.
+func (c *Conn) Flush() { c.socket.flush() }
+
 // Close ends the connection in good order, within the time given.
 func (c *Conn) Close(within time.Duration) {
 	c.driver.CloseDeadline(time.Now().Add(within))
