@@ -140,10 +140,11 @@ func TestAttackWithDirectAddresses(t *testing.T) {
 					addresses <- r.Delivery().ReplyTo
 					return 0, nil
 				})
+				amqprpc.Register(s, queue+".honest", square)
 				amqprpc.Register(s, queue+".slow", func(_ context.Context, n int) (int, error) {
 					<-release
 					return n, nil
-				}, amqprpc.WithAtMostOnce())
+				}, amqprpc.WithMaxDeliveries(0))
 			})
 			direct := dial(t, url, amqprpc.WithReplyMode(amqprpc.ReplyDirect))
 			_, err := amqprpc.Call[int, int](testContext(t), direct, queue+".direct", 0)
@@ -162,9 +163,9 @@ func TestAttackWithDirectAddresses(t *testing.T) {
 				p.send(queue, amqp.Publishing{ReplyTo: to, Body: []byte(k.body), MessageId: shape, Headers: k.headers})
 				sent++
 				eventually(t, shape+" is answered", func() bool { return srv.Stats().Handled > before.Handled })
-				got, err := amqprpc.Call[int, int](testContext(t), honest, queue, 3)
+				got, err := amqprpc.Call[int, int](testContext(t), honest, queue+".honest", 3)
 				require.NoError(t, err, shape)
-				require.Equal(t, 3, got)
+				require.Equal(t, 9, got)
 				require.LessOrEqual(t, srv.Stats().Reconnects, before.Reconnects+1, shape)
 			}
 			close(release)
