@@ -70,6 +70,17 @@ func (a *attempt) Queue() string { return a.call.req.queue }
 // waits for.
 func (a *attempt) NeedsConfirm() bool { return a.call.req.kind == KindNotification }
 
+// Size implements messaging.Item.
+func (a *attempt) Size() int { return len(a.call.req.body) }
+
+// Taken implements messaging.Item. A notification goes on to wait for its confirm in vain,
+// which loseChannel ends.
+func (a *attempt) Taken() {
+	if !a.NeedsConfirm() {
+		a.acked.Store(true)
+	}
+}
+
 // Ends implements messaging.Item.
 func (a *attempt) Ends() time.Time { return a.expiry }
 

@@ -3,6 +3,7 @@ package amqprpc
 import (
 	"time"
 
+	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/protocol"
 	"github.com/bbebcec1/amqprpc-go/codec"
 )
 
@@ -18,13 +19,15 @@ func WithCodec(c codec.Codec) SendOption { return codecOption{c} }
 
 type timeoutOption time.Duration
 
-func (o timeoutOption) applyClient(c *clientConfig) { c.timeout = time.Duration(o) }
-func (o timeoutOption) applyCall(c *callConfig)     { c.timeout = time.Duration(o) }
+func (o timeoutOption) applyClient(c *clientConfig) { c.timeout = within(0, time.Duration(o), forever) }
+func (o timeoutOption) applyCall(c *callConfig)     { c.timeout = within(0, time.Duration(o), forever) }
 
 // WithTimeout bounds a call: the call ends at the earlier of this and its ctx's
 // deadline. For a client it is the bound of calls for which neither ctx nor option
 // sets one, by default 30 s. It bounds [Notify], and not the request that Notify
 // sends: see [WithExpiration]. Values of zero and below leave the default.
+// Durations of more than ten years, here and in other options, are taken for ten years:
+// RabbitMQ allows no longer ones.
 func WithTimeout(d time.Duration) SendOption { return timeoutOption(d) }
 
 // WithExpiration sets the deadline of a notification's request, which otherwise has
@@ -32,7 +35,7 @@ func WithTimeout(d time.Duration) SendOption { return timeoutOption(d) }
 // start of [Notify]. It means nothing for calls, whose requests expire with the call.
 // Values of zero and below leave the request without a deadline.
 func WithExpiration(d time.Duration) CallOption {
-	return callOption(func(c *callConfig) { c.expiration = d })
+	return callOption(func(c *callConfig) { c.expiration = within(0, d, forever) })
 }
 
 // WithMaxPending bounds a client's calls in flight; one more is
@@ -88,10 +91,10 @@ func WithRejectPublish() SendOption {
 // the handler still runs, and fails the call, unavailable and of unknown outcome,
 // when nothing is heard for three times d. So a call may have a long deadline and
 // its caller still learn within seconds that the server died. Before the handler
-// starts only the deadline counts. At least 100 ms; servers other than amqprpc's
-// ignore it. It means nothing for notifications.
+// starts only the deadline counts. At least 100 ms and at most a day; servers other than
+// amqprpc's ignore it. It means nothing for notifications, nor with [ReplyDirect].
 func WithLiveness(d time.Duration) SendOption {
-	return sendOption(func(c *sendConfig) { c.liveness = max(d, minLiveness) })
+	return sendOption(func(c *sendConfig) { c.liveness = within(protocol.MinHeartbeat, d, protocol.MaxHeartbeat) })
 }
 
 // WithPriority sets the priority of the request in its queue, from 1 to 255; 0, the

@@ -47,6 +47,7 @@ type clientState struct {
 	cancels cancels
 	types   protocol.Interner // content types of replies; the reading goroutine's
 
+	maxBody atomic.Int64 // of a request: the option's limit, or what the broker has been found to take
 	blocked atomic.Bool  // by the broker, for lack of memory or disk
 	upSince atomic.Int64 // when the connection began, in nanoseconds of the client's life
 	first   chan error   // receives the end of the first attempt to connect that counts
@@ -139,12 +140,13 @@ func newClient(url string, opts []ClientOption) (*Client, error) {
 		return nil, err
 	}
 	c := &Client{clientState: &clientState{
-		cfg: cfg, log: cfg.conn.logger.With("connection", cfg.conn.connectionName("client")), codecs: codecs,
+		cfg: cfg, log: cfg.conn.log().With("connection", cfg.conn.connectionName("client")), codecs: codecs,
 		id: protocol.NewID(), born: time.Now(),
 		first: make(chan error, 1), closed: make(chan struct{}),
 	}}
 	c.health.log, c.health.onState, c.health.addr = c.log, cfg.conn.onState, dialer.Addr
 	c.health.begin(dialer.Addr(), errSilent(dialer.Addr()), "")
+	c.maxBody.Store(int64(cfg.conn.maxMessageSize))
 	c.ids.init()
 	c.invoke = chain(cfg.middleware, c.attempt, c.clientSeal)
 	c.connectTo(dialer)

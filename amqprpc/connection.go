@@ -2,9 +2,12 @@ package amqprpc
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/messaging"
@@ -13,10 +16,12 @@ import (
 
 // connectionName is what the broker and the log call the connection.
 func (c *connConfig) connectionName(role string) string {
-	if c.name != "" {
-		return c.name
+	name := c.name
+	if name == "" {
+		name = filepath.Base(os.Args[0]) + " (amqprpc " + role + ")"
 	}
-	return filepath.Base(os.Args[0]) + " (amqprpc " + role + ")"
+	// A longer one could exceed the frame in which the handshake sends it.
+	return strings.ToValidUTF8(name[:min(len(name), protocol.MaxShortString)], "")
 }
 
 // dialer makes the dialer of a client's or a server's connections.
@@ -33,6 +38,7 @@ func (c *Client) connectTo(dialer *messaging.Dialer) {
 	c.broker.Publisher = messaging.Publisher{
 		Unconfirmed: c.cfg.unconfirmed,
 		Returned:    c.returned,
+		TooLarge:    c.loseChannel,
 		Others:      func() bool { return c.pending.count.Load() > 1 }, // a lone call waits for nobody
 		Log:         c.log,
 	}
@@ -122,6 +128,39 @@ func (c *Client) block(active bool, reason string) {
 		if a := pc.inFlight(); a != nil && a.abandon() {
 			a.settle(errBlocked(pc.req.queue))
 		}
+	}
+}
+
+// loseChannel fails the calls whose requests are larger than the broker's limit, for
+// which it has closed a channel. Of the other ones it has taken those that came before,
+// and the publisher publishes again those that came after.
+func (c *Client) loseChannel(connection int64, limit int) {
+	lowerTo(&c.maxBody, limit)
+	c.log.Warn("amqprpc: the broker refused a request for its size; larger ones are not sent any more", "limit", limit)
+	for _, pc := range c.pending.all() {
+		a := pc.inFlight()
+		if a == nil || a.state.Load() != attemptWritten || a.connection.Load() != connection || a.acked.Load() {
+			continue
+		}
+		switch {
+		case a.Size() > limit:
+			a.settle(errTooLarge(pc.req, limit, OutcomeNotExecuted))
+		case pc.req.kind == KindNotification || c.cfg.unconfirmed && pc.send.idempotent:
+			c.resend(a, "the channel was lost before the broker confirmed the request", errChannelLost)
+		}
+	}
+}
+
+var errChannelLost = errors.New("another request was larger than the broker allows")
+
+func errTooLarge(req *Request, limit int, outcome Outcome) *Error {
+	return localError(CodeResourceExhausted, outcome, req.queue,
+		"the request has %d bytes; the limit is %d (WithMaxMessageSize, or the broker's max_message_size)", len(req.body), limit)
+}
+
+// lowerTo lowers a limit to what the broker has been found to take.
+func lowerTo(limit *atomic.Int64, n int) {
+	for old := limit.Load(); int64(n) < old && !limit.CompareAndSwap(old, int64(n)); old = limit.Load() {
 	}
 }
 

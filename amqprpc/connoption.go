@@ -32,7 +32,8 @@ func WithDialer(dial func(network, addr string) (net.Conn, error)) ConnOption {
 }
 
 // WithConnectionName sets the name under which the broker lists the connection, and
-// which each line of the log has. The default is the program's name and the role.
+// which each line of the log has; 255 bytes of it count. The default is the program's
+// name and the role.
 func WithConnectionName(name string) ConnOption {
 	return connOption(func(c *connConfig) { c.name = name })
 }
@@ -45,9 +46,10 @@ func WithBrokers(urls ...string) ConnOption {
 
 // WithHeartbeat sets the heartbeat that is asked of the broker; the smaller of
 // both sides' counts. A dead peer is noticed after one and a half of it. The
-// default is 5 s; it is rounded down to whole seconds, and at least 1 s.
+// default is 5 s; it is rounded down to whole seconds, at least 1 s and at most
+// 65,535 s.
 func WithHeartbeat(d time.Duration) ConnOption {
-	return connOption(func(c *connConfig) { c.heartbeat = max(d, time.Second) })
+	return connOption(func(c *connConfig) { c.heartbeat = within(time.Second, d, maxHeartbeat*time.Second) })
 }
 
 // WithMaxMessageSize bounds the bodies of requests and replies, in bytes, in

@@ -77,6 +77,9 @@ func (s *Server) register(e *endpoint, opts []HandlerOption) {
 		}
 	}
 	s.endpoints = append(s.endpoints, e)
+	if s.err == nil {
+		s.err = protocol.ValidName(e.queue)
+	}
 }
 
 // replyCodec is the codec that a response of middleware's own is encoded with.

@@ -101,12 +101,13 @@ func (in *inbound) Handle() {
 	returned := false
 	defer func() {
 		if !returned {
-			in.conclude(nil, e.server.exited(e.queue))
+			in.conclude(in.reply(nil, e.server.exited(e.queue)))
 		}
 	}()
 	resp, err := in.invoke()
+	done := in.reply(resp, err)
 	returned = true
-	in.conclude(resp, err)
+	in.conclude(done)
 }
 
 // admit looks at a request before its chain is run, and reports whether it is to be
@@ -171,8 +172,9 @@ func (in *inbound) refuse() error {
 	if in.malformed != nil {
 		return headerError(e.queue, in.malformed)
 	}
-	if size := m.HeaderSize(); size > protocol.MaxHeader {
-		return Errorf(CodeResourceExhausted, "the headers have %d bytes; the limit is %d", size, protocol.MaxHeader)
+	// What is sent back to the queue must fit into a frame.
+	if size, limit := m.HeaderSize(), headerLimit(in.FrameMax()); size > limit {
+		return Errorf(CodeResourceExhausted, "the headers have %d bytes; the limit is %d", size, limit)
 	}
 	req.header = m.Metadata()
 	if limit := e.server.cfg.conn.maxMessageSize; len(req.body) > limit {
@@ -278,7 +280,7 @@ func (in *inbound) answer() bool {
 }
 
 // conclude answers a request whose chain has ended.
-func (in *inbound) conclude(resp *Response, err error) {
+func (in *inbound) conclude(done messaging.Done) {
 	e := in.endpoint
 	in.ctx.end()
 	e.clock.drop(&in.late)
@@ -292,7 +294,7 @@ func (in *inbound) conclude(resp *Response, err error) {
 		e.server.stats.cancelled.Add(1)
 		in.Finish(in.done())
 	default:
-		in.Finish(in.reply(resp, err))
+		in.Finish(done)
 	}
 }
 

@@ -23,7 +23,7 @@ type Queue struct {
 	// A quorum queue cannot be Transient.
 	Type string
 	// Expires deletes the queue when it has been unused for so long
-	// (milliseconds on the wire); 0 never.
+	// (milliseconds on the wire, at least one); 0 never.
 	Expires time.Duration
 	// MessageTTL drops requests that have waited for so long, whatever their
 	// own deadline; 0 never.
@@ -48,7 +48,7 @@ type Queue struct {
 	Bounce bool
 	// SingleActiveConsumer lets only one of several servers consume at a time.
 	SingleActiveConsumer bool
-	// MaxPriority makes a classic queue honour priorities up to it; 0 none.
+	// MaxPriority makes a classic queue honour priorities up to it, at most 255; 0 none.
 	MaxPriority int
 	// DeliveryLimit is how often a quorum queue delivers a request before it
 	// drops or dead-letters it; 0 is the broker's default.
@@ -58,6 +58,10 @@ type Queue struct {
 	// Passive declares nothing and only checks that the queue is there.
 	Passive bool
 }
+
+// maxPriority is the most that RabbitMQ takes for x-max-priority
+// (https://www.rabbitmq.com/docs/priority).
+const maxPriority = 255
 
 // argSingleActiveConsumer is the argument of queue.declare that lets one consumer at a
 // time have requests (https://www.rabbitmq.com/docs/consumers#single-active-consumer).
@@ -73,8 +77,8 @@ func (q Queue) arguments() messaging.Table {
 		}
 	}
 	set("x-queue-type", q.Type, q.Type != "")
-	set("x-expires", q.Expires.Milliseconds(), q.Expires > 0)
-	set("x-message-ttl", q.MessageTTL.Milliseconds(), q.MessageTTL > 0)
+	set("x-expires", within(time.Millisecond, q.Expires, forever).Milliseconds(), q.Expires > 0)
+	set("x-message-ttl", within(time.Millisecond, q.MessageTTL, forever).Milliseconds(), q.MessageTTL > 0)
 	set("x-max-length", int64(q.MaxLength), q.MaxLength > 0)
 	set("x-max-length-bytes", q.MaxLengthBytes, q.MaxLengthBytes > 0)
 	set("x-overflow", q.Overflow, q.Overflow != "")
@@ -82,7 +86,7 @@ func (q Queue) arguments() messaging.Table {
 	set("x-dead-letter-exchange", q.DeadLetterExchange, q.DeadLetterExchange != "" || q.DeadLetterRoutingKey != "")
 	set("x-dead-letter-routing-key", q.DeadLetterRoutingKey, q.DeadLetterRoutingKey != "")
 	set(argSingleActiveConsumer, true, q.SingleActiveConsumer)
-	set("x-max-priority", int64(q.MaxPriority), q.MaxPriority > 0)
+	set("x-max-priority", int64(min(q.MaxPriority, maxPriority)), q.MaxPriority > 0)
 	set("x-delivery-limit", int64(q.DeliveryLimit), q.DeliveryLimit > 0)
 	if len(t) == 0 {
 		return nil

@@ -37,14 +37,14 @@ func WithCalleeCodes(codes ...Code) ServeOption { return calleeCodesOption(codes
 // from when a worker takes the request, and middleware is part of it. Values of zero
 // and below leave the default.
 func WithHandlerTimeout(d time.Duration) HandlerOption {
-	return handlerOption(func(c *handlerConfig) { c.timeout = d })
+	return handlerOption(func(c *handlerConfig) { c.timeout = within(0, d, forever) })
 }
 
 // WithDrainTimeout bounds how long a server that is told to stop waits for the
 // handlers that run and for the requests that it has prefetched; then handlers
 // are cancelled and the rest is handed back to the queue. The default is 20 s.
 func WithDrainTimeout(d time.Duration) ServerOption {
-	return serverOption(func(c *serverConfig) { c.drainTimeout = d })
+	return serverOption(func(c *serverConfig) { c.drainTimeout = within(0, d, forever) })
 }
 
 // WithClockSkew sets by how much the clocks of callers may differ from the
@@ -52,7 +52,7 @@ func WithDrainTimeout(d time.Duration) ServerOption {
 // was in its queue a server finds out by itself, whatever the clocks say; where they
 // are known to agree, a small value here tells it so from the first request on.
 func WithClockSkew(d time.Duration) ServerOption {
-	return serverOption(func(c *serverConfig) { c.clockSkew = d })
+	return serverOption(func(c *serverConfig) { c.clockSkew = within(0, d, forever) })
 }
 
 // WithAllowedReplyTo allows reply queues whose names match one of the patterns, in

@@ -31,7 +31,7 @@ func (c *Client) Use(ctx, closing context.Context, conn *Conn, up func()) error 
 	setup, cancel := context.WithTimeout(ctx, SetupTimeout)
 	defer cancel()
 	c.number++
-	x, err := c.Publisher.open(setup, conn, c.number, &c.Mailbox, stop)
+	x, err := c.Publisher.open(setup, work, conn, c.number, &c.Mailbox)
 	if err != nil {
 		return err
 	}
@@ -42,7 +42,7 @@ func (c *Client) Use(ctx, closing context.Context, conn *Conn, up func()) error 
 	c.inspector.use(conn)
 	c.Control.use(conn)
 	up()
-	x.run(work)
+	stop(c.publish(work, conn, x))
 	c.Mailbox.close()
 	if closing.Err() != nil {
 		farewell, done := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
@@ -55,7 +55,6 @@ func (c *Client) Use(ctx, closing context.Context, conn *Conn, up func()) error 
 	}
 	c.Control.use(nil)
 	c.inspector.use(nil)
-	x.wait()
 	return context.Cause(work)
 }
 

@@ -12,7 +12,7 @@ import (
 // overtakes its reply, nor a refusal its acknowledgement.
 type ReplyWriter struct {
 	// MaxBody bounds the body of a batch.
-	MaxBody int
+	MaxBody *atomic.Int64
 	// Handled counts deliveries that are done.
 	Handled *atomic.Int64
 	// InHand reports whether requests are being handled, whose replies may be about
@@ -59,7 +59,7 @@ func (w *ReplyWriter) prepare(t task) {
 	}
 	c.posted++
 	c.apply(t)
-	if len(c.frames) >= batchLong {
+	if len(c.frames)+len(c.direct) >= batchLong {
 		c.write(false)
 	}
 }
@@ -86,6 +86,7 @@ type replyChannel struct {
 	sub     *subscription
 	acks    ackTracker
 	frames  []byte // about to be written
+	direct  []byte // replies to direct addresses, about to be written after all that is settled
 	batches replyBatches
 	scratch []byte // a property list
 	posted  int    // tasks to release when they are written
@@ -136,15 +137,19 @@ func (c *replyChannel) publish(done *Done) {
 	c.publishMessage(done.To, c.scratch, done.Body)
 }
 
+// publishMessage adds a message to the frames. RabbitMQ 3.10 and 4.0 close the
+// connection that publishes to a direct reply-to address which they cannot resolve, and
+// no check of the address finds all of those. So such a reply comes after what settles
+// its delivery, and the delivery does not come back to close another connection.
 func (c *replyChannel) publishMessage(to string, properties, body []byte) {
-	c.frames = c.sub.ch.AppendPublish(c.frames, &Publishing{
-		Key: to,
-		// RabbitMQ 3.10 and 4.0 both deliver a mandatory message to a direct reply-to
-		// address and return it.
-		Mandatory:  !protocol.IsDirect(to),
-		Properties: properties,
-		Body:       body,
-	})
+	p := Publishing{Key: to, Properties: properties, Body: body}
+	if protocol.IsDirect(to) {
+		// Those versions both deliver and return a mandatory message to such an address.
+		c.direct = c.sub.ch.AppendPublish(c.direct, &p)
+		return
+	}
+	p.Mandatory = true
+	c.frames = c.sub.ch.AppendPublish(c.frames, &p)
 }
 
 // settle acknowledges or rejects one delivery at this point of the frames.
@@ -163,6 +168,7 @@ func (c *replyChannel) write(later bool) {
 	c.acks.flush(func(tag uint64, multiple bool) {
 		c.frames = c.sub.ch.AppendAck(c.frames, tag, multiple)
 	})
+	c.frames, c.direct = append(c.frames, c.direct...), c.direct[:0]
 	// An error is the channel's end, which its consumer learns elsewhere.
 	switch {
 	case len(c.frames) == 0:
@@ -172,7 +178,7 @@ func (c *replyChannel) write(later bool) {
 		c.sub.ch.Write(c.frames)
 	}
 	if c.frames = c.frames[:0]; cap(c.frames) > batchMemory {
-		c.frames = nil
+		c.frames, c.direct = nil, nil
 	}
 }
 
