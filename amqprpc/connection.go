@@ -2,6 +2,7 @@ package amqprpc
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -38,6 +39,7 @@ func (c *Client) connectTo(dialer *messaging.Dialer) {
 		NewName:   func() string { return protocol.ReplyQueuePrefix + protocol.NewID() },
 		Receive:   c.receive,
 		Forgotten: c.loseReplies,
+		Restarted: c.loseRequests,
 		Log:       c.log,
 	}
 	if c.cfg.bounce {
@@ -159,6 +161,19 @@ func (c *Client) loseReplies(cause error) {
 	}
 }
 
+var errRestarted = errors.New("transient requests do not survive a restart (WithPersistent)")
+
+// loseRequests decides what becomes of the attempts whose requests a restart of the
+// broker has lost: those that are not persistent.
+func (c *Client) loseRequests() {
+	for _, pc := range c.pending.all() {
+		a := pc.inFlight()
+		if a != nil && pc.req.kind == Unary && !pc.send.persistent && a.state.Load() == attemptWritten {
+			c.resend(a, "the broker has restarted", errRestarted)
+		}
+	}
+}
+
 // resend makes another attempt at a call whose last one is lost from sight, if the
 // call is idempotent, and fails it otherwise.
 func (c *Client) resend(a *attempt, what string, cause error) {
@@ -166,6 +181,11 @@ func (c *Client) resend(a *attempt, what string, cause error) {
 		a.settle(localError(CodeUnavailable, OutcomeUnknown, "call %s: %s: %w", a.call.req.queue, what, cause))
 		return
 	}
+	c.sendAgain(a)
+}
+
+// sendAgain makes another attempt at a call, if a still counts.
+func (c *Client) sendAgain(a *attempt) {
 	if b := a.next(); b != nil {
 		c.stats.resent.Add(1)
 		c.broker.Publisher.Queue(b)

@@ -73,7 +73,6 @@ const (
 	dialTimeout           = 30 * time.Second // of Dial where its ctx has no deadline
 	connectTimeout        = 10 * time.Second // of one attempt to connect, and of setting up what is used on the connection
 	minLiveness           = 100 * time.Millisecond
-	livenessMisses        = 3 // of a handler's signs of life, before its call fails
 )
 
 type connConfig struct {

@@ -208,14 +208,19 @@ func lateness(end time.Time) time.Time {
 }
 
 // silent is the error of a call whose handler had sent heartbeats and sends none any
-// more. Time without a connection does not count.
+// more. An idempotent call is sent again instead. Time without a connection does not
+// count.
 func (c *Client) silent(pc *pendingCall) *Error {
-	last := pc.heartbeat.Load()
+	last, interval := pc.lastHeartbeat()
 	if last == 0 || c.whyDown() != nil {
 		return nil
 	}
 	silence := time.Duration(c.age() - max(last, c.upSince.Load()))
-	if silence <= livenessMisses*pc.send.liveness {
+	if silence <= protocol.HeartbeatMisses*interval {
+		return nil
+	}
+	if pc.send.idempotent {
+		c.sendAgain(pc.inFlight())
 		return nil
 	}
 	return localError(CodeUnavailable, OutcomeUnknown,

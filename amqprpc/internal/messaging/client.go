@@ -18,6 +18,7 @@ type Client struct {
 // Init makes the client ready.
 func (c *Client) Init() {
 	c.Publisher.Init()
+	c.Mailbox.init()
 	c.inspector.init()
 }
 
@@ -36,6 +37,9 @@ func (c *Client) Use(ctx, closing context.Context, conn *Conn, up func()) error 
 	if err = c.Mailbox.open(setup, conn, c.number); err != nil {
 		return err
 	}
+	if c.Mailbox.marker != nil {
+		c.Mailbox.marker.place(setup)
+	}
 	cancel()
 	c.inspector.use(conn)
 	up()
@@ -43,6 +47,9 @@ func (c *Client) Use(ctx, closing context.Context, conn *Conn, up func()) error 
 	var tasks sync.WaitGroup
 	tasks.Go(func() { stop(c.Mailbox.run(work)) })
 	tasks.Go(func() { x.run(work, stop) })
+	if k := c.Mailbox.marker; k != nil {
+		tasks.Go(func() { c.Mailbox.keepMarker(work, conn, k) })
+	}
 	<-work.Done()
 	if closing.Err() != nil {
 		farewell, done := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)

@@ -46,15 +46,28 @@ type Mailbox struct {
 	// Forgotten is called when the queue of earlier connections is gone, and with it
 	// what was in it.
 	Forgotten func(error)
+	// Restarted is called when the queue is there, but the broker has restarted
+	// since the last connection, and has lost all transient messages.
+	Restarted func()
 	Log       *slog.Logger
 
 	queue  string // of earlier connections; "" if there is none
 	number int64  // of the connection
+	marks  marks
+	loose  chan struct{} // receives when the mailbox's consumer got a marker that nobody holds
 
 	// Of this connection:
 	address string
 	box     *box
+	marker  *marker
 }
+
+func (m *Mailbox) init() { m.marks.secret, m.loose = protocol.NewID(), make(chan struct{}, 1) }
+
+// priority is that of the consumer. A half-open predecessor of this connection goes on
+// receiving messages until the broker notices; the higher priority leaves it only what
+// it has.
+func (m *Mailbox) priority() int32 { return int32(2 * min(m.number, 1<<29)) }
 
 // Address returns where messages to the mailbox are sent. It is valid while there
 // is a connection.
@@ -63,7 +76,7 @@ func (m *Mailbox) Address() string { return m.address }
 // open starts to consume the mailbox on a connection. Direct mailboxes are opened
 // with the publisher's channel.
 func (m *Mailbox) open(ctx context.Context, conn *Conn, number int64) error {
-	m.number, m.box = number, nil
+	m.number, m.box, m.marker = number, nil, nil
 	switch m.Mode {
 	case Direct:
 		return nil
@@ -102,6 +115,7 @@ func (m *Mailbox) resume(ctx context.Context, conn *Conn) error {
 		m.Log.Warn("amqprpc: the reply queue is lost; calls in flight end as unknown", "queue", m.queue, "error", err)
 		m.Forgotten(err)
 		m.queue = ""
+		m.marks.held.Store(0)
 		if silent {
 			return err // the connection was given up with the question
 		}
@@ -144,9 +158,15 @@ func (m *Mailbox) openQueue(ctx context.Context, conn *Conn, q QueueDeclaration)
 		if err = b.ch.Prefetch(ctx, mailboxPrefetch); err != nil {
 			return fail(fmt.Errorf("set the prefetch of replies: %w", err))
 		}
-		// A half-open predecessor of this connection goes on receiving messages until
-		// the broker notices; the higher priority leaves it only what it has.
-		args = Table{"x-priority": int32(min(m.number, 1<<30))}
+		if m.marker, err = m.openMarker(ctx, conn, info.Name); err != nil {
+			return fail(err)
+		}
+		if q.Passive && m.marker.gone(ctx, info.Messages, info.Consumers) {
+			m.Log.Warn("amqprpc: the broker has restarted; calls whose requests it has lost end as unknown", "queue", info.Name)
+			m.marks.held.Store(0)
+			m.Restarted()
+		}
+		args = Table{"x-priority": m.priority()}
 	}
 	b.timer = time.AfterFunc(time.Hour, b.acknowledge)
 	if err = b.ch.Consume(ctx, info.Name, protocol.ConsumerTag, !b.manual, args); err != nil {
@@ -204,9 +224,14 @@ type box struct {
 
 // Deliver implements transport.Receiver.
 func (b *box) Deliver(m *Message) {
-	b.mailbox.Receive(m)
 	if !b.manual {
+		b.mailbox.Receive(m)
 		return
+	}
+	if n := b.mailbox.marks.number(m); n == 0 {
+		b.mailbox.Receive(m)
+	} else if held := &b.mailbox.marks.held; held.CompareAndSwap(n, 0) || held.Load() == 0 {
+		signal(b.mailbox.loose)
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -26,6 +26,7 @@ func TestOnRabbitMQ(t *testing.T) { // not parallel, as TestCluster
 	t.Run("CallsReturnWithTheirContextWhenTheBrokerIsStopped", testStoppedBroker)
 	t.Run("Faults", testFaults)
 	t.Run("PersistentCallsSurviveABrokerKilled", testBrokerKilled)
+	t.Run("CallsInFlightWhenTheBrokerRestarts", testRestartInMidCall)
 }
 
 // testFaults is [TestFaultsThroughProxies] on a node, with faults of the node as well.

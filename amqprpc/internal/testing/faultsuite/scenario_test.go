@@ -185,24 +185,6 @@ func TestServerLostAtMostOnce(t *testing.T) {
 	})
 }
 
-// A restart of the broker loses a confirmed transient request, and keeps a confirmed
-// persistent one.
-func TestBrokerRestart(t *testing.T) {
-	t.Parallel()
-	onStage(t, nil, nil, func(t *testing.T, s *stage) {
-		transient, persistent := s.call(amqprpc.WithTimeout(time.Minute)), s.call(amqprpc.WithPersistent())
-		<-s.started
-		<-s.started
-		synctest.Wait()
-		s.broker.Restart()
-		<-s.started
-		s.let()
-		s.answered(persistent)
-		s.fails(transient, amqprpc.CodeDeadlineExceeded, amqprpc.OutcomeUnknown, time.Minute)
-		require.EqualValues(t, 3, s.runs.Load())
-	})
-}
-
 // A server that loses its connection during its drain ends with an error and leaks
 // nothing. Another server gets the requests that it has not answered.
 func TestConnectionLostWhileDraining(t *testing.T) {
