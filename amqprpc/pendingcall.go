@@ -177,7 +177,7 @@ func (pc *pendingCall) add(h Header, expiry time.Time) *attempt {
 		a = &attempt{}
 	}
 	pc.attempts++
-	pc.heartbeat = 0
+	pc.heartbeat, pc.interval = 0, 0
 	a.call, a.n, a.header, a.expiry = pc, pc.attempts, h, expiry
 	if a.n == 1 && pc.ownID {
 		a.id = pc.req.id
@@ -194,6 +194,9 @@ func (pc *pendingCall) gotHeartbeat(n int, interval time.Duration) {
 	pc.mu.Lock()
 	defer pc.mu.Unlock()
 	if pc.current != nil && pc.current.n == n {
+		if pc.interval != interval {
+			pc.wake()
+		}
 		pc.heartbeat, pc.interval = pc.client.age(), interval
 	}
 }

@@ -149,8 +149,9 @@ func (c *Client) await(ctx context.Context, req *Request) (*Response, *Error) {
 	c.pending.wakeAt(pc, at)
 	late := false
 	var alive <-chan time.Time
+	var ticker *time.Ticker
 	if pc.send.liveness > 0 && req.kind == Unary {
-		ticker := time.NewTicker(pc.send.liveness)
+		ticker = time.NewTicker(pc.send.liveness)
 		defer ticker.Stop()
 		alive = ticker.C
 	}
@@ -181,6 +182,9 @@ func (c *Client) await(ctx context.Context, req *Request) (*Response, *Error) {
 		}
 		select {
 		case <-pc.woken:
+			if at, interval := pc.lastHeartbeat(); alive != nil && at > 0 {
+				ticker.Reset(interval)
+			}
 		case <-done:
 			return nil, c.gaveUp(ctx, pc.inFlight())
 		case <-alive:
