@@ -100,24 +100,19 @@ func (a *attempt) Publishing(p *messaging.Publishing, replyTo string) {
 }
 
 // Confirmed implements messaging.Item.
-func (a *attempt) Confirmed(ack bool) (blame bool) {
+func (a *attempt) Confirmed(ack bool) {
 	if ack {
 		a.acked.Store(true)
 		if a.call.req.kind == Notification {
 			a.settle(nil)
 		}
-		return false
+		return
 	}
 	a.call.client.stats.nacked.Add(1)
-	queue := a.call.req.queue
-	if a.call.send.rejectPublish {
-		a.settle(localError(CodeResourceExhausted, OutcomeNotExecuted,
-			"call %s: the queue is full (basic.nack; overflow reject-publish)", queue))
-		return false
-	}
+	// A full queue refuses what it has not taken, but a queue that dies refuses what it
+	// has delivered, too.
 	a.settle(localError(CodeUnavailable, OutcomeUnknown,
-		"call %s: the broker refused the request (basic.nack): the queue is full, too many bytes, or its node is gone", queue))
-	return true
+		"call %s: the broker refused the request (basic.nack): the queue is full, too many bytes, or its node is gone", a.call.req.queue))
 }
 
 // settle ends the attempt with err, or with the broker's confirm if that is nil, if

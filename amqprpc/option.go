@@ -129,7 +129,6 @@ type sendConfig struct {
 	idempotent    bool
 	failFast      bool
 	persistent    bool
-	rejectPublish bool
 	liveness      time.Duration
 }
 
@@ -138,7 +137,6 @@ func (c sendConfig) with(o sendConfig) sendConfig {
 	c.idempotent = c.idempotent || o.idempotent
 	c.failFast = c.failFast || o.failFast
 	c.persistent = c.persistent || o.persistent
-	c.rejectPublish = c.rejectPublish || o.rejectPublish
 	if o.liveness > 0 {
 		c.liveness = o.liveness
 	}
@@ -409,14 +407,6 @@ func WithFailFast() SendOption {
 // gone. The default is transient, which is faster.
 func WithPersistent() SendOption {
 	return sendOption(func(c *sendConfig) { c.persistent = true })
-}
-
-// WithRejectPublish says that the queue is declared with overflow
-// "reject-publish", so that a request which the broker refuses (basic.nack) was
-// one too many: resource_exhausted, not executed. Without it a refusal, which
-// gives no reason, is unavailable, its outcome unknown.
-func WithRejectPublish() SendOption {
-	return sendOption(func(c *sendConfig) { c.rejectPublish = true })
 }
 
 // WithLiveness makes the server tell, every d from the handler's start on, that

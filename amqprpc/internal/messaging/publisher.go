@@ -32,8 +32,8 @@ type Item interface {
 	// publisher does with others.
 	NeedsConfirm() bool
 	// Confirmed is called with the broker's answer, if it comes: basic.ack or
-	// basic.nack. It reports whether a nack may be the fault of the channel.
-	Confirmed(ack bool) (blame bool)
+	// basic.nack.
+	Confirmed(ack bool)
 	// Ends is the time after which no reply is waited for; zero is none.
 	Ends() time.Time
 }
@@ -263,10 +263,10 @@ func (c *publishChannel) settle(it Item, ack bool) {
 	if it == nil {
 		return
 	}
-	switch blame := it.Confirmed(ack); {
-	case ack:
+	it.Confirmed(ack)
+	if ack {
 		c.refusals.took(it.Queue())
-	case blame:
+	} else {
 		c.refusals.refused(it.Queue())
 	}
 }

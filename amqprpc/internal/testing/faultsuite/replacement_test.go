@@ -122,14 +122,5 @@ func TestQueueThatRefusesSome(t *testing.T) {
 			time.Sleep(300 * time.Millisecond)
 		}
 		require.Len(t, seen(), 1)
-		// The same holds if the caller knows the reason of the refusal.
-		calls = 0
-		declared := amqprpc.WithRejectPublish()
-		for range 10 {
-			calls = 0
-			s.fails(s.call(declared), amqprpc.CodeResourceExhausted, amqprpc.OutcomeNotExecuted, 0)
-			time.Sleep(time.Second)
-		}
-		require.Len(t, seen(), 1)
 	})
 }
