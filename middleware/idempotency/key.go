@@ -52,17 +52,16 @@ func hash(b []byte) string {
 }
 
 // contradicts reports whether two fingerprints are of different bodies. Under
-// different media types different bytes may be the same message.
+// different media types different bytes may be the same message. A fingerprint that
+// was not made here contradicts nothing.
 func contradicts(a, b string) bool {
-	if a == "" || b == "" {
-		return false // the store keeps none
+	x, y := strings.Split(a, " "), strings.Split(b, " ")
+	switch {
+	case len(x) != 3 || len(y) != 3:
+		return false
+	case x[1] == y[1] || x[2] == "":
+		return x[0] != y[0]
+	default:
+		return x[2] != y[2]
 	}
-	bodyA, restA, _ := strings.Cut(a, " ")
-	bodyB, restB, _ := strings.Cut(b, " ")
-	typeA, messageA, _ := strings.Cut(restA, " ")
-	typeB, messageB, _ := strings.Cut(restB, " ")
-	if typeA == typeB {
-		return bodyA != bodyB
-	}
-	return messageA != messageB || messageA == "" && bodyA != bodyB
 }

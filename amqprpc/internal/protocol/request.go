@@ -131,7 +131,9 @@ func (r *Request) End(arrived time.Time, skew time.Duration) time.Time {
 		end = arrived.Add(r.Expires)
 	}
 	if r.Stated >= 0 {
-		if stated := time.UnixMilli(r.Stated).Add(skew); end.IsZero() || stated.Before(end) {
+		// Counted from the arrival, so that a later step of the clock changes nothing.
+		left := time.UnixMilli(r.Stated).Sub(arrived)
+		if stated := arrived.Add(left).Add(skew); end.IsZero() || stated.Before(end) {
 			end = stated
 		}
 	}
