@@ -15,7 +15,7 @@ func (in *inbound) reply(resp *Response, err error) messaging.Done {
 	if err != nil {
 		return in.errorReply(asWireError(err), in.outcome(err), req.replyHeader)
 	}
-	if req.kind == Notification {
+	if req.kind == KindNotification {
 		return in.done()
 	}
 	body, _ := resp.Body() // the chain's seal has looked at the error

@@ -27,6 +27,7 @@ const (
 	attemptQueued    = iota // waits for the publisher
 	attemptWritten          // handed to the connection: the broker may have it
 	attemptAbandoned        // its caller gave up before it was written
+	attemptGivenUp          // its caller gave up afterwards, and its servers are told
 )
 
 // abandon reports whether the attempt was not written and now never will be.
@@ -67,7 +68,7 @@ func (a *attempt) Queue() string { return a.call.req.queue }
 
 // NeedsConfirm implements messaging.Item: the confirm is all that a notification
 // waits for.
-func (a *attempt) NeedsConfirm() bool { return a.call.req.kind == Notification }
+func (a *attempt) NeedsConfirm() bool { return a.call.req.kind == KindNotification }
 
 // Ends implements messaging.Item.
 func (a *attempt) Ends() time.Time { return a.expiry }
@@ -87,12 +88,12 @@ func (a *attempt) Publishing(p *messaging.Publishing, replyTo string) {
 	if pc.send.persistent {
 		r.DeliveryMode = protocol.Persistent
 	}
-	if req.kind == Unary {
+	if req.kind == KindUnary {
 		r.ReplyTo = replyTo
 		r.Batches = c.pending.count.Load() > 1 // the reply to a lone call has none to go with
 		r.Heartbeat = pc.send.liveness
 		if c.cfg.bounce {
-			r.Client = c.prefix
+			r.Client = c.id
 		}
 	}
 	p.Key, p.Mandatory, p.Body = req.queue, true, req.body
@@ -103,7 +104,7 @@ func (a *attempt) Publishing(p *messaging.Publishing, replyTo string) {
 func (a *attempt) Confirmed(ack bool) {
 	if ack {
 		a.acked.Store(true)
-		if a.call.req.kind == Notification {
+		if a.call.req.kind == KindNotification {
 			a.settle(nil)
 		}
 		return

@@ -156,7 +156,7 @@ func TestReplyToPolicy(t *testing.T) {
 	var runs counting
 	srv, _ := startServer(t, url, func(s *amqprpc.Server) {
 		amqprpc.Register(s, queue, func(_ context.Context, n int) (int, error) { runs.ran("any"); return n, nil })
-	}, amqprpc.WithLogger(log.logger()), amqprpc.WithReplyTo("mine.*"))
+	}, amqprpc.WithLogger(log.logger()), amqprpc.WithAllowedReplyTo("mine.*"))
 	p := newPeer(t, url)
 	victim := queueName(t)
 	_, err := p.ch.QueueDeclare(victim, false, true, false, false, nil)
@@ -249,7 +249,7 @@ func TestHandlersThatMisbehave(t *testing.T) {
 			}
 			return "fine", nil
 		})
-		amqprpc.Register(s, queue+".slow", func(context.Context, int) (int, error) { <-release; return 1, nil }, amqprpc.WithTimeout(20*time.Millisecond))
+		amqprpc.Register(s, queue+".slow", func(context.Context, int) (int, error) { <-release; return 1, nil }, amqprpc.WithHandlerTimeout(20*time.Millisecond))
 	}, amqprpc.WithLogger(log.logger()), amqprpc.WithMaxMessageSize(4000), amqprpc.WithMiddleware(func(next amqprpc.Invoker) amqprpc.Invoker {
 		return func(ctx context.Context, req *amqprpc.Request) (*amqprpc.Response, error) {
 			resp, err := next(ctx, req)

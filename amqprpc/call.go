@@ -70,12 +70,12 @@ func (t *typedCall[Req, Resp]) run(ctx context.Context, c *Client, cfg *callConf
 // Notify sends req to queue for a handler to run, and returns once the broker
 // has it, without a reply. Errors of the handler are not heard of; those of
 // Notify itself are as with [Call]: unavailable where no such queue exists, and
-// so on. ctx bounds only the wait for the broker (30 s if it has no deadline);
-// the request itself expires only if [WithTimeout] says so.
+// so on. ctx and [WithTimeout] bound only the wait for the broker (30 s if neither does);
+// the request itself expires only if [WithExpiration] says so.
 func Notify[Req any](ctx context.Context, c *Client, queue string, req Req, opts ...CallOption) error {
 	cfg := callConfigOf(opts)
 	t := newCall[Req, None](queue, req)
-	t.req.kind, t.req.respType = Notification, nil
+	t.req.kind, t.req.respType = KindNotification, nil
 	_, err := c.start(ctx, &t.outgoing, &cfg)
 	return err
 }

@@ -335,6 +335,8 @@ func TestClientTimeoutIsTheDefault(t *testing.T) {
 	require.NoError(t, amqprpc.Notify(plain, cli, queue, 1))
 	require.InDelta(t, 25*time.Minute, <-left, float64(5*time.Second), "a notification has no deadline but the handler's")
 	require.NoError(t, amqprpc.Notify(plain, cli, queue, 1, amqprpc.WithTimeout(time.Minute)))
+	require.InDelta(t, 25*time.Minute, <-left, float64(5*time.Second), "WithTimeout bounds Notify, not its request")
+	require.NoError(t, amqprpc.Notify(plain, cli, queue, 1, amqprpc.WithExpiration(time.Minute)))
 	require.InDelta(t, time.Minute, <-left, float64(2*time.Second))
 }
 

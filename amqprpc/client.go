@@ -26,7 +26,8 @@ type Client struct {
 	log    *slog.Logger
 	codecs *codec.Registry
 	invoke Invoker // the client's middleware around the wire
-	prefix string  // of correlation ids
+	id     string  // that others cannot guess
+	ids    correlationIDs
 	born   time.Time
 
 	broker  messaging.Client
@@ -36,6 +37,7 @@ type Client struct {
 	numbers atomic.Uint64
 	pending pendingTable
 	wakes   wakePool
+	cancels cancels
 	types   protocol.Interner // content types of replies; the reading goroutine's
 
 	blocked atomic.Bool           // by the broker, for lack of memory or disk
@@ -46,8 +48,10 @@ type Client struct {
 
 	stats   clientCounters
 	closed  chan struct{} // closed when Close is called
+	ended   chan struct{} // closed when all tasks have ended after that
 	closing sync.Once
-	cancel  context.CancelFunc
+	life    context.Context // ends with Close
+	cancel  context.CancelCauseFunc
 	taskMu  sync.Mutex     // orders the last start of a task before Close's wait
 	tasks   sync.WaitGroup // the session, and the calls of Go
 }
@@ -61,14 +65,13 @@ func Dial(ctx context.Context, url string, opts ...ClientOption) (*Client, error
 	if err != nil {
 		return nil, fmt.Errorf("amqprpc: dial: %w", err)
 	}
-	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	c.cancel = cancel
+	c.life, c.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
 	if _, ok := ctx.Deadline(); !ok {
 		var stop context.CancelFunc
 		ctx, stop = context.WithTimeout(ctx, dialTimeout)
 		defer stop()
 	}
-	c.tasks.Go(func() { c.run(run) })
+	c.tasks.Go(func() { c.run(c.life) })
 	select {
 	case err = <-c.first:
 	case <-ctx.Done():
@@ -112,9 +115,10 @@ func newClient(url string, opts []ClientOption) (*Client, error) {
 	}
 	c := &Client{
 		cfg: cfg, log: cfg.conn.logger, codecs: codecs,
-		prefix: protocol.NewID(), born: time.Now(), addr: dialer.Addr(),
-		first: make(chan error, 1), closed: make(chan struct{}),
+		id: protocol.NewID(), born: time.Now(), addr: dialer.Addr(),
+		first: make(chan error, 1), closed: make(chan struct{}), ended: make(chan struct{}),
 	}
+	c.ids.init()
 	silent := fmt.Errorf("connect to %s: there is no answer yet; is it an AMQP port?", c.addr)
 	c.down.Store(&silent)
 	c.invoke = chain(cfg.middleware, c.attempt, c.clientSeal)
@@ -163,20 +167,31 @@ func (c *Client) whyDown() error {
 
 // Close ends the client: calls in flight end at once with code canceled, and
 // [ErrClientClosed] as their cause; the reply queue is deleted and the connection
-// closed in good order. It waits for all of that, a few seconds at most, and may
-// be called more than once. It returns nil.
+// closed in good order. The ctx of each call ends with that cause, too. Close waits for
+// all of that and for the calls of [Go], for 5 s at most: called from a callback, a log
+// handler or middleware that it would wait for, it returns then. It may be called more
+// than once, and returns nil.
 func (c *Client) Close() error {
 	c.closing.Do(func() {
 		c.taskMu.Lock()
 		close(c.closed)
 		c.taskMu.Unlock()
+		c.cancel(ErrClientClosed)
 		for _, pc := range c.pending.all() {
 			pc.wake()
 		}
-		c.cancel()
+		go func() { // ends with the last task
+			c.tasks.Wait()
+			c.pending.stop()
+			close(c.ended)
+		}()
 	})
-	c.tasks.Wait()
-	c.pending.stop()
+	patience := time.NewTimer(closePatience)
+	defer patience.Stop()
+	select {
+	case <-c.ended:
+	case <-patience.C:
+	}
 	return nil
 }
 

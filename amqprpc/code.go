@@ -1,7 +1,7 @@
 package amqprpc
 
 // Code says what kind of failure an error is. There are sixteen, gRPC's,
-// spelled as Connect spells them. A Code is itself an error, so that a handler
+// spelled as Connect spells them, and [CodeOK] for none. A Code is itself an error, so that a handler
 // may return one and so that
 //
 //	errors.Is(err, amqprpc.CodeNotFound)
@@ -12,6 +12,7 @@ type Code string
 // The codes, with the meaning that gRPC's documentation gives them
 // (https://grpc.io/docs/guides/status-codes/).
 const (
+	CodeOK                 Code = "ok"                  // no error; it never crosses the wire
 	CodeCanceled           Code = "canceled"            // the caller no longer wants the answer
 	CodeUnknown            Code = "unknown"             // an error that carries no code
 	CodeInvalidArgument    Code = "invalid_argument"    // the request is wrong, whatever the state of the system
@@ -32,6 +33,9 @@ const (
 
 // Error returns the code's name, as it stands on the wire.
 func (c Code) Error() string { return string(c) }
+
+// String returns the code's name.
+func (c Code) String() string { return string(c) }
 
 // codeFromWire is what a code from a peer means here: a name that is none of
 // the sixteen is as good as none.

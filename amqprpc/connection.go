@@ -34,19 +34,21 @@ func (c *Client) connectTo(dialer *messaging.Dialer) {
 		Log:         c.log,
 	}
 	c.broker.Mailbox = messaging.Mailbox{
+		What:      "the reply queue",
 		Mode:      messaging.Mode(c.cfg.replyMode),
 		Expires:   c.cfg.replyExpires,
 		NewName:   func() string { return protocol.ReplyQueuePrefix + protocol.NewID() },
 		Receive:   c.receive,
 		Forgotten: c.loseReplies,
 		Restarted: c.loseRequests,
-		Log:       c.log,
 	}
 	if c.cfg.bounce {
-		c.broker.Mailbox.Bind = []messaging.Binding{{
-			Exchange: protocol.BounceExchange, Kind: messaging.KindHeaders, Args: protocol.BounceArguments(c.prefix),
-		}}
+		m := &c.broker.Mailbox
+		m.Exchange, m.Kind = protocol.BounceExchange, messaging.KindHeaders
+		m.Bind = []messaging.Binding{{Args: protocol.BounceArguments(c.id)}}
 	}
+	c.broker.Control = messaging.ControlSender{Exchange: protocol.ControlExchange, Log: c.log}
+	c.broker.Farewell = c.farewell
 	c.broker.Init()
 	c.session = messaging.Session{
 		Dialer:  dialer,
@@ -140,9 +142,9 @@ func (c *Client) loseConnection(cause error) {
 		if a.state.Load() != attemptWritten || a.connection.Load() != c.broker.Number() {
 			continue
 		}
-		confirmed := a.acked.Load() || (c.cfg.unconfirmed && pc.req.kind == Unary && !pc.send.idempotent)
+		confirmed := a.acked.Load() || (c.cfg.unconfirmed && pc.req.kind == KindUnary && !pc.send.idempotent)
 		switch {
-		case c.cfg.replyMode != ReplyResumable && pc.req.kind == Unary:
+		case c.cfg.replyMode != ReplyResumable && pc.req.kind == KindUnary:
 			c.resend(a, "the reply was lost with the connection", cause)
 		case !confirmed:
 			c.resend(a, "the connection was lost before the broker confirmed the request", cause)
@@ -152,10 +154,11 @@ func (c *Client) loseConnection(cause error) {
 
 // loseReplies decides what becomes of every attempt that was written: the queue that
 // their replies go to is gone.
-func (c *Client) loseReplies(cause error) {
+func (c *Client) loseReplies(queue string, cause error) {
+	c.log.Warn("amqprpc: the reply queue is lost; calls in flight end as unknown", "queue", queue, "error", cause)
 	for _, pc := range c.pending.all() {
 		a := pc.inFlight()
-		if a != nil && pc.req.kind == Unary && a.state.Load() == attemptWritten {
+		if a != nil && pc.req.kind == KindUnary && a.state.Load() == attemptWritten {
 			c.resend(a, "the reply queue was lost while the client was away", cause)
 		}
 	}
@@ -165,16 +168,17 @@ var errRestarted = errors.New("transient requests do not survive a restart (With
 
 // loseRequests decides what becomes of the attempts whose requests a restart of the
 // broker has lost: those that are not persistent.
-func (c *Client) loseRequests() {
+func (c *Client) loseRequests(queue string) {
+	c.log.Warn("amqprpc: the broker has restarted; calls whose requests it has lost end as unknown", "reply_queue", queue)
 	for _, pc := range c.pending.all() {
 		a := pc.inFlight()
-		if a != nil && pc.req.kind == Unary && !pc.send.persistent && a.state.Load() == attemptWritten {
+		if a != nil && pc.req.kind == KindUnary && !pc.send.persistent && a.state.Load() == attemptWritten {
 			c.resend(a, "the broker has restarted", errRestarted)
 		}
 	}
 }
 
-// resend makes another attempt at a call whose last one is lost from sight, if the
+// resend makes another attempt at a call whose last one may be lost, if the
 // call is idempotent, and fails it otherwise.
 func (c *Client) resend(a *attempt, what string, cause error) {
 	if !a.call.send.idempotent {

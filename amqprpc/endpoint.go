@@ -24,11 +24,12 @@ type endpoint struct {
 	codecs *codec.Registry
 	invoke Invoker // all middleware around the handler
 
-	consumer messaging.Consumer
-	load     atomic.Int64 // requests that wait for a worker or have one
-	gauge    *overload.Gauge
-	clock    alarmClock // of handlers that take too long
-	ready    bool       // the queue is or was consumed; guarded by the server's lock
+	consumer  messaging.Consumer
+	load      atomic.Int64 // requests that wait for a worker or have one
+	gauge     *overload.Gauge
+	clock     alarmClock // of handlers that take too long
+	cancelled cancelled
+	ready     bool // the queue is or was consumed; guarded by the server's lock
 }
 
 // register completes an endpoint and adds it to the server.

@@ -41,8 +41,11 @@ type errorEnvelope struct {
 
 // NewError gives err a code. The message that crosses the wire is err's text,
 // or the code's name if err is nil. The details of an Error that err wraps are
-// kept.
+// kept. CodeOK is no code of an error, and becomes CodeUnknown.
 func NewError(code Code, err error) *Error {
+	if code == CodeOK {
+		code = CodeUnknown
+	}
 	e := &Error{code: code, cause: err, message: string(code)}
 	if err != nil {
 		e.message = err.Error()
@@ -152,17 +155,17 @@ func Detail[T any](err error, name string) (T, bool) {
 	return v, false
 }
 
-// CodeOf returns err's code: "" for nil, the [Error]'s or [Code]'s own where err
+// CodeOf returns err's code: [CodeOK] for nil, the [Error]'s or [Code]'s own where err
 // wraps one, CodeDeadlineExceeded and CodeCanceled for the errors of a context,
 // and CodeUnknown for all else.
 func CodeOf(err error) Code {
 	if err == nil {
-		return ""
+		return CodeOK
 	}
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e.code
 	}
-	if c, ok := errors.AsType[Code](err); ok {
+	if c, ok := errors.AsType[Code](err); ok && c != CodeOK {
 		return c
 	}
 	switch {

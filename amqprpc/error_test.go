@@ -61,7 +61,9 @@ func TestCodeAndOutcomeOf(t *testing.T) {
 		err  error
 		code amqprpc.Code
 	}{
-		{nil, ""},
+		{nil, amqprpc.CodeOK},
+		{amqprpc.CodeOK, amqprpc.CodeUnknown},
+		{amqprpc.NewError(amqprpc.CodeOK, errors.New("x")), amqprpc.CodeUnknown},
 		{errors.New("x"), amqprpc.CodeUnknown},
 		{amqprpc.CodeAborted, amqprpc.CodeAborted},
 		{fmt.Errorf("w: %w", amqprpc.CodeAborted), amqprpc.CodeAborted},

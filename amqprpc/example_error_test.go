@@ -72,12 +72,12 @@ func ExampleCode() {
 }
 
 func ExampleCodeOf() {
-	fmt.Printf("%q\n", amqprpc.CodeOf(nil))
+	fmt.Println(amqprpc.CodeOf(nil))
 	fmt.Println(amqprpc.CodeOf(errors.New("anything")))
 	fmt.Println(amqprpc.CodeOf(amqprpc.Errorf(amqprpc.CodeNotFound, "no tea")))
 	fmt.Println(amqprpc.CodeOf(context.DeadlineExceeded))
 	// Output:
-	// ""
+	// ok
 	// unknown
 	// not_found
 	// deadline_exceeded

@@ -192,9 +192,9 @@ func ExampleWithCodec() {
 	// application/json <nil>
 }
 
-func ExampleWithCodecs() {
+func ExampleWithAcceptedCodecs() {
 	cli, closeAll := connected(func(srv *amqprpc.Server) {
-		Fib.Register(srv, fib, amqprpc.WithCodecs(codec.JSON{}))
+		Fib.Register(srv, fib, amqprpc.WithAcceptedCodecs(codec.JSON{}))
 	})
 	defer closeAll()
 	_, err := Fib.Call(context.Background(), cli, 10, amqprpc.WithCodec(codec.MsgPack{}))

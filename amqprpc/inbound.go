@@ -43,9 +43,10 @@ type inbound struct {
 	started    bool
 	finished   bool // the handler; all of these belong to the goroutine that handles
 
-	late     alarm
-	mu       sync.Mutex
-	answered bool // by the goroutine that handles, or at the deadline
+	late      alarm
+	mu        sync.Mutex
+	answered  bool // by the goroutine that handles, or at the deadline
+	cancelled bool // by its caller: it is not answered
 }
 
 // accept makes an inbound of a message, on the goroutine that reads the connection.
@@ -116,9 +117,14 @@ func (in *inbound) admit() bool {
 	}
 	if m.ReplyTo != "" && !s.replyPolicy.allows(m.ReplyTo) {
 		s.stats.refusedReplyTo.Add(1)
-		s.log.Warn("amqprpc: request rejected unanswered: its reply_to is not allowed (WithReplyTo)",
+		s.log.Warn("amqprpc: request rejected unanswered: its reply_to is not allowed (WithAllowedReplyTo)",
 			"queue", e.queue, "reply_to", protocol.Loggable(m.ReplyTo), "message_id", m.MessageID)
 		in.Finish(messaging.Done{Reject: true})
+		return false
+	}
+	if e.cancelled.has(m.CorrelationID) {
+		s.stats.cancelled.Add(1)
+		in.Finish(messaging.Done{})
 		return false
 	}
 	in.makeRequest()
@@ -150,7 +156,7 @@ func (in *inbound) makeRequest() {
 		typ: in.req.typ, respType: e.resp, in: in,
 	}
 	if m.ReplyTo == "" {
-		in.req.kind = Notification
+		in.req.kind = KindNotification
 	}
 	if in.req.id == "" {
 		in.req.id = e.server.freshID()
@@ -244,7 +250,7 @@ func (in *inbound) start() bool {
 func (in *inbound) sendHeartbeat() {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	if in.answered {
+	if in.answered || in.cancelled {
 		return
 	}
 	m := &in.message
@@ -280,6 +286,9 @@ func (in *inbound) conclude(resp *Response, err error) {
 		e.server.log.Warn("amqprpc: a handler returned after its request had been answered with deadline_exceeded", "queue", e.queue, "id", in.req.id)
 	case in.Lost():
 		e.server.stats.lateResults.Add(1)
+	case in.isCancelled():
+		e.server.stats.cancelled.Add(1)
+		in.Finish(in.done())
 	default:
 		in.Finish(in.reply(resp, err))
 	}
@@ -289,19 +298,31 @@ func (in *inbound) conclude(resp *Response, err error) {
 // deadline. The handler's worker stays taken until it returns; the request is done
 // with, so that neither caller nor broker waits for it.
 func (in *inbound) ring() {
-	if in.answer() && !in.Lost() {
+	switch {
+	case !in.answer(), in.Lost():
+	case in.isCancelled():
+		in.Finish(in.done())
+	default:
 		in.Finish(in.errorReply(in.expired(), OutcomeUnknown, nil))
 	}
+}
+
+func (in *inbound) isCancelled() bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.cancelled
 }
 
 // expired is the error of a request whose deadline has passed, or whose connection
 // is lost.
 func (in *inbound) expired() *Error {
 	switch {
+	case in.isCancelled():
+		return Errorf(CodeCanceled, "the caller has given up: %w", context.Canceled)
 	case in.Lost() && time.Now().Before(in.deadline):
 		return Errorf(CodeCanceled, "the connection of the request was lost")
 	case in.limited:
-		return Errorf(CodeDeadlineExceeded, "the handler's time limit passed (WithTimeout): %w", context.DeadlineExceeded)
+		return Errorf(CodeDeadlineExceeded, "the handler's time limit passed (WithHandlerTimeout): %w", context.DeadlineExceeded)
 	default:
 		return Errorf(CodeDeadlineExceeded, "the request's deadline passed: %w", context.DeadlineExceeded)
 	}

@@ -18,7 +18,7 @@ func TestCancelledConsumersLeaveNoChannels(t *testing.T) {
 	t.Parallel()
 	broker, queue := amqptest.Start(t), queueName(t)
 	g := newGated()
-	startServer(t, broker.URL(), func(s *amqprpc.Server) { amqprpc.Register(s, queue, g.handle) }, amqprpc.WithConnectionName("server"))
+	startServer(t, broker.URL(), func(s *amqprpc.Server) { amqprpc.Register(s, queue, g.handle) }, amqprpc.WithConnectionName("server"), amqprpc.WithoutControl())
 	f := amqprpc.Go[int, int](testContext(t), dial(t, broker.URL()), queue, 9)
 	<-g.started
 	consumer := func() uint16 {
@@ -49,7 +49,7 @@ func TestAtMostOnceBeyondItsTime(t *testing.T) {
 	release := make(chan struct{})
 	startServer(t, url, func(s *amqprpc.Server) {
 		amqprpc.Register(s, queue, func(ctx context.Context, n int) (int, error) { <-release; return n, nil },
-			amqprpc.WithAtMostOnce(), amqprpc.WithTimeout(50*time.Millisecond))
+			amqprpc.WithAtMostOnce(), amqprpc.WithHandlerTimeout(50*time.Millisecond))
 	})
 	_, err := amqprpc.Call[int, int](testContext(t), dial(t, url), queue, 1)
 	close(release)

@@ -87,7 +87,7 @@ func TestMiddlewareSeesAndChanges(t *testing.T) {
 			require.True(t, req.IsClient())
 			require.Nil(t, req.Delivery())
 			require.Equal(t, 1, req.Attempt())
-			require.Equal(t, amqprpc.Unary, req.Kind())
+			require.Equal(t, amqprpc.KindUnary, req.Kind())
 			_, inServer := amqprpc.RequestFromContext(ctx)
 			require.False(t, inServer)
 			req.Header()["foo"] = "bar"
@@ -199,7 +199,7 @@ func TestMiddlewareRefuses(t *testing.T) {
 		}
 	}
 	startServer(t, url, func(s *amqprpc.Server) {
-		amqprpc.Register(s, queue, square, amqprpc.WithCodecs(spyCodec{&decoded}), amqprpc.WithMiddleware(guard))
+		amqprpc.Register(s, queue, square, amqprpc.WithAcceptedCodecs(spyCodec{&decoded}), amqprpc.WithMiddleware(guard))
 		amqprpc.Register(s, queue+".garbage", square, amqprpc.WithMiddleware(sees(t, amqprpc.CodeInvalidArgument)))
 	})
 	cli, ctx := dial(t, url), testContext(t)

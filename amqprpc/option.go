@@ -34,20 +34,9 @@ type (
 		ClientOption
 		CallOption
 	}
-	// CodecsOption is [WithCodecs], for servers and handlers.
+	// CodecsOption is [WithAcceptedCodecs], for servers and handlers.
 	CodecsOption interface {
 		ServerOption
-		HandlerOption
-	}
-	// CodecOption is [WithCodec], for clients and calls.
-	CodecOption interface {
-		ClientOption
-		CallOption
-	}
-	// TimeoutOption is [WithTimeout], for clients, calls and handlers.
-	TimeoutOption interface {
-		ClientOption
-		CallOption
 		HandlerOption
 	}
 	// SendOption says how requests are sent: all of a client's, or one call's.
@@ -72,6 +61,7 @@ const (
 	maxPrefetch           = 1<<16 - 1        // AMQP 0-9-1, basic.qos: a short integer
 	dialTimeout           = 30 * time.Second // of Dial where its ctx has no deadline
 	connectTimeout        = 10 * time.Second // of one attempt to connect, and of setting up what is used on the connection
+	closePatience         = 5 * time.Second  // of Close
 	minLiveness           = 100 * time.Millisecond
 )
 
@@ -84,6 +74,7 @@ type connConfig struct {
 	name           string
 	heartbeat      time.Duration
 	maxMessageSize int
+	withoutControl bool
 }
 
 func newConnConfig() connConfig {
@@ -126,10 +117,10 @@ type clientConfig struct {
 // sendConfig is what clients and calls can both say of how requests are sent;
 // what either says counts.
 type sendConfig struct {
-	idempotent    bool
-	failFast      bool
-	persistent    bool
-	liveness      time.Duration
+	idempotent bool
+	failFast   bool
+	persistent bool
+	liveness   time.Duration
 }
 
 // with returns what c and o say together.
@@ -147,6 +138,7 @@ type callConfig struct {
 	middleware  []Middleware
 	codec       codec.Codec
 	timeout     time.Duration
+	expiration  time.Duration // of a notification's request
 	send        sendConfig
 	header      Header
 	replyHeader *Header
@@ -266,10 +258,10 @@ type codecsOption []codec.Codec
 func (o codecsOption) applyServer(c *serverConfig)   { c.codecs = o }
 func (o codecsOption) applyHandler(c *handlerConfig) { c.codecs = o }
 
-// WithCodecs sets which content types a server, or one of its handlers, accepts;
+// WithAcceptedCodecs sets which content types a server, or one of its handlers, accepts;
 // the first is what a request without a content type is taken for. The default
 // is JSON, then MessagePack.
-func WithCodecs(cs ...codec.Codec) CodecsOption { return codecsOption(cs) }
+func WithAcceptedCodecs(cs ...codec.Codec) CodecsOption { return codecsOption(cs) }
 
 type codecOption struct{ codec.Codec }
 
@@ -279,22 +271,35 @@ func (o codecOption) applyCall(c *callConfig)     { c.codec = o.Codec }
 // WithCodec sets the codec of a client's requests, or of one call's. The default
 // is JSON. Replies are decoded by their own content type: the request's, JSON or
 // MessagePack.
-func WithCodec(c codec.Codec) CodecOption { return codecOption{c} }
+func WithCodec(c codec.Codec) SendOption { return codecOption{c} }
 
 type timeoutOption time.Duration
 
-func (o timeoutOption) applyHandler(c *handlerConfig) { c.timeout = time.Duration(o) }
-func (o timeoutOption) applyClient(c *clientConfig)   { c.timeout = time.Duration(o) }
-func (o timeoutOption) applyCall(c *callConfig)       { c.timeout = time.Duration(o) }
+func (o timeoutOption) applyClient(c *clientConfig) { c.timeout = time.Duration(o) }
+func (o timeoutOption) applyCall(c *callConfig)     { c.timeout = time.Duration(o) }
 
-// WithTimeout bounds a call: it ends at the earlier of this and its ctx's
-// deadline. For a client it is the bound of calls for which neither ctx nor
-// option sets one (by default 30 s). For a handler it is an upper bound of its
-// running time, counted from its start, whatever the caller allows (by default
-// 25 minutes, which is below the 30 after which RabbitMQ takes a consumer for
-// stuck). Given to [Notify] it sets the request's deadline, which a notification
-// otherwise has not. Values of zero and below leave the default.
-func WithTimeout(d time.Duration) TimeoutOption { return timeoutOption(d) }
+// WithTimeout bounds a call: the call ends at the earlier of this and its ctx's
+// deadline. For a client it is the bound of calls for which neither ctx nor option
+// sets one, by default 30 s. It bounds [Notify], and not the request that Notify
+// sends: see [WithExpiration]. Values of zero and below leave the default.
+func WithTimeout(d time.Duration) SendOption { return timeoutOption(d) }
+
+// WithExpiration sets the deadline of a notification's request, which otherwise has
+// none: a request that no handler has begun by then is dropped. It counts from the
+// start of [Notify]. It means nothing for calls, whose requests expire with the call.
+// Values of zero and below leave the request without a deadline.
+func WithExpiration(d time.Duration) CallOption {
+	return callOption(func(c *callConfig) { c.expiration = d })
+}
+
+// WithHandlerTimeout bounds a handler's running time, whatever the caller allows. The
+// default is 25 minutes, below the 30 after which RabbitMQ takes a consumer for stuck
+// (https://www.rabbitmq.com/docs/consumers#acknowledgement-timeout). The time counts
+// from when a worker takes the request, and middleware is part of it. Values of zero
+// and below leave the default.
+func WithHandlerTimeout(d time.Duration) HandlerOption {
+	return handlerOption(func(c *handlerConfig) { c.timeout = d })
+}
 
 // WithDrainTimeout bounds how long a server that is told to stop waits for the
 // handlers that run and for the requests that it has prefetched; then handlers
@@ -311,12 +316,12 @@ func WithClockSkew(d time.Duration) ServerOption {
 	return serverOption(func(c *serverConfig) { c.clockSkew = d })
 }
 
-// WithReplyTo allows reply queues whose names match one of the patterns, in
+// WithAllowedReplyTo allows reply queues whose names match one of the patterns, in
 // path.Match's syntax, besides those that are always allowed: amqprpc's own
 // (amqprpc.reply.*), the broker's (amq.gen-*) and direct reply-to. A request
 // whose reply_to is not allowed is rejected unexecuted and unanswered, since
 // answering it would let any caller write into any queue.
-func WithReplyTo(patterns ...string) ServerOption {
+func WithAllowedReplyTo(patterns ...string) ServerOption {
 	return serverOption(func(c *serverConfig) { c.replyTo = append(c.replyTo, patterns...) })
 }
 

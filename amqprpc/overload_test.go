@@ -93,7 +93,7 @@ func TestGoodputUnderOverload(t *testing.T) {
 		"clocks agree":                         {},
 		"callers are ahead":                    {ahead: 700 * time.Millisecond},
 		"callers are behind":                   {ahead: -700 * time.Millisecond},
-		"handlers have less time than callers": {options: []amqprpc.HandlerOption{amqprpc.WithTimeout(100 * time.Millisecond)}},
+		"handlers have less time than callers": {options: []amqprpc.HandlerOption{amqprpc.WithHandlerTimeout(100 * time.Millisecond)}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -15,6 +15,7 @@ import (
 type pendingCall struct {
 	client     *Client
 	number     uint64
+	prefix     string   // of its correlation ids
 	req        *Request // other goroutines than the caller's read what does not change: queue, kind, id, content type and body
 	send       sendConfig
 	ownID      bool // the request's id is the client's own, made of number
@@ -182,7 +183,7 @@ func (pc *pendingCall) add(h Header, expiry time.Time) *attempt {
 	if a.n == 1 && pc.ownID {
 		a.id = pc.req.id
 	} else {
-		a.id = protocol.CorrelationID(pc.client.prefix, pc.number, a.n)
+		a.id = protocol.CorrelationID(pc.prefix, pc.number, a.n)
 	}
 	pc.current = a
 	return a

@@ -32,12 +32,11 @@ const batchedPropertiesMost = 128 << 10
 
 // dispatch hands one reply to the call that it answers.
 func (c *Client) dispatch(m *messaging.Message, bounced bool) {
-	number, n, ok := protocol.ParseCorrelationID(c.prefix, m.Properties.CorrelationID)
-	if !ok || m.Malformed {
+	pc, n, ours := c.find(m.Properties.CorrelationID)
+	if !ours || m.Malformed {
 		c.stats.unknown.Add(1)
 		return
 	}
-	pc := c.pending.get(number)
 	var got protocol.Reply
 	got.Parse(&m.Properties, &c.types)
 	if got.Heartbeat > 0 && !bounced { // a request that came back may have asked for heartbeats
@@ -69,11 +68,7 @@ func (c *Client) dispatch(m *messaging.Message, bounced bool) {
 // its confirm.
 func (c *Client) returned(m *messaging.Message) {
 	c.stats.returned.Add(1)
-	number, n, ok := protocol.ParseCorrelationID(c.prefix, m.Properties.CorrelationID)
-	if !ok {
-		return
-	}
-	pc := c.pending.get(number)
+	pc, n, _ := c.find(m.Properties.CorrelationID)
 	if pc == nil {
 		return
 	}
@@ -96,7 +91,7 @@ func (c *Client) read(req *Request, r result) (*Response, *Error) {
 	if r.err != nil {
 		return nil, r.err
 	}
-	if req.kind == Notification {
+	if req.kind == KindNotification {
 		return &Response{codec: req.codec, contentType: req.contentType}, nil
 	}
 	d := &r.reply

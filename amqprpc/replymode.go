@@ -27,9 +27,9 @@ func WithReplyMode(m ReplyMode) ClientOption {
 	return clientOption(func(c *clientConfig) { c.replyMode = m })
 }
 
-// WithReplyExpires sets how long a resumable reply queue outlives its
+// WithReplyQueueExpiry sets how long a resumable reply queue outlives its
 // connection. The default is a minute; a client that is away for longer fails
 // its calls in flight.
-func WithReplyExpires(d time.Duration) ClientOption {
+func WithReplyQueueExpiry(d time.Duration) ClientOption {
 	return clientOption(func(c *clientConfig) { c.replyExpires = max(d, time.Second) })
 }

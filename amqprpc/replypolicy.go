@@ -13,7 +13,7 @@ type replyPolicy struct{ patterns []string }
 func newReplyPolicy(patterns []string) (replyPolicy, error) {
 	for _, p := range patterns {
 		if _, err := path.Match(p, ""); err != nil {
-			return replyPolicy{}, fmt.Errorf("WithReplyTo(%q): %w", p, err)
+			return replyPolicy{}, fmt.Errorf("WithAllowedReplyTo(%q): %w", p, err)
 		}
 	}
 	return replyPolicy{patterns}, nil

@@ -13,13 +13,13 @@ import (
 type Kind int
 
 const (
-	Unary        Kind = iota // one request, one reply
-	Notification             // a request without a reply
+	KindUnary        Kind = iota // one request, one reply
+	KindNotification             // a request without a reply
 )
 
 // String returns the kind's name: unary or notification.
 func (k Kind) String() string {
-	if k == Notification {
+	if k == KindNotification {
 		return "notification"
 	}
 	return "unary"

@@ -28,13 +28,18 @@ func (c *Client) start(ctx context.Context, o *outgoing, cfg *callConfig) (*Resp
 	req.header = cfg.header
 	req.out = o
 	pc.client, pc.number, pc.req = c, c.numbers.Add(1), req
+	pc.prefix = c.ids.prefix(req.queue)
 	pc.send = c.cfg.send.with(cfg.send)
 	pc.woken = c.wakes.get()
 	pc.alarm.target = pc
 	if req.id = cfg.id; req.id == "" {
-		req.id, pc.ownID = protocol.CorrelationID(c.prefix, pc.number, 1), true
+		req.id, pc.ownID = protocol.CorrelationID(pc.prefix, pc.number, 1), true
 	}
-	o.ctx.begin(ctx, c.bound(ctx, req, cfg.timeout))
+	if req.kind == KindNotification && cfg.expiration > 0 {
+		req.expiry = time.Now().Add(cfg.expiration)
+	}
+	o.ctx.life = c.life
+	o.ctx.begin(ctx, c.bound(ctx, cfg.timeout))
 	invoke := c.invoke
 	if len(cfg.middleware) > 0 {
 		invoke = chain(c.cfg.middleware, chain(cfg.middleware, c.attempt, c.clientSeal), c.clientSeal)
@@ -64,9 +69,8 @@ func (c *Client) forget(o *outgoing) {
 }
 
 // bound returns when a call must end: at the earlier of ctx's deadline and the
-// call's timeout, or after the client's timeout where there is neither. The timeout
-// of a notification becomes the deadline of its request.
-func (c *Client) bound(ctx context.Context, req *Request, timeout time.Duration) time.Time {
+// call's timeout, or after the client's timeout where there is neither.
+func (c *Client) bound(ctx context.Context, timeout time.Duration) time.Time {
 	at, ok := ctx.Deadline()
 	if timeout <= 0 {
 		if !ok {
@@ -75,9 +79,6 @@ func (c *Client) bound(ctx context.Context, req *Request, timeout time.Duration)
 		return at
 	}
 	end := time.Now().Add(timeout)
-	if req.kind == Notification {
-		req.expiry = end
-	}
 	if ok && at.Before(end) {
 		return at
 	}
@@ -93,7 +94,7 @@ func (c *Client) attempt(ctx context.Context, req *Request) (*Response, error) {
 		defer cancel()
 		ctx = bounded
 	}
-	resp, err := c.transmit(ctx, req)
+	resp, err := c.roundTrip(ctx, req)
 	if err != nil {
 		req.out.call.failed(err)
 		err.call = req.ref()
@@ -102,8 +103,8 @@ func (c *Client) attempt(ctx context.Context, req *Request) (*Response, error) {
 	return resp, nil
 }
 
-// transmit makes one attempt on the wire.
-func (c *Client) transmit(ctx context.Context, req *Request) (*Response, *Error) {
+// roundTrip makes one attempt on the wire.
+func (c *Client) roundTrip(ctx context.Context, req *Request) (*Response, *Error) {
 	if err := c.admit(ctx, req); err != nil {
 		return nil, err
 	}
@@ -121,7 +122,7 @@ func (c *Client) transmit(ctx context.Context, req *Request) (*Response, *Error)
 		}
 	}
 	expiry := req.expiry
-	if req.kind == Unary {
+	if req.kind == KindUnary {
 		expiry = deadlineOf(ctx)
 	}
 	a := pc.begin(req.header.clone(), expiry)
@@ -150,7 +151,7 @@ func (c *Client) await(ctx context.Context, req *Request) (*Response, *Error) {
 	late := false
 	var alive <-chan time.Time
 	var ticker *time.Ticker
-	if pc.send.liveness > 0 && req.kind == Unary {
+	if pc.send.liveness > 0 && req.kind == KindUnary {
 		ticker = time.NewTicker(pc.send.liveness)
 		defer ticker.Stop()
 		alive = ticker.C
@@ -168,7 +169,7 @@ func (c *Client) await(ctx context.Context, req *Request) (*Response, *Error) {
 			}
 			at = end
 			c.pending.wakeAt(pc, at)
-			if !late && req.kind == Unary && pc.inFlight().state.Load() == attemptWritten {
+			if !late && req.kind == KindUnary && pc.inFlight().state.Load() == attemptWritten {
 				late = true
 				c.task(func() {
 					i := c.broker.Inspect(ctx, req.queue)
@@ -186,6 +187,9 @@ func (c *Client) await(ctx context.Context, req *Request) (*Response, *Error) {
 				ticker.Reset(interval)
 			}
 		case <-done:
+			if c.isClosed() {
+				return nil, c.closedOn(req)
+			}
 			return nil, c.gaveUp(ctx, pc.inFlight())
 		case <-alive:
 			if err := c.silent(pc); err != nil {
@@ -236,13 +240,17 @@ func (c *Client) closedOn(req *Request) *Error {
 	outcome := OutcomeUnknown
 	if a := req.out.call.inFlight(); !a.resent && a.abandon() {
 		outcome = OutcomeNotSent
+	} else {
+		c.giveUp(a)
 	}
 	return errClosed(req.queue, outcome)
 }
 
 // gaveUp is the error of a call whose ctx ended first.
 func (c *Client) gaveUp(ctx context.Context, a *attempt) *Error {
-	a.abandon()
+	if !a.abandon() && !errors.Is(ctx.Err(), context.DeadlineExceeded) { // the deadline travels with the request
+		c.giveUp(a)
+	}
 	queue := a.call.req.queue
 	down := c.whyDown()
 	switch abandoned := a.state.Load() == attemptAbandoned && !a.resent; {
@@ -252,7 +260,7 @@ func (c *Client) gaveUp(ctx context.Context, a *attempt) *Error {
 		return ended(ctx, queue, OutcomeNotSent, "before the request could be sent")
 	case down != nil:
 		return ended(ctx, queue, OutcomeUnknown, "after the request was sent; the client has no connection now: "+down.Error())
-	case a.call.req.kind == Notification:
+	case a.call.req.kind == KindNotification:
 		return ended(ctx, queue, OutcomeUnknown, "before the broker confirmed the notification")
 	default:
 		return ended(ctx, queue, OutcomeUnknown, "before an answer came"+a.call.seen.Load().String())

@@ -19,7 +19,7 @@ func (e *endpoint) serverSeal(next Invoker) Invoker {
 		if resp.codec == nil {
 			resp.bind(req, e.replyCodec(req, resp.contentType))
 		}
-		if req.kind == Unary {
+		if req.kind == KindUnary {
 			if _, err := resp.Body(); err != nil {
 				return nil, err
 			}
@@ -69,11 +69,10 @@ func (c *Client) ownError(req *Request, err error) error {
 	return &own
 }
 
-// callRef names a call of this process: by the prefix of its client's ids, which
-// nobody else has, and its number.
+// callRef names a call of this process: by its client's id and its number.
 type callRef struct {
 	client string
 	number uint64
 }
 
-func (r *Request) ref() callRef { return callRef{r.out.call.client.prefix, r.out.call.number} }
+func (r *Request) ref() callRef { return callRef{r.out.call.client.id, r.out.call.number} }

@@ -139,7 +139,10 @@ func (s *Server) brokerSide() *messaging.Server {
 		Handled: &s.stats.handled,
 		InHand:  func() bool { return s.stats.inFlight.Load() > 0 },
 	}
-	broker := &messaging.Server{Replies: replies, DrainTimeout: s.cfg.drainTimeout}
+	broker := &messaging.Server{
+		Replies: replies, DrainTimeout: s.cfg.drainTimeout, Log: s.log,
+		Instance: s.instance(), Ready: s.ready, Base: s.base,
+	}
 	broker.Draining = func() {
 		s.cfg.conn.state(StateDraining)
 		s.log.Info("amqprpc: server drains", "in_flight", s.stats.inFlight.Load())

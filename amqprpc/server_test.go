@@ -44,7 +44,7 @@ func TestServeReturnsWhatCannotSucceed(t *testing.T) {
 		"reserved name":    {url, "amq.mine", nil, amqprpc.Queue{}, []string{"amq.mine"}},
 		"not a URL":        {"http://guest:secret99@x/", queue, nil, amqprpc.Queue{}, []string{"amqp://"}},
 		"bad URL":          {"amqp://guest:secret99@x:port/", queue, nil, amqprpc.Queue{}, []string{"amqp://"}},
-		"bad pattern":      {url, queue, []amqprpc.ServerOption{amqprpc.WithReplyTo("[")}, amqprpc.Queue{}, []string{"WithReplyTo"}},
+		"bad pattern":      {url, queue, []amqprpc.ServerOption{amqprpc.WithAllowedReplyTo("[")}, amqprpc.Queue{}, []string{"WithAllowedReplyTo"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -156,7 +156,7 @@ func TestRegisterPanics(t *testing.T) {
 	require.Panics(t, func() { amqprpc.Register(srv, strings.Repeat("q", 256), square) }, "too long")
 	require.Panics(t, func() { amqprpc.Register[int, int](srv, queue+".nil", nil) }, "nil handler")
 	require.Panics(t, func() {
-		amqprpc.Register(srv, queue+".codecs", square, amqprpc.WithCodecs(codec.JSON{}, codec.JSON{}))
+		amqprpc.Register(srv, queue+".codecs", square, amqprpc.WithAcceptedCodecs(codec.JSON{}, codec.JSON{}))
 	}, "codecs that contradict each other")
 	serving, _ := startServer(t, url, func(s *amqprpc.Server) { amqprpc.Register(s, queue, square) })
 	require.Panics(t, func() { amqprpc.Register(serving, queue+".late", square) }, "serving")

@@ -11,11 +11,12 @@ type ClientStats struct {
 	UnknownReplies  int64 // messages in the reply queue that answer no call of this client
 	Returned        int64 // requests that the broker could route to no queue
 	Nacked          int64 // requests that the broker refused (basic.nack)
+	Cancelled       int64 // attempts whose servers were told that their caller has given up
 	Resent          int64 // further attempts at idempotent calls, made by the client itself
 }
 
 type clientCounters struct {
-	reconnects, late, repeated, unknown, returned, nacked, resent atomic.Int64
+	reconnects, late, repeated, unknown, returned, nacked, cancelled, resent atomic.Int64
 }
 
 // Stats returns the client's counters. It is safe for concurrent use.
@@ -28,6 +29,7 @@ func (c *Client) Stats() ClientStats {
 		UnknownReplies:  c.stats.unknown.Load(),
 		Returned:        c.stats.returned.Load(),
 		Nacked:          c.stats.nacked.Load(),
+		Cancelled:       c.stats.cancelled.Load(),
 		Resent:          c.stats.resent.Load(),
 	}
 }
@@ -42,13 +44,15 @@ type ServerStats struct {
 	ReturnedReplies int64 // replies that found their queue gone
 	Poisoned        int64 // requests refused for having been delivered too often
 	Shed            int64 // requests refused because all handlers were busy and too little of their time was left
+	Cancelled       int64 // requests whose caller gave up: their handlers were told, or they were dropped before
+	BadControl      int64 // control messages that could not be read
 	Panics          int64 // panics in handlers and middleware
 	LateResults     int64 // results that came after their request had been answered or handed back
 	Reconnects      int64 // connections after the first
 }
 
 type serverCounters struct {
-	inFlight, handled, redelivered, refusedReplyTo, returnedReplies, poisoned, shed, panics, lateResults, reconnects atomic.Int64
+	inFlight, handled, redelivered, refusedReplyTo, returnedReplies, poisoned, shed, cancelled, badControl, panics, lateResults, reconnects atomic.Int64
 }
 
 // Stats returns the server's counters. It is safe for concurrent use.
@@ -61,6 +65,8 @@ func (s *Server) Stats() ServerStats {
 		ReturnedReplies: s.stats.returnedReplies.Load(),
 		Poisoned:        s.stats.poisoned.Load(),
 		Shed:            s.stats.shed.Load(),
+		Cancelled:       s.stats.cancelled.Load(),
+		BadControl:      s.stats.badControl.Load(),
 		Panics:          s.stats.panics.Load(),
 		LateResults:     s.stats.lateResults.Load(),
 		Reconnects:      s.stats.reconnects.Load(),

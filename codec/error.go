@@ -4,12 +4,13 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 )
 
-// maxPathParts is how many parts of a path an error shows: a message may be
-// nested thousands of levels deep, and an error is for people to read.
+// maxPathParts is how many parts of a path an error shows. A message may have
+// thousands, and an error is for people to read.
 const maxPathParts = 16
 
 // errShort is what a body that ends too early decodes to.
@@ -23,25 +24,53 @@ var errDeep = fmt.Errorf("nested deeper than %d levels", maxDepth)
 // encoding/json has for decoding.
 const maxDepth = 10_000
 
-// codecError is an error of a codec: which one, where in the message, what.
+// codecError is an error of a codec: which one, where in the message, what. It
+// is made on the way back from an error only, so that the path costs nothing as
+// long as all goes well.
 type codecError struct {
 	codec string
-	path  string // "" for the message itself
+	path  []string // the innermost part first: "name", "[3]", "[key]"
 	err   error
 }
 
 func (e *codecError) Error() string {
+	path := slices.Clone(e.path)
+	slices.Reverse(path)
+	if extra := len(path) - maxPathParts; extra > 0 {
+		path = slices.Replace(path, maxPathParts/2, maxPathParts/2+extra, "[…]")
+	}
+	where := strings.ReplaceAll(strings.Join(path, "."), ".[", "[")
 	switch {
-	case e.path == "":
+	case where == "":
 		return fmt.Sprintf("codec: %s: %v", e.codec, e.err)
-	case e.path[0] == '[':
-		return fmt.Sprintf("codec: %s: element %s: %v", e.codec, e.path, e.err)
+	case where[0] == '[':
+		return fmt.Sprintf("codec: %s: element %s: %v", e.codec, where, e.err)
 	default:
-		return fmt.Sprintf("codec: %s: field \"%s\": %v", e.codec, e.path, e.err)
+		return fmt.Sprintf("codec: %s: field \"%s\": %v", e.codec, where, e.err)
 	}
 }
 
 func (e *codecError) Unwrap() error { return e.err }
+
+func toCodecError(err error) *codecError {
+	if e, ok := err.(*codecError); ok {
+		return e
+	}
+	return &codecError{err: err}
+}
+
+// finish makes the error that users see.
+func finish(codec string, err error) error {
+	e := toCodecError(err)
+	e.codec = codec
+	return e
+}
+
+func inField(err error, name string) error {
+	e := toCodecError(err)
+	e.path = append(e.path, name)
+	return e
+}
 
 // reason is an error with a text of ours for another's, which it still wraps.
 type reason struct {
@@ -52,43 +81,10 @@ type reason struct {
 func (r *reason) Error() string { return r.text }
 func (r *reason) Unwrap() error { return r.err }
 
-// pathError collects, from the inside out, where in a message err happened.
-// It is made on the way back from an error only, so that the path costs
-// nothing as long as all goes well.
-type pathError struct {
-	parts []string // the innermost first: "name", "[3]", "[key]"
-	err   error
+// withoutPrefix leaves out of an error the name of the package that it is from.
+func withoutPrefix(err error, prefix string) error {
+	return &reason{text: strings.TrimPrefix(err.Error(), prefix), err: err}
 }
-
-func (e *pathError) Error() string { return e.path() + ": " + e.err.Error() }
-
-func (e *pathError) path() string {
-	var b strings.Builder
-	for i := len(e.parts) - 1; i >= 0; i-- {
-		if skip := len(e.parts) - maxPathParts; skip > 0 && i == len(e.parts)-1-maxPathParts/2 {
-			b.WriteString("…")
-			i -= skip
-		}
-		part := e.parts[i]
-		if b.Len() > 0 && part[0] != '[' {
-			b.WriteByte('.')
-		}
-		b.WriteString(part)
-	}
-	return b.String()
-}
-
-func inPart(err error, part string) error {
-	if e, ok := err.(*pathError); ok {
-		e.parts = append(e.parts, part)
-		return e
-	}
-	return &pathError{parts: []string{part}, err: err}
-}
-
-func inField(err error, name string) error { return inPart(err, name) }
-func inIndex(err error, i int) error       { return inPart(err, "["+strconv.Itoa(i)+"]") }
-func inKey(err error, key string) error    { return inPart(err, "["+printable(key)+"]") }
 
 // printable is what came from outside, fit for an error: cut to a readable
 // length, and nothing in it that a terminal or a log would not show.
@@ -102,15 +98,19 @@ func printable(s string) string {
 	return q[1:len(q)-1] + end
 }
 
-func quoteShort(s string) string { return `"` + printable(s) + `"` }
-
-// finish turns what a codec's inner functions return into what users see.
-func finish(codec string, err error) error {
-	e := &codecError{codec: codec, err: err}
-	if p, ok := err.(*pathError); ok {
-		e.path, e.err = p.path(), p.err
-	}
-	return e
+// guarded calls f with v, and makes an error of a panic of a user's method or
+// of the library.
+func guarded(f func(any) error, v any) (err error) {
+	defer func() {
+		switch r := recover().(type) {
+		case nil:
+		case error:
+			err = fmt.Errorf("panicked: %w", r)
+		default:
+			err = fmt.Errorf("panicked: %v", r)
+		}
+	}()
+	return f(v)
 }
 
 func errRange(value string, t reflect.Type) error {
@@ -132,4 +132,8 @@ func checkTarget(v any) (reflect.Value, error) {
 		return rv, fmt.Errorf("cannot decode into %T: it must be a pointer that is not nil", v)
 	}
 	return rv.Elem(), nil
+}
+
+func errTrailing(n int) error {
+	return fmt.Errorf("%d bytes after the value", n)
 }

@@ -26,11 +26,10 @@ type rich struct {
 	Floats  map[string]float32
 	Strings map[string]string
 	AnyMap  map[string]any
-	Custom  []custom
+	Custom  []tuple
 	Tree    *tree
 	Times   map[netip.Addr]*time.Time
 	Numbers []json.Number
-	Shape   shape
 	Stamp   stamp
 	Bytes   [][]byte
 	Secrets []secret
@@ -40,13 +39,16 @@ type rich struct {
 func seeds(f *testing.F, c codec.Codec) {
 	f.Helper()
 	for _, tt := range parity {
+		if tt.refused != "" {
+			continue
+		}
 		body, err := c.Marshal(tt.value)
 		require.NoError(f, err, tt.name)
 		if len(body) < 1<<10 {
 			f.Add(body)
 		}
 	}
-	body, err := c.Marshal(rich{Custom: []custom{{"a", 1}}, Tree: &tree{Value: 1, ByName: map[string]*tree{"x": nil}}})
+	body, err := c.Marshal(rich{Custom: []tuple{{"a", 1}}, Tree: &tree{Value: 1, ByName: map[string]*tree{"x": nil}}})
 	require.NoError(f, err)
 	f.Add(body)
 }
@@ -76,7 +78,8 @@ func FuzzMsgPackIntoAny(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		fuzzDecode[any](t, codec.MsgPack{}, body)
 		fuzzDecode[any](t, codec.MsgPack{UseNumber: true}, body)
-		fuzzDecode[shape](t, codec.MsgPack{}, body)
+		fuzzDecode[untypedKeys](t, codec.MsgPack{}, body)
+		fuzzDecode[[]custom](t, codec.MsgPack{}, body)
 	})
 }
 
@@ -121,8 +124,7 @@ func fuzzDecode[T any](t *testing.T, c codec.Codec, body []byte) {
 	require.Equal(t, settled, last)
 }
 
-// alike is what both codecs decode alike from any JSON text. It leaves out
-// what the table of differences has.
+// alike is what comes back alike through both codecs, whatever is in it.
 type alike struct {
 	Bool    bool              `json:"bool"`
 	Int     int8              `json:"int"`
@@ -135,95 +137,62 @@ type alike struct {
 	Map     map[string]string `json:"map"`
 	ByInt   map[int8][]bool   `json:"by_int"`
 	ByAddr  map[netip.Addr]*int
-	Time    time.Time     `json:"time"`
-	Took    time.Duration `json:"took"`
-	Big     *big.Int      `json:"big"`
-	ID      uuid.UUID     `json:"id"`
-	Temp    celsius       `json:"temp"`
-	Points  []point       `json:"points"`
-	Next    *alike        `json:"next"`
-	None    struct{}      `json:"none"`
-	Ptr     **string      `json:"ptr"`
-	Strings []string      `json:"strings"`
+	Time    *time.Time     `json:"time"`
+	Took    time.Duration  `json:"took"`
+	Big     *big.Int       `json:"big"`
+	ID      uuid.UUID      `json:"uuid"`
+	Temp    celsius        `json:"temp"`
+	Colour  colour         `json:"colour"`
+	Next    *alike         `json:"next"`
+	Any     any            `json:"any"`
+	Anys    map[string]any `json:"anys"`
+	None    struct{}       `json:"none"`
+	Ptr     **string       `json:"ptr"`
+	Strings []string       `json:"strings"`
 	Quoted  struct {
 		Int  int8  `json:",string"`
 		Bool *bool `json:",string"`
 	}
 	base
-	*Public
+	Public
 }
 
-// FuzzParity writes one JSON text in MessagePack and holds the two codecs to
-// the same verdict on it, and to the same value.
+// times moves the times to UTC: MessagePack has no offset.
+func (a *alike) times() {
+	for ; a != nil; a = a.Next {
+		if a.Time != nil {
+			*a.Time = a.Time.UTC()
+		}
+	}
+}
+
+// FuzzParity makes a value of a JSON text, and holds the two codecs to the same
+// value when it has gone through each.
 func FuzzParity(f *testing.F) {
 	seeds(f, codec.JSON{})
 	for _, text := range []string{
-		`{"int":127,"INT":-128,"uint":65535,"slice":[1,null,-3],"array":["a","b","c"],"map":{"a":"b"},"by_int":{"-128":[true,null]}}`,
-		`{"int":128}`, `{"uint":-1}`, `{"int":1.0}`, `{"int":1e1}`, `{"by_int":{"128":null}}`, `{"by_int":{"01":[]}}`,
-		`{"time":"2026-01-02T03:04:05.678+05:45","took":-1,"big":123456789012345678901234567890,"id":"0b2f5a9e-5f0b-4c39-9a63-0d8f2f4f9d11"}`,
-		`{"temp":"1.5°C","points":[[1,2],null,[3]],"next":{"next":null,"none":{"x":[]}},"ptr":"\ud83d\ude00","Quoted":{"Int":"-1","Bool":"true"}}`,
-		`{"Quoted":{"Int":1}}`, `{"Quoted":{"Bool":null}}`, `{"version":3,"Shown":true}`, `{"ByAddr":{"10.0.0.1":1,"::1":null}}`,
-		`{"float":1e400}`, `{"float32":1e39}`, `{"float32":0.1,"float":-1e-7}`, `null`, `[]`, `{"string":"\u0000\"\\"}`, `{"a":{"b":[{}]}}`,
+		`{"int":127,"INT":-128,"uint":65535,"slice":[1,null,-3],"array":["a","b"],"map":{"a":"b"},"by_int":{"-128":[true,null]}}`,
+		`{"int":128}`, `{"uint":-1}`, `{"int":1.0}`, `{"by_int":{"128":null}}`, `{"any":{"b":1,"a":[9007199254740991,0.5,null,{}]},"anys":{"x":1e300}}`,
+		`{"time":"2026-01-02T03:04:05.678+05:45","took":-1,"big":123456789012345678901234567890,"uuid":"0b2f5a9e-5f0b-4c39-9a63-0d8f2f4f9d11"}`,
+		`{"temp":"1.5°C","colour":"colour 3","next":{"next":null,"none":{"x":[]}},"ptr":"\ud83d\ude00","Quoted":{"Int":"-1","Bool":"true"}}`,
+		`{"id":"x","Version":3,"Shown":true}`, `{"ByAddr":{"10.0.0.1":1,"::1":null}}`, `{"float32":0.1,"float":-1e-7}`, `null`,
 	} {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		if !json.Valid(text) || bytes.Contains(text, []byte("-0")) {
-			// MessagePack knows no integer -0; it is 0. encoding/json takes
-			// it for an int and refuses it for a uint.
+		var value alike
+		if err := (codec.JSON{}).Unmarshal(text, &value); err != nil {
 			t.Skip()
 		}
-		binary, err := codec.MsgPack{}.Marshal(json.RawMessage(text))
-		require.NoError(t, err)
-
-		var fromJSON, fromMsgPack alike
-		jsonErr := codec.JSON{}.Unmarshal(text, &fromJSON)
-		msgpackErr := codec.MsgPack{}.Unmarshal(binary, &fromMsgPack)
-		require.Equal(t, jsonErr == nil, msgpackErr == nil, "json: %v\nmsgpack: %v", jsonErr, msgpackErr)
-		if jsonErr == nil {
-			require.Equal(t, fromJSON, fromMsgPack)
+		var got [2]alike
+		for i, c := range []codec.Codec{codec.JSON{}, codec.MsgPack{}} {
+			body, err := c.Marshal(&value)
+			require.NoError(t, err)
+			require.NoError(t, c.Unmarshal(body, &got[i]))
+			got[i].times()
 		}
-
-		// As text again, it means what it meant: compare with every digit.
-		var was, is any
-		require.NoError(t, codec.JSON{UseNumber: true}.Unmarshal(text, &was))
-		var back json.RawMessage
-		require.NoError(t, codec.MsgPack{}.Unmarshal(binary, &back))
-		require.NoError(t, codec.JSON{UseNumber: true}.Unmarshal(back, &is))
-		requireSameValue(t, was, is)
+		require.Equal(t, got[0], got[1])
 	})
-}
-
-// requireSameValue compares untyped messages, and their numbers by value.
-func requireSameValue(t *testing.T, want, got any) {
-	t.Helper()
-	switch want := want.(type) {
-	case json.Number:
-		got, ok := got.(json.Number)
-		require.True(t, ok)
-		if len(want) > 100 || strings.ContainsAny(string(want), "eE") {
-			return // too big for a fraction
-		}
-		a, ok := new(big.Rat).SetString(string(want))
-		require.True(t, ok)
-		b, ok := new(big.Rat).SetString(string(got))
-		require.True(t, ok)
-		require.Zero(t, a.Cmp(b), "%s is %s", want, got)
-	case []any:
-		require.IsType(t, want, got)
-		require.Len(t, got, len(want))
-		for i := range want {
-			requireSameValue(t, want[i], got.([]any)[i])
-		}
-	case map[string]any:
-		require.IsType(t, want, got)
-		require.Len(t, got, len(want))
-		for k := range want {
-			requireSameValue(t, want[k], got.(map[string]any)[k])
-		}
-	default:
-		require.Equal(t, want, got)
-	}
 }
 
 // FuzzRoundTrip sends one message of fuzzed values through both codecs.
@@ -249,7 +218,7 @@ func FuzzRoundTrip(f *testing.F) {
 			},
 			Ints: [4]int8{int8(i), int8(n)}, Uints: make([]uint16, n), Floats: map[string]float32{s: float32(n) / 7},
 			Strings: map[string]string{s: s, s + "x": ""}, Tree: &tree{Value: int(i), ByName: map[string]*tree{s: {Value: 1}}},
-			Shape: shape{"1"}, Stamp: stamp{s}, Bytes: [][]byte{b, nil, {}},
+			Stamp: stamp{s}, Custom: []tuple{{s, int(i)}}, Bytes: [][]byte{b, nil, {}},
 			Omit: omitting{Own: 7, OwnRef: 7},
 		}
 		for _, c := range []codec.Codec{codec.JSON{}, codec.MsgPack{}} {
@@ -258,7 +227,11 @@ func FuzzRoundTrip(f *testing.F) {
 			var got rich
 			require.NoError(t, c.Unmarshal(body, &got))
 			want := message
-			want.Omit = omitting{}
+			if shortName(c) == "json" {
+				want.Omit = omitting{}
+			} else {
+				want.Created = want.Created.Local()
+			}
 			require.Equal(t, want, got)
 			require.True(t, reflect.DeepEqual(want.Uints, got.Uints))
 		}

@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -29,7 +30,7 @@ func TestLengthsThatAreNotThere(t *testing.T) {
 		reflect.TypeFor[any](), reflect.TypeFor[[]int](), reflect.TypeFor[[][1 << 20]byte](), reflect.TypeFor[[]struct{}](),
 		reflect.TypeFor[map[string]string](), reflect.TypeFor[map[string]any](), reflect.TypeFor[map[int8][]string](),
 		reflect.TypeFor[string](), reflect.TypeFor[[]byte](), reflect.TypeFor[[8]byte](), reflect.TypeFor[everything](),
-		reflect.TypeFor[struct{}](), reflect.TypeFor[custom](), reflect.TypeFor[shape](), reflect.TypeFor[stamp](),
+		reflect.TypeFor[struct{}](), reflect.TypeFor[custom](), reflect.TypeFor[untypedKeys](), reflect.TypeFor[stamp](), reflect.TypeFor[time.Time](),
 		reflect.TypeFor[int](), reflect.TypeFor[uint8](), reflect.TypeFor[float64](), reflect.TypeFor[bool](),
 	}
 	for _, head := range heads {
@@ -88,7 +89,6 @@ func TestNestedClaims(t *testing.T) {
 	}{
 		{lie("\xdd", rest), new(any)},
 		{lie("\xdd", rest), new(lists)},
-		{lie("\xdd", rest), new(shape)},
 		{lie("\xdd", rest), new([]any)},
 		{lie("\xdd", rest), new(untypedKeys)},
 		{lie("\x81\xa0\xdf", rest/4), new(any)},
@@ -97,7 +97,7 @@ func TestNestedClaims(t *testing.T) {
 		{lie("\x81\xa8Children\xdd", rest), new(tree)},
 	} {
 		grown := allocated(func() { require.Error(t, codec.MsgPack{}.Unmarshal(tt.body, tt.target)) })
-		require.Less(t, grown, uint64(1<<20), "%T", tt.target)
+		require.Less(t, grown, uint64(2<<20), "%T", tt.target)
 	}
 }
 
@@ -109,7 +109,6 @@ func TestEveryPrefixIsShort(t *testing.T) {
 		require.ErrorIs(t, codec.MsgPack{}.Unmarshal(body[:n], new(order)), io.ErrUnexpectedEOF, n)
 		require.ErrorIs(t, codec.MsgPack{}.Unmarshal(body[:n], new(any)), io.ErrUnexpectedEOF, n)
 		require.ErrorIs(t, codec.MsgPack{}.Unmarshal(body[:n], new(struct{})), io.ErrUnexpectedEOF, n)
-		require.ErrorIs(t, codec.MsgPack{}.Unmarshal(body[:n], new(shape)), io.ErrUnexpectedEOF, n)
 	}
 }
 
@@ -147,9 +146,6 @@ func TestDepth(t *testing.T) {
 		{codec.MsgPack{}, msgpack("\x81\xa0"), reflect.TypeFor[maps]()},
 		{codec.MsgPack{}, msgpack("\x81\xa4Next"), reflect.TypeFor[list]()},
 		{codec.MsgPack{}, msgpack("\x81\xa4Skip"), reflect.TypeFor[list]()},
-		{codec.MsgPack{}, msgpack("\x91"), reflect.TypeFor[shape]()},
-		{codec.MsgPack{}, msgpack("\x81\xa0"), reflect.TypeFor[shape]()},
-		{codec.MsgPack{}, msgpack("\x91"), reflect.TypeFor[[0]int]()},
 	} {
 		v := reflect.New(tt.target)
 		require.NoError(t, tt.codec.Unmarshal([]byte(tt.body(limit)), v.Interface()), tt.target)
@@ -167,11 +163,14 @@ func TestPointerToItself(t *testing.T) {
 	t.Parallel()
 	var v any
 	v = &v
-	require.ErrorContains(t, codec.MsgPack{}.Unmarshal([]byte{1}, &v), "nested deeper")
+	require.NoError(t, codec.MsgPack{}.Unmarshal([]byte{1}, &v))
+	require.Equal(t, 1.0, v)
+	held := pair[any, []any]{"old", []any{"old", 1}}
+	require.NoError(t, codec.MsgPack{}.Unmarshal([]byte("\x82\xa1A\xc3\xa1B\x91\xc2"), &held))
+	require.Equal(t, pair[any, []any]{true, []any{false}}, held, "what they held is dropped")
 
 	type self *self
-	require.ErrorContains(t, codec.MsgPack{}.Unmarshal([]byte{1}, new(self)), "cannot decode an integer into codec_test.self")
-	require.NoError(t, codec.MsgPack{}.Unmarshal([]byte{0xc0}, new(self)))
+	require.ErrorContains(t, codec.MsgPack{}.Unmarshal([]byte{1}, new(self)), "has no encoding")
 	_, err := codec.MsgPack{}.Marshal(self(nil))
 	require.ErrorContains(t, err, "has no encoding")
 }
@@ -182,7 +181,7 @@ func TestNotFinite(t *testing.T) {
 		"\xcb\x7f\xf0\x00\x00\x00\x00\x00\x00", "\xcb\xff\xf0\x00\x00\x00\x00\x00\x00",
 		"\xcb\x7f\xf8\x00\x00\x00\x00\x00\x01", "\xca\x7f\x80\x00\x00", "\xca\xff\xc0\x00\x00",
 	} {
-		for _, v := range []any{new(float64), new(float32), new(any), new(shape)} {
+		for _, v := range []any{new(float64), new(float32), new(any)} {
 			require.ErrorContains(t, codec.MsgPack{}.Unmarshal([]byte(body), v), "NaN and infinities")
 		}
 	}
@@ -190,38 +189,18 @@ func TestNotFinite(t *testing.T) {
 
 func TestKeysThatAreNotStrings(t *testing.T) {
 	t.Parallel()
-	for body, want := range map[string]string{
-		"\x81\xc0\x01": "nil cannot be the key",
-		"\x81\xc3\x01": "a bool cannot be the key",
-		"\x81\xcb\x00\x00\x00\x00\x00\x00\x00\x00\x01": "a float cannot be the key",
-		"\x81\x90\x01":         "an array cannot be the key",
-		"\x81\x80\x01":         "an object cannot be the key",
-		"\x81\xd4\x01\x01\x01": "an extension cannot be the key",
-		"\x81\xc1\x01":         "code 0xc1",
+	for body, kind := range map[string]string{
+		"\x81\xc3\x01": "a bool",
+		"\x81\x07\x01": "an integer",
+		"\x81\xcb\x00\x00\x00\x00\x00\x00\x00\x00\x01": "a float",
+		"\x81\x90\x01": "an array",
+		"\x81\x80\x01": "an object",
 	} {
-		for _, v := range []any{new(any), new(object), new(map[string]string), new(map[int]int), new(person), new(shape)} {
-			require.ErrorContains(t, codec.MsgPack{}.Unmarshal([]byte(body), v), want)
+		for _, v := range []any{new(any), new(object), new(map[string]string)} {
+			require.ErrorContains(t, codec.MsgPack{}.Unmarshal([]byte(body), v), "cannot decode "+kind+" into string")
 		}
+		require.ErrorContains(t, codec.MsgPack{}.Unmarshal([]byte(body), new(visit)), kind+" is not the name of a field")
 	}
-}
-
-// TestUnexportedEmbeddedPointerWithAName is a field that Go lets nobody set,
-// and that encoding/json panics on.
-func TestUnexportedEmbeddedPointerWithAName(t *testing.T) {
-	t.Parallel()
-	type target struct {
-		*named2 `json:"inside"`
-	}
-	var v target
-	require.NoError(t, codec.MsgPack{}.Unmarshal([]byte("\x81\xa6inside\xc0"), &v))
-	require.ErrorContains(t, codec.MsgPack{}.Unmarshal([]byte("\x81\xa6inside\x80"), &v), "unexported struct codec_test.named2")
-	v.named2 = &named2{1}
-	body, err := codec.MsgPack{}.Marshal(v)
-	require.NoError(t, err)
-	require.Equal(t, "\x81\xa6inside\x81\xa6Inside\x01", string(body))
-	v.Inside = 0
-	require.NoError(t, codec.MsgPack{}.Unmarshal(body, &v))
-	require.Equal(t, 1, v.Inside)
-	require.NoError(t, codec.MsgPack{}.Unmarshal([]byte("\x81\xa6inside\xc0"), &v))
-	require.NotNil(t, v.named2)
+	require.Error(t, codec.MsgPack{}.Unmarshal([]byte("\x81\xd4\x01\x01\x01"), new(object)))
+	require.ErrorContains(t, codec.MsgPack{}.Unmarshal([]byte("\x81\xc1\x01"), new(any)), "code 0xc1")
 }

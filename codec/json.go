@@ -36,13 +36,12 @@ func (JSON) ContentType() string { return "application/json" }
 // Marshal returns the JSON encoding of v.
 func (JSON) Marshal(v any) ([]byte, error) {
 	e := jsonEncoders.Get().(*jsonEncoder)
-	err := e.json.Encode(withAddress(v))
+	if err := guarded(e.json.Encode, withAddress(v)); err != nil {
+		return nil, finish("json", jsonReason(err)) // and e, which may be broken, is dropped
+	}
 	out := e.out
 	e.out = nil
 	jsonEncoders.Put(e)
-	if err != nil {
-		return nil, finish("json", jsonReason(err))
-	}
 	return bytes.TrimSuffix(out, []byte("\n")), nil
 }
 
@@ -52,7 +51,7 @@ func (c JSON) Unmarshal(data []byte, v any) error {
 	if _, err := checkTarget(v); err != nil {
 		return finish("json", err)
 	}
-	if err := c.unmarshal(data, v); err != nil {
+	if err := guarded(func(v any) error { return c.unmarshal(data, v) }, v); err != nil {
 		return finish("json", jsonReason(err))
 	}
 	return nil
@@ -81,13 +80,8 @@ func (c JSON) unmarshal(data []byte, v any) error {
 	return nil
 }
 
-func errTrailing(n int) error {
-	return fmt.Errorf("%d bytes after the value", n)
-}
-
-// jsonEncoder is a reusable encoding/json encoder. The encoder assembles each
-// value in a buffer of its own and hands it over in one piece, so that the
-// copy made of it here is both the only one and the caller's.
+// jsonEncoder is a reusable encoding/json encoder. It hands over each value in
+// one piece, so that the copy made of it is the only one, and the caller's.
 type jsonEncoder struct {
 	json *json.Encoder
 	out  []byte
@@ -107,6 +101,22 @@ func (e *jsonEncoder) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// withAddress returns v or, if it is no pointer, a pointer to a copy: a method
+// with a pointer receiver is called only on what has an address.
+func withAddress(v any) any {
+	switch v.(type) {
+	case nil, bool, string, []byte, int, int32, int64, uint32, uint64, float64:
+		return v
+	}
+	rv := reflect.ValueOf(v)
+	if rv.Kind() == reflect.Pointer {
+		return v
+	}
+	p := reflect.New(rv.Type())
+	p.Elem().Set(rv)
+	return p.Interface()
+}
+
 // jsonReason says in this package's words what encoding/json said in its own.
 func jsonReason(err error) error {
 	switch err := err.(type) {
@@ -119,10 +129,7 @@ func jsonReason(err error) error {
 	case *json.SyntaxError:
 		return &reason{text: fmt.Sprintf("%v (at byte %d)", err, err.Offset), err: err}
 	}
-	if text, ok := strings.CutPrefix(err.Error(), "json: "); ok {
-		return &reason{text: text, err: err}
-	}
-	return err
+	return withoutPrefix(err, "json: ")
 }
 
 func typeReason(err *json.UnmarshalTypeError) string {
@@ -130,19 +137,16 @@ func typeReason(err *json.UnmarshalTypeError) string {
 	if !isNumber {
 		return errKind(article(err.Value), err.Type).Error()
 	}
-	whole, valid := isInteger(literal), validNumber(literal)
+	whole := strings.Trim(strings.TrimPrefix(literal, "-"), "0123456789") == ""
+	valid := json.Valid([]byte(literal))
 	literal = printable(literal)
-	switch err.Type.Kind() {
-	case reflect.Float32, reflect.Float64:
+	zero := reflect.Zero(err.Type)
+	isInt := zero.CanInt() || zero.CanUint()
+	switch {
+	case zero.CanFloat() || isInt && whole:
 		return errRange(literal, err.Type).Error()
-	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64,
-		reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64, reflect.Uintptr:
-		if whole {
-			return errRange(literal, err.Type).Error()
-		}
-		if !valid { // the key of a map with integer keys
-			literal = strconv.Quote(literal)
-		}
+	case isInt && !valid: // the key of a map with integer keys
+		literal = strconv.Quote(literal)
 	}
 	return errKind(literal, err.Type).Error()
 }

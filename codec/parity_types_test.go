@@ -228,10 +228,31 @@ type everything struct {
 	Data    []byte                    `json:"data"`
 	Key     [4]byte                   `json:"key"`
 	Temp    celsius                   `json:"temp"`
-	Points  []point                   `json:"points"`
 	Index   map[int]names             `json:"index"`
 	Any     any                       `json:"any"`
 	Quoted  quoted                    `json:"quoted"`
 	Page    page[pair[string, *bool]] `json:"page"`
-	embedding
+	flat
+}
+
+// flat embeds structs without a name in common.
+type flat struct {
+	*Public
+	middle
+	named2
+	Version int
+}
+
+type wrapping struct {
+	named2 `json:"named"`
+}
+
+// colour writes itself for JSON only.
+type colour int
+
+func (c colour) MarshalJSON() ([]byte, error) { return fmt.Appendf(nil, `"colour %d"`, int(c)), nil }
+
+func (c *colour) UnmarshalJSON(data []byte) error {
+	_, err := fmt.Sscanf(string(data), `"colour %d"`, (*int)(c))
+	return err
 }

@@ -1,196 +1,216 @@
 package codec
 
 import (
+	"cmp"
+	"encoding"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
 	"reflect"
+	"slices"
 	"sync"
+	"time"
+
+	"github.com/vmihailenco/msgpack/v5"
+	"github.com/vmihailenco/tagparser/v2"
 )
 
-// plan is how MsgPack encodes and decodes the values of one Go type, found
-// out once.
+// plan is what the strict layer knows of a Go type: what msgpack makes of it.
+// A pointer has the plan of what it points to.
 type plan struct {
-	typ    reflect.Type
-	encode func(e *encoder, v reflect.Value) error
-	decode func(d *decoder, v reflect.Value) error // v can be set
+	typ       reflect.Type
+	want      kind              // what msgpack decodes into the type
+	max, min  uint64            // of an integer: the greatest, and the least without its sign
+	key, elem *plan             // of what is in a map; elem also of what is in a list
+	fields    []*field          // of a struct, in the order of encoding
+	byName    map[string]*field // of a struct, for decoding
+	own, all  traits            // of the type; and also of all below it
+	below     []*plan
+	err       error // msgpack cannot take the type, and does not say so
+}
+
+type field struct {
+	encoded []byte // the name
+	index   []int
+	plan    *plan
+}
+
+type traits uint8
+
+const (
+	isAny       traits = 1 << iota // an interface
+	isUnsorted                     // a map that msgpack does not sort
+	isCustom                       // has EncodeMsgpack or DecodeMsgpack
+	isRecursive                    // holds values of its own type
+)
+
+// The plans of a value that nobody looks into, of one that DecodeMsgpack gets,
+// and of a key in an any, which becomes a map[string]any.
+var (
+	opaque     = newPlan(nil, 0)
+	custom     = newPlan(nil, isCustom)
+	stringPlan = &plan{want: kindString, typ: reflect.TypeFor[string]()}
+)
+
+func newPlan(t reflect.Type, own traits) *plan {
+	p := &plan{typ: t, want: kindAny, own: own}
+	p.key, p.elem = p, p
+	return p
+}
+
+// methods are those by which msgpack encodes and decodes a type, in its order.
+var methods = [4][2]reflect.Type{
+	{reflect.TypeFor[msgpack.CustomEncoder](), reflect.TypeFor[msgpack.CustomDecoder]()},
+	{reflect.TypeFor[msgpack.Marshaler](), reflect.TypeFor[msgpack.Unmarshaler]()},
+	{reflect.TypeFor[encoding.BinaryMarshaler](), reflect.TypeFor[encoding.BinaryUnmarshaler]()},
+	{reflect.TypeFor[encoding.TextMarshaler](), reflect.TypeFor[encoding.TextUnmarshaler]()},
 }
 
 // plans caches the plans. A plan is a pure function of its type and never
-// changes, so the cache is invisible but for the time it saves; a MsgPack is
-// ready to use as a zero value and passed around by value, so it has no place
-// for a cache of its own.
+// changes, so the cache is invisible but for the time that it saves.
 var plans sync.Map // reflect.Type → *plan
 
-func planOf(t reflect.Type) *plan {
-	if p, ok := plans.Load(t); ok {
-		return p.(*plan)
+// planOf returns the plan of t, or an error if msgpack must not see t.
+func planOf(t reflect.Type) (*plan, error) {
+	known, ok := plans.Load(t)
+	if !ok {
+		c := compiler{made: make(map[reflect.Type]*plan)}
+		made := c.plan(t, &plan{})
+		for range c.made { // as often as it may take to come up to t
+			for _, p := range c.made {
+				p.all |= p.own
+				for _, q := range p.below {
+					p.all |= q.all
+					p.err = cmp.Or(p.err, q.err)
+				}
+			}
+		}
+		known, _ = plans.LoadOrStore(t, made)
 	}
-	c := compiler{making: make(map[reflect.Type]*plan)}
-	p := c.plan(t)
-	// Only now is each of them complete: types may contain one another.
-	for t, made := range c.making {
-		plans.LoadOrStore(t, made)
-	}
-	return p
+	p := known.(*plan)
+	return p, p.err
 }
 
-// compiler makes the plan of a type and of those that it consists of.
+// compiler makes the plan of one type and of all types that it consists of.
 type compiler struct {
-	making map[reflect.Type]*plan
+	made map[reflect.Type]*plan
+	open []*plan // being made
 }
 
-// plan returns the plan of t, which may still be incomplete: hold on to the
-// pointer, and do not look into it before it is used.
-func (c *compiler) plan(t reflect.Type) *plan {
-	if p, ok := plans.Load(t); ok {
-		return p.(*plan)
+// plan returns the plan of t, which is a part of above.
+func (c *compiler) plan(t reflect.Type, above *plan) *plan {
+	for pointers := 0; t.Kind() == reflect.Pointer && pointers < 100; pointers++ {
+		t = t.Elem()
 	}
-	if p, ok := c.making[t]; ok {
-		return p
+	p, ok := c.made[t]
+	switch {
+	case !ok:
+		p = newPlan(t, 0)
+		c.made[t] = p
+		c.open = append(c.open, p)
+		if !p.byMethods() {
+			c.byKind(p)
+		}
+		c.open = c.open[:len(c.open)-1]
+	case slices.Contains(c.open, p):
+		p.own |= isRecursive
 	}
-	p := &plan{typ: t}
-	c.making[t] = p
-	c.byKind(p)
-	if t.Kind() != reflect.Pointer && t.Kind() != reflect.Interface {
-		byMethods(p)
-	}
+	above.below = append(above.below, p)
 	return p
 }
 
-// bare returns a plan for t that calls none of its methods, for a value that
-// Go does not let them be called on.
-func (c *compiler) bare(t reflect.Type) *plan {
-	p := &plan{typ: t}
-	if t.Kind() == reflect.Pointer {
-		p.encode, p.decode = pointerTo(c.bare(t.Elem()))
-	} else {
-		c.byKind(p)
-	}
-	return p
+// has reports whether a value of the type, or a pointer to one, has the method.
+func (p *plan) has(method reflect.Type) bool {
+	return p.typ.Implements(method) || reflect.PointerTo(p.typ).Implements(method)
 }
 
-// byMethods replaces what the kind of the type would do by what the type
-// itself does. Those that know of MessagePack come first, then encoding/json's
-// order.
-func byMethods(p *plan) {
-	switch t := p.typ; {
-	case has(t, customEncoderType), has(t, msgpackMarshaler):
-		p.encode = encodeCustom
-	case t == timeType:
-		p.encode = encodeTime
-	case t == numberType:
-		p.encode = encodeNumber
-	case has(t, jsonMarshalerType):
-		p.encode = encodeJSONMarshaler
-	case has(t, textMarshalerType):
-		p.encode = encodeTextMarshaler
+// byMethods reports whether methods of the type, or those that msgpack has for
+// it, make its form.
+func (p *plan) byMethods() bool {
+	i := slices.IndexFunc(methods[:], func(m [2]reflect.Type) bool { return p.has(m[0]) || p.has(m[1]) })
+	switch {
+	case p.typ == reflect.TypeFor[time.Time]():
+		p.want = kindExt
+		return true
+	case i == 0:
+		p.own = isCustom
+	case i >= 2:
+		p.want = kindString
 	}
-	switch t := p.typ; {
-	case has(t, customDecoderType), has(t, msgpackUnmarshaler):
-		p.decode = decodeCustom
-	case t == timeType:
-		p.decode = decodeTime
-	case t == numberType:
-		p.decode = decodeNumber
-	case has(t, jsonUnmarshalerType):
-		p.decode = decodeJSONUnmarshaler
-	case has(t, textUnmarshalerType):
-		p.decode = decodeTextUnmarshaler
-	}
+	return i >= 0
 }
 
 func (c *compiler) byKind(p *plan) {
 	switch t := p.typ; t.Kind() {
 	case reflect.Bool:
-		p.encode, p.decode = encodeBool, decodeBool
+		p.want = kindBool
 	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
-		p.encode, p.decode = encodeInt, decodeInt
-	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64, reflect.Uintptr:
-		p.encode, p.decode = encodeUint, decodeUint
+		p.want, p.max, p.min = kindInt, 1<<(t.Bits()-1)-1, 1<<(t.Bits()-1)
+	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+		p.want, p.max = kindInt, math.MaxUint64>>(64-t.Bits())
 	case reflect.Float32, reflect.Float64:
-		p.encode, p.decode = encodeFloat, decodeFloat
+		p.want = kindFloat
 	case reflect.String:
-		p.encode, p.decode = encodeString, decodeString
+		p.want = kindString
 	case reflect.Interface:
-		p.encode, p.decode = encodeInterface, decodeInterface
-	case reflect.Pointer:
-		c.pointer(p)
-	case reflect.Slice:
-		c.slice(p)
-	case reflect.Array:
-		c.array(p)
+		if t != reflect.TypeFor[error]() { // which is a string
+			p.own, p.key = isAny, stringPlan
+		}
+	case reflect.Slice, reflect.Array:
+		if p.want = kindString; t.Elem().Kind() != reflect.Uint8 {
+			p.want, p.elem = kindArray, c.plan(t.Elem(), p)
+		}
 	case reflect.Map:
-		c.mapping(p)
+		p.want, p.key, p.elem = kindMap, c.plan(t.Key(), p), c.plan(t.Elem(), p)
+		switch t {
+		case reflect.TypeFor[map[string]string](), reflect.TypeFor[map[string]bool](), reflect.TypeFor[map[string]any]():
+		default:
+			p.own |= isUnsorted
+		}
 	case reflect.Struct:
-		s := c.structPlan(t)
-		p.encode, p.decode = s.encode, s.decode
-	default:
-		p.encode, p.decode = encodeUnsupported, decodeUnsupported
-	}
-}
-
-func encodeUnsupported(_ *encoder, v reflect.Value) error { return errUnsupported(v.Type()) }
-
-// decodeUnsupported is for types that no value goes into; a nil goes into all,
-// and changes nothing.
-func decodeUnsupported(d *decoder, v reflect.Value) error {
-	c, err := d.code()
-	if err != nil || c == codeNil {
-		return err
-	}
-	return d.mismatch(c, v)
-}
-
-// isByte reports whether slices and arrays of t are binary data: bytes without
-// an encoding of their own.
-func isByte(t reflect.Type) bool {
-	return t.Kind() == reflect.Uint8 && !has(t, jsonMarshalerType) && !has(t, textMarshalerType) &&
-		!has(t, customEncoderType) && !has(t, msgpackMarshaler)
-}
-
-// endless reports whether t is a pointer to itself, directly or through other
-// pointer types: no value of it ends anywhere but in a nil or a cycle.
-func endless(t reflect.Type) bool {
-	seen := make(map[reflect.Type]bool)
-	for ; t.Kind() == reflect.Pointer; t = t.Elem() {
-		if seen[t] {
-			return true
+		p.want, p.byName = kindMap, make(map[string]*field)
+		if err := c.fields(p, t, nil, nil); err != nil {
+			p.err = fmt.Errorf("type %s has no encoding: %w", t, err)
+		} else if len(p.fields) == 0 && p.has(reflect.TypeFor[json.Marshaler]()) {
+			p.err = fmt.Errorf("type %s has no encoding: MarshalJSON is for JSON, and there are no fields", t)
 		}
-		seen[t] = true
+	case reflect.Uintptr, reflect.Pointer: // a pointer to itself
+		p.err = errUnsupported(t)
 	}
-	return false
 }
 
-func (c *compiler) pointer(p *plan) {
-	if endless(p.typ) {
-		p.encode, p.decode = encodeUnsupported, decodeUnsupported
-		return
+// fields adds to p the fields of the struct t, which is at index in p's type,
+// by the rules of msgpack. The structs that t is embedded in are outer.
+func (c *compiler) fields(p *plan, t reflect.Type, index []int, outer []reflect.Type) error {
+	if slices.Contains(outer, t) {
+		return errors.New("it is embedded in itself")
 	}
-	p.encode, p.decode = pointerTo(c.plan(p.typ.Elem()))
-}
-
-// pointerTo returns how a pointer to an elem is encoded and decoded.
-func pointerTo(elem *plan) (enc func(*encoder, reflect.Value) error, dec func(*decoder, reflect.Value) error) {
-	enc = func(e *encoder, v reflect.Value) error {
-		if v.IsNil() {
-			e.buf = appendNil(e.buf)
-			return nil
+	for i := range t.NumField() {
+		sf := t.Field(i)
+		tag := tagparser.Parse(cmp.Or(sf.Tag.Get("msgpack"), sf.Tag.Get("json")))
+		if sf.Name == "_msgpack" && index == nil && (tag.HasOption("as_array") || tag.HasOption("asArray")) {
+			p.want = kindArray
 		}
-		return elem.encode(e, v.Elem())
-	}
-	dec = func(d *decoder, v reflect.Value) error {
-		if d.peek() == codeNil {
-			d.pos++
-			if v.CanSet() {
-				v.SetZero()
+		if tag.Name == "-" || !sf.IsExported() && !sf.Anonymous {
+			continue
+		}
+		f := &field{index: append(slices.Clone(index), i), plan: c.plan(sf.Type, p)}
+		name := cmp.Or(tag.Name, sf.Name)
+		if sf.Anonymous && !tag.HasOption("noinline") && f.plan.byName != nil {
+			if err := c.fields(p, f.plan.typ, f.index, append(outer, t)); err != nil {
+				return err
 			}
-			return nil
+		} else {
+			f.encoded, _ = msgpack.Marshal(name)
+			p.fields = append(p.fields, f)
 		}
-		if v.IsNil() {
-			if !v.CanSet() {
-				return errUnexportedEmbedded(v.Type().Elem())
+		for _, name := range []string{name, cmp.Or(tag.Options["alias"], name)} {
+			if known := p.byName[name]; known != nil && known != f {
+				return fmt.Errorf("two fields have the name %q", name)
 			}
-			v.Set(reflect.New(elem.typ))
+			p.byName[name] = f
 		}
-		return elem.decode(d, v.Elem())
 	}
-	return enc, dec
+	return nil
 }

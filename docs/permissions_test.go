@@ -2,6 +2,7 @@ package docs_test
 
 import (
 	"context"
+	"errors"
 	"regexp"
 	"slices"
 	"strings"
@@ -76,13 +77,57 @@ func TestPermissionsOfThePage(t *testing.T) {
 	client := func(opts ...amqprpc.ClientOption) func(ctx context.Context, mine, other string) error {
 		return func(ctx context.Context, mine, _ string) error { return call(ctx, mine, opts...) }
 	}
+	cancels := func(ctx context.Context, serverURL, clientURL string) error {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		srv := amqprpc.NewServer(serverURL, amqprpc.WithLogger(nil))
+		started, ended := make(chan struct{}), make(chan struct{})
+		amqprpc.Register(srv, "orders", func(ctx context.Context, n int) (int, error) {
+			close(started)
+			<-ctx.Done()
+			close(ended)
+			return n, nil
+		})
+		served := make(chan error, 1)
+		go func() { served <- srv.Serve(ctx) }()
+		select {
+		case <-srv.Ready():
+		case err := <-served:
+			return err
+		}
+		cli, err := amqprpc.Dial(ctx, clientURL, amqprpc.WithLogger(nil))
+		if err != nil {
+			return err
+		}
+		defer cli.Close()
+		time.Sleep(200 * time.Millisecond) // the mailbox opens after the queues, and may not
+		calling, giveUp := context.WithCancel(ctx)
+		defer giveUp()
+		f := amqprpc.Go[int, int](calling, cli, "orders", 1)
+		select {
+		case <-started:
+		case <-f.Done():
+			_, err := f.Await(ctx)
+			return err
+		}
+		giveUp()
+		select {
+		case <-ended:
+			return nil
+		case <-time.After(500 * time.Millisecond):
+			return errors.New("the cancel did not reach the handler")
+		}
+	}
 	roles := map[string]struct {
 		run     func(ctx context.Context, mine, other string) error
 		queue   amqprpc.Queue // as it is declared by others, before
 		passive bool
+		alone   bool // no other server
 	}{
 		"server of `orders`":          {run: server(amqprpc.Queue{})},
 		"… with `Passive`":            {run: server(amqprpc.Queue{Passive: true}), passive: true},
+		"server of `orders`, cancels": {run: func(ctx context.Context, mine, other string) error { return cancels(ctx, mine, other) }},
+		"client, cancels":             {run: func(ctx context.Context, mine, other string) error { return cancels(ctx, other, mine) }, alone: true},
 		"client, resumable":           {run: client()},
 		"client, exclusive":           {run: client(amqprpc.WithReplyMode(amqprpc.ReplyExclusive))},
 		"client, direct reply-to":     {run: client(amqprpc.WithReplyMode(amqprpc.ReplyDirect))},
@@ -102,7 +147,7 @@ func TestPermissionsOfThePage(t *testing.T) {
 				ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 				defer cancel()
 				mine, other := "amqp://least:secret@"+broker.Addr()+"/", "amqp://all:secret@"+broker.Addr()+"/"
-				if strings.HasPrefix(who, "server") { // the broker asks for more where the queue is not there yet
+				if strings.HasPrefix(who, "server") || role.alone { // the broker asks for more where the queue is not there yet
 					return role.run(ctx, mine, other)
 				}
 				srv := amqprpc.NewServer(other, amqprpc.WithLogger(nil))

@@ -57,7 +57,7 @@ func Logging(logger *slog.Logger, opts ...LoggingOption) amqprpc.Middleware {
 	}
 }
 
-// WithLogLevel sets the level of a line by the code of the result, which is "" for
+// WithLogLevel sets the level of a line by the code of the result, [amqprpc.CodeOK] for
 // success. If the logger does not write that level, there is no line.
 func WithLogLevel(level func(amqprpc.Code) slog.Level) LoggingOption {
 	return func(l *logging) { l.level = level }
@@ -75,7 +75,7 @@ func WithLogAttrs(f func(*amqprpc.Request) []slog.Attr) LoggingOption {
 // data_loss. It is Warn for all other codes.
 func DefaultLogLevel(code amqprpc.Code) slog.Level {
 	switch code {
-	case "", amqprpc.CodeCanceled, amqprpc.CodeInvalidArgument, amqprpc.CodeNotFound,
+	case amqprpc.CodeOK, amqprpc.CodeCanceled, amqprpc.CodeInvalidArgument, amqprpc.CodeNotFound,
 		amqprpc.CodeAlreadyExists, amqprpc.CodeUnauthenticated:
 		return slog.LevelInfo
 	case amqprpc.CodeDeadlineExceeded, amqprpc.CodePermissionDenied, amqprpc.CodeResourceExhausted,
@@ -92,12 +92,9 @@ func (l *logging) write(ctx context.Context, req *amqprpc.Request, err error, to
 	if !l.log.Enabled(ctx, level) {
 		return
 	}
-	side, shown := "server", "ok"
+	side := "server"
 	if req.IsClient() {
 		side = "client"
-	}
-	if err != nil {
-		shown = string(code)
 	}
 	attrs := make([]slog.Attr, 0, 10)
 	attrs = append(attrs,
@@ -106,7 +103,7 @@ func (l *logging) write(ctx context.Context, req *amqprpc.Request, err error, to
 		slog.String("queue", req.Queue()),
 		slog.String("id", req.ID()),
 		slog.Int("attempt", req.Attempt()),
-		slog.String("code", shown),
+		slog.String("code", code.String()),
 		slog.Duration("duration", took),
 	)
 	if req.Redelivered() {

@@ -225,7 +225,7 @@ func TestLoggingOptions(t *testing.T) {
 		middleware.Logging(quiet.logger(slog.LevelError)),
 		middleware.Logging(log.logger(slog.LevelInfo),
 			middleware.WithLogLevel(func(code amqprpc.Code) slog.Level {
-				if code == "" {
+				if code == amqprpc.CodeOK {
 					return slog.LevelDebug
 				}
 				return slog.LevelError
@@ -270,10 +270,10 @@ func TestLoggingPanic(t *testing.T) {
 
 func TestDefaultLogLevel(t *testing.T) {
 	t.Parallel()
-	infos := []amqprpc.Code{"", amqprpc.CodeCanceled, amqprpc.CodeInvalidArgument, amqprpc.CodeNotFound, amqprpc.CodeAlreadyExists, amqprpc.CodeUnauthenticated}
+	infos := []amqprpc.Code{amqprpc.CodeOK, amqprpc.CodeCanceled, amqprpc.CodeInvalidArgument, amqprpc.CodeNotFound, amqprpc.CodeAlreadyExists, amqprpc.CodeUnauthenticated}
 	errs := []amqprpc.Code{amqprpc.CodeUnknown, amqprpc.CodeInternal, amqprpc.CodeUnimplemented, amqprpc.CodeDataLoss}
 	for _, code := range []amqprpc.Code{
-		"", amqprpc.CodeCanceled, amqprpc.CodeUnknown, amqprpc.CodeInvalidArgument, amqprpc.CodeDeadlineExceeded,
+		amqprpc.CodeOK, amqprpc.CodeCanceled, amqprpc.CodeUnknown, amqprpc.CodeInvalidArgument, amqprpc.CodeDeadlineExceeded,
 		amqprpc.CodeNotFound, amqprpc.CodeAlreadyExists, amqprpc.CodePermissionDenied, amqprpc.CodeResourceExhausted,
 		amqprpc.CodeFailedPrecondition, amqprpc.CodeAborted, amqprpc.CodeOutOfRange, amqprpc.CodeUnimplemented,
 		amqprpc.CodeInternal, amqprpc.CodeUnavailable, amqprpc.CodeDataLoss, amqprpc.CodeUnauthenticated,

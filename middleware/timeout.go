@@ -18,8 +18,9 @@ import (
 // names this limit. Any other result is returned as it is, even if it is late.
 //
 // To limit each attempt of a call, put Timeout inside a middleware that retries. If one
-// limit for the whole call is enough, use [amqprpc.WithTimeout]; on servers, it also
-// answers for handlers that ignore their context.
+// limit for the whole call is enough, use [amqprpc.WithTimeout]. On servers, use
+// [amqprpc.WithHandlerTimeout], which also answers for handlers that ignore their
+// context.
 //
 // A d of zero or below is no limit.
 func Timeout(d time.Duration) amqprpc.Middleware {

@@ -31,7 +31,7 @@ func newCache() *cache { return &cache{answers: make(map[string]answer)} }
 // messages of any type.
 func (c *cache) answer(next amqprpc.Invoker) amqprpc.Invoker {
 	return func(ctx context.Context, req *amqprpc.Request) (*amqprpc.Response, error) {
-		if req.Kind() != amqprpc.Unary {
+		if req.Kind() != amqprpc.KindUnary {
 			return next(ctx, req)
 		}
 		key := req.Queue() + " " + req.ContentType() + " " + string(req.Body())

@@ -82,7 +82,7 @@ func TestTokenBeforeDecoding(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	srv := amqprpc.NewServer(b.URL(), amqprpc.WithLogger(nil), amqprpc.WithMiddleware(requireToken("sesame")),
-		amqprpc.WithCodecs(watched{decoded}))
+		amqprpc.WithAcceptedCodecs(watched{decoded}))
 	Price.Register(srv, price)
 	serving, stop := context.WithCancel(ctx)
 	served := make(chan error, 1)

@@ -47,7 +47,7 @@ func (x *execution) answer(ctx context.Context, before amqprpc.Header) *Answer {
 	for name, v := range r.resp.Header() {
 		add(name, v)
 	}
-	if x.req.Kind() == amqprpc.Unary {
+	if x.req.Kind() == amqprpc.KindUnary {
 		a.ContentType = r.resp.ContentType()
 		a.Body, _ = r.resp.Body() // cannot fail: the body is encoded already
 	}
@@ -69,7 +69,7 @@ func (x *execution) replay(ctx context.Context, a Answer) (*amqprpc.Response, er
 		maps.Copy(amqprpc.ReplyHeader(ctx), h)
 		return nil, e.WithOutcome(amqprpc.OutcomeExecuted) // the call has run, even if this request has not
 	}
-	if x.req.Kind() == amqprpc.Unary && a.ContentType == "" {
+	if x.req.Kind() == amqprpc.KindUnary && a.ContentType == "" {
 		return nil, amqprpc.Errorf(amqprpc.CodeFailedPrecondition, "the call's id was used before, for a notification: there is no reply to repeat")
 	}
 	// Middleware further out may change the response, so it gets a copy of the body.

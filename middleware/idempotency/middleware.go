@@ -32,7 +32,7 @@ func New(store Store, opts ...Option) amqprpc.Middleware {
 	return func(next amqprpc.Invoker) amqprpc.Invoker {
 		return func(ctx context.Context, req *amqprpc.Request) (*amqprpc.Response, error) {
 			kind := req.Kind()
-			if req.IsClient() || kind != amqprpc.Unary && kind != amqprpc.Notification {
+			if req.IsClient() || kind != amqprpc.KindUnary && kind != amqprpc.KindNotification {
 				return next(ctx, req)
 			}
 			// The caller may correct a request that cannot be decoded, and send it again.

@@ -31,8 +31,9 @@ const (
 	CodePreconditionFailed = transport.CodePreconditionFailed
 	CodeNotAllowed         = transport.CodeNotAllowed
 
-	// KindHeaders is the type of a headers exchange.
+	// Types of exchanges.
 	KindHeaders = transport.KindHeaders
+	KindDirect  = transport.KindDirect
 )
 
 // NewDialer checks the configuration. It does not connect.

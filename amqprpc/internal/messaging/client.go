@@ -10,6 +10,9 @@ import (
 type Client struct {
 	Publisher Publisher
 	Mailbox   Mailbox
+	Control   ControlSender
+	// Farewell is called before the connection of a client that is closed ends.
+	Farewell func(ctx context.Context)
 
 	inspector inspector
 	number    int64 // of the connection
@@ -42,6 +45,7 @@ func (c *Client) Use(ctx, closing context.Context, conn *Conn, up func()) error 
 	}
 	cancel()
 	c.inspector.use(conn)
+	c.Control.use(conn)
 	up()
 	work, stop := context.WithCancelCause(ctx)
 	var tasks sync.WaitGroup
@@ -53,12 +57,14 @@ func (c *Client) Use(ctx, closing context.Context, conn *Conn, up func()) error 
 	<-work.Done()
 	if closing.Err() != nil {
 		farewell, done := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+		c.Farewell(farewell)
 		c.Mailbox.delete(farewell)
 		done()
 		conn.Close(closeTimeout)
 	} else {
 		conn.Abort()
 	}
+	c.Control.use(nil)
 	c.inspector.use(nil)
 	tasks.Wait()
 	return context.Cause(work)

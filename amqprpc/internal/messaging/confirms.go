@@ -56,10 +56,10 @@ func (c *confirms) takeUpTo(tag uint64) (it Item, more bool) {
 func (c *confirms) take(tag uint64) Item {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	i := c.head + int(tag-c.first) - 1
-	if tag <= c.first || i >= len(c.ring) {
+	if tag <= c.first || tag-c.first > uint64(len(c.ring)-c.head) {
 		return nil
 	}
+	i := c.head + int(tag-c.first) - 1
 	it := c.ring[i]
 	c.ring[i] = nil
 	for c.head < len(c.ring) && c.ring[c.head] == nil {

@@ -47,6 +47,9 @@ type Consumer struct {
 // Init makes the consumer ready.
 func (c *Consumer) Init() { c.workers.init(c.Concurrency) }
 
+// Each calls f with all work that is being handled. f must not wait.
+func (c *Consumer) Each(f func(Work)) { c.workers.each(f) }
+
 // serve consumes the queue until ctx is done, which it is when the connection is
 // lost. A channel that is closed, or a consumer that the broker cancels, is made
 // anew. The error is a permanent one, where Fatal says so, else nil.

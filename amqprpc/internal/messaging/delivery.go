@@ -61,10 +61,11 @@ func (d *Delivery) FrameMax() int { return d.sub.ch.FrameMax() }
 // AckNow acknowledges the delivery before it is done. It reports whether that will
 // be written, as far as can be known: not where the channel is lost.
 func (d *Delivery) AckNow() bool {
+	d.acked.Store(true) // first: Finish, called at the deadline, must not acknowledge again
 	if !d.sub.post(task{delivery: d, kind: ackNow}) {
+		d.acked.Store(false)
 		return false
 	}
-	d.acked.Store(true)
 	return true
 }
 

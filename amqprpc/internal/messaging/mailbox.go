@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"sync"
 	"time"
 
@@ -22,10 +21,10 @@ const (
 	Direct                // RabbitMQ's direct reply-to, without any queue
 )
 
-// Binding binds a mailbox to a durable exchange, which it declares.
+// Binding binds a mailbox to its exchange.
 type Binding struct {
-	Exchange, Kind, Key string
-	Args                Table
+	Key  string
+	Args Table
 }
 
 const (
@@ -37,19 +36,23 @@ const (
 // Mailbox is a queue of a process's own. A resumable one is the same queue on each
 // connection, as long as the broker has it.
 type Mailbox struct {
+	What    string // for messages: "the reply queue"
 	Mode    Mode
 	Expires time.Duration // how long a resumable queue outlives its connection
 	NewName func() string // of a resumable queue
-	Bind    []Binding
+	// Exchange is a durable exchange of the type Kind that the mailbox declares, and
+	// is bound to with Bind; "" is none.
+	Exchange, Kind string
+	Bind           []Binding
 	// Receive takes a message, on the reading goroutine.
 	Receive func(*Message)
 	// Forgotten is called when the queue of earlier connections is gone, and with it
 	// what was in it.
-	Forgotten func(error)
+	Forgotten func(queue string, err error)
 	// Restarted is called when the queue is there, but the broker has restarted
-	// since the last connection, and has lost all transient messages.
-	Restarted func()
-	Log       *slog.Logger
+	// since the last connection, and has lost all transient messages. Nil: nobody
+	// wants to know.
+	Restarted func(queue string)
 
 	queue  string // of earlier connections; "" if there is none
 	number int64  // of the connection
@@ -62,7 +65,11 @@ type Mailbox struct {
 	marker  *marker
 }
 
-func (m *Mailbox) init() { m.marks.secret, m.loose = protocol.NewID(), make(chan struct{}, 1) }
+func (m *Mailbox) init() {
+	if m.Restarted != nil {
+		m.marks.secret, m.loose = protocol.NewID(), make(chan struct{}, 1)
+	}
+}
 
 // priority is that of the consumer. A half-open predecessor of this connection goes on
 // receiving messages until the broker notices; the higher priority leaves it only what
@@ -92,7 +99,7 @@ func (m *Mailbox) open(ctx context.Context, conn *Conn, number int64) error {
 func (m *Mailbox) consumeDirect(ctx context.Context, ch *Channel) error {
 	m.address = protocol.DirectReplyTo
 	if err := ch.Consume(ctx, protocol.DirectReplyTo, protocol.ConsumerTag, true, nil); err != nil {
-		return fmt.Errorf("consume replies: %w", err)
+		return fmt.Errorf("consume: %w", err)
 	}
 	return nil
 }
@@ -112,8 +119,7 @@ func (m *Mailbox) resume(ctx context.Context, conn *Conn) error {
 		if e, ok := errors.AsType[*transport.Exception](err); !silent && (!ok || !e.Server || conn.IsClosed()) {
 			return err // of the connection; it says nothing of the queue
 		}
-		m.Log.Warn("amqprpc: the reply queue is lost; calls in flight end as unknown", "queue", m.queue, "error", err)
-		m.Forgotten(err)
+		m.Forgotten(m.queue, err)
 		m.queue = ""
 		m.marks.held.Store(0)
 		if silent {
@@ -135,7 +141,7 @@ func (m *Mailbox) openQueue(ctx context.Context, conn *Conn, q QueueDeclaration)
 		name = "of the broker's naming"
 	}
 	b := &box{mailbox: m, manual: m.Mode == Resumable, cancelled: make(chan struct{})}
-	fail := func(err error) error { return fmt.Errorf("declare the reply queue %s: %w", name, err) }
+	fail := func(err error) error { return fmt.Errorf("declare %s %s: %w", m.What, name, err) }
 	var err error
 	if b.ch, err = conn.Open(ctx, b); err != nil {
 		return err
@@ -145,35 +151,48 @@ func (m *Mailbox) openQueue(ctx context.Context, conn *Conn, q QueueDeclaration)
 		return fail(err)
 	}
 	m.address = info.Name
-	for _, bind := range m.Bind {
-		if err = b.ch.DeclareExchange(ctx, bind.Exchange, bind.Kind); err != nil {
-			return fail(fmt.Errorf("declare the exchange %s: %w", bind.Exchange, err))
-		}
-		if err = b.ch.BindQueue(ctx, info.Name, bind.Key, bind.Exchange, bind.Args); err != nil {
-			return fail(fmt.Errorf("bind the reply queue to %s: %w", bind.Exchange, err))
-		}
+	if err = m.bind(ctx, b.ch); err != nil {
+		return fail(err)
 	}
 	var args Table
 	if b.manual {
 		if err = b.ch.Prefetch(ctx, mailboxPrefetch); err != nil {
-			return fail(fmt.Errorf("set the prefetch of replies: %w", err))
+			return fail(fmt.Errorf("set its prefetch: %w", err))
 		}
-		if m.marker, err = m.openMarker(ctx, conn, info.Name); err != nil {
-			return fail(err)
-		}
-		if q.Passive && m.marker.gone(ctx, info.Messages, info.Consumers) {
-			m.Log.Warn("amqprpc: the broker has restarted; calls whose requests it has lost end as unknown", "queue", info.Name)
-			m.marks.held.Store(0)
-			m.Restarted()
+		if m.Restarted != nil {
+			if m.marker, err = m.openMarker(ctx, conn, info.Name); err != nil {
+				return fail(err)
+			}
+			if q.Passive && m.marker.gone(ctx, info.Messages, info.Consumers) {
+				m.marks.held.Store(0)
+				m.Restarted(info.Name)
+			}
 		}
 		args = Table{"x-priority": m.priority()}
 	}
 	b.timer = time.AfterFunc(time.Hour, b.acknowledge)
 	if err = b.ch.Consume(ctx, info.Name, protocol.ConsumerTag, !b.manual, args); err != nil {
 		b.timer.Stop()
-		return fail(fmt.Errorf("consume replies: %w", err))
+		return fail(fmt.Errorf("consume: %w", err))
 	}
 	m.box = b
+	return nil
+}
+
+// bind declares the exchange and binds the queue to it, all at once.
+func (m *Mailbox) bind(ctx context.Context, ch *Channel) error {
+	if m.Exchange == "" {
+		return nil
+	}
+	if err := ch.DeclareExchange(ctx, m.Exchange, m.Kind); err != nil {
+		return fmt.Errorf("declare the exchange %s: %w", m.Exchange, err)
+	}
+	for i, b := range m.Bind {
+		last := i == len(m.Bind)-1
+		if err := ch.BindQueue(ctx, m.address, b.Key, m.Exchange, !last, b.Args); err != nil {
+			return fmt.Errorf("bind it to %s: %w", m.Exchange, err)
+		}
+	}
 	return nil
 }
 
@@ -187,12 +206,12 @@ func (m *Mailbox) run(ctx context.Context) error {
 	defer m.box.stop()
 	select {
 	case <-m.box.cancelled:
-		return errors.New("the broker cancelled the consumer of the replies: their queue is gone")
+		return fmt.Errorf("the broker cancelled the consumer of %s: the queue is gone", m.What)
 	case e := <-m.box.ch.Closed():
 		if e != nil {
-			return fmt.Errorf("the channel of the replies was closed: %w", e)
+			return fmt.Errorf("the channel of %s was closed: %w", m.What, e)
 		}
-		return errors.New("the channel of the replies was closed")
+		return fmt.Errorf("the channel of %s was closed", m.What)
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}

@@ -24,7 +24,7 @@ const (
 // the connection is lost, the broker redelivers it on the next one. When the broker
 // has restarted, the marker is gone, and so are all transient requests.
 type marks struct {
-	secret string       // begins the markers' ids: peers can write to the queue
+	secret string       // begins the markers' ids, since peers can write to the queue; "" where there are none
 	last   int64        // the number of the latest marker
 	held   atomic.Int64 // the number of the marker that is in the queue for certain; 0 is none
 }
@@ -32,7 +32,7 @@ type marks struct {
 // number returns the number of a marker; 0 for another message.
 func (m *marks) number(msg *Message) int64 {
 	n, _, ok := protocol.ParseCorrelationID(m.secret, msg.Properties.CorrelationID)
-	if !ok {
+	if m.secret == "" || !ok {
 		return 0
 	}
 	return int64(n)

@@ -3,6 +3,7 @@ package messaging
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"slices"
 	"sync"
 	"time"
@@ -19,8 +20,15 @@ type Server struct {
 	DrainTimeout time.Duration
 	// Draining is called when a drain begins.
 	Draining func()
+	// Instance is the mailbox for control messages; nil is none. It is opened once
+	// Ready is closed.
+	Instance *Mailbox
+	Ready    <-chan struct{}
+	Base     context.Context // of what must not end with the session
+	Log      *slog.Logger
 
-	drained error // what the drain left
+	connections int64
+	drained     error // what the drain left
 }
 
 // Use serves all queues on a connection, until ctx ends; see [Session.Run]. When
@@ -42,6 +50,9 @@ func (s *Server) Use(ctx, closing context.Context, conn *Conn, up func()) error 
 			}
 		})
 	}
+	if s.Instance != nil {
+		tasks.Go(func() { s.receiveControl(work, s.Base, conn) })
+	}
 	<-work.Done()
 	if closing.Err() == nil {
 		s.drop(conn)
@@ -50,6 +61,11 @@ func (s *Server) Use(ctx, closing context.Context, conn *Conn, up func()) error 
 		return context.Cause(work)
 	}
 	s.drained = s.drain(conn, &serving)
+	if s.Instance != nil {
+		farewell, done := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+		s.Instance.delete(farewell)
+		done()
+	}
 	conn.Close(closeTimeout)
 	s.drop(conn)
 	tasks.Wait()

@@ -89,12 +89,12 @@ func (s *subscription) deafen() {
 	}
 }
 
-// hold says that one thing more is to be done, unless no deliveries are taken any
-// more and a new one wants it.
+// hold says that one thing more is to be done, unless all is done, or no deliveries
+// are taken any more and a new one wants it.
 func (s *subscription) hold(forNew bool) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if forNew && s.deaf {
+	if s.open == 0 || forNew && s.deaf {
 		return false
 	}
 	s.open++
@@ -109,13 +109,12 @@ func (s *subscription) release() {
 	}
 }
 
-// post hands a task to the reply writer, unless the channel is lost. Whoever posts
-// holds the subscription.
+// post hands a task to the reply writer, unless the channel is lost or about to be
+// closed because all is done.
 func (s *subscription) post(t task) bool {
-	if s.lost() {
+	if s.lost() || !s.hold(false) {
 		return false
 	}
-	s.hold(false)
 	s.consumer.Replies.box.add(t)
 	return true
 }

@@ -11,8 +11,8 @@ type workers struct {
 	mu      sync.Mutex
 	came    sync.Cond
 	queue   []Work
-	head    int // queue[head:] waits
-	running int // goroutines
+	head    int    // queue[head:] waits
+	current []Work // of each goroutine; nil while it waits
 	idle    int
 	stopped bool
 	tasks   sync.WaitGroup
@@ -36,18 +36,20 @@ func (w *workers) add(v Work) {
 	switch waiting := len(w.queue) - w.head; {
 	case w.idle >= waiting:
 		w.came.Signal()
-	case w.running < w.most && !w.stopped:
-		w.running++
-		w.tasks.Go(w.run)
+	case len(w.current) < w.most && !w.stopped:
+		slot := len(w.current)
+		w.current = append(w.current, nil)
+		w.tasks.Go(func() { w.run(slot) })
 	default:
 		w.came.Signal()
 	}
 }
 
 // next waits for work; nil when the workers are stopped.
-func (w *workers) next() Work {
+func (w *workers) next(slot int) Work {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.current[slot] = nil
 	w.idle++
 	defer func() { w.idle-- }()
 	for w.head == len(w.queue) {
@@ -57,21 +59,32 @@ func (w *workers) next() Work {
 		w.came.Wait()
 	}
 	v := w.queue[w.head]
-	w.queue[w.head] = nil
+	w.queue[w.head], w.current[slot] = nil, v
 	if w.head++; w.head == len(w.queue) {
 		w.queue, w.head = w.queue[:0], 0
 	}
 	return v
 }
 
-func (w *workers) run() {
+// each calls f with all work that is being handled. f must not wait.
+func (w *workers) each(f func(Work)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, v := range w.current {
+		if v != nil {
+			f(v)
+		}
+	}
+}
+
+func (w *workers) run(slot int) {
 	stopped := false
 	defer func() {
 		if !stopped { // a handler has ended the goroutine, as runtime.Goexit does
-			w.tasks.Go(w.run)
+			w.tasks.Go(func() { w.run(slot) })
 		}
 	}()
-	for v := w.next(); v != nil; v = w.next() {
+	for v := w.next(slot); v != nil; v = w.next(slot) {
 		w.handle(v)
 	}
 	stopped = true

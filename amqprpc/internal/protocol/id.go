@@ -2,7 +2,9 @@ package protocol
 
 import (
 	"bytes"
+	"crypto/hmac"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
 	"strconv"
 )
@@ -48,8 +50,8 @@ func ParseCorrelationID(prefix string, id []byte) (number uint64, attempt int, o
 	return number, attempt, true
 }
 
-// Prefix returns the prefix of an id that CorrelationID made of a NewID, else "".
-// Others than the client and its servers do not know it.
+// Prefix returns the prefix of an id that CorrelationID made of a QueuePrefix, else
+// "". Others than the client and the servers of the queue do not know it.
 func Prefix(correlationID string) string {
 	if len(correlationID) <= idLength {
 		return ""
@@ -61,5 +63,24 @@ func Prefix(correlationID string) string {
 	return prefix
 }
 
-// idLength is the length of what NewID returns.
+// QueuePrefix is the prefix of a client's correlation ids for calls to a queue. Who
+// knows the prefix for one queue, as the queue's servers do, cannot guess that for
+// another: it is an HMAC of the queue's name under the client's secret.
+func QueuePrefix(secret []byte, queue string) string {
+	mac := hmac.New(sha256.New, secret)
+	mac.Write([]byte(queue))
+	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil)[:12])
+}
+
+// SplitCorrelationID is ParseCorrelationID for any prefix of a QueuePrefix's length.
+func SplitCorrelationID(id []byte) (prefix []byte, number uint64, attempt int, ok bool) {
+	if len(id) <= idLength {
+		return nil, 0, 0, false
+	}
+	prefix = id[:idLength]
+	number, attempt, ok = ParseCorrelationID(string(prefix), id)
+	return prefix, number, attempt, ok
+}
+
+// idLength is the length of what NewID and QueuePrefix return.
 const idLength = 16

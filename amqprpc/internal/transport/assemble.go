@@ -11,9 +11,10 @@ import (
 type assembly struct {
 	channel uint16
 	to      Receiver
-	closed  atomic.Bool // the broker has closed the channel; what is written to it afterwards would end the connection
+	closed  atomic.Bool // the channel is closed; what is written to it afterwards would end the connection
 
 	putting kind // what is being put together
+	headed  bool // its header has come
 	message Message
 	size    uint64
 	header  []byte // a copy of the content header, used again
@@ -42,7 +43,7 @@ func (a *assembly) take(f *frame.Frame) bool {
 	case f.Type == frame.TypeHeader:
 		a.takeHeader(f.Payload)
 		return true
-	case f.Type == frame.TypeBody:
+	case f.Type == frame.TypeBody && a.headed:
 		a.message.Body = append(a.message.Body, f.Payload...)
 		a.finish()
 		return true
@@ -58,7 +59,7 @@ func (a *assembly) takeHeader(payload []byte) {
 	if m.Malformed = !ok || m.Properties.Parse(a.header) != nil; m.Malformed {
 		m.Properties = frame.Properties{}
 	}
-	a.size, m.Body = h.BodySize, nil
+	a.size, a.headed, m.Body = h.BodySize, true, nil
 	if a.size > 0 {
 		m.Body = make([]byte, 0, min(a.size, bodyTrust))
 	}
@@ -126,7 +127,7 @@ func (a *assembly) takeMethod(payload []byte) bool {
 // begin begins to put a message together. Exchange and key are mostly those of the
 // message before.
 func (a *assembly) begin(k kind, exchange, key []byte) {
-	a.putting = k
+	a.putting, a.headed = k, false
 	if a.message.Exchange != string(exchange) {
 		a.message.Exchange = string(exchange)
 	}

@@ -81,6 +81,7 @@ func (ch *Channel) IsClosed() bool { return ch.driver.IsClosed() }
 // before on the channel.
 func (ch *Channel) Close(ctx context.Context) error {
 	ch.closing.Do(func() {
+		ch.assembly.closed.Store(true) // a frame behind channel.close would end the connection
 		ch.closeErr = ch.conn.do(ctx, ch.driver.Close)
 		ch.Forget()
 	})

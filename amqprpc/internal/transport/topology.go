@@ -55,7 +55,8 @@ const (
 	KindDirect  = amqp.ExchangeDirect
 )
 
-// BindQueue binds a queue to an exchange.
-func (ch *Channel) BindQueue(ctx context.Context, queue, key, exchange string, args Table) error {
-	return ch.conn.do(ctx, func() error { return ch.driver.QueueBind(queue, key, exchange, false, args) })
+// BindQueue binds a queue to an exchange. With pipelined it does not wait for the
+// broker's answer: a refusal closes the channel.
+func (ch *Channel) BindQueue(ctx context.Context, queue, key, exchange string, pipelined bool, args Table) error {
+	return ch.conn.do(ctx, func() error { return ch.driver.QueueBind(queue, key, exchange, pipelined, args) })
 }

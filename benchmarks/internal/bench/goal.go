@@ -83,7 +83,19 @@ func cases(scenario, name, kase, baseCase string, m Metric) func(Results) (float
 
 func goals() []Goal {
 	const fw, base = contender.Framework, contender.Baseline
-	return []Goal{
+	var fleet []Goal
+	for _, s := range fleetShapes() {
+		fleet = append(fleet,
+			Goal{"calls/s, " + s.name, "×", 1, 1.25, false, against("fleet", s.name, fw, base, CallsPerSecond)},
+			Goal{"calls/s without confirms, " + s.name, "×", 1.2, 1.4, false, against("fleet", s.name, unconfirmed, base, CallsPerSecond)},
+			Goal{"CPU of client and server per call, " + s.name, "×", 0.8, 0.6, true, against("fleet", s.name, fw, base, CPUPerCall)})
+	}
+	return append(fleet, []Goal{
+		{"memory of an idle queue", "KiB", 16, 8, true, value("idle", QueuesCase, fw, Memory)},
+		{"goroutines of an idle queue", "", 3, 2, true, value("idle", QueuesCase, fw, Goroutines)},
+		{"until 500 queues are ready", "ms", 1000, 500, true, value("idle", QueuesCase, fw, Ready)},
+		{"memory of an idle client", "KiB", 32, 24, true, value("idle", ClientsCase, fw, Memory)},
+		{"goroutines of an idle client", "", 6, 5, true, value("idle", ClientsCase, fw, Goroutines)},
 		{"calls/s at 64 callers, defaults (confirms on)", "×", 1.05, 1.2, false, against("throughput", "64 callers", fw, base, CallsPerSecond)},
 		{"calls/s at 256 callers, defaults (confirms on)", "×", 0.95, 1.2, false, against("throughput", "256 callers", fw, base, CallsPerSecond)},
 		{"calls/s at 64 callers, confirms off", "×", 1.35, 1.6, false, against("throughput", "64 callers", unconfirmed, base, CallsPerSecond)},
@@ -101,5 +113,5 @@ func goals() []Goal {
 		{"p99 at half load (open loop)", "×", 1, 0.7, true, firstCase("latency", fw, base, P99)},
 		{"goodput at twice the capacity, against its peak", "×", 0.9, 1, false, cases("overload", fw, FloodCase, PeakCase, CallsPerSecond)},
 		{"the same on a bounded queue", "×", 0.9, 1, false, cases("overload", boundedQueue, FloodCase, PeakCase, CallsPerSecond)},
-	}
+	}...)
 }

@@ -98,7 +98,8 @@ type variant struct {
 type pair struct {
 	variant
 	config *Config
-	server *side.Process // nil if the requests are to wait
+	server *side.Process   // nil if the requests are to wait
+	others []*side.Process // further servers
 	client *side.Process
 }
 
@@ -138,6 +139,14 @@ func (p *pair) start(ctx context.Context) (err error) {
 	if p.server, err = side.Start(ctx, spec); err != nil {
 		return err
 	}
+	for part := 1; part < p.options.Parts; part++ {
+		spec.Options.Part = part
+		other, err := side.Start(ctx, spec)
+		if err != nil {
+			return err
+		}
+		p.others = append(p.others, other)
+	}
 	spec.Role = side.Client
 	p.client, err = side.Start(ctx, spec)
 	return err
@@ -170,7 +179,7 @@ func (all pairs) stop() error {
 
 func (p *pair) stop() error {
 	var errs []error
-	for _, proc := range []*side.Process{p.client, p.server} {
+	for _, proc := range append([]*side.Process{p.client, p.server}, p.others...) {
 		if proc == nil {
 			continue
 		}
@@ -200,6 +209,17 @@ func (p *pair) usage(ctx context.Context) (u usage, err error) {
 		return u, err
 	}
 	u.server = *cmd.Usage
+	for _, other := range p.others {
+		cmd = side.Command{Usage: &side.Usage{}}
+		if err = other.Do(ctx, &cmd); err != nil {
+			return u, err
+		}
+		u.server.CPU += cmd.Usage.CPU
+		u.server.Mallocs += cmd.Usage.Mallocs
+		u.server.Bytes += cmd.Usage.Bytes
+		u.server.Writes += cmd.Usage.Writes
+		u.server.Executed += cmd.Usage.Executed
+	}
 	if p.config.BrokerCPU != nil {
 		u.broker, u.brokerKnown = p.config.BrokerCPU()
 	}

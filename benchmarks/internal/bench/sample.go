@@ -31,6 +31,10 @@ const (
 	ServerOwnAllocs   Metric = "server's own allocs/call"
 	OfferedPerSecond  Metric = "offered/s"
 	ExecutedPerSecond Metric = "executed/s"
+	Memory            Metric = "KiB each"
+	Goroutines        Metric = "goroutines each"
+	Ready             Metric = "ms until ready"
+	Return            Metric = "ms until all are back"
 )
 
 // Sample is what one run of one contender showed.

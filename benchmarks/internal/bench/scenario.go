@@ -31,6 +31,8 @@ func Scenarios() []Scenario {
 		{"wire", "what each property on the wire costs, written by hand", wire},
 		{"concurrency", "handlers in flight, and with them the prefetch", concurrency},
 		{"queues", "calls spread over several queues", queues},
+		{"fleet", "the same callers spread over clients, queues and servers", fleet},
+		{"idle", "what a queue and a client cost that do nothing", idleFleet},
 	}
 }
 

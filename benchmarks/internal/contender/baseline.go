@@ -14,11 +14,10 @@ const baselinePrefetch = 256
 
 var errConnectionLost = errors.New("the connection was lost")
 
-// baselineServer consumes with a prefetch that keeps it busy, and handles each request
-// on a goroutine of its own.
+// baselineServer consumes each queue on a channel of its own, with a prefetch that keeps
+// it busy, and handles each request on a goroutine of its own.
 type baselineServer struct {
 	conn     *amqp.Connection
-	ch       *amqp.Channel
 	payload  *payload
 	work     Work
 	handlers sync.WaitGroup
@@ -30,45 +29,52 @@ func serveBaseline(o Options, p *payload, work Work) (Server, error) {
 		return nil, err
 	}
 	s := &baselineServer{conn: conn, payload: p, work: work}
-	deliveries, err := s.consume(o)
-	if err != nil {
-		conn.Close()
-		return nil, err
-	}
-	s.handlers.Go(func() {
-		for d := range deliveries {
-			s.handlers.Go(func() { s.handle(&d) })
+	for _, q := range o.served() {
+		if err := s.serve(o, q); err != nil {
+			conn.Close()
+			return nil, err
 		}
-	})
+	}
 	return s, nil
 }
 
-func (s *baselineServer) consume(o Options) (<-chan amqp.Delivery, error) {
-	var err error
-	if s.ch, err = s.conn.Channel(); err != nil {
-		return nil, err
+func (s *baselineServer) serve(o Options, queue string) error {
+	ch, err := s.conn.Channel()
+	if err != nil {
+		return err
 	}
-	if err := o.declare(s.ch); err != nil {
-		return nil, err
+	only := o
+	only.Queue, only.Queues = queue, 1
+	if err := only.declare(ch); err != nil {
+		return err
 	}
 	prefetch := baselinePrefetch
 	if o.Concurrency > 0 {
 		prefetch = o.Concurrency
 	}
-	if err := s.ch.Qos(prefetch, 0, false); err != nil {
-		return nil, err
+	if err := ch.Qos(prefetch, 0, false); err != nil {
+		return err
 	}
-	return s.ch.Consume(o.Queue, "", false, false, false, false, nil)
+	deliveries, err := ch.Consume(queue, "", false, false, false, false, nil)
+	if err != nil {
+		return err
+	}
+	s.handlers.Go(func() {
+		for d := range deliveries {
+			s.handlers.Go(func() { s.handle(ch, &d) })
+		}
+	})
+	return nil
 }
 
-func (s *baselineServer) handle(d *amqp.Delivery) {
+func (s *baselineServer) handle(ch *amqp.Channel, d *amqp.Delivery) {
 	s.work(context.Background())
 	body, err := s.payload.echo(d.Body)
 	if err != nil {
 		d.Reject(false)
 		return
 	}
-	err = s.ch.Publish("", d.ReplyTo, false, false, amqp.Publishing{
+	err = ch.Publish("", d.ReplyTo, false, false, amqp.Publishing{
 		ContentType:   s.payload.contentType,
 		CorrelationId: d.CorrelationId,
 		Body:          body,
@@ -89,7 +95,7 @@ func (s *baselineServer) Close() error {
 type baselineClient struct {
 	conn    *amqp.Connection
 	ch      *amqp.Channel
-	queue   string
+	queues  []string
 	replyTo string
 	mode    uint8
 	payload *payload
@@ -103,7 +109,7 @@ func dialBaseline(o Options, p *payload) (Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &baselineClient{conn: conn, queue: o.Queue, mode: o.deliveryMode(), payload: p, lost: make(chan struct{})}
+	c := &baselineClient{conn: conn, queues: o.queues(), mode: o.deliveryMode(), payload: p, lost: make(chan struct{})}
 	replies, err := c.consume()
 	if err != nil {
 		conn.Close()
@@ -145,7 +151,7 @@ func (c *baselineClient) Call(ctx context.Context, n int) error {
 	wait := make(chan []byte, 1)
 	c.pending.Store(id, wait)
 	defer c.pending.Delete(id)
-	err = c.ch.PublishWithContext(ctx, "", c.queue, false, false, amqp.Publishing{
+	err = c.ch.PublishWithContext(ctx, "", c.queues[n%len(c.queues)], false, false, amqp.Publishing{
 		ContentType:   c.payload.contentType,
 		DeliveryMode:  c.mode,
 		CorrelationId: id,

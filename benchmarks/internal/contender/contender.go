@@ -5,7 +5,9 @@ package contender
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"sync"
 	"time"
 )
 
@@ -46,8 +48,13 @@ type Options struct {
 
 	// Concurrency bounds the handlers in flight; 0 leaves it to the contender.
 	Concurrency int `json:"concurrency"`
-	// Queues is over how many queues calls go in turn; 0 is one.
+	// Queues is over how many queues calls go in turn; 0 is one. A server serves the Part
+	// of them that it is given, of so many Parts; 0 parts is all.
 	Queues int `json:"queues"`
+	Part   int `json:"part"`
+	Parts  int `json:"parts"`
+	// Clients is how many clients, a connection each, callers are spread over; 0 is one.
+	Clients int `json:"clients"`
 
 	// ClockSkew is by how much the clocks are said to differ; Framework alone. 0 leaves
 	// its default.
@@ -105,8 +112,52 @@ func Serve(ctx context.Context, name string, o Options, work Work) (Server, erro
 	return s, nil
 }
 
-// Dial connects a contender's client.
+// fleet is several clients, over which callers are spread.
+type fleet []Client
+
+// Call implements Client.
+func (f fleet) Call(ctx context.Context, n int) error { return f[n%len(f)].Call(ctx, n) }
+
+// Drop implements Dropper.
+func (f fleet) Drop() {
+	for _, c := range f {
+		if d, ok := c.(Dropper); ok {
+			d.Drop()
+		}
+	}
+}
+
+// Close implements Client.
+func (f fleet) Close() error {
+	errs := make([]error, len(f))
+	var wg sync.WaitGroup
+	for i, c := range f {
+		wg.Go(func() { errs[i] = c.Close() })
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+// Dropper is a client that can lose its connection.
+type Dropper interface{ Drop() }
+
+// Dial connects a contender's clients.
 func Dial(ctx context.Context, name string, o Options) (Client, error) {
+	if o.Clients <= 1 {
+		return dial(ctx, name, o)
+	}
+	var f fleet
+	for range o.Clients {
+		c, err := dial(ctx, name, o)
+		if err != nil {
+			return nil, errors.Join(err, f.Close())
+		}
+		f = append(f, c)
+	}
+	return f, nil
+}
+
+func dial(ctx context.Context, name string, o Options) (Client, error) {
 	p, err := newPayload(o)
 	if err != nil {
 		return nil, err

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"net"
 	"strings"
+	"sync/atomic"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
 	"github.com/bbebcec1/amqprpc-go/codec"
@@ -67,9 +69,9 @@ func serveFramework(ctx context.Context, o Options, work Work) (Server, error) {
 		amqprpc.WithConcurrency(o.Concurrency),
 	}
 	if o.Codec != "" && o.Codec != "json" {
-		opts = append(opts, amqprpc.WithCodecs(o.codec()))
+		opts = append(opts, amqprpc.WithAcceptedCodecs(o.codec()))
 	}
-	for _, q := range o.queues() {
+	for _, q := range o.served() {
 		switch {
 		case o.Payload == 0:
 			registerEcho[int](srv, q, work, opts)
@@ -109,6 +111,7 @@ func (s *frameworkServer) Close() error {
 // frameworkClient is amqprpc's client.
 type frameworkClient struct {
 	*amqprpc.Client
+	conn   atomic.Pointer[net.Conn]
 	queues []string
 	text   string
 	raw    []byte
@@ -134,16 +137,28 @@ func dialFramework(ctx context.Context, o Options) (Client, error) {
 	if o.Codec != "" && o.Codec != "json" {
 		opts = append(opts, amqprpc.WithCodec(o.codec()))
 	}
-	cli, err := amqprpc.Dial(ctx, o.URL, opts...)
+	c := &frameworkClient{queues: o.queues(), text: strings.Repeat("x", o.Payload)}
+	cli, err := amqprpc.Dial(ctx, o.URL, append(opts, amqprpc.WithDialer(c.dial))...)
 	if err != nil {
 		return nil, err
 	}
-	c := &frameworkClient{Client: cli, queues: o.queues(), text: strings.Repeat("x", o.Payload)}
+	c.Client = cli
 	if o.Codec == "raw" {
 		c.raw = []byte(c.text)
 	}
 	return c, nil
 }
+
+func (c *frameworkClient) dial(network, addr string) (net.Conn, error) {
+	conn, err := net.Dial(network, addr)
+	if err == nil {
+		c.conn.Store(&conn)
+	}
+	return conn, err
+}
+
+// Drop implements Dropper.
+func (c *frameworkClient) Drop() { (*c.conn.Load()).Close() }
 
 // Call implements Client.
 func (c *frameworkClient) Call(ctx context.Context, n int) error {

@@ -112,10 +112,22 @@ func (o Options) declare(ch *amqp.Channel) error {
 	if o.QueueType != "" {
 		args = amqp.Table{"x-queue-type": o.QueueType}
 	}
-	if _, err := ch.QueueDeclare(o.Queue, true, false, false, false, args); err != nil {
-		return fmt.Errorf("declare %s: %w", o.Queue, err)
+	for _, q := range o.served() {
+		if _, err := ch.QueueDeclare(q, true, false, false, false, args); err != nil {
+			return fmt.Errorf("declare %s: %w", q, err)
+		}
 	}
 	return nil
+}
+
+// served are the queues that a server serves.
+func (o Options) served() []string {
+	all := o.queues()
+	if o.Parts <= 1 {
+		return all
+	}
+	n := len(all) / o.Parts
+	return all[o.Part*n : (o.Part+1)*n]
 }
 
 // Declare declares the request queue, for a run that has no server.

@@ -44,6 +44,7 @@ type child struct {
 	work     atomic.Pointer[Work]
 	executed atomic.Int64
 	profile  *os.File
+	started  time.Duration
 }
 
 func run(specJSON string, stdin io.Reader, stdout io.Writer) (err error) {
@@ -57,7 +58,10 @@ func run(specJSON string, stdin io.Reader, stdout io.Writer) (err error) {
 	c.work.Store(&Work{})
 	answers := json.NewEncoder(stdout)
 	ready := Answer{}
-	if err := c.start(); err != nil {
+	began := time.Now()
+	err = c.start()
+	c.started = time.Since(began)
+	if err != nil {
 		ready.Error = err.Error()
 		return errors.Join(err, answers.Encode(ready))
 	}
@@ -139,6 +143,10 @@ func (c *child) do(cmd *Command) error {
 	case cmd.Usage != nil:
 		cmd.Usage.read()
 		cmd.Usage.Executed = c.executed.Load()
+	case cmd.Idle != nil:
+		cmd.Idle.read(c.started)
+	case cmd.Drop != nil && c.client != nil:
+		return cmd.Drop.run(c.client, max(1, c.spec.Options.Clients))
 	case cmd.Origins != nil && c.spec.CountAllocations:
 		cmd.Origins.read()
 	case cmd.Profile != nil:

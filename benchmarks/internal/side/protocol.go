@@ -34,6 +34,8 @@ type Command struct {
 	Usage   *Usage   `json:"usage,omitempty"`
 	Origins *Origins `json:"origins,omitempty"`
 	Profile *Profile `json:"profile,omitempty"`
+	Idle    *Idle    `json:"idle,omitempty"`
+	Drop    *Drop    `json:"drop,omitempty"`
 }
 
 // Answer has the field of its command filled in, or an error.
@@ -111,4 +113,17 @@ type Origins struct {
 // Profile starts a CPU profile into a file, or stops it if File is empty.
 type Profile struct {
 	File string `json:"file"`
+}
+
+// Idle is what a process has that does nothing.
+type Idle struct {
+	Started    time.Duration `json:"started"` // how long it took until it was ready
+	Memory     uint64        `json:"memory"`  // heap and stacks, after a collection
+	Goroutines int           `json:"goroutines"`
+}
+
+// Drop has all clients of a process lose their connections, and waits until a call with
+// each has succeeded.
+type Drop struct {
+	Took time.Duration `json:"took"`
 }

@@ -157,7 +157,7 @@ func TestRestartIsNoticedAfterOtherFaults(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			opts := []amqprpc.ClientOption{amqprpc.WithTimeout(24 * time.Hour)}
-			onStage(t, []amqprpc.HandlerOption{amqprpc.WithTimeout(24 * time.Hour)}, opts, func(t *testing.T, s *stage) {
+			onStage(t, []amqprpc.HandlerOption{amqprpc.WithHandlerTimeout(24 * time.Hour)}, opts, func(t *testing.T, s *stage) {
 				f, again := s.call(), s.call(amqprpc.WithIdempotent())
 				<-s.started
 				<-s.started

@@ -77,7 +77,7 @@ func TestHalfOpenServerIsFoundOut(t *testing.T) {
 
 func TestReplyQueueExpiresWhileTheClientIsAway(t *testing.T) {
 	t.Parallel()
-	onStage(t, nil, []amqprpc.ClientOption{amqprpc.WithReplyExpires(5 * time.Second)}, func(t *testing.T, s *stage) {
+	onStage(t, nil, []amqprpc.ClientOption{amqprpc.WithReplyQueueExpiry(5 * time.Second)}, func(t *testing.T, s *stage) {
 		f, again := s.call(), s.call(amqprpc.WithIdempotent())
 		<-s.started
 		<-s.started

@@ -55,7 +55,7 @@ func runVirtually(t *testing.T, seed uint64) {
 	})
 	w := &Workload{
 		Rec: rec, Seed: seed, URL: broker.URL(), Queues: queues, Clients: 4, Callers: 4,
-		Options: []amqprpc.ClientOption{amqprpc.WithDialer(wire.Dial), amqprpc.WithReplyExpires(8 * time.Second)},
+		Options: []amqprpc.ClientOption{amqprpc.WithDialer(wire.Dial), amqprpc.WithReplyQueueExpiry(8 * time.Second)},
 		Timeout: 20 * time.Second, Work: 3 * time.Second, Pause: 500 * time.Millisecond, Pad: 8 << 10, // the unread data of a frozen connection fits into its buffer
 	}
 	if seed%2 == 1 {

@@ -1,0 +1,212 @@
+package amqprpc
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+
+	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/messaging"
+	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/protocol"
+)
+
+// A caller that gives up on a call tells the servers of the queue, so that the
+// handler's ctx ends or the request is dropped before it runs. A cancel is sent once
+// and nobody waits for it: it may be lost, or come too late.
+
+// cancelGather is how long further cancels are gathered after one was sent.
+const cancelGather = 5 * time.Millisecond
+
+// cancels are the cancels that a client is about to send.
+type cancels struct {
+	mu      sync.Mutex
+	byQueue map[string]*protocol.Cancel
+	sending bool
+}
+
+// add notes an attempt. It reports whether somebody has to begin to send.
+func (c *cancels) add(a *attempt) (begin bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.byQueue == nil {
+		c.byQueue = make(map[string]*protocol.Cancel)
+	}
+	queue := a.call.req.queue
+	known := c.byQueue[queue]
+	if known == nil {
+		known = &protocol.Cancel{}
+		c.byQueue[queue] = known
+	}
+	known.IDs = append(known.IDs, a.id)
+	known.Expires = max(known.Expires, time.Until(a.expiry))
+	begin = !c.sending
+	c.sending = true
+	return begin
+}
+
+// take returns what waits. If nothing does, whoever sends ends.
+func (c *cancels) take() map[string]*protocol.Cancel {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	taken := c.byQueue
+	c.byQueue = nil
+	c.sending = len(taken) > 0
+	return taken
+}
+
+// giveUp tells the servers that nobody waits for an attempt any more, if one may have
+// it.
+func (c *Client) giveUp(a *attempt) {
+	if c.cfg.conn.withoutControl || a.call.req.kind != KindUnary || !time.Now().Before(a.expiry) ||
+		!a.state.CompareAndSwap(attemptWritten, attemptGivenUp) {
+		return
+	}
+	c.stats.cancelled.Add(1)
+	if c.cancels.add(a) {
+		c.task(func() {
+			for c.sendCancels(context.Background()) {
+				select {
+				case <-time.After(cancelGather):
+				case <-c.closed:
+				}
+			}
+		})
+	}
+}
+
+// sendCancels sends what was gathered, and reports whether there was something.
+func (c *Client) sendCancels(ctx context.Context) bool {
+	taken := c.cancels.take()
+	for queue, all := range taken {
+		for ids := all.IDs; len(ids) > 0; {
+			n := min(len(ids), protocol.MaxCancelled)
+			some := protocol.Cancel{IDs: ids[:n], Expires: all.Expires}
+			properties, body := some.Append(nil)
+			c.broker.Control.Send(ctx, protocol.CancelKey(queue), properties, body)
+			ids = ids[n:]
+		}
+	}
+	return len(taken) > 0
+}
+
+// farewell cancels all that is in flight on a client that is closed.
+func (c *Client) farewell(ctx context.Context) {
+	for _, pc := range c.pending.all() {
+		if a := pc.inFlight(); a != nil && !pc.isAnswered() {
+			c.giveUp(a)
+		}
+	}
+	c.sendCancels(ctx)
+}
+
+// cancelled are the ids of attempts that were cancelled and are not here, or not yet.
+// It is bounded: the oldest are forgotten.
+type cancelled struct {
+	mu    sync.Mutex
+	known *simplelru.LRU[string, time.Time] // until when; nil while there never was one
+}
+
+// cancelledMost bounds the ids of a queue.
+const cancelledMost = 1 << 14
+
+func (c *cancelled) add(id string, until time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.known == nil {
+		known, err := simplelru.NewLRU[string, time.Time](cancelledMost, nil)
+		if err != nil {
+			panic(err) // a size below one
+		}
+		c.known = known
+	}
+	c.known.Add(id, until)
+}
+
+// has reports whether an attempt was cancelled.
+func (c *cancelled) has(id string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.known == nil {
+		return false
+	}
+	now := time.Now()
+	until, ok := c.known.Get(id)
+	for { // so that it is empty in the end
+		_, oldest, any := c.known.GetOldest()
+		if !any {
+			c.known = nil
+			break
+		}
+		if now.Before(oldest) {
+			break
+		}
+		c.known.RemoveOldest()
+	}
+	return ok && now.Before(until)
+}
+
+// instance makes the mailbox that control messages for a server come to.
+func (s *Server) instance() *messaging.Mailbox {
+	if s.cfg.conn.withoutControl {
+		return nil
+	}
+	m := &messaging.Mailbox{
+		What: "the instance queue", Mode: messaging.Resumable, Expires: defaultReplyExpires,
+		NewName:   func() string { return protocol.InstancePrefix + protocol.NewID() },
+		Exchange:  protocol.ControlExchange,
+		Kind:      messaging.KindDirect,
+		Forgotten: func(string, error) {},
+	}
+	byKey := make(map[string]*endpoint)
+	for _, e := range s.endpoints {
+		key := protocol.CancelKey(e.queue)
+		byKey[key] = e
+		m.Bind = append(m.Bind, messaging.Binding{Key: key})
+	}
+	m.Receive = func(msg *messaging.Message) {
+		if e := byKey[msg.Key]; e != nil && msg.Exchange == protocol.ControlExchange && !msg.Malformed {
+			e.receiveCancel(msg)
+		}
+	}
+	return m
+}
+
+// receiveCancel ends the handlers of attempts that were cancelled, and remembers those
+// that are not here. It is called on the goroutine that reads the connection.
+func (e *endpoint) receiveCancel(m *messaging.Message) {
+	c, err := protocol.ParseCancel(&m.Properties, m.Body)
+	if err != nil {
+		e.server.stats.badControl.Add(1)
+		return
+	}
+	ids := make(map[string]bool, len(c.IDs))
+	for _, id := range c.IDs {
+		ids[id] = true
+	}
+	e.consumer.Each(func(w messaging.Work) {
+		if in := w.(*inbound); ids[in.message.CorrelationID] {
+			delete(ids, in.message.CorrelationID)
+			in.cancel()
+		}
+	})
+	for id := range ids {
+		e.cancelled.add(id, time.Now().Add(c.Expires))
+	}
+}
+
+// cancel ends the handler's ctx, and has the request not answered.
+func (in *inbound) cancel() {
+	in.mu.Lock()
+	in.cancelled = !in.answered
+	in.mu.Unlock()
+	in.ctx.end()
+}
+
+// WithoutControl turns the control plane off. A server then has no mailbox of its own,
+// and a client sends no cancels: a handler whose caller has given up runs until its
+// deadline. See docs/operations.md for the permissions that the control plane needs;
+// without them it is off as well, and the log says so.
+func WithoutControl() ConnOption {
+	return connOption(func(c *connConfig) { c.withoutControl = true })
+}

@@ -1,0 +1,262 @@
+package amqprpc_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+	"github.com/stretchr/testify/require"
+
+	"github.com/bbebcec1/amqprpc-go/amqprpc"
+)
+
+// waiting is a handler that waits for its ctx, and says why that ended.
+type waiting struct {
+	started chan string
+	ended   chan error
+}
+
+func newWaiting() *waiting {
+	return &waiting{started: make(chan string, 16), ended: make(chan error, 16)}
+}
+
+func (w *waiting) handle(ctx context.Context, _ int) (int, error) {
+	r, _ := amqprpc.RequestFromContext(ctx)
+	w.started <- r.ID()
+	<-ctx.Done()
+	w.ended <- ctx.Err()
+	return 0, ctx.Err()
+}
+
+// hasInstance waits until a server listens to cancels.
+func hasInstance(t *testing.T, url, queue string) {
+	t.Helper()
+	p := newPeer(t, url)
+	eventually(t, "the server listens to control messages", func() bool {
+		ch, err := p.conn.Channel()
+		require.NoError(t, err)
+		defer ch.Close()
+		returns := ch.NotifyReturn(make(chan amqp.Return, 1))
+		require.NoError(t, ch.Confirm(false))
+		confirm, err := ch.PublishWithDeferredConfirm("amqprpc.control", "cancel."+queue, true, false, amqp.Publishing{
+			Type: "cancel", Expiration: "1000", Body: []byte("[]"),
+		})
+		if err != nil || !confirm.Wait() {
+			return false
+		}
+		select {
+		case <-returns:
+			return false
+		default:
+			return true
+		}
+	})
+}
+
+// A caller that gives up ends the ctx of the handler, and no reply is sent.
+func TestCancelReachesTheHandler(t *testing.T) {
+	t.Parallel()
+	url, queue := brokerURL(t), queueName(t)
+	for name, giveUp := range map[string]func(t *testing.T, cli *amqprpc.Client, cancel context.CancelFunc){
+		"ctx is cancelled": func(_ *testing.T, _ *amqprpc.Client, cancel context.CancelFunc) { cancel() },
+		"client is closed": func(t *testing.T, cli *amqprpc.Client, _ context.CancelFunc) { require.NoError(t, cli.Close()) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWaiting()
+			queue := queue + "." + name
+			srv, _ := startServer(t, url, func(s *amqprpc.Server) { amqprpc.Register(s, queue, w.handle) })
+			hasInstance(t, url, queue)
+			cli := dial(t, url)
+			ctx, cancel := context.WithCancel(testContext(t))
+			defer cancel()
+			f := amqprpc.Go[int, int](ctx, cli, queue, 1)
+			<-w.started
+			began := time.Now()
+			giveUp(t, cli, cancel)
+			require.ErrorIs(t, <-w.ended, context.Canceled)
+			require.Less(t, time.Since(began), 10*time.Second, "long before the deadline of 30 s")
+			_, err := f.Await(testContext(t))
+			require.ErrorIs(t, err, amqprpc.CodeCanceled)
+			require.Equal(t, amqprpc.OutcomeUnknown, amqprpc.OutcomeOf(err))
+			require.EqualValues(t, 1, cli.Stats().Cancelled)
+			eventually(t, "the request is done with", func() bool { return srv.Stats().Handled == 1 })
+			require.EqualValues(t, 1, srv.Stats().Cancelled)
+			require.Zero(t, srv.Stats().ReturnedReplies, "no reply was sent")
+			require.Zero(t, cli.Stats().LateReplies)
+		})
+	}
+}
+
+// A cancelled request that still waits is dropped before it runs.
+func TestCancelledRequestDoesNotRun(t *testing.T) {
+	t.Parallel()
+	url, queue := brokerURL(t), queueName(t)
+	w, release := newWaiting(), make(chan struct{})
+	srv, _ := startServer(t, url, func(s *amqprpc.Server) {
+		amqprpc.Register(s, queue, func(ctx context.Context, n int) (int, error) {
+			r, _ := amqprpc.RequestFromContext(ctx)
+			w.started <- r.ID()
+			<-release
+			return n, nil
+		}, amqprpc.WithConcurrency(1), amqprpc.WithPrefetch(2))
+	})
+	hasInstance(t, url, queue)
+	cli := dial(t, url)
+	first := amqprpc.Go[int, int](testContext(t), cli, queue, 1, amqprpc.WithCallID("first"))
+	require.Equal(t, "first", <-w.started)
+	var later []*amqprpc.Future[int]
+	ctx, cancel := context.WithCancel(testContext(t))
+	defer cancel()
+	for range 5 { // the first of them is prefetched, the others wait in the queue
+		later = append(later, amqprpc.Go[int, int](ctx, cli, queue, 2))
+	}
+	eventually(t, "all are sent", func() bool { return waitingIn(t, url, queue) == 4 })
+	cancel()
+	for _, f := range later {
+		_, err := f.Await(testContext(t))
+		require.ErrorIs(t, err, amqprpc.CodeCanceled)
+	}
+	last := amqprpc.Go[int, int](testContext(t), cli, queue, 7, amqprpc.WithCallID("last"))
+	eventually(t, "the cancels are sent", func() bool { return cli.Stats().Cancelled == 5 })
+	hasInstance(t, url, queue) // another control message has gone the same way
+	close(release)
+	_, err := first.Await(testContext(t))
+	require.NoError(t, err)
+	got, err := last.Await(testContext(t))
+	require.NoError(t, err)
+	require.Equal(t, 7, got)
+	require.Equal(t, "last", <-w.started, "none of the cancelled ones ran")
+	require.EqualValues(t, 5, srv.Stats().Cancelled)
+}
+
+// waitingIn is how many messages wait in a queue.
+func waitingIn(t *testing.T, url, queue string) int {
+	t.Helper()
+	q, err := newPeer(t, url).ch.QueueDeclarePassive(queue, true, false, false, false, nil)
+	require.NoError(t, err)
+	return q.Messages
+}
+
+// A call that ends by its deadline, or with an answer, sends no cancel.
+func TestNoCancelWithoutNeed(t *testing.T) {
+	t.Parallel()
+	url, queue := brokerURL(t), queueName(t)
+	w := newWaiting()
+	srv, _ := startServer(t, url, func(s *amqprpc.Server) {
+		amqprpc.Register(s, queue, func(ctx context.Context, n int) (int, error) {
+			if n < 0 {
+				return w.handle(ctx, n)
+			}
+			return n, nil
+		})
+	})
+	cli := dial(t, url)
+	_, err := amqprpc.Call[int, int](testContext(t), cli, queue, 1)
+	require.NoError(t, err)
+	_, err = amqprpc.Call[int, int](testContext(t), cli, queue, -1, amqprpc.WithTimeout(50*time.Millisecond))
+	require.ErrorIs(t, err, amqprpc.CodeDeadlineExceeded)
+	require.ErrorIs(t, <-w.ended, context.DeadlineExceeded)
+	require.NoError(t, amqprpc.Notify(testContext(t), cli, queue, 1))
+	require.Zero(t, cli.Stats().Cancelled)
+	require.Zero(t, srv.Stats().Cancelled)
+}
+
+// An attempt that middleware abandons is cancelled; the next one is not.
+func TestAbandonedAttemptIsCancelled(t *testing.T) {
+	t.Parallel()
+	url, queue := brokerURL(t), queueName(t)
+	w := newWaiting()
+	startServer(t, url, func(s *amqprpc.Server) {
+		amqprpc.Register(s, queue, func(ctx context.Context, n int) (int, error) {
+			if r, _ := amqprpc.RequestFromContext(ctx); r.Attempt() == 1 {
+				return w.handle(ctx, n)
+			}
+			return n, nil
+		})
+	})
+	hasInstance(t, url, queue)
+	twice := func(next amqprpc.Invoker) amqprpc.Invoker {
+		return func(ctx context.Context, req *amqprpc.Request) (*amqprpc.Response, error) {
+			first, abandon := context.WithCancel(ctx)
+			go func() { <-w.started; abandon() }()
+			if _, err := next(first, req); err == nil {
+				return nil, errors.New("the first attempt was answered")
+			}
+			return next(ctx, req)
+		}
+	}
+	got, err := amqprpc.Call[int, int](testContext(t), dial(t, url), queue, 3, amqprpc.WithMiddleware(twice))
+	require.NoError(t, err)
+	require.Equal(t, 3, got)
+	require.ErrorIs(t, <-w.ended, context.Canceled)
+}
+
+// WithoutControl sends no cancels, and without a control exchange they are dropped:
+// calls go on as ever.
+func TestWithoutControl(t *testing.T) {
+	t.Parallel()
+	url, queue := brokerURL(t), queueName(t)
+	w := newWaiting()
+	srv, _ := startServer(t, url, func(s *amqprpc.Server) {
+		amqprpc.Register(s, queue, func(ctx context.Context, n int) (int, error) {
+			if n < 0 {
+				return w.handle(ctx, n)
+			}
+			return n, nil
+		}, amqprpc.WithHandlerTimeout(time.Second))
+	}, amqprpc.WithoutControl())
+	for _, cli := range []*amqprpc.Client{dial(t, url, amqprpc.WithoutControl()), dial(t, url)} {
+		for range 2 {
+			ctx, cancel := context.WithCancel(testContext(t))
+			f := amqprpc.Go[int, int](ctx, cli, queue, -1)
+			<-w.started
+			cancel()
+			_, err := f.Await(testContext(t))
+			require.ErrorIs(t, err, amqprpc.CodeCanceled)
+			require.ErrorIs(t, <-w.ended, context.DeadlineExceeded)
+			got, err := amqprpc.Call[int, int](testContext(t), cli, queue, 5)
+			require.NoError(t, err)
+			require.Equal(t, 5, got)
+		}
+	}
+	require.Zero(t, srv.Stats().Cancelled)
+}
+
+// What is no cancel, or names no request that is here, changes nothing.
+func TestHostileControlMessages(t *testing.T) {
+	t.Parallel()
+	url, queue := brokerURL(t), queueName(t)
+	g := newGated()
+	srv, _ := startServer(t, url, func(s *amqprpc.Server) { amqprpc.Register(s, queue, g.handle) })
+	hasInstance(t, url, queue)
+	cli := dial(t, url)
+	f := amqprpc.Go[int, int](testContext(t), cli, queue, 3)
+	<-g.started
+	p := newPeer(t, url)
+	cancel := func(m amqp.Publishing) {
+		require.NoError(t, p.ch.Publish("amqprpc.control", "cancel."+queue, false, false, m))
+	}
+	bad := []amqp.Publishing{
+		{},
+		{Type: "cancel"},
+		{Type: "cancel", Expiration: "1000", Body: []byte("no JSON")},
+		{Type: "cancel", Expiration: "1000", Body: []byte(`{"a":1}`)},
+		{Type: "cancel", Expiration: "1000", Body: []byte(`[1,2]`)},
+		{Type: "cancel", Body: []byte(`["x"]`)},
+		{Type: "launch", Expiration: "1000", Body: []byte(`["x"]`)},
+	}
+	for _, m := range bad {
+		cancel(m)
+	}
+	for _, id := range []string{"", "x", "1", "AAAAAAAAAAAAAAAA1"} {
+		cancel(amqp.Publishing{Type: "cancel", Expiration: "1000", Body: []byte(`["` + id + `"]`)})
+	}
+	eventually(t, "the bad ones are counted", func() bool { return srv.Stats().BadControl == int64(len(bad)) })
+	close(g.release)
+	got, err := f.Await(testContext(t))
+	require.NoError(t, err)
+	require.Equal(t, 9, got)
+	require.Zero(t, srv.Stats().Cancelled)
+}

@@ -1,0 +1,226 @@
+package transport_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/bbebcec1/amqprpc-go/amqprpc/amqptest"
+	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/transport"
+)
+
+// collector is a Receiver that hands all on.
+type collector struct {
+	deliveries chan transport.Message // without properties
+	returns    chan transport.Message
+	confirms   chan string
+	cancelled  chan struct{}
+}
+
+func newCollector() *collector {
+	return &collector{
+		deliveries: make(chan transport.Message, 1000), returns: make(chan transport.Message, 1000),
+		confirms: make(chan string, 1000), cancelled: make(chan struct{}),
+	}
+}
+
+func (c *collector) Deliver(m *transport.Message)  { c.deliveries <- *m }
+func (c *collector) Returned(m *transport.Message) { c.returns <- *m }
+func (c *collector) Cancelled()                    { close(c.cancelled) }
+func (c *collector) Confirmed(tag uint64, multiple, ack bool) {
+	c.confirms <- fmt.Sprint(tag, multiple, ack)
+}
+
+func next[T any](t *testing.T, c <-chan T) T {
+	t.Helper()
+	select {
+	case v := <-c:
+		return v
+	case <-time.After(patience):
+		require.FailNow(t, "nothing comes")
+		panic("unreachable")
+	}
+}
+
+func connect(t *testing.T, broker *amqptest.Broker) *transport.Conn {
+	t.Helper()
+	c, err := newDialer(t, config(broker.URL())).Dial(t.Context())
+	require.NoError(t, err)
+	t.Cleanup(c.Abort)
+	return c
+}
+
+func open(t *testing.T, c *transport.Conn) (*transport.Channel, *collector) {
+	t.Helper()
+	to := newCollector()
+	ch, err := c.Open(t.Context(), to)
+	require.NoError(t, err)
+	return ch, to
+}
+
+func publish(ch *transport.Channel, key, body string) error {
+	return ch.Write(ch.AppendPublish(nil, &transport.Publishing{Key: key, Mandatory: true, Properties: []byte{0, 0}, Body: []byte(body)}))
+}
+
+// All that a channel does, side by side with what the driver does on the connection.
+func TestChannel(t *testing.T) {
+	t.Parallel()
+	broker := amqptest.Start(t)
+	ctx := t.Context()
+	c := connect(t, broker)
+	require.NotNil(t, broker.Connection("test"))
+	ch, to := open(t, c)
+	require.NoError(t, ch.Confirm(ctx))
+	require.NoError(t, ch.Prefetch(ctx, 2))
+	_, err := ch.DeclareQueue(ctx, transport.QueueDeclaration{Name: "q", Durable: true})
+	require.NoError(t, err)
+	require.NoError(t, ch.DeclareExchange(ctx, "x", transport.KindDirect))
+	require.NoError(t, ch.BindQueue(ctx, "q", "k", "x", false, nil))
+	for i := range 3 {
+		require.NoError(t, publish(ch, "q", fmt.Sprint(i)))
+		require.Equal(t, fmt.Sprint(i+1, false, true), next(t, to.confirms))
+	}
+	require.NoError(t, publish(ch, "nobody", "lost"))
+	m := next(t, to.returns)
+	require.EqualValues(t, 312, m.ReturnCode)
+	require.Equal(t, "nobody", m.Key)
+	require.Equal(t, "lost", string(m.Body))
+	info, err := ch.DeclareQueue(ctx, transport.QueueDeclaration{Name: "q", Passive: true})
+	require.NoError(t, err)
+	require.Equal(t, transport.QueueInfo{Name: "q", Messages: 3}, info)
+
+	require.NoError(t, ch.Consume(ctx, "q", "tag", false, nil))
+	require.Equal(t, "0", string(next(t, to.deliveries).Body))
+	require.Equal(t, "1", string(next(t, to.deliveries).Body))
+	require.Empty(t, to.deliveries, "the prefetch is 2")
+	require.NoError(t, ch.Write(ch.AppendReject(ch.AppendAck(nil, 1, false), 2)))
+	require.Equal(t, "2", string(next(t, to.deliveries).Body))
+	require.NoError(t, ch.Cancel(ctx, "tag"))
+	require.NoError(t, ch.Close(ctx))
+	require.NoError(t, ch.Close(ctx), "a second close is the first")
+	require.True(t, ch.IsClosed())
+	require.ErrorIs(t, publish(ch, "q", "late"), transport.ErrClosed)
+	require.Nil(t, <-ch.Closed())
+	q, _ := broker.Queue("q")
+	require.Equal(t, 1, q.Ready, "what was not acknowledged is there again")
+	require.False(t, c.IsClosed())
+}
+
+// A number that is used again belongs to the later channel.
+func TestChannelNumbersComeAgain(t *testing.T) {
+	t.Parallel()
+	c := connect(t, amqptest.Start(t, amqptest.WithChannelMax(2)))
+	require.Equal(t, 2, c.ChannelMax())
+	numbers := map[uint16]int{}
+	for range 5 {
+		ch, to := open(t, c)
+		numbers[ch.Number()]++
+		require.NoError(t, ch.Confirm(t.Context()))
+		require.NoError(t, publish(ch, "nobody", "x"))
+		next(t, to.returns)
+		next(t, to.confirms)
+		require.NoError(t, ch.Close(t.Context()))
+	}
+	require.LessOrEqual(t, len(numbers), 2)
+}
+
+// An exception closes the channel, and not the connection.
+func TestChannelException(t *testing.T) {
+	t.Parallel()
+	broker := amqptest.Start(t)
+	c := connect(t, broker)
+	ch, _ := open(t, c)
+	_, err := ch.DeclareQueue(t.Context(), transport.QueueDeclaration{Name: "nowhere", Passive: true})
+	require.Equal(t, transport.CodeNotFound, transport.Code(err))
+	require.Equal(t, transport.CodeNotFound, next(t, ch.Closed()).Code)
+	require.ErrorIs(t, publish(ch, "q", "x"), transport.ErrClosed)
+	ch.Forget()
+
+	ch, to := open(t, c)
+	_, err = ch.DeclareQueue(t.Context(), transport.QueueDeclaration{Name: "q"})
+	require.NoError(t, err)
+	require.NoError(t, ch.Consume(t.Context(), "q", "tag", true, nil))
+	require.True(t, broker.CancelConsumer("q", "tag"))
+	next(t, to.cancelled)
+	require.NoError(t, ch.DeleteQueue(t.Context(), "q"))
+	require.True(t, broker.Connection("test").CloseChannel(ch.Number(), 406, "PRECONDITION_FAILED - timeout"))
+	require.Equal(t, 406, next(t, ch.Closed()).Code)
+	require.False(t, c.IsClosed())
+}
+
+// The end of a connection is told with its reason, and ends its channels.
+func TestLostConnection(t *testing.T) {
+	t.Parallel()
+	for want, end := range map[string]func(b *amqptest.Broker, c *transport.Conn){
+		"the broker closed the connection": func(b *amqptest.Broker, _ *transport.Conn) { b.Connection("test").Close("CONNECTION_FORCED - bye") },
+		"the connection was lost":          func(b *amqptest.Broker, _ *transport.Conn) { b.CutConnections() },
+		"the connection was closed":        func(_ *amqptest.Broker, c *transport.Conn) { c.Close(patience) },
+		"the connection was":               func(_ *amqptest.Broker, c *transport.Conn) { c.Abort() },
+	} {
+		broker := amqptest.Start(t)
+		c := connect(t, broker)
+		ch, _ := open(t, c)
+		end(broker, c)
+		next(t, c.Lost())
+		require.ErrorContains(t, c.Err(), want)
+		require.True(t, c.IsClosed())
+		next(t, ch.Closed())
+		require.Error(t, publish(ch, "q", "x"))
+		_, err := c.Open(t.Context(), newCollector())
+		require.Error(t, err)
+		for range c.Blocked() { // ends
+		}
+	}
+}
+
+// A call whose ctx ends before the broker's answer costs the connection, but nobody's
+// time.
+func TestCallOfASilentBroker(t *testing.T) {
+	t.Parallel()
+	broker := amqptest.Start(t)
+	c := connect(t, broker)
+	ch, _ := open(t, c)
+	broker.Freeze(amqptest.BothWays)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	require.ErrorIs(t, ch.Prefetch(ctx, 1), context.DeadlineExceeded)
+	next(t, c.Lost())
+}
+
+func TestBlocked(t *testing.T) {
+	t.Parallel()
+	broker := amqptest.Start(t)
+	c := connect(t, broker)
+	ch, _ := open(t, c)
+	broker.BlockPublishers("low on memory")
+	require.NoError(t, publish(ch, "q", "x")) // only who publishes is told
+	require.Equal(t, transport.Blocking{Active: true, Reason: "low on memory"}, next(t, c.Blocked()))
+	broker.UnblockPublishers()
+	require.False(t, next(t, c.Blocked()).Active)
+}
+
+func TestMayPublish(t *testing.T) {
+	t.Parallel()
+	broker := amqptest.Start(t)
+	c := connect(t, broker)
+	require.NoError(t, c.MayPublish(t.Context(), "probe"))
+	require.Empty(t, broker.Connection("test").Info().Channels, "the probe's channel is closed")
+
+	broker = amqptest.Start(t, amqptest.WithPermissions("guest", ".*", "^amq\\.gen", ".*"))
+	c = connect(t, broker)
+	for range 20 { // the driver says in two ways at once that the channel was closed
+		err := c.MayPublish(t.Context(), "probe")
+		require.ErrorContains(t, err, "grant it write on amq.default")
+		require.True(t, transport.IsPermanent(err))
+		require.Equal(t, transport.CodeAccessRefused, transport.Code(err))
+	}
+	require.False(t, c.IsClosed())
+	broker.CutConnections()
+	next(t, c.Lost())
+	err := c.MayPublish(t.Context(), "probe")
+	require.Error(t, err)
+	require.False(t, transport.IsPermanent(err))
+}

@@ -1,0 +1,12 @@
+package transport
+
+import "time"
+
+// Explain is explain, of a failure that took that long.
+func (d *Dialer) Explain(err error, took time.Duration) error { return d.explain(err, took) }
+
+// LostError is lostError.
+var LostError = lostError
+
+// Number is the channel's number on its connection.
+func (ch *Channel) Number() uint16 { return ch.assembly.channel }

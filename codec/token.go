@@ -1,0 +1,127 @@
+package codec
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/vmihailenco/msgpack/v5/msgpcode"
+)
+
+// kind is what a code of MessagePack begins.
+type kind uint8
+
+const (
+	kindReserved kind = iota
+	kindNil
+	kindBool
+	kindInt // not negative
+	kindNegative
+	kindFloat
+	kindString
+	kindBinary
+	kindArray
+	kindMap
+	kindExt
+	kindAny // of a plan: every one of these
+)
+
+// String names the kind with JSON's words: both codecs' errors read alike.
+func (k kind) String() string {
+	return [...]string{
+		"a reserved code", "nil", "a bool", "an integer", "an integer", "a float", "a string",
+		"binary data", "an array", "an object", "an extension",
+	}[k]
+}
+
+// takes reports whether msgpack decodes the kind into the type. A nil makes a
+// zero value. An extension may be registered for any type, but for a map
+// msgpack would take the inside of every one.
+func (p *plan) takes(k kind) bool {
+	switch k {
+	case kindNil:
+		return true
+	case kindExt:
+		return p.want != kindMap || p.byName != nil
+	case kindNegative:
+		k = kindInt
+	case kindBinary:
+		k = kindString
+	}
+	return k == p.want || p.want == kindAny || p.want == kindFloat && k == kindInt
+}
+
+// errNotFinite refuses what JSON cannot write: a handler that is tested with
+// one codec must not meet new values with the other.
+var errNotFinite = errors.New("NaN and infinities have no encoding")
+
+// heads has what the codes from 0xc0 on begin, and the size of the number after
+// the code (https://github.com/msgpack/msgpack/blob/master/spec.md#formats).
+var heads = [32]struct {
+	kind kind
+	size int
+}{
+	{kindNil, 0}, {kindReserved, 0}, {kindBool, 0}, {kindBool, 0},
+	{kindBinary, 1}, {kindBinary, 2}, {kindBinary, 4}, {kindExt, 1}, {kindExt, 2}, {kindExt, 4}, {kindFloat, 4}, {kindFloat, 8},
+	{kindInt, 1}, {kindInt, 2}, {kindInt, 4}, {kindInt, 8}, {kindNegative, 1}, {kindNegative, 2}, {kindNegative, 4}, {kindNegative, 8},
+	{kindExt, 0}, {kindExt, 0}, {kindExt, 0}, {kindExt, 0}, {kindExt, 0}, {kindString, 1}, {kindString, 2}, {kindString, 4},
+	{kindArray, 2}, {kindArray, 4}, {kindMap, 2}, {kindMap, 4},
+}
+
+// token reads a code and what belongs to it: all but the elements of an array
+// or a map. The number is the length, the count, or the bits.
+func (w *walker) token() (k kind, n uint64, err error) {
+	if w.pos >= len(w.data) {
+		return 0, 0, errShort
+	}
+	c := w.data[w.pos]
+	w.pos++
+	switch {
+	case c <= msgpcode.PosFixedNumHigh:
+		return kindInt, uint64(c), nil
+	case c <= msgpcode.FixedMapHigh:
+		return kindMap, uint64(c & msgpcode.FixedMapMask), nil
+	case c <= msgpcode.FixedArrayHigh:
+		return kindArray, uint64(c & msgpcode.FixedArrayMask), nil
+	case c <= msgpcode.FixedStrHigh:
+		n = uint64(c & msgpcode.FixedStrMask)
+		return kindString, n, w.skip(n)
+	case c >= msgpcode.NegFixedNumLow:
+		return kindNegative, uint64(int8(c)), nil
+	}
+	h := heads[c-msgpcode.Nil]
+	if err = w.skip(uint64(h.size)); err != nil {
+		return 0, 0, err
+	}
+	for _, b := range w.data[w.pos-h.size : w.pos] {
+		n = n<<8 | uint64(b)
+	}
+	switch h.kind {
+	case kindString, kindBinary:
+		err = w.skip(n)
+	case kindExt:
+		if h.size == 0 {
+			n = 1 << (c - msgpcode.FixExt1)
+		}
+		err = w.skip(n + 1) // with its type
+	case kindNegative:
+		shift := 64 - 8*h.size
+		if n = uint64(int64(n<<shift) >> shift); int64(n) >= 0 {
+			return kindInt, n, nil
+		}
+	case kindFloat:
+		if h.size == 4 && n&0x7f800000 == 0x7f800000 || h.size == 8 && n&(0x7ff<<52) == 0x7ff<<52 {
+			err = errNotFinite
+		}
+	case kindReserved:
+		err = fmt.Errorf("code 0x%x means nothing", c)
+	}
+	return h.kind, n, err
+}
+
+func (w *walker) skip(n uint64) error {
+	if n > uint64(len(w.data)-w.pos) {
+		return errShort
+	}
+	w.pos += int(n)
+	return nil
+}
