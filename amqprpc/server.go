@@ -128,6 +128,11 @@ func (s *Server) begin() error {
 	case len(s.endpoints) == 0:
 		return errors.New("no handler is registered")
 	}
+	for _, e := range s.endpoints {
+		if err := e.cfg.queue.check(e.queue); err != nil {
+			return err
+		}
+	}
 	s.serving = true
 	return nil
 }

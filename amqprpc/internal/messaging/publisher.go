@@ -100,6 +100,9 @@ func (x *publishing) openConfirmed(ctx context.Context) (*publishChannel, error)
 	if err == nil && x.mailbox.Mode == Direct && !x.Unconfirmed {
 		err = x.mailbox.consumeDirect(ctx, c.ch)
 	}
+	if err != nil && c != nil && !x.conn.IsClosed() {
+		c.ch.Close(ctx)
+	}
 	return c, err
 }
 

@@ -38,6 +38,9 @@ type Server struct {
 func (s *Server) Use(ctx, closing context.Context, conn *Conn, up func()) error {
 	work, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
+	if most, want := conn.ChannelMax(), len(s.Consumers); most > 0 && want > most {
+		return Permanent(fmt.Errorf("%d queues need a channel each, and the broker allows a connection %d (channel_max): serve them with several servers", want, most))
+	}
 	for _, c := range s.Consumers {
 		c.begin()
 	}

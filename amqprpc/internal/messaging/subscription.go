@@ -46,8 +46,8 @@ func (c *Consumer) subscribe(ctx context.Context, conn *Conn) (_ *subscription, 
 		return nil, err
 	}
 	if err = s.start(ctx); err != nil {
-		if IsPermanent(err) || Code(err) != 0 {
-			s.ch.Close(ctx) // else the connection is in doubt, and its end ends the channel
+		if !conn.IsClosed() {
+			s.ch.Close(ctx)
 		}
 		return nil, err
 	}
