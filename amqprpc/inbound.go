@@ -113,6 +113,7 @@ func (in *inbound) admit() bool {
 	e, m := in.endpoint, &in.message
 	s := e.server
 	if in.Lost() {
+		e.unstarted.lose(in.ids())
 		return false // it will be delivered again
 	}
 	if m.ReplyTo != "" && !s.replyPolicy.allows(m.ReplyTo) {
