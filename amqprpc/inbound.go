@@ -118,7 +118,7 @@ func (in *inbound) admit() bool {
 	}
 	if m.ReplyTo != "" && !s.replyPolicy.allows(m.ReplyTo) {
 		s.stats.refusedReplyTo.Add(1)
-		s.log.Warn("amqprpc: request rejected unanswered: its reply_to is not allowed (WithAllowedReplyTo)",
+		s.log.Warn("amqprpc: request rejected unanswered: its reply_to is not allowed; to allow it, give the server WithAllowedReplyTo with this name or a pattern",
 			"queue", e.queue, "reply_to", protocol.Loggable(m.ReplyTo), "message_id", m.MessageID)
 		in.Finish(messaging.Done{Reject: true})
 		return false

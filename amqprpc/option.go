@@ -368,7 +368,8 @@ func WithAtMostOnce() HandlerOption {
 // does: a request that is delivered again goes back to the queue's tail with its
 // count, for which the queue must have no length limit (with one, requests are not
 // counted). All requests that were prefetched by a server that died count as
-// delivered.
+// delivered; those that a living server lost with a channel before it started them do
+// not, when they come to it again.
 func WithMaxDeliveries(n int) HandlerOption {
 	return handlerOption(func(c *handlerConfig) { c.maxDeliveries = n })
 }
@@ -391,9 +392,10 @@ func WithoutConfirms() ClientOption {
 }
 
 // WithIdempotent says that a handler may run more than once for a call: when the
-// connection is lost before the broker has confirmed the request, or while its
-// reply queue dies, the client sends it again, under the same call id, instead of
-// failing the call with an unknown outcome.
+// connection is lost before the broker has confirmed the request, when its reply queue
+// dies, when a restart of the broker has lost the request, or when the server falls
+// silent ([WithLiveness]), the client sends it again, under the same call id, instead
+// of failing the call with an unknown outcome.
 func WithIdempotent() SendOption {
 	return sendOption(func(c *sendConfig) { c.idempotent = true })
 }
@@ -408,15 +410,17 @@ func WithFailFast() SendOption {
 }
 
 // WithPersistent makes the broker write the request to disk, so that on a durable
-// queue it survives the broker's restart; a handler may then find its caller
-// gone. The default is transient, which is faster.
+// queue it survives the broker's restart, and the call goes on waiting; a handler may
+// then find its caller gone. The default is transient, which is faster; a restart
+// then ends the call, or has it sent again ([WithIdempotent]).
 func WithPersistent() SendOption {
 	return sendOption(func(c *sendConfig) { c.persistent = true })
 }
 
 // WithLiveness makes the server tell, every d from the handler's start on, that
 // the handler still runs, and fails the call, unavailable and of unknown outcome,
-// when nothing is heard for three times d. So a call may have a long deadline and
+// when nothing is heard for three times d, or three times what the server has announced
+// instead. An idempotent call is sent again. So a call may have a long deadline and
 // its caller still learn within seconds that the server died. Before the handler
 // starts only the deadline counts. At least 100 ms; servers other than amqprpc's
 // ignore it. It means nothing for notifications.
