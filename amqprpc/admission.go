@@ -11,7 +11,7 @@ import (
 // and with it every other call.
 func (c *Client) admit(ctx context.Context, req *Request) *Error {
 	refuse := func(code Code, format string, args ...any) *Error {
-		return localError(code, OutcomeNotSent, "call %.300s: "+format, append([]any{req.queue}, args...)...)
+		return localError(code, OutcomeNotSent, req.queue, format, args...)
 	}
 	if c.isClosed() {
 		return errClosed(req.queue, OutcomeNotSent)
@@ -20,7 +20,7 @@ func (c *Client) admit(ctx context.Context, req *Request) *Error {
 		return ended(ctx, req.queue, OutcomeNotSent, "before it was sent")
 	}
 	if err := protocol.ValidName(req.queue); err != nil {
-		return localError(CodeInvalidArgument, OutcomeNotSent, "call: %w", err)
+		return localError(CodeInvalidArgument, OutcomeNotSent, req.queue, "%w", err)
 	}
 	switch {
 	case len(req.id) > protocol.MaxShortString:
@@ -32,7 +32,7 @@ func (c *Client) admit(ctx context.Context, req *Request) *Error {
 		return refuse(headerErrorCode(err), "%w", err)
 	}
 	if req.encode(); req.err != nil {
-		return localError(CodeInvalidArgument, OutcomeNotSent, "call %s: the request cannot be encoded: %w", req.queue, req.err)
+		return localError(CodeInvalidArgument, OutcomeNotSent, req.queue, "the request cannot be encoded: %w", req.err)
 	}
 	if len(req.body) > c.cfg.conn.maxMessageSize {
 		return refuse(CodeResourceExhausted, "the request has %d bytes; the limit is %d (WithMaxMessageSize)", len(req.body), c.cfg.conn.maxMessageSize)
@@ -47,7 +47,7 @@ func (c *Client) admit(ctx context.Context, req *Request) *Error {
 // connection, no such queue, or nobody who consumes it.
 func (c *Client) nobodyThere(ctx context.Context, req *Request) *Error {
 	refuse := func(format string, args ...any) *Error {
-		return localError(CodeUnavailable, OutcomeNotSent, "call %s: "+format, append([]any{req.queue}, args...)...)
+		return localError(CodeUnavailable, OutcomeNotSent, req.queue, format, args...)
 	}
 	i := c.broker.Inspect(ctx, req.queue)
 	switch {
@@ -71,5 +71,5 @@ func (c *Client) notConnected(req *Request) *Error {
 	if why == nil {
 		why = errors.New("the connection was just lost")
 	}
-	return localError(CodeUnavailable, OutcomeNotSent, "call %s: the client is not connected: %w", req.queue, why)
+	return localError(CodeUnavailable, OutcomeNotSent, req.queue, "the client is not connected: %w", why)
 }

@@ -52,7 +52,7 @@ func (in *inbound) outcome(err error) Outcome {
 		return OutcomeExecuted
 	case in.started:
 		return OutcomeUnknown
-	case ok && stated.stated && stated.outcome != OutcomeNotExecuted:
+	case ok && stated.stated && (stated.outcome == OutcomeExecuted || stated.outcome == OutcomeUnknown):
 		return stated.outcome
 	case in.deliveries <= 1 && !in.redelivered:
 		return OutcomeNotExecuted
@@ -71,6 +71,7 @@ func (in *inbound) checkHeader(h Header) error {
 
 // errorReply answers with an error. A notification's goes to nobody.
 func (in *inbound) errorReply(e *Error, outcome Outcome, h Header) messaging.Done {
+	in.endpoint.server.stats.failed.add(e.code)
 	if in.message.ReplyTo == "" {
 		return in.done()
 	}
@@ -83,7 +84,7 @@ func (in *inbound) errorReply(e *Error, outcome Outcome, h Header) messaging.Don
 	}, envelopeWithin(e, in.endpoint.server.cfg.conn.maxMessageSize))
 	// Another server might decide otherwise if the request came back for want of its
 	// acknowledgement.
-	done.SettleFirst = outcome == OutcomeNotExecuted || outcome == OutcomeNotSent
+	done.SettleFirst = outcome == OutcomeNotExecuted
 	return done
 }
 

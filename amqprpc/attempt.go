@@ -40,7 +40,7 @@ func (a *attempt) Claim(connection int64, frameMax int) bool {
 	if a.call.client.blocked.Load() {
 		refusal = errBlocked(a.call.req.queue)
 	} else if err := headerFits(a.header, frameMax); err != nil {
-		refusal = localError(CodeResourceExhausted, OutcomeNotSent, "call %s: %w (the broker's frame_max)", a.call.req.queue, err)
+		refusal = localError(CodeResourceExhausted, OutcomeNotSent, a.call.req.queue, "%w (the broker's frame_max)", err)
 	}
 	if refusal != nil {
 		if a.abandon() {
@@ -83,6 +83,7 @@ func (a *attempt) Publishing(p *messaging.Publishing, replyTo string) {
 		MessageID:     req.id,
 		Deadline:      a.expiry,
 		Attempt:       a.n,
+		Priority:      req.priority,
 		Header:        a.header,
 	}
 	if pc.send.persistent {
@@ -112,8 +113,8 @@ func (a *attempt) Confirmed(ack bool) {
 	a.call.client.stats.nacked.Add(1)
 	// A full queue refuses what it has not taken, but a queue that dies refuses what it
 	// has delivered, too.
-	a.settle(localError(CodeUnavailable, OutcomeUnknown,
-		"call %s: the broker refused the request (basic.nack): the queue is full, too many bytes, or its node is gone", a.call.req.queue))
+	a.settle(localError(CodeUnavailable, OutcomeUnknown, a.call.req.queue,
+		"the broker refused the request (basic.nack): the queue is full, too many bytes, or its node is gone"))
 }
 
 // settle ends the attempt with err, or with the broker's confirm if that is nil, if
@@ -142,6 +143,6 @@ func (a *attempt) next() *attempt {
 }
 
 func errBlocked(queue string) *Error {
-	return localError(CodeResourceExhausted, OutcomeNotSent,
-		"call %s: the broker takes no messages now: it is short of memory or disk (connection.blocked)", queue)
+	return localError(CodeResourceExhausted, OutcomeNotSent, queue,
+		"the broker takes no messages now: it is short of memory or disk (connection.blocked)")
 }

@@ -18,7 +18,7 @@ type None = struct{}
 // Resp cannot be inferred: either give both types, Call[int, int](…), or share a
 // [Method].
 func Call[Req, Resp any](ctx context.Context, c *Client, queue string, req Req, opts ...CallOption) (Resp, error) {
-	cfg := callConfigOf(opts)
+	cfg := c.callConfig(opts)
 	return newCall[Req, Resp](queue, req).run(ctx, c, &cfg)
 }
 
@@ -55,7 +55,7 @@ func (t *typedCall[Req, Resp]) run(ctx context.Context, c *Client, cfg *callConf
 	}
 	msg, err := resp.Message()
 	if err != nil {
-		return zero, localError(CodeOf(err), OutcomeExecuted, "call %s: %w", t.req.queue, err)
+		return zero, c.undecoded(CodeOf(err), OutcomeExecuted, t.req.queue, "%w", err)
 	}
 	switch m := msg.(type) {
 	case *Resp:
@@ -63,8 +63,14 @@ func (t *typedCall[Req, Resp]) run(ctx context.Context, c *Client, cfg *callConf
 	case Resp:
 		return m, nil
 	default:
-		return zero, localError(CodeInternal, OutcomeUnknown, "call %s: a middleware answered with %T, where %T was expected", t.req.queue, msg, zero)
+		return zero, c.undecoded(CodeInternal, OutcomeUnknown, t.req.queue, "a middleware answered with %T, where %T was expected", msg, zero)
 	}
+}
+
+// undecoded is the error of a call whose answer is no Resp.
+func (c *Client) undecoded(code Code, outcome Outcome, queue, format string, args ...any) *Error {
+	c.stats.failed.add(code)
+	return localError(code, outcome, queue, format, args...)
 }
 
 // Notify sends req to queue for a handler to run, and returns once the broker
@@ -73,7 +79,7 @@ func (t *typedCall[Req, Resp]) run(ctx context.Context, c *Client, cfg *callConf
 // so on. ctx and [WithTimeout] bound only the wait for the broker (30 s if neither does);
 // the request itself expires only if [WithExpiration] says so.
 func Notify[Req any](ctx context.Context, c *Client, queue string, req Req, opts ...CallOption) error {
-	cfg := callConfigOf(opts)
+	cfg := c.callConfig(opts)
 	t := newCall[Req, None](queue, req)
 	t.req.kind, t.req.respType = KindNotification, nil
 	_, err := c.start(ctx, &t.outgoing, &cfg)
@@ -83,9 +89,9 @@ func Notify[Req any](ctx context.Context, c *Client, queue string, req Req, opts
 // Go begins a call and returns at once; the Future has its answer. ctx bounds
 // the call as it does in [Call].
 func Go[Req, Resp any](ctx context.Context, c *Client, queue string, req Req, opts ...CallOption) *Future[Resp] {
-	cfg := callConfigOf(opts)
+	cfg := c.callConfig(opts)
 	t := newCall[Req, Resp](queue, req)
-	f := &Future[Resp]{done: make(chan struct{})}
+	f := &Future[Resp]{queue: queue, done: make(chan struct{})}
 	run := func() {
 		defer close(f.done)
 		f.resp, f.err = t.run(ctx, c, &cfg)
@@ -99,9 +105,10 @@ func Go[Req, Resp any](ctx context.Context, c *Client, queue string, req Req, op
 
 // Future is the answer to a call that [Go] began. It is safe for concurrent use.
 type Future[Resp any] struct {
-	done chan struct{}
-	resp Resp
-	err  error
+	queue string
+	done  chan struct{}
+	resp  Resp
+	err   error
 }
 
 // Done returns a channel that is closed when the answer is there.
@@ -121,6 +128,6 @@ func (f *Future[Resp]) Await(ctx context.Context) (Resp, error) {
 		return f.resp, f.err
 	case <-ctx.Done():
 		var zero Resp
-		return zero, localError(CodeOf(ctx.Err()), OutcomeUnknown, "await an answer: %w", ctx.Err())
+		return zero, localError(CodeOf(ctx.Err()), OutcomeUnknown, f.queue, "await the answer: %w", ctx.Err())
 	}
 }

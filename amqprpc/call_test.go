@@ -220,7 +220,7 @@ func TestOutcomeIsNotPassedOn(t *testing.T) {
 	startServer(t, url, func(s *amqprpc.Server) {
 		amqprpc.Register(s, queue, func(ctx context.Context, n int) (int, error) {
 			return amqprpc.Call[int, int](ctx, inner, queue+".nobody", n)
-		})
+		}, amqprpc.WithCalleeCodes(amqprpc.CodeUnavailable))
 	})
 	_, err := amqprpc.Call[int, int](testContext(t), dial(t, url), queue, 1)
 	require.ErrorIs(t, err, amqprpc.CodeUnavailable)

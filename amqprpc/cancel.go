@@ -62,7 +62,6 @@ func (c *Client) giveUp(a *attempt) {
 		!a.state.CompareAndSwap(attemptWritten, attemptGivenUp) {
 		return
 	}
-	c.stats.cancelled.Add(1)
 	if c.cancels.add(a) {
 		c.task(func() {
 			for c.sendCancels(context.Background()) {
@@ -84,6 +83,7 @@ func (c *Client) sendCancels(ctx context.Context) bool {
 			some := protocol.Cancel{IDs: ids[:n], Expires: all.Expires}
 			properties, body := some.Append(nil)
 			c.broker.Control.Send(ctx, protocol.CancelKey(queue), properties, body)
+			c.stats.cancelled.Add(int64(n))
 			ids = ids[n:]
 		}
 	}

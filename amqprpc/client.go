@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,6 +23,12 @@ var ErrClientClosed = errors.New("the client is closed")
 // calls made meanwhile wait for the connection until their deadline. All its
 // methods, and all calls with it, are safe for concurrent use.
 type Client struct {
+	*clientState
+	defaults *callConfig // of the calls of a view; nil if there are none
+}
+
+// clientState is what a client and its views share.
+type clientState struct {
 	cfg    clientConfig
 	log    *slog.Logger
 	codecs *codec.Registry
@@ -32,7 +39,7 @@ type Client struct {
 
 	broker  messaging.Client
 	session messaging.Session
-	addr    string // of the broker, for the log
+	health  health
 
 	numbers atomic.Uint64
 	pending pendingTable
@@ -40,11 +47,9 @@ type Client struct {
 	cancels cancels
 	types   protocol.Interner // content types of replies; the reading goroutine's
 
-	blocked atomic.Bool           // by the broker, for lack of memory or disk
-	down    atomic.Pointer[error] // why there is no connection; nil while there is one
-	upSince atomic.Int64          // when the connection began, in nanoseconds of the client's life
-	first   chan error            // receives the end of the first attempt to connect that counts
-	ready   bool                  // first has received; the session's
+	blocked atomic.Bool  // by the broker, for lack of memory or disk
+	upSince atomic.Int64 // when the connection began, in nanoseconds of the client's life
+	first   chan error   // receives the end of the first attempt to connect that counts
 
 	stats   clientCounters
 	closed  chan struct{} // closed when Close is called
@@ -56,33 +61,54 @@ type Client struct {
 	tasks   sync.WaitGroup // the session, and the calls of Go
 }
 
-// Dial connects a client. It tries until the broker answers or ctx is done, for
-// at most 30 s if ctx has no deadline. What cannot succeed (credentials, a virtual
-// host, a permission, a certificate) is returned at once. Afterwards the client
-// keeps itself connected, independently of ctx, until [Client.Close].
-func Dial(ctx context.Context, url string, opts ...ClientOption) (*Client, error) {
+// NewClient makes a client for the broker at url, an AMQP URI
+// (https://www.rabbitmq.com/docs/uri-spec). It connects in the background, for ever,
+// and never waits: [Client.Status] says how that goes. Calls wait for the connection
+// until their deadline, or fail at once with [WithFailFast]. The error is of code
+// invalid_argument, for a URL or an option that is wrong.
+func NewClient(url string, opts ...ClientOption) (*Client, error) {
 	c, err := newClient(url, opts)
 	if err != nil {
-		return nil, fmt.Errorf("amqprpc: dial: %w", err)
+		return nil, setupError("new client", CodeInvalidArgument, err)
 	}
-	c.life, c.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
-	if _, ok := ctx.Deadline(); !ok {
-		var stop context.CancelFunc
-		ctx, stop = context.WithTimeout(ctx, dialTimeout)
-		defer stop()
-	}
+	c.life, c.cancel = context.WithCancelCause(context.Background())
 	c.tasks.Go(func() { c.run(c.life) })
+	return c, nil
+}
+
+// Dial is [NewClient] and a wait for the connection: until the broker answers or ctx
+// is done, for at most 30 s if ctx has no deadline. What another attempt cannot cure
+// is returned at once. Once connected, the client does not depend on ctx.
+//
+// The errors are *[Error]: unauthenticated for wrong credentials, permission_denied
+// for a permission that is missing, not_found for a virtual host, failed_precondition
+// for TLS that does not fit, unavailable for a broker that does not answer, and
+// deadline_exceeded or canceled, wrapping ctx's error, where ctx ended first.
+func Dial(ctx context.Context, url string, opts ...ClientOption) (*Client, error) {
+	c, err := NewClient(url, opts...)
+	if err != nil {
+		return nil, err
+	}
+	patience := time.NewTimer(dialTimeout)
+	defer patience.Stop()
+	if _, ok := ctx.Deadline(); ok {
+		patience.Stop()
+	}
+	var code Code
 	select {
 	case err = <-c.first:
+		code = setupCode(err)
+	case <-patience.C:
+		code, err = CodeUnavailable, c.whyDown()
 	case <-ctx.Done():
-		err = ctx.Err()
+		code, err = CodeOf(ctx.Err()), ctx.Err()
 		if why := c.whyDown(); why != nil {
 			err = fmt.Errorf("%w: %w", why, err)
 		}
 	}
 	if err != nil {
 		c.Close()
-		return nil, fmt.Errorf("amqprpc: dial: %w", err)
+		return nil, setupError("dial", code, err)
 	}
 	return c, nil
 }
@@ -113,14 +139,14 @@ func newClient(url string, opts []ClientOption) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{
-		cfg: cfg, log: cfg.conn.logger, codecs: codecs,
-		id: protocol.NewID(), born: time.Now(), addr: dialer.Addr(),
+	c := &Client{clientState: &clientState{
+		cfg: cfg, log: cfg.conn.logger.With("connection", cfg.conn.connectionName("client")), codecs: codecs,
+		id: protocol.NewID(), born: time.Now(),
 		first: make(chan error, 1), closed: make(chan struct{}), ended: make(chan struct{}),
-	}
+	}}
+	c.health.log, c.health.onState, c.health.addr = c.log, cfg.conn.onState, dialer.Addr
+	c.health.begin(dialer.Addr(), errSilent(dialer.Addr()), "")
 	c.ids.init()
-	silent := fmt.Errorf("connect to %s: there is no answer yet; is it an AMQP port?", c.addr)
-	c.down.Store(&silent)
 	c.invoke = chain(cfg.middleware, c.attempt, c.clientSeal)
 	c.connectTo(dialer)
 	return c, nil
@@ -158,11 +184,19 @@ func (c *Client) replyCodec(req *Request, contentType string) codec.Codec {
 func (c *Client) age() int64 { return max(int64(time.Since(c.born)), 1) }
 
 // whyDown is why there is no connection, nil while there is one.
-func (c *Client) whyDown() error {
-	if err := c.down.Load(); err != nil {
-		return *err
+func (c *Client) whyDown() error { return c.health.whyDown() }
+
+// With returns a view of the client whose calls take opts before their own options,
+// and otherwise are the client's: one connection, one set of counters, one
+// [Client.Close]. Views of views add up. With panics on an option that is for one
+// call only, [WithCallID] or [WithReplyHeader].
+func (c *Client) With(opts ...CallOption) *Client {
+	cfg := c.callConfig(opts)
+	if cfg.id != "" || cfg.replyHeader != nil {
+		panic("amqprpc: With: WithCallID and WithReplyHeader are for one call")
 	}
-	return nil
+	cfg.middleware = slices.Clip(cfg.middleware)
+	return &Client{clientState: c.clientState, defaults: &cfg}
 }
 
 // Close ends the client: calls in flight end at once with code canceled, and
@@ -170,7 +204,7 @@ func (c *Client) whyDown() error {
 // closed in good order. The ctx of each call ends with that cause, too. Close waits for
 // all of that and for the calls of [Go], for 5 s at most: called from a callback, a log
 // handler or middleware that it would wait for, it returns then. It may be called more
-// than once, and returns nil.
+// than once. Close of a view ([Client.With]) closes the client. It returns nil.
 func (c *Client) Close() error {
 	c.closing.Do(func() {
 		c.taskMu.Lock()

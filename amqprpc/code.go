@@ -1,5 +1,10 @@
 package amqprpc
 
+import (
+	"slices"
+	"sync/atomic"
+)
+
 // Code says what kind of failure an error is. There are sixteen, gRPC's,
 // spelled as Connect spells them, and [CodeOK] for none. A Code is itself an error, so that a handler
 // may return one and so that
@@ -37,16 +42,43 @@ func (c Code) Error() string { return string(c) }
 // String returns the code's name.
 func (c Code) String() string { return string(c) }
 
+// errorCodes are the codes of errors.
+func errorCodes() [16]Code {
+	return [...]Code{
+		CodeCanceled, CodeUnknown, CodeInvalidArgument, CodeDeadlineExceeded,
+		CodeNotFound, CodeAlreadyExists, CodePermissionDenied, CodeResourceExhausted,
+		CodeFailedPrecondition, CodeAborted, CodeOutOfRange, CodeUnimplemented,
+		CodeInternal, CodeUnavailable, CodeDataLoss, CodeUnauthenticated,
+	}
+}
+
 // codeFromWire is what a code from a peer means here: a name that is none of
 // the sixteen is as good as none.
 func codeFromWire(name string) Code {
-	switch c := Code(name); c {
-	case CodeCanceled, CodeUnknown, CodeInvalidArgument, CodeDeadlineExceeded,
-		CodeNotFound, CodeAlreadyExists, CodePermissionDenied, CodeResourceExhausted,
-		CodeFailedPrecondition, CodeAborted, CodeOutOfRange, CodeUnimplemented,
-		CodeInternal, CodeUnavailable, CodeDataLoss, CodeUnauthenticated:
-		return c
-	default:
-		return CodeUnknown
+	if codes := errorCodes(); slices.Contains(codes[:], Code(name)) {
+		return Code(name)
 	}
+	return CodeUnknown
+}
+
+// codeCounters count errors by their code. The zero value is ready.
+type codeCounters [16]atomic.Int64
+
+func (c *codeCounters) add(code Code) {
+	codes := errorCodes()
+	c[slices.Index(codes[:], codeFromWire(string(code)))].Add(1)
+}
+
+// snapshot holds the codes that were counted; it is nil if there are none.
+func (c *codeCounters) snapshot() map[Code]int64 {
+	var m map[Code]int64
+	for i, code := range errorCodes() {
+		if n := c[i].Load(); n > 0 {
+			if m == nil {
+				m = make(map[Code]int64)
+			}
+			m[code] = n
+		}
+	}
+	return m
 }

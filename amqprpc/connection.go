@@ -12,14 +12,18 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/protocol"
 )
 
+// connectionName is what the broker and the log call the connection.
+func (c *connConfig) connectionName(role string) string {
+	if c.name != "" {
+		return c.name
+	}
+	return filepath.Base(os.Args[0]) + " (amqprpc " + role + ")"
+}
+
 // dialer makes the dialer of a client's or a server's connections.
 func (c *connConfig) dialer(url, role string) (*messaging.Dialer, error) {
-	name := c.name
-	if name == "" {
-		name = filepath.Base(os.Args[0]) + " (amqprpc " + role + ")"
-	}
 	return messaging.NewDialer(messaging.Config{
-		URLs: append([]string{url}, c.brokers...), Name: name,
+		URLs: append([]string{url}, c.brokers...), Name: c.connectionName(role),
 		Heartbeat: c.heartbeat, Timeout: messaging.SetupTimeout,
 		TLS: c.tls, Dial: c.dial,
 	})
@@ -53,7 +57,7 @@ func (c *Client) connectTo(dialer *messaging.Dialer) {
 	c.session = messaging.Session{
 		Dialer:  dialer,
 		Probe:   protocol.ProbePrefix + protocol.NewID(),
-		Fatal:   func() bool { return !c.ready },
+		Fatal:   func() bool { return false }, // somebody may yet mend it; Dial does not wait for that
 		Up:      c.connected,
 		Down:    c.disconnected,
 		Blocked: c.block,
@@ -62,14 +66,12 @@ func (c *Client) connectTo(dialer *messaging.Dialer) {
 
 // run keeps the client connected until ctx is done.
 func (c *Client) run(ctx context.Context) {
-	err := c.session.Run(ctx, func(work context.Context, conn *messaging.Conn, up func()) error {
+	c.session.Run(ctx, func(work context.Context, conn *messaging.Conn, up func()) error {
 		err := c.broker.Use(work, ctx, conn, up)
 		c.blocked.Store(false)
 		return explainReplyQueue(err)
 	})
-	if err != nil {
-		c.first <- err
-	}
+	c.health.end(ErrClientClosed, time.Time{})
 }
 
 // explainReplyQueue says what a user whom the broker denies a reply queue must be
@@ -83,42 +85,41 @@ func explainReplyQueue(err error) error {
 
 // connected is called when requests can be published.
 func (c *Client) connected(again bool) {
-	c.down.Store(nil)
 	c.upSince.Store(c.age())
 	if again {
 		c.stats.reconnects.Add(1)
-		c.log.Info("amqprpc: client is connected again", "broker", c.addr)
-	} else {
-		c.ready = true
-		c.first <- nil
 	}
-	c.cfg.conn.state(StateConnected)
+	c.health.up(again, c.broker.Mailbox.Address())
+	c.tried(nil)
+}
+
+// tried says how an attempt to connect has ended, for Dial.
+func (c *Client) tried(err error) {
+	select {
+	case c.first <- err:
+	default: // one end is enough
+	}
 }
 
 // disconnected is called when the connection is lost, or an attempt to make it has
 // failed.
 func (c *Client) disconnected(err error, wasUp bool, retryIn time.Duration) {
-	c.down.Store(&err)
-	c.cfg.conn.state(StateDisconnected)
-	if !wasUp {
-		c.log.Warn("amqprpc: client is not connected", "error", err, "retry_in", retryIn)
-		return
+	c.health.down(err, wasUp, retryIn)
+	if wasUp {
+		c.loseConnection(err)
+	} else if messaging.IsPermanent(err) {
+		c.tried(err)
 	}
-	c.log.Warn("amqprpc: client lost its connection", "broker", c.addr, "error", err)
-	c.loseConnection(err)
 }
 
 // block is called when the broker takes no publishes for now, and when it takes
 // them again (https://www.rabbitmq.com/docs/connection-blocked).
 func (c *Client) block(active bool, reason string) {
 	c.blocked.Store(active)
+	c.health.block(active, reason)
 	if !active {
-		c.cfg.conn.state(StateUnblocked)
-		c.log.Info("amqprpc: the broker has unblocked the connection")
 		return
 	}
-	c.cfg.conn.state(StateBlocked)
-	c.log.Warn("amqprpc: the broker has blocked the connection", "reason", reason)
 	for _, pc := range c.pending.all() {
 		if a := pc.inFlight(); a != nil && a.abandon() {
 			a.settle(errBlocked(pc.req.queue))
@@ -136,7 +137,7 @@ func (c *Client) loseConnection(cause error) {
 			continue
 		}
 		if pc.send.failFast && a.abandon() {
-			a.settle(localError(CodeUnavailable, OutcomeNotSent, "call %s: the connection was lost before the request was sent: %w", pc.req.queue, cause))
+			a.settle(localError(CodeUnavailable, OutcomeNotSent, pc.req.queue, "the connection was lost before the request was sent: %w", cause))
 			continue
 		}
 		if a.state.Load() != attemptWritten || a.connection.Load() != c.broker.Number() {
@@ -182,7 +183,7 @@ func (c *Client) loseRequests(queue string) {
 // call is idempotent, and fails it otherwise.
 func (c *Client) resend(a *attempt, what string, cause error) {
 	if !a.call.send.idempotent {
-		a.settle(localError(CodeUnavailable, OutcomeUnknown, "call %s: %s: %w", a.call.req.queue, what, cause))
+		a.settle(localError(CodeUnavailable, OutcomeUnknown, a.call.req.queue, "%s: %w", what, cause))
 		return
 	}
 	c.sendAgain(a)

@@ -393,9 +393,11 @@ func TestStateCallback(t *testing.T) {
 	proxy, proxyURL := proxied(t, url)
 	_, stop := startServer(t, proxyURL, func(s *amqprpc.Server) { amqprpc.Register(s, queue, square) }, note)
 	require.Equal(t, amqprpc.StateConnected, <-states)
+	require.Equal(t, amqprpc.StateServing, <-states)
 	proxy.Cut(faultproxy.RST)
 	require.Equal(t, amqprpc.StateDisconnected, <-states)
 	require.Equal(t, amqprpc.StateConnected, <-states)
+	require.Equal(t, amqprpc.StateServing, <-states)
 	_, err := amqprpc.Call[int, int](testContext(t), dial(t, url), queue, 3)
 	require.NoError(t, err)
 	stop()
@@ -406,7 +408,7 @@ func TestStateCallback(t *testing.T) {
 	require.Equal(t, amqprpc.StateDisconnected, <-states)
 	require.Equal(t, amqprpc.StateConnected, <-states)
 	require.EqualValues(t, 1, cli.Stats().Reconnects)
-	for s := amqprpc.State(0); s <= amqprpc.StateDraining; s++ {
+	for s := amqprpc.State(0); s <= amqprpc.StateNotServing; s++ {
 		require.NotEmpty(t, s.String())
 	}
 }

@@ -58,6 +58,9 @@ func (s *Server) register(e *endpoint, opts []HandlerOption) {
 	if e.codecs, err = codec.NewRegistry(cs...); err != nil {
 		panic(fmt.Sprintf("amqprpc: Register %q: %v", e.queue, err))
 	}
+	if q := &e.cfg.queue; q.Bounce && (q.DeadLetterExchange != "" || q.DeadLetterRoutingKey != "") {
+		panic(fmt.Sprintf("amqprpc: Register %q: Queue.Bounce excludes DeadLetterExchange and DeadLetterRoutingKey", e.queue))
+	}
 	mws := append(append([]Middleware(nil), s.cfg.middleware...), e.cfg.middleware...)
 	e.invoke = chain(mws, e.handle, e.serverSeal)
 

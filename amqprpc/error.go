@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Error is a failure with a code. It is what calls return, and what handlers
@@ -22,7 +23,7 @@ type Error struct {
 	stated  bool // the outcome is WithOutcome's
 	remote  bool
 	call    callRef // that it is the error of; zero if of none
-	queue   string  // of the call, for errors that came from a peer and do not name it
+	queue   string  // of the call; "" for an error of no call, as a handler makes one
 }
 
 // errorDetail is one named value beside the message, encoded as JSON whatever
@@ -48,7 +49,7 @@ func NewError(code Code, err error) *Error {
 	}
 	e := &Error{code: code, cause: err, message: string(code)}
 	if err != nil {
-		e.message = err.Error()
+		e.message = textOf(err)
 	}
 	if inner, ok := errors.AsType[*Error](err); ok {
 		e.details = inner.details
@@ -71,14 +72,18 @@ func (e *Error) Message() string { return e.message }
 // error that did not come from a call.
 func (e *Error) Outcome() Outcome { return e.outcome }
 
-// Error returns the code and the message, and for an error that a server
-// answered with, the queue that was called.
+// Error returns the code and the message, behind the queue that was called if it is
+// the error of a call.
 func (e *Error) Error() string {
 	if e.queue != "" {
 		return e.queue + ": " + string(e.code) + ": " + e.message
 	}
 	return string(e.code) + ": " + e.message
 }
+
+// ofCall reports whether the error is a call's: it came over the wire, or a client made
+// it.
+func (e *Error) ofCall() bool { return e.queue != "" || e.remote || e.call != callRef{} }
 
 // Unwrap returns the error given to [NewError], or the local cause of a call's
 // failure: context.DeadlineExceeded behind a deadline that passed here. It is
@@ -186,6 +191,16 @@ func IsRemote(err error) bool {
 	return ok && e.remote
 }
 
+// textOf is err's text, in which a wrapped Error stands without its code, which is
+// said apart, and without the queue that the error's call went to.
+func textOf(err error) string {
+	text := err.Error()
+	if e, ok := errors.AsType[*Error](err); ok {
+		text = strings.Replace(text, e.Error(), e.message, 1)
+	}
+	return text
+}
+
 // asWireError is err as it crosses the wire. Of an error that wraps an Error the
 // whole text crosses, under the wrapped one's code and details.
 func asWireError(err error) *Error {
@@ -209,9 +224,9 @@ type PanicError struct {
 // Error returns the value as text.
 func (p *PanicError) Error() string { return fmt.Sprintf("panic: %v", p.Value) }
 
-// localError is an error that the client itself answers a call with.
-func localError(code Code, outcome Outcome, format string, args ...any) *Error {
+// localError is an error that the client itself ends a call to queue with.
+func localError(code Code, outcome Outcome, queue, format string, args ...any) *Error {
 	e := Errorf(code, format, args...)
-	e.outcome = outcome
+	e.outcome, e.queue = outcome, fmt.Sprintf("%.300s", queue)
 	return e
 }

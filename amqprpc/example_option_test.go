@@ -264,7 +264,7 @@ func ExampleWithFailFast() {
 	defer cli.Close()
 	_, err = Fib.Call(context.Background(), cli, 30, amqprpc.WithFailFast())
 	fmt.Println(err)
-	// Output: unavailable: call rpc_queue: nobody consumes the queue, in which 0 messages wait
+	// Output: rpc_queue: unavailable: nobody consumes the queue, in which 0 messages wait
 }
 
 func ExampleWithQueue() {
@@ -298,7 +298,7 @@ func ExampleWithBounce() {
 	defer cli.Close()
 	_, err = Fib.Call(context.Background(), cli, 30)
 	fmt.Println(err)
-	// Output: deadline_exceeded: call rpc_queue: the request came back from the queue: expired
+	// Output: rpc_queue: deadline_exceeded: the request came back from the queue: expired
 }
 
 func ExampleWithStateCallback() {
@@ -361,7 +361,7 @@ func ExampleWithMaxPending() {
 	close(release)
 	fmt.Println(first.Await(ctx))
 	// Output:
-	// resource_exhausted: call slow: 1 calls are in flight already (WithMaxPending)
+	// slow: resource_exhausted: 1 calls are in flight already (WithMaxPending)
 	// 1 <nil>
 }
 
@@ -427,4 +427,89 @@ func ExampleWithDialer() {
 	fmt.Println(err)
 	cli.Close()
 	// Output: <nil>
+}
+
+// A handler asks another service. What that service refuses the handler is internal to
+// the handler's caller, but for what the option lets through.
+func ExampleWithCalleeCodes() {
+	var inner *amqprpc.Client
+	cli, closeAll := connected(func(srv *amqprpc.Server) {
+		amqprpc.Register(srv, "stock", func(_ context.Context, item string) (int, error) {
+			if item == "gold" {
+				return 0, amqprpc.Errorf(amqprpc.CodeUnauthenticated, "who asks?")
+			}
+			return 0, amqprpc.Errorf(amqprpc.CodeNotFound, "no %s", item)
+		})
+		amqprpc.Register(srv, "order", func(ctx context.Context, item string) (int, error) {
+			return amqprpc.Call[string, int](ctx, inner, "stock", item)
+		}, amqprpc.WithCalleeCodes(amqprpc.CodeNotFound))
+	})
+	defer closeAll()
+	inner = cli
+	_, err := amqprpc.Call[string, int](context.Background(), cli, "order", "tea")
+	fmt.Println(err)
+	_, err = amqprpc.Call[string, int](context.Background(), cli, "order", "gold")
+	fmt.Println(err)
+	// Output:
+	// order: not_found: no tea
+	// order: internal: a call of the handler's failed
+}
+
+func ExampleWithHandlerTimeout() {
+	cli, closeAll := connected(func(srv *amqprpc.Server) {
+		amqprpc.Register(srv, "slow", func(ctx context.Context, _ int) (int, error) {
+			<-ctx.Done()
+			return 0, ctx.Err()
+		}, amqprpc.WithHandlerTimeout(20*time.Millisecond))
+	})
+	defer closeAll()
+	_, err := amqprpc.Call[int, int](context.Background(), cli, "slow", 1)
+	fmt.Println(amqprpc.CodeOf(err), amqprpc.OutcomeOf(err))
+	// Output: deadline_exceeded executed
+}
+
+// A notification that is worth nothing after a minute.
+func ExampleWithExpiration() {
+	left := make(chan time.Duration, 1)
+	cli, closeAll := connected(func(srv *amqprpc.Server) {
+		amqprpc.Register(srv, "tick", func(ctx context.Context, _ int) (int, error) {
+			end, _ := ctx.Deadline()
+			left <- time.Until(end)
+			return 0, nil
+		})
+	})
+	defer closeAll()
+	fmt.Println(amqprpc.Notify(context.Background(), cli, "tick", 1, amqprpc.WithExpiration(time.Minute)))
+	fmt.Println((<-left).Round(10 * time.Second))
+	// Output:
+	// <nil>
+	// 1m0s
+}
+
+func ExampleWithPriority() {
+	cli, closeAll := connected(func(srv *amqprpc.Server) {
+		amqprpc.Register(srv, "jobs", func(ctx context.Context, _ int) (uint8, error) {
+			req, _ := amqprpc.RequestFromContext(ctx)
+			return req.Delivery().Priority, nil
+		}, amqprpc.WithQueue(amqprpc.Queue{MaxPriority: 9}))
+	})
+	defer closeAll()
+	fmt.Println(amqprpc.Call[int, uint8](context.Background(), cli, "jobs", 1, amqprpc.WithPriority(9)))
+	// Output: 9 <nil>
+}
+
+// A handler that skips what is not worth while for a request that has waited for long.
+func ExampleRequest_QueueTime() {
+	cli, closeAll := connected(func(srv *amqprpc.Server) {
+		amqprpc.Register(srv, "report", func(ctx context.Context, _ int) (string, error) {
+			req, _ := amqprpc.RequestFromContext(ctx)
+			if waited, known := req.QueueTime(); known && waited > 5*time.Second {
+				return "short", nil
+			}
+			return "long", nil
+		})
+	})
+	defer closeAll()
+	fmt.Println(amqprpc.Call[int, string](context.Background(), cli, "report", 1))
+	// Output: long <nil>
 }

@@ -107,13 +107,13 @@ func ExampleServer_Serve() {
 	srv := amqprpc.NewServer("amqp//localhost")
 	amqprpc.Register(srv, "double", func(_ context.Context, n int) (int, error) { return 2 * n, nil })
 	fmt.Println(srv.Serve(context.Background()))
-	// Output: amqprpc: serve: the broker's URL is not of the form amqp://user:password@host:port/vhost: AMQP scheme must be either 'amqp://' or 'amqps://'
+	// Output: invalid_argument: serve: the broker's URL is not of the form amqp://user:password@host:port/vhost: AMQP scheme must be either 'amqp://' or 'amqps://'
 }
 
 func ExampleServer_Stats() {
 	srv := amqprpc.NewServer("amqp://localhost/")
 	fmt.Printf("%+v\n", srv.Stats())
-	// Output: {InFlight:0 Handled:0 Redelivered:0 RefusedReplyTo:0 ReturnedReplies:0 Poisoned:0 Shed:0 Cancelled:0 BadControl:0 Panics:0 LateResults:0 Reconnects:0}
+	// Output: {Pending:0 InFlight:0 Handled:0 Failed:map[] Redelivered:0 RefusedReplyTo:0 ReturnedReplies:0 Poisoned:0 Shed:0 Cancelled:0 BadControl:0 Panics:0 LateResults:0 Reconnects:0}
 }
 
 func ExampleRegister() {
@@ -167,7 +167,7 @@ func ExampleCall() {
 	fmt.Println(err)
 	// Output:
 	// 144 <nil>
-	// unavailable: call rcp_queue: there is no such queue (312 NO_ROUTE): has a server registered it on this virtual host?
+	// rcp_queue: unavailable: there is no such queue (312 NO_ROUTE): has a server registered it on this virtual host?
 }
 
 func ExampleGo() {
@@ -247,7 +247,7 @@ func ExampleClient_Close() {
 	fmt.Println(err)
 	fmt.Println(errors.Is(err, amqprpc.ErrClientClosed), amqprpc.OutcomeOf(err))
 	// Output:
-	// canceled: call rpc_queue: the client is closed
+	// rpc_queue: canceled: the client is closed
 	// true not-sent
 }
 

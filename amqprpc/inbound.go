@@ -29,6 +29,7 @@ type inbound struct {
 	key         string
 	arrived     time.Time
 	waited      time.Duration // in the queue before it arrived, as far as is known
+	timed       bool          // something is known of that
 
 	req  Request
 	resp Response
@@ -74,6 +75,7 @@ func (e *endpoint) arrives(in *inbound, load int) {
 	if !ok || in.redelivered || m.Priority > 0 || m.ReplyTo == "" {
 		return // the request tells nothing, or was not first in first out
 	}
+	in.timed = true
 	in.waited = e.server.clocks.Waited(overload.Arrival{
 		Sender: overload.Sender{Address: m.ReplyTo, Secret: protocol.Prefix(m.CorrelationID)},
 		Lag:    lag, Expires: m.Expires, At: in.arrived, Calm: calm, Longest: longest,
@@ -323,8 +325,8 @@ func (in *inbound) expired() *Error {
 	case in.Lost() && time.Now().Before(in.deadline):
 		return Errorf(CodeCanceled, "the connection of the request was lost")
 	case in.limited:
-		return Errorf(CodeDeadlineExceeded, "the handler's time limit passed (WithHandlerTimeout): %w", context.DeadlineExceeded)
+		return &Error{code: CodeDeadlineExceeded, message: "the handler's time limit passed", cause: context.DeadlineExceeded}
 	default:
-		return Errorf(CodeDeadlineExceeded, "the request's deadline passed: %w", context.DeadlineExceeded)
+		return &Error{code: CodeDeadlineExceeded, message: "the request's deadline passed", cause: context.DeadlineExceeded}
 	}
 }

@@ -44,7 +44,7 @@ type Queue struct {
 	// Bounce sends requests that expire, are rejected or overflow back to their
 	// caller, which gets an error within milliseconds if it was dialled with
 	// [WithBounce]: the queue dead-letters to the exchange amqprpc.bounce. It
-	// excludes the two fields above.
+	// excludes the two fields above: Register panics on both.
 	Bounce bool
 	// SingleActiveConsumer lets only one of several servers consume at a time.
 	SingleActiveConsumer bool

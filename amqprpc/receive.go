@@ -46,7 +46,7 @@ func (c *Client) dispatch(m *messaging.Message, bounced bool) {
 		return
 	}
 	if pc == nil {
-		c.stats.late.Add(1)
+		c.late(m)
 		return
 	}
 	r := reply{
@@ -60,6 +60,14 @@ func (c *Client) dispatch(m *messaging.Message, bounced bool) {
 	case deliveredRepeated:
 		c.stats.repeated.Add(1)
 	case deliveredStale:
+		c.late(m)
+	}
+}
+
+// late counts a reply that nobody waits for, unless it may have come before: a
+// reconnection brings again what was not acknowledged.
+func (c *Client) late(m *messaging.Message) {
+	if !m.Redelivered {
 		c.stats.late.Add(1)
 	}
 }
@@ -73,8 +81,8 @@ func (c *Client) returned(m *messaging.Message) {
 		return
 	}
 	if a := pc.inFlight(); a != nil && a.n == n {
-		a.settle(localError(CodeUnavailable, OutcomeNotExecuted,
-			"call %s: there is no such queue (%d %s): has a server registered it on this virtual host?", m.Key, m.ReturnCode, m.ReturnText))
+		a.settle(localError(CodeUnavailable, OutcomeNotExecuted, m.Key,
+			"there is no such queue (%d %s): has a server registered it on this virtual host?", m.ReturnCode, m.ReturnText))
 	}
 }
 
@@ -104,12 +112,12 @@ func (c *Client) read(req *Request, r result) (*Response, *Error) {
 	}
 	cd := c.replyCodec(req, d.contentType)
 	if cd == nil {
-		return nil, localError(CodeInternal, OutcomeExecuted,
-			"call %s: the reply's content type %q is none that this client decodes (WithCodec)", req.queue, d.contentType)
+		return nil, localError(CodeInternal, OutcomeExecuted, req.queue,
+			"the reply's content type %q is none that this client decodes (WithCodec)", d.contentType)
 	}
 	if len(d.body) > c.cfg.conn.maxMessageSize {
-		return nil, localError(CodeResourceExhausted, OutcomeExecuted,
-			"call %s: the reply has %d bytes; the limit is %d (WithMaxMessageSize)", req.queue, len(d.body), c.cfg.conn.maxMessageSize)
+		return nil, localError(CodeResourceExhausted, OutcomeExecuted, req.queue,
+			"the reply has %d bytes; the limit is %d (WithMaxMessageSize)", len(d.body), c.cfg.conn.maxMessageSize)
 	}
 	contentType := d.contentType
 	if contentType == "" {
@@ -141,7 +149,7 @@ func bounced(queue, reason string) *Error {
 	case "maxlen":
 		code = CodeResourceExhausted
 	}
-	return localError(code, OutcomeUnknown, "call %s: the request came back from the queue: %s", queue, reason)
+	return localError(code, OutcomeUnknown, queue, "the request came back from the queue: %s", reason)
 }
 
 // bodies clones the bodies of a batch: whoever keeps one of its replies is not to

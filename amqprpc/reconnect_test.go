@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
+	"github.com/bbebcec1/amqprpc-go/amqprpc/amqptest"
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/testing/faultproxy"
 )
 
@@ -391,4 +392,21 @@ func TestCutAgainAndAgain(t *testing.T) {
 	require.NotZero(t, answered)
 	require.LessOrEqual(t, unknown, 8*6)
 	t.Logf("%d answered, %d unknown", answered, unknown)
+}
+
+// A reply that was not acknowledged when the connection was lost comes twice. That makes
+// no late reply of it.
+func TestRedeliveredReplyIsNotLate(t *testing.T) {
+	t.Parallel()
+	broker := amqptest.Start(t)
+	startServer(t, broker.URL(), func(s *amqprpc.Server) { amqprpc.Register(s, "q", square) })
+	cli := dial(t, broker.URL(), amqprpc.WithConnectionName("client"))
+	_, err := amqprpc.Call[int, int](testContext(t), cli, "q", 3)
+	require.NoError(t, err)
+	broker.Connection("client").Cut()
+	eventually(t, "connected again", func() bool { return cli.Stats().Reconnects == 1 })
+	_, err = amqprpc.Call[int, int](testContext(t), cli, "q", 3) // its reply comes behind the first one
+	require.NoError(t, err)
+	require.Zero(t, cli.Stats().LateReplies)
+	require.Zero(t, cli.Stats().RepeatedReplies)
 }

@@ -35,7 +35,7 @@ func (in *inbound) countDelivery() (goesBack bool) {
 		e.server.stats.poisoned.Add(1)
 		e.server.log.Error("amqprpc: request refused: it was delivered too often without an answer",
 			"queue", e.queue, "deliveries", counted-1, "message_id", m.MessageID)
-		in.refusal = Errorf(CodeAborted, "the request was delivered %d times without an answer: it may have killed its servers (WithMaxDeliveries)", counted-1)
+		in.refusal = Errorf(CodeAborted, "the request was delivered %d times without an answer: it may have killed its servers", counted-1)
 		in.deadLetter = true
 	case cfg.maxDeliveries > 0 && in.redelivered && counted == in.deliveries && e.canRequeue():
 		return true

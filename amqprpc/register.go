@@ -12,11 +12,14 @@ import (
 //
 // The error it returns is what the caller gets: an [*Error] with its code and
 // details, a [Code] by itself, a context's error as its code, and any other error as
-// unknown with its message.
+// unknown with its message. An error of a call that the handler has made is internal to
+// the handler's caller, unless the handler says otherwise with [NewError] around it, or
+// [WithCalleeCodes].
 type Handler[Req, Resp any] func(ctx context.Context, req Req) (Resp, error)
 
 // Register puts h on a queue. It panics on a programmer's error: an empty or
-// overlong or repeated queue name, a nil handler, codecs that contradict each other,
+// overlong or repeated queue name, a nil handler, codecs or fields of [Queue] that
+// contradict each other,
 // or a server that serves already.
 func Register[Req, Resp any](s *Server, queue string, h Handler[Req, Resp], opts ...HandlerOption) {
 	if h == nil {

@@ -49,9 +49,10 @@ type Request struct {
 	respType    messageType
 	replyHeader Header
 
-	in     *inbound  // server only
-	out    *outgoing // client only
-	expiry time.Time // of a notification that asked for one; client only
+	in       *inbound  // server only
+	out      *outgoing // client only
+	expiry   time.Time // of a notification that asked for one; client only
+	priority uint8     // client only
 }
 
 // Queue returns the name of the queue that is called.
@@ -70,6 +71,22 @@ func (r *Request) ID() string { return r.id }
 // Attempt returns which attempt at the call this is, 1 for the first. On a
 // client it counts the times that the chain reached the wire.
 func (r *Request) Attempt() int { return max(1, r.attempt) }
+
+// IsIdempotent reports whether the call may be repeated though it may have run
+// ([WithIdempotent]). It is always false on a server, since requests do not tell.
+func (r *Request) IsIdempotent() bool { return r.out != nil && r.out.call.send.idempotent }
+
+// QueueTime returns how long the request was in its queue before the broker
+// delivered it to this server. The time is an estimate, since the clocks of callers
+// differ from the server's; time that the request waited for a worker is not in it. It
+// returns false where nothing is known: for a notification, for a request without a
+// deadline, with a priority, or redelivered, and on a client.
+func (r *Request) QueueTime() (time.Duration, bool) {
+	if r.in == nil {
+		return 0, false
+	}
+	return r.in.waited, r.in.timed
+}
 
 // Redelivered reports whether the broker has, or may have, delivered this
 // message before. It is always false on a client.

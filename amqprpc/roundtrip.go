@@ -26,6 +26,7 @@ func (c *Client) start(ctx context.Context, o *outgoing, cfg *callConfig) (*Resp
 	req.client = true
 	req.contentType = req.codec.ContentType()
 	req.header = cfg.header
+	req.priority = cfg.priority
 	req.out = o
 	pc.client, pc.number, pc.req = c, c.numbers.Add(1), req
 	pc.prefix = c.ids.prefix(req.queue)
@@ -46,6 +47,9 @@ func (c *Client) start(ctx context.Context, o *outgoing, cfg *callConfig) (*Resp
 	}
 	defer c.forget(o) // though middleware panics
 	resp, err := invoke(&o.ctx, req)
+	if err != nil {
+		c.stats.failed.add(CodeOf(err))
+	}
 	if cfg.replyHeader != nil {
 		*cfg.replyHeader = req.replyHeader
 		if resp != nil {
@@ -111,8 +115,8 @@ func (c *Client) roundTrip(ctx context.Context, req *Request) (*Response, *Error
 	pc := &req.out.call
 	if !pc.registered {
 		if !c.pending.add(pc, c.cfg.maxPending) {
-			return nil, localError(CodeResourceExhausted, OutcomeNotSent,
-				"call %s: %d calls are in flight already (WithMaxPending)", req.queue, c.cfg.maxPending)
+			return nil, localError(CodeResourceExhausted, OutcomeNotSent, req.queue,
+				"%d calls are in flight already (WithMaxPending)", c.cfg.maxPending)
 		}
 		pc.registered = true
 	}
@@ -231,8 +235,8 @@ func (c *Client) silent(pc *pendingCall) *Error {
 		c.sendAgain(pc.inFlight())
 		return nil
 	}
-	return localError(CodeUnavailable, OutcomeUnknown,
-		"call %s: the handler gave no sign of life for %v (WithLiveness): its server died, or lost its connection", pc.req.queue, silence.Round(time.Millisecond))
+	return localError(CodeUnavailable, OutcomeUnknown, pc.req.queue,
+		"the handler gave no sign of life for %v (WithLiveness): its server died, or lost its connection", silence.Round(time.Millisecond))
 }
 
 // closedOn is the error of a call on which the client was closed.
@@ -273,9 +277,9 @@ func ended(ctx context.Context, queue string, outcome Outcome, when string) *Err
 	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, err) {
 		err = fmt.Errorf("%w (%w)", err, cause)
 	}
-	return localError(CodeOf(ctx.Err()), outcome, "call %.300s: %w, %s", queue, err, when)
+	return localError(CodeOf(ctx.Err()), outcome, queue, "%w, %s", err, when)
 }
 
 func errClosed(queue string, outcome Outcome) *Error {
-	return localError(CodeCanceled, outcome, "call %.300s: %w", queue, ErrClientClosed)
+	return localError(CodeCanceled, outcome, queue, "%w", ErrClientClosed)
 }

@@ -3,6 +3,7 @@ package amqprpc
 import (
 	"context"
 	"errors"
+	"slices"
 )
 
 // serverSeal is what each step of a server's chain goes through, so that all
@@ -11,7 +12,7 @@ func (e *endpoint) serverSeal(next Invoker) Invoker {
 	return func(ctx context.Context, req *Request) (*Response, error) {
 		resp, err := next(ctx, req)
 		if err != nil {
-			return nil, err
+			return nil, e.ownError(ctx, err)
 		}
 		if resp == nil {
 			return nil, errNeither(req)
@@ -47,6 +48,26 @@ func (c *Client) clientSeal(next Invoker) Invoker {
 	}
 }
 
+// ownError makes of an error of a call that the handler or a middleware has made an
+// error of the handler's own: what a callee answered says nothing to the handler's
+// caller, not even with its code, unless WithCalleeCodes says so. An Error around it
+// is the handler's own already, and so is that its own time is over.
+func (e *endpoint) ownError(ctx context.Context, err error) error {
+	callee, ok := errors.AsType[*Error](err)
+	if !ok || !callee.ofCall() {
+		return err
+	}
+	if ctx.Err() != nil && callee.code == CodeOf(ctx.Err()) {
+		return &Error{code: callee.code, message: "the handler's ctx has ended: " + ctx.Err().Error(), cause: err}
+	}
+	for _, codes := range [][]Code{e.server.cfg.calleeCodes, e.cfg.calleeCodes} {
+		if slices.Contains(codes, callee.code) {
+			return NewError(callee.code, err)
+		}
+	}
+	return &Error{code: CodeInternal, message: "a call of the handler's failed", cause: err}
+}
+
 func errNeither(req *Request) error {
 	return Errorf(CodeInternal, "queue %s: a middleware returned neither a response nor an error", req.queue)
 }
@@ -60,8 +81,11 @@ func (c *Client) ownError(req *Request, err error) error {
 		return err
 	}
 	own := *asWireError(err)
+	if own.queue != "" {
+		own.message = own.Error() // it says which call
+	}
 	own.cause, own.call = err, req.ref()
-	own.remote, own.queue = false, ""
+	own.remote, own.queue = false, req.queue
 	own.outcome = OutcomeUnknown
 	if req.attempt == 0 {
 		own.outcome = OutcomeNotSent

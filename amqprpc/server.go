@@ -34,6 +34,7 @@ type Server struct {
 	endpoints []*endpoint
 
 	ready   chan struct{}
+	health  health
 	stats   serverCounters
 	clocks  overload.Clocks
 	base    context.Context // of all handlers
@@ -52,7 +53,9 @@ func NewServer(url string, opts ...ServerOption) *Server {
 	for _, o := range opts {
 		o.applyServer(&s.cfg)
 	}
-	s.log = s.cfg.conn.logger
+	s.log = s.cfg.conn.logger.With("connection", s.cfg.conn.connectionName("server"))
+	s.health.log, s.health.onState = s.log, s.cfg.conn.onState
+	s.health.begin("", errNotServing)
 	s.replyPolicy, s.err = newReplyPolicy(s.cfg.replyTo)
 	return s
 }
@@ -74,9 +77,8 @@ func (s *Server) isReady() bool {
 func (s *Server) freshID() string { return s.idStem + strconv.FormatUint(s.idCount.Add(1), 36) }
 
 // Serve connects, declares and consumes the registered queues, and answers requests
-// until ctx is done. A lost connection is made anew, for ever. Only what cannot
-// succeed (credentials, a virtual host, a permission, a queue that exists with other
-// properties) is returned, and only before the server was ready: later it is logged
+// until ctx is done. A lost connection is made anew, for ever. What another attempt
+// cannot cure is returned, but only before the server was ready: later it is logged
 // and tried again.
 //
 // When ctx is done the server drains: it takes no further requests, answers those
@@ -84,13 +86,23 @@ func (s *Server) freshID() string { return s.idStem + strconv.FormatUint(s.idCou
 // the ctx of the handlers that still run, hands their requests back to the queue, to
 // be delivered again and marked so, and returns an error that says how many. Serve
 // can be called once.
+//
+// The errors are *[Error]: unauthenticated for wrong credentials, permission_denied
+// for a permission that is missing, not_found for a virtual host or a passive queue,
+// failed_precondition for a queue that exists with other properties, for TLS that does
+// not fit, and for a server that has no handler or has served, invalid_argument for a
+// URL or an option that is wrong, deadline_exceeded for a drain that took too long, and
+// unavailable for one that the connection did not survive.
 func (s *Server) Serve(ctx context.Context) error {
-	if err := s.begin(); err != nil {
-		return fmt.Errorf("amqprpc: serve: %w", err)
+	if s.err != nil {
+		return setupError("serve", CodeInvalidArgument, s.err)
 	}
 	dialer, err := s.cfg.conn.dialer(s.url, "server")
 	if err != nil {
-		return fmt.Errorf("amqprpc: serve: %w", err)
+		return setupError("serve", CodeInvalidArgument, err)
+	}
+	if err = s.begin(dialer); err != nil {
+		return setupError("serve", CodeFailedPrecondition, err)
 	}
 	base, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	s.base = base
@@ -100,31 +112,36 @@ func (s *Server) Serve(ctx context.Context) error {
 	err = session.Run(ctx, func(work context.Context, conn *messaging.Conn, up func()) error {
 		return broker.Use(work, ctx, conn, up)
 	})
+	code := setupCode(err)
 	if err == nil {
-		err = broker.Drained()
+		code, err = CodeUnavailable, broker.Drained()
+		if broker.Overran() {
+			code = CodeDeadlineExceeded
+		}
 	}
 	cancel()
 	if !broker.Stop(handBackGrace) && err == nil {
-		err = fmt.Errorf("%d handlers do not heed their ctx and still run", max(s.stats.inFlight.Load(), 1))
+		code, err = CodeDeadlineExceeded, fmt.Errorf("%d handlers do not heed their ctx and still run", max(s.stats.inFlight.Load(), 1))
 	}
 	for _, e := range s.endpoints {
 		e.clock.stop()
 	}
+	s.health.end(errServed, time.Time{})
 	if err != nil {
-		return fmt.Errorf("amqprpc: serve: %w", err)
+		s.log.Warn("amqprpc: server has stopped", "error", err)
+		return setupError("serve", code, err)
 	}
+	s.log.Info("amqprpc: server has drained", "handled", s.stats.handled.Load())
 	return nil
 }
 
 // begin checks that the server can serve.
-func (s *Server) begin() error {
+func (s *Server) begin(dialer *messaging.Dialer) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
 	case s.serving:
 		return errors.New("the server serves, or has served, already")
-	case s.err != nil:
-		return s.err
 	case len(s.endpoints) == 0:
 		return errors.New("no handler is registered")
 	}
@@ -134,6 +151,12 @@ func (s *Server) begin() error {
 		}
 	}
 	s.serving = true
+	var queues []string
+	for _, e := range s.endpoints {
+		queues = append(queues, e.queue)
+	}
+	s.health.addr = dialer.Addr
+	s.health.begin(dialer.Addr(), errSilent(dialer.Addr()), queues...)
 	return nil
 }
 
@@ -148,10 +171,7 @@ func (s *Server) brokerSide() *messaging.Server {
 		Replies: replies, DrainTimeout: s.cfg.drainTimeout, Log: s.log,
 		Instance: s.instance(), Ready: s.ready, Base: s.base,
 	}
-	broker.Draining = func() {
-		s.cfg.conn.state(StateDraining)
-		s.log.Info("amqprpc: server drains", "in_flight", s.stats.inFlight.Load())
-	}
+	broker.Draining = func() { s.health.drain(s.stats.inFlight.Load()) }
 	for _, e := range s.endpoints {
 		e.gauge = overload.NewGauge(min(e.cfg.concurrency, e.cfg.prefetch))
 		e.consumer = messaging.Consumer{
@@ -161,12 +181,15 @@ func (s *Server) brokerSide() *messaging.Server {
 			Returned: func(n int) { s.stats.returnedReplies.Add(int64(n)) },
 			Served: func() {
 				e.gauge.Consuming(time.Now())
+				s.health.served(e.queue)
 				s.queueReady(e)
 			},
-			Unserved: e.unserved,
-			Fatal:    func() bool { return !s.isReady() },
-			Base:     s.base,
-			Replies:  replies,
+			Unserved: func(err error, wasServed bool, retryIn time.Duration) {
+				s.health.unserved(e.queue, err, wasServed, retryIn)
+			},
+			Fatal:   func() bool { return !s.isReady() },
+			Base:    s.base,
+			Replies: replies,
 		}
 		e.consumer.Init()
 		broker.Consumers = append(broker.Consumers, &e.consumer)
@@ -184,25 +207,10 @@ func (s *Server) session(dialer *messaging.Dialer) *messaging.Session {
 			if again {
 				s.stats.reconnects.Add(1)
 			}
-			s.cfg.conn.state(StateConnected)
-			s.log.Info("amqprpc: server is connected", "broker", dialer.Addr(), "again", again)
+			s.health.up(again, "")
 		},
-		Down: func(err error, wasUp bool, retryIn time.Duration) {
-			s.cfg.conn.state(StateDisconnected)
-			if wasUp {
-				s.log.Warn("amqprpc: server lost its connection", "broker", dialer.Addr(), "error", err)
-			} else {
-				s.log.Warn("amqprpc: server is not connected", "error", err, "retry_in", retryIn)
-			}
-		},
-		Blocked: func(active bool, reason string) {
-			if active {
-				s.cfg.conn.state(StateBlocked)
-			} else {
-				s.cfg.conn.state(StateUnblocked)
-			}
-			s.log.Warn("amqprpc: the broker has blocked or unblocked the connection", "blocked", active, "reason", reason)
-		},
+		Down:    s.health.down,
+		Blocked: s.health.block,
 	}
 }
 
@@ -220,15 +228,6 @@ func (s *Server) queueReady(e *endpoint) {
 		}
 	}
 	close(s.ready)
-}
-
-// unserved is called when the queue is not consumed any more, or could not be.
-func (e *endpoint) unserved(err error, wasServed bool, retryIn time.Duration) {
-	if wasServed {
-		e.server.log.Warn("amqprpc: queue is served anew", "queue", e.queue, "error", err)
-	} else {
-		e.server.log.Warn("amqprpc: queue is not served", "queue", e.queue, "error", err, "retry_in", retryIn)
-	}
 }
 
 func (s *Server) panicked(queue string, p any) *Error {

@@ -35,23 +35,25 @@ func TestServeReturnsWhatCannotSucceed(t *testing.T) {
 		queue string
 		opts  []amqprpc.ServerOption
 		q     amqprpc.Queue
+		code  amqprpc.Code
 		want  []string
 	}{
-		"password":         {"amqp://guest:secret99@" + host, queue, nil, amqprpc.Queue{}, []string{"refused the user or password"}},
-		"virtual host":     {"amqp://guest:guest@" + strings.TrimSuffix(host, "/") + "/nowhere", queue, nil, amqprpc.Queue{}, []string{"virtual host"}},
-		"declare conflict": {url, queue + ".transient", nil, amqprpc.Queue{}, []string{queue + ".transient", "WithQueue", "PRECONDITION_FAILED"}},
-		"passive":          {url, queue + ".absent", nil, amqprpc.Queue{Passive: true}, []string{queue + ".absent", "Passive"}},
-		"reserved name":    {url, "amq.mine", nil, amqprpc.Queue{}, []string{"amq.mine"}},
-		"not a URL":        {"http://guest:secret99@x/", queue, nil, amqprpc.Queue{}, []string{"amqp://"}},
-		"bad URL":          {"amqp://guest:secret99@x:port/", queue, nil, amqprpc.Queue{}, []string{"amqp://"}},
-		"bad pattern":      {url, queue, []amqprpc.ServerOption{amqprpc.WithAllowedReplyTo("[")}, amqprpc.Queue{}, []string{"WithAllowedReplyTo"}},
+		"password":         {"amqp://guest:secret99@" + host, queue, nil, amqprpc.Queue{}, amqprpc.CodeUnauthenticated, []string{"refused the user or password"}},
+		"virtual host":     {"amqp://guest:guest@" + strings.TrimSuffix(host, "/") + "/nowhere", queue, nil, amqprpc.Queue{}, amqprpc.CodeNotFound, []string{"virtual host"}},
+		"declare conflict": {url, queue + ".transient", nil, amqprpc.Queue{}, amqprpc.CodeFailedPrecondition, []string{queue + ".transient", "WithQueue", "PRECONDITION_FAILED"}},
+		"passive":          {url, queue + ".absent", nil, amqprpc.Queue{Passive: true}, amqprpc.CodeNotFound, []string{queue + ".absent", "Passive"}},
+		"reserved name":    {url, "amq.mine", nil, amqprpc.Queue{}, amqprpc.CodePermissionDenied, []string{"amq.mine"}},
+		"not a URL":        {"http://guest:secret99@x/", queue, nil, amqprpc.Queue{}, amqprpc.CodeInvalidArgument, []string{"amqp://"}},
+		"bad URL":          {"amqp://guest:secret99@x:port/", queue, nil, amqprpc.Queue{}, amqprpc.CodeInvalidArgument, []string{"amqp://"}},
+		"bad pattern":      {url, queue, []amqprpc.ServerOption{amqprpc.WithAllowedReplyTo("[")}, amqprpc.Queue{}, amqprpc.CodeInvalidArgument, []string{"WithAllowedReplyTo"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			srv := amqprpc.NewServer(c.url, append(c.opts, amqprpc.WithLogger(nil))...)
 			amqprpc.Register(srv, c.queue, square, amqprpc.WithQueue(c.q))
 			err := srv.Serve(testContext(t))
-			require.Error(t, err)
+			require.ErrorIs(t, err, c.code)
+			require.Equal(t, c.code, amqprpc.CodeOf(err))
 			for _, w := range c.want {
 				require.Contains(t, err.Error(), w)
 			}
@@ -73,14 +75,19 @@ func TestDialReturnsWhatCannotSucceed(t *testing.T) {
 	host := strings.TrimPrefix(url, "amqp://guest:guest@")
 	_, err := amqprpc.Dial(testContext(t), "amqp://guest:secret99@"+host, amqprpc.WithLogger(nil))
 	require.ErrorContains(t, err, "refused the user or password")
+	require.Equal(t, amqprpc.CodeUnauthenticated, amqprpc.CodeOf(err))
 	require.NotContains(t, err.Error(), "secret99")
+	_, err = amqprpc.Dial(testContext(t), strings.TrimSuffix(url, "/")+"/nowhere", amqprpc.WithLogger(nil))
+	require.Equal(t, amqprpc.CodeNotFound, amqprpc.CodeOf(err), "%v", err)
 	_, err = amqprpc.Dial(testContext(t), "amqp://guest:secret99@x:port/", amqprpc.WithLogger(nil))
+	require.Equal(t, amqprpc.CodeInvalidArgument, amqprpc.CodeOf(err))
 	require.ErrorContains(t, err, "amqp://user:password@host:port/vhost")
 	require.NotContains(t, err.Error(), "secret99")
 	ctx, cancel := context.WithTimeout(testContext(t), 300*time.Millisecond)
 	defer cancel()
 	_, err = amqprpc.Dial(ctx, "amqp://127.0.0.1:1/", amqprpc.WithLogger(nil))
 	require.ErrorIs(t, err, context.DeadlineExceeded)
+	require.Equal(t, amqprpc.CodeDeadlineExceeded, amqprpc.CodeOf(err))
 	require.ErrorContains(t, err, "connection refused")
 	require.ErrorIs(t, err, syscall.ECONNREFUSED)
 
@@ -139,10 +146,12 @@ func TestPermissions(t *testing.T) {
 	require.ErrorContains(t, dials(least, amqprpc.ReplyExclusive), "grant it configure")
 	mute := user(".*", "", ".*")
 	require.ErrorContains(t, serves(mute), "grant it write on amq.default")
+	require.ErrorIs(t, serves(mute), amqprpc.CodePermissionDenied)
 	require.ErrorContains(t, dials(mute, amqprpc.ReplyResumable), "grant it write on amq.default")
 	deaf := user("", "amq\\.default", "")
 	require.ErrorContains(t, serves(deaf), "grant it configure and read on the queue")
 	require.ErrorContains(t, dials(deaf, amqprpc.ReplyResumable), "ReplyDirect")
+	require.ErrorIs(t, dials(deaf, amqprpc.ReplyResumable), amqprpc.CodePermissionDenied)
 	require.NoError(t, dials(deaf, amqprpc.ReplyDirect))
 }
 
@@ -158,6 +167,9 @@ func TestRegisterPanics(t *testing.T) {
 	require.Panics(t, func() {
 		amqprpc.Register(srv, queue+".codecs", square, amqprpc.WithAcceptedCodecs(codec.JSON{}, codec.JSON{}))
 	}, "codecs that contradict each other")
+	for _, q := range []amqprpc.Queue{{Bounce: true, DeadLetterRoutingKey: "dead"}, {Bounce: true, DeadLetterExchange: "dead"}} {
+		require.Panics(t, func() { amqprpc.Register(srv, queue+".bounce", square, amqprpc.WithQueue(q)) }, "two places for dead letters")
+	}
 	serving, _ := startServer(t, url, func(s *amqprpc.Server) { amqprpc.Register(s, queue, square) })
 	require.Panics(t, func() { amqprpc.Register(serving, queue+".late", square) }, "serving")
 }

@@ -9,10 +9,12 @@ const (
 	StateBlocked                       // the broker takes no messages, for lack of memory or disk
 	StateUnblocked                     // it takes messages again
 	StateDraining                      // the server stops; it answers what it has
+	StateServing                       // the server consumes all of its queues
+	StateNotServing                    // a queue of the server is not consumed any more, or cannot be; Server.Status says which, and why
 )
 
 // String returns the state's name: connected, disconnected, blocked, unblocked,
-// draining.
+// draining, serving, not serving.
 func (s State) String() string {
 	switch s {
 	case StateConnected:
@@ -25,20 +27,19 @@ func (s State) String() string {
 		return "unblocked"
 	case StateDraining:
 		return "draining"
+	case StateServing:
+		return "serving"
+	case StateNotServing:
+		return "not serving"
 	default:
 		return "unknown"
 	}
 }
 
-// WithStateCallback has f told of each change of the connection's state. It is
-// called on the goroutines that keep the connection, possibly on two at once, and
-// must return soon.
+// WithStateCallback has f called at each change of state, after [Client.Status] or
+// [Server.Status] shows the change. A lost connection takes the queues with it:
+// StateDisconnected is then the only call. f runs on the goroutines that keep the
+// connection, possibly on two at once, and must return soon.
 func WithStateCallback(f func(State)) ConnOption {
 	return connOption(func(c *connConfig) { c.onState = f })
-}
-
-func (c *connConfig) state(s State) {
-	if c.onState != nil {
-		c.onState(s)
-	}
 }

@@ -4,18 +4,20 @@ import "sync/atomic"
 
 // ClientStats is a snapshot of a client's counters; all but Pending only grow.
 type ClientStats struct {
-	Pending         int64 // calls and notifications in flight now
-	Reconnects      int64 // connections after the first
-	LateReplies     int64 // replies that came after their call had ended
-	RepeatedReplies int64 // further replies to an attempt that had been answered
-	UnknownReplies  int64 // messages in the reply queue that answer no call of this client
-	Returned        int64 // requests that the broker could route to no queue
-	Nacked          int64 // requests that the broker refused (basic.nack)
-	Cancelled       int64 // attempts whose servers were told that their caller has given up
-	Resent          int64 // further attempts at idempotent calls, made by the client itself
+	Pending         int64          // calls and notifications in flight now
+	Failed          map[Code]int64 // calls and notifications that ended with an error, by its code; nil if there are none
+	Reconnects      int64          // connections after the first
+	LateReplies     int64          // replies that came after their call had ended, but for those that a reconnection brought again
+	RepeatedReplies int64          // further replies to an attempt that had been answered
+	UnknownReplies  int64          // messages in the reply queue that answer no call of this client
+	Returned        int64          // requests that the broker could route to no queue
+	Nacked          int64          // requests that the broker refused (basic.nack)
+	Cancelled       int64          // attempts whose servers were told that their caller has given up
+	Resent          int64          // further attempts at idempotent calls, made by the client itself
 }
 
 type clientCounters struct {
+	failed                                                                   codeCounters
 	reconnects, late, repeated, unknown, returned, nacked, cancelled, resent atomic.Int64
 }
 
@@ -23,6 +25,7 @@ type clientCounters struct {
 func (c *Client) Stats() ClientStats {
 	return ClientStats{
 		Pending:         c.pending.count.Load(),
+		Failed:          c.stats.failed.snapshot(),
 		Reconnects:      c.stats.reconnects.Load(),
 		LateReplies:     c.stats.late.Load(),
 		RepeatedReplies: c.stats.repeated.Load(),
@@ -35,29 +38,40 @@ func (c *Client) Stats() ClientStats {
 }
 
 // ServerStats is a snapshot of a server's counters, over all its queues; all but
-// InFlight only grow.
+// Pending and InFlight only grow.
 type ServerStats struct {
-	InFlight        int64 // handlers running now
-	Handled         int64 // requests that were answered, or needed no answer
-	Redelivered     int64 // requests received that may have been delivered before
-	RefusedReplyTo  int64 // requests rejected for a reply_to that is not allowed
-	ReturnedReplies int64 // replies that found their queue gone
-	Poisoned        int64 // requests refused for having been delivered too often
-	Shed            int64 // requests refused because all handlers were busy and too little of their time was left
-	Cancelled       int64 // requests whose caller gave up: their handlers were told, or they were dropped before
-	BadControl      int64 // control messages that could not be read
-	Panics          int64 // panics in handlers and middleware
-	LateResults     int64 // results that came after their request had been answered or handed back
-	Reconnects      int64 // connections after the first
+	Pending         int64          // requests that wait for a handler, or have one
+	InFlight        int64          // handlers running now
+	Handled         int64          // requests that were answered, or needed no answer
+	Failed          map[Code]int64 // requests that ended with an error, by its code; nil if there are none
+	Redelivered     int64          // requests received that may have been delivered before
+	RefusedReplyTo  int64          // requests rejected for a reply_to that is not allowed
+	ReturnedReplies int64          // replies that found their queue gone
+	Poisoned        int64          // requests refused for having been delivered too often
+	Shed            int64          // requests refused because all handlers were busy and too little of their time was left
+	Cancelled       int64          // requests whose caller gave up: their handlers were told, or they were dropped before
+	BadControl      int64          // control messages that could not be read
+	Panics          int64          // panics in handlers and middleware
+	LateResults     int64          // results that came after their request had been answered or handed back
+	Reconnects      int64          // connections after the first
 }
 
 type serverCounters struct {
+	failed                                                                                                                                  codeCounters
 	inFlight, handled, redelivered, refusedReplyTo, returnedReplies, poisoned, shed, cancelled, badControl, panics, lateResults, reconnects atomic.Int64
 }
 
 // Stats returns the server's counters. It is safe for concurrent use.
 func (s *Server) Stats() ServerStats {
+	pending := int64(0)
+	s.mu.Lock()
+	for _, e := range s.endpoints {
+		pending += e.load.Load()
+	}
+	s.mu.Unlock()
 	return ServerStats{
+		Pending:         pending,
+		Failed:          s.stats.failed.snapshot(),
 		InFlight:        s.stats.inFlight.Load(),
 		Handled:         s.stats.handled.Load(),
 		Redelivered:     s.stats.redelivered.Load(),

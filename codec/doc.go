@@ -23,7 +23,8 @@
 //   - Names of fields are matched exactly. JSON ignores case.
 //   - The option omitempty also leaves out a struct that is empty, a zero value
 //     in an interface, and a value whose method IsZero says so.
-//   - The tag name "-" always leaves the field out, also with a comma after it.
+//   - The tag name "-" always leaves the field out, also with a comma after it. A
+//     tag name has no colon.
 //   - Fields of an embedded struct are fields of the outer struct even if the
 //     tag names the embedded struct. If two fields get the same name, or if a
 //     struct embeds itself, MsgPack refuses the type. A nil embedded pointer
@@ -36,7 +37,7 @@
 //     MarshalMsgpack, MarshalBinary and MarshalText count, in this order, and
 //     so do extensions that the program has registered. A function that it has
 //     given to msgpack.Register must keep the kind of value that the type has
-//     without it.
+//     without it. What DecodeMsgpack reads is not checked for its size.
 //   - The text of MarshalText is binary data. It is not called for []byte-like
 //     slices. A json.RawMessage is binary data, and a json.Number is a string.
 //   - A time.Time is a timestamp (extension type -1). It has no offset, and comes

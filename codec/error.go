@@ -52,8 +52,10 @@ func (e *codecError) Error() string {
 
 func (e *codecError) Unwrap() error { return e.err }
 
+// toCodecError returns err as one of ours that is not finished: a finished one
+// is from a codec that a user's method has used.
 func toCodecError(err error) *codecError {
-	if e, ok := err.(*codecError); ok {
+	if e, ok := err.(*codecError); ok && e.codec == "" {
 		return e
 	}
 	return &codecError{err: err}

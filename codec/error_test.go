@@ -277,6 +277,17 @@ func (failingText) MarshalText() ([]byte, error) { return nil, errTooLong }
 
 func (*failingText) UnmarshalText([]byte) error { return errTooLong }
 
+// nesting uses a codec in a method.
+type nesting struct{}
+
+func (nesting) MarshalText() ([]byte, error) { return codec.JSON{}.Marshal(pair[int, func()]{}) }
+
+func TestErrorsOfACodecInAMethod(t *testing.T) {
+	t.Parallel()
+	_, err := codec.MsgPack{}.Marshal(pair[int, nesting]{})
+	require.EqualError(t, err, `codec: msgpack: field "B": codec: json: unsupported type: func()`)
+}
+
 func TestMarshalErrors(t *testing.T) {
 	t.Parallel()
 	cycle := &tree{}

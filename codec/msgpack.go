@@ -64,17 +64,17 @@ type encoder struct {
 	suspect bool // a NaN or an infinity may have been written
 }
 
-var encoders = sync.Pool{New: func() any {
-	return &encoder{msgpack: msgpack.NewEncoder(nil)}
-}}
+var encoders = sync.Pool{New: func() any { return &encoder{msgpack: msgpack.NewEncoder(nil)} }}
 
 // Write is called with one float at a time, and with much else.
 func (e *encoder) Write(p []byte) (int, error) {
+	// Without append, e.buf seldom changes but in length, and the garbage
+	// collector need not hear of it.
 	old := len(e.buf)
 	if cap(e.buf)-old < len(p) {
 		e.buf = slices.Grow(e.buf, len(p))
 	}
-	e.buf = e.buf[:old+len(p)] // unlike append, this costs the garbage collector nothing
+	e.buf = e.buf[:old+len(p)]
 	copy(e.buf[old:], p)
 	if n := len(p); (n == 9 || n == 5) && p[1]&0x7f == 0x7f && (p[0] == msgpcode.Double || p[0] == msgpcode.Float) {
 		e.suspect = true
@@ -155,10 +155,11 @@ func (m MsgPack) unmarshal(data []byte, v any, target reflect.Value) error {
 		body = append(w.changed, data[w.copied:]...)
 	}
 	d.Reader.Reset(body)
-	d.extensions = w.extensions
-	d.msgpack.Reset(d)
+	d.msgpack.Reset(&d.Reader)
+	if d.extensions = w.extensions; d.extensions != nil {
+		d.msgpack.Reset(d)
+	}
 	d.msgpack.SetCustomStructTag("json")
-	d.msgpack.DisableAllocLimit(true) // the walker has seen all elements
 	if err := guarded(d.msgpack.Decode, v); err != nil {
 		read := len(body) - d.Len()
 		return locate(body[:max(read-1, 0)], p, err) // and d, which may be broken, is dropped
@@ -189,12 +190,10 @@ type decoder struct {
 	extensions []int
 }
 
-var decoders = sync.Pool{New: func() any {
-	return &decoder{msgpack: msgpack.NewDecoder(nil)}
-}}
+var decoders = sync.Pool{New: func() any { return &decoder{msgpack: msgpack.NewDecoder(nil)} }}
 
 func (d *decoder) ReadByte() (byte, error) {
-	if len(d.extensions) > 0 && slices.Contains(d.extensions, int(d.Size())-d.Len()) {
+	if slices.Contains(d.extensions, int(d.Size())-d.Len()) {
 		return 0, errors.New("the inside of an extension is no value")
 	}
 	return d.Reader.ReadByte()

@@ -409,6 +409,9 @@ func TestForms(t *testing.T) {
 				A int `json:",omitempty"`
 			} `json:",omitempty"`
 		}{}, `{"T":"0001-01-01T00:00:00Z","S":{}}`, "\x80"},
+		"a colon in a tag": {struct {
+			N int `json:"a:b"`
+		}{7}, `{"a:b":7}`, "\x81\xa1N\x07"},
 		"an error": {struct{ E error }{errTooLong}, `{"E":{}}`, "\x81\xa1E\xaf300 is too long"},
 		"the tag name -": {struct {
 			N int `json:"-,"`

@@ -22,6 +22,7 @@ type plan struct {
 	typ       reflect.Type
 	want      kind              // what msgpack decodes into the type
 	max, min  uint64            // of an integer: the greatest, and the least without its sign
+	bits      int               // of a float
 	key, elem *plan             // of what is in a map; elem also of what is in a list
 	fields    []*field          // of a struct, in the order of encoding
 	byName    map[string]*field // of a struct, for decoding
@@ -141,6 +142,10 @@ func (p *plan) byMethods() bool {
 	return i >= 0
 }
 
+// sortedElems are the types of elements of those maps with plain strings as
+// keys that msgpack sorts.
+var sortedElems = []reflect.Type{reflect.TypeFor[string](), reflect.TypeFor[bool](), reflect.TypeFor[any]()}
+
 func (c *compiler) byKind(p *plan) {
 	switch t := p.typ; t.Kind() {
 	case reflect.Bool:
@@ -150,7 +155,7 @@ func (c *compiler) byKind(p *plan) {
 	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
 		p.want, p.max = kindInt, math.MaxUint64>>(64-t.Bits())
 	case reflect.Float32, reflect.Float64:
-		p.want = kindFloat
+		p.want, p.bits = kindFloat, t.Bits()
 	case reflect.String:
 		p.want = kindString
 	case reflect.Interface:
@@ -163,9 +168,7 @@ func (c *compiler) byKind(p *plan) {
 		}
 	case reflect.Map:
 		p.want, p.key, p.elem = kindMap, c.plan(t.Key(), p), c.plan(t.Elem(), p)
-		switch t {
-		case reflect.TypeFor[map[string]string](), reflect.TypeFor[map[string]bool](), reflect.TypeFor[map[string]any]():
-		default:
+		if t.Key() != reflect.TypeFor[string]() || !slices.Contains(sortedElems, t.Elem()) {
 			p.own |= isUnsorted
 		}
 	case reflect.Struct:

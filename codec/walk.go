@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"reflect"
 	"slices"
 	"strconv"
 
@@ -68,6 +67,9 @@ func (w *walker) value(p *plan) error {
 		case p.want == kindString && msgpcode.IsFixedString(c):
 			w.pos++
 			return w.skip(uint64(c & msgpcode.FixedStrMask))
+		case p.bits == 64 && c == msgpcode.Double && len(w.data)-start > 8 && w.data[start+1]&0x7f != 0x7f:
+			w.pos += 9
+			return nil
 		}
 	}
 	k, n, err := w.token()
@@ -102,7 +104,7 @@ func (w *walker) number(p *plan, start int, k kind, n uint64) error {
 	if p.want != kindFloat || w.encoded {
 		return nil
 	}
-	f, to32 := float64(n), p.typ.Kind() == reflect.Float32
+	f, to32 := float64(n), p.bits == 32
 	switch {
 	case to32 && w.data[start] == msgpcode.Double:
 		if f = math.Float64frombits(n); math.IsInf(float64(float32(f)), 0) {
@@ -123,38 +125,41 @@ func (w *walker) number(p *plan, start int, k kind, n uint64) error {
 
 // parts looks through the elements of an array or the pairs of a map.
 func (w *walker) parts(p *plan, k kind, n uint64) (err error) {
-	key, elem, begin := p.key, p.elem, w.pos
+	elem, begin := p.elem, w.pos
+	isMap, isStruct := k == kindMap && p.byName == nil, k == kindMap && p.byName != nil
+	sort := isMap && w.sort && p.own&(isUnsorted|isAny) != 0
 	var pairs []pair
 	for i := range int(n) {
 		start := w.pos
 		switch {
-		case k == kindArray && i < len(p.fields):
-			elem = p.fields[i].plan
-		case k == kindArray:
-		case p.byName != nil:
+		case isStruct:
 			if elem, err = w.member(p, i); err != nil {
 				return err
 			}
-		default:
-			err = w.value(key)
+		case isMap:
+			err = w.value(p.key)
+		case i < len(p.fields):
+			elem = p.fields[i].plan
 		}
 		end := w.pos
 		if err == nil {
 			err = w.value(elem)
 		}
 		switch {
-		case err == nil && w.sort && k == kindMap && p.own&(isUnsorted|isAny) != 0:
+		case err == nil && sort:
 			pairs = append(pairs, pair{payload(w.data[start:end]), w.data[start:w.pos]})
 		case err == nil:
-		case k == kindArray:
-			return inField(err, "["+strconv.Itoa(i)+"]")
-		case p.byName != nil:
+		case isStruct:
 			return inField(err, name(w.data[start:end]))
-		default:
+		case isMap:
 			return inField(err, "["+name(w.data[start:end])+"]")
+		default:
+			return inField(err, "["+strconv.Itoa(i)+"]")
 		}
 	}
-	order(w.data[begin:w.pos], pairs)
+	if sort {
+		order(w.data[begin:w.pos], pairs)
+	}
 	return nil
 }
 

@@ -69,6 +69,7 @@ var packages = map[string]string{
 	"amqp":        "github.com/rabbitmq/amqp091-go",
 	"amqprpc":     "github.com/bbebcec1/amqprpc-go/amqprpc",
 	"amqptest":    "github.com/bbebcec1/amqprpc-go/amqprpc/amqptest",
+	"rpctest":     "github.com/bbebcec1/amqprpc-go/amqprpc/rpctest",
 	"codec":       "github.com/bbebcec1/amqprpc-go/codec",
 	"middleware":  "github.com/bbebcec1/amqprpc-go/middleware",
 	"idempotency": "github.com/bbebcec1/amqprpc-go/middleware/idempotency",

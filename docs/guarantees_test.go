@@ -14,7 +14,7 @@ import (
 func TestGuaranteesNameTheirTests(t *testing.T) {
 	t.Parallel()
 	var code strings.Builder
-	for _, dir := range []string{"../amqprpc", "../amqprpc/internal/testing/faultsuite"} {
+	for _, dir := range []string{"../amqprpc", "../amqprpc/internal/*", "../amqprpc/internal/testing/faultsuite"} {
 		files, err := filepath.Glob(filepath.Join(dir, "*_test.go"))
 		require.NoError(t, err)
 		for _, f := range files {

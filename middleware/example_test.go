@@ -119,7 +119,7 @@ func ExampleValidate() {
 	// 3 × tea
 	// orders: invalid_argument: an order needs an item | not-executed
 	// orders: out_of_range: 1000 pieces | not-executed
-	// invalid_argument: an order needs an item | not-sent
+	// orders: invalid_argument: an order needs an item | not-sent
 }
 
 func ExampleTimeout() {
@@ -144,5 +144,5 @@ func ExampleTimeout() {
 	fmt.Println(err)
 
 	// Output:
-	// slow: deadline_exceeded: context deadline exceeded (middleware.Timeout of 20ms)
+	// slow: deadline_exceeded: context deadline exceeded (time limit of 20ms)
 }

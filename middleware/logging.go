@@ -2,7 +2,9 @@ package middleware
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
@@ -24,7 +26,8 @@ type logging struct {
 //
 // Every line has side, kind, queue, id, attempt, code and duration (a [time.Duration]).
 // A server adds redelivered=true for a request that may have been delivered before. An
-// error adds its text as error, and on a client its outcome. The message and the
+// error adds its text as error, on a client its outcome, and as cause what the text leaves
+// out since it is nothing for callers: a panic, or the error of a callee. The message and the
 // metadata are not logged, see [WithLogAttrs]. The logger's handler gets the context of
 // the call.
 //
@@ -114,6 +117,11 @@ func (l *logging) write(ctx context.Context, req *amqprpc.Request, err error, to
 	}
 	if err != nil {
 		attrs = append(attrs, slog.String("error", err.Error()))
+		if e, ok := errors.AsType[*amqprpc.Error](err); ok {
+			if cause := e.Unwrap(); cause != nil && !strings.Contains(err.Error(), cause.Error()) {
+				attrs = append(attrs, slog.String("cause", cause.Error()))
+			}
+		}
 	}
 	if l.attrs != nil {
 		attrs = append(attrs, l.attrs(req)...)

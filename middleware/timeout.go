@@ -28,7 +28,7 @@ func Timeout(d time.Duration) amqprpc.Middleware {
 		if d <= 0 {
 			return next
 		}
-		passed := fmt.Errorf("middleware.Timeout of %v", d)
+		passed := fmt.Errorf("time limit of %v", d)
 		return func(ctx context.Context, req *amqprpc.Request) (*amqprpc.Response, error) {
 			ctx, cancel := context.WithTimeoutCause(ctx, d, passed)
 			defer cancel()

@@ -51,11 +51,11 @@ func TestTimeoutOnServer(t *testing.T) {
 
 	_, err := call("heeds")
 	require.ErrorIs(t, err, amqprpc.CodeDeadlineExceeded)
-	require.EqualError(t, err, "heeds: deadline_exceeded: context deadline exceeded (middleware.Timeout of 30ms)")
+	require.EqualError(t, err, "heeds: deadline_exceeded: context deadline exceeded (time limit of 30ms)")
 	require.Equal(t, amqprpc.OutcomeExecuted, amqprpc.OutcomeOf(err))
 
 	_, err = call("own_words")
-	require.EqualError(t, err, "own_words: unavailable: middleware.Timeout of 30ms")
+	require.EqualError(t, err, "own_words: unavailable: time limit of 30ms")
 
 	got, err := call("late")
 	require.NoError(t, err)
@@ -111,7 +111,7 @@ func TestTimeoutNamesItself(t *testing.T) {
 	_, err := amqprpc.Call[int, int](testContext(t), cli, "q", 1,
 		amqprpc.WithMiddleware(middleware.Timeout(time.Millisecond), wait))
 	require.ErrorIs(t, err, context.DeadlineExceeded)
-	require.ErrorContains(t, err, "(middleware.Timeout of 1ms)")
+	require.ErrorContains(t, err, "(time limit of 1ms)")
 	require.Equal(t, amqprpc.OutcomeNotSent, amqprpc.OutcomeOf(err))
 
 	// The caller's own deadline is not this limit.

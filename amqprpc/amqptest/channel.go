@@ -19,8 +19,11 @@ type channel struct {
 	limit     int // of the whole channel; zero for no limit
 	inFlight  int // deliveries to consumers that count towards limit
 	lastQueue string
-	timeout   *time.Timer // looks at the oldest unacknowledged delivery
-	timing    bool        // … and is set
+
+	firstQueue int // which of the queues whose consumers wait is the first to go on
+
+	timeout *time.Timer // looks at the oldest unacknowledged delivery
+	timing  bool        // … and is set
 
 	confirms confirms
 	tx       *transaction
@@ -59,7 +62,7 @@ func (c *connection) run(number uint16, id frame.ID, fields []byte) {
 	if known != nil && !known.closing && known.runHot(id, fields) {
 		return
 	}
-	m, err := frame.ParseMethod(id, fields)
+	m, err := frame.ParseMethodStrings(id, fields, c.b.cfg.follow.validString)
 	if err != nil {
 		c.raise(number, malformed(err))
 		return

@@ -32,6 +32,7 @@ type consumerSet struct {
 	n      int
 	all    []*consumer // in the order in which they came
 	lists  []waiting   // by priority, the highest first
+	parked []*consumer // in the order in which they were passed over
 	active *consumer   // the exclusive one, or the single active one
 }
 
@@ -59,9 +60,33 @@ func (s *consumerSet) list(priority int64) *deque[*consumer] {
 // await puts a consumer last in line.
 func (s *consumerSet) await(c *consumer) {
 	if !c.queued {
-		c.queued, c.parked = true, false
+		c.queued = true
 		s.list(c.priority).pushBack(c)
 	}
+}
+
+// park remembers a consumer that was passed over, behind those before it.
+func (s *consumerSet) park(c *consumer) {
+	if !c.parked {
+		c.parked = true
+		s.parked = append(s.parked, c)
+	}
+}
+
+// unpark puts those of some parked consumers back in line that can take a message, in the
+// order in which they were parked: the one that has waited longest is next. It reports
+// whether there was one.
+func (s *consumerSet) unpark(mine func(*consumer) bool) bool {
+	before := len(s.parked)
+	s.parked = slices.DeleteFunc(s.parked, func(c *consumer) bool {
+		if !mine(c) || !c.ready() {
+			return false
+		}
+		c.parked = false
+		s.await(c)
+		return true
+	})
+	return len(s.parked) < before
 }
 
 func (s *consumerSet) add(c *consumer) {
@@ -81,6 +106,10 @@ func (s *consumerSet) remove(c *consumer) {
 		s.list(c.priority).removeFunc(func(o *consumer) bool { return o == c })
 		c.queued = false
 	}
+	if c.parked {
+		s.parked = slices.DeleteFunc(s.parked, func(o *consumer) bool { return o == c })
+		c.parked = false
+	}
 	if s.active == c {
 		s.active = nil
 	}
@@ -91,7 +120,7 @@ func (s *consumerSet) remove(c *consumer) {
 func (q *queue) nextConsumer() *consumer {
 	s := &q.consumers
 	if q.opts.single {
-		return s.active.ifReady()
+		return s.ifReady(s.active)
 	}
 	for i := range s.lists {
 		turn := &s.lists[i].turn
@@ -101,10 +130,19 @@ func (q *queue) nextConsumer() *consumer {
 				turn.pushBack(c)
 				return c
 			}
-			c.queued, c.parked = false, true
+			c.queued = false
+			s.park(c)
 		}
 	}
 	return nil
+}
+
+// waitingConsumer is one that a message can be handed to without queueing; nil for none.
+func (q *queue) waitingConsumer() *consumer {
+	if q.ready.n > 0 {
+		return nil
+	}
+	return q.nextConsumer()
 }
 
 // ready reports whether the consumer can take a message now.
@@ -116,26 +154,22 @@ func (c *consumer) ready() bool {
 	return c.noAck || c.prefetch == 0 || c.unacked < c.prefetch
 }
 
-func (c *consumer) ifReady() *consumer {
+func (s *consumerSet) ifReady(c *consumer) *consumer {
 	if c == nil {
 		return nil
 	}
 	if !c.ready() {
-		c.parked = true
+		s.park(c)
 		return nil
 	}
 	return c
 }
 
-// unpark puts a consumer that was passed over back in line if it can take a
-// message, and reports whether its queue should look again.
-func (c *consumer) unpark() bool {
-	if !c.parked || c.gone || !c.ready() {
-		return false
+// unpark puts a consumer that was passed over back in line if it can take a message.
+func (c *consumer) unpark() {
+	if c.parked {
+		c.q.consumers.unpark(func(o *consumer) bool { return o == c })
 	}
-	c.parked = false
-	c.q.consumers.await(c)
-	return true
 }
 
 func (ch *channel) qos(m *frame.BasicQos) *exception {
@@ -156,11 +190,24 @@ func (ch *channel) qos(m *frame.BasicQos) *exception {
 	return nil
 }
 
-// unparkAll lets every consumer of the channel that can take messages again do so.
+// unparkAll lets the channel's consumers that were passed over take messages again. Each
+// queue has its turn to be the first, for a limit of the whole channel may let through no
+// more than one message.
 func (ch *channel) unparkAll() {
+	var queues []*queue
 	for _, c := range ch.ordered() {
-		if c.unpark() {
-			c.q.run()
+		if c.parked && !slices.Contains(queues, c.q) {
+			queues = append(queues, c.q)
+		}
+	}
+	if len(queues) == 0 {
+		return
+	}
+	ch.firstQueue++
+	first := ch.firstQueue % len(queues)
+	for _, q := range append(queues[first:], queues[:first]...) {
+		if q.consumers.unpark(func(c *consumer) bool { return c.ch == ch }) {
+			q.run()
 		}
 	}
 }

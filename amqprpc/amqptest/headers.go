@@ -27,18 +27,19 @@ func (t headersTable) match(r *router, _ []byte, headers frame.Table) bool {
 
 // headersMatch is what a binding wants of a message's headers.
 type headersMatch struct {
-	any  bool // one is enough
-	want frame.Table
+	any   bool // one is enough
+	typed bool // as since 4.0
+	want  frame.Table
 }
 
 // newHeadersMatch reads a binding's arguments. Those whose names begin with x-
 // count only if x-match says so.
-func newHeadersMatch(args frame.Table) *headersMatch {
+func newHeadersMatch(args frame.Table, typed bool) *headersMatch {
 	kind := "all"
 	if v, ok := args.Lookup("x-match"); ok {
 		kind, _ = v.(string)
 	}
-	m := &headersMatch{any: strings.HasPrefix(kind, "any")}
+	m := &headersMatch{any: strings.HasPrefix(kind, "any"), typed: typed}
 	withX := strings.HasSuffix(kind, "-with-x")
 	for _, f := range args {
 		if f.Key == "x-match" || !withX && strings.HasPrefix(f.Key, "x-") {
@@ -53,7 +54,7 @@ func (m *headersMatch) matches(headers frame.Table) bool {
 	for _, f := range m.want {
 		v, ok := headers.Lookup(f.Key)
 		// A pattern without a value wants the header, whatever it is.
-		ok = ok && (f.Value == nil || sameValue(f.Value, v))
+		ok = ok && (f.Value == nil || m.sameHeader(f.Value, v))
 		if ok == m.any {
 			return m.any
 		}
@@ -80,16 +81,15 @@ func checkHeadersBinding(args frame.Table) *exception {
 		"expected all, any, all-with-x, or any-with-x", binaryTerm([]byte(s)))
 }
 
-// sameValue compares as RabbitMQ does: numbers by value, whatever their type;
-// strings and bytes by their octets.
-func sameValue(a, b any) bool {
+// sameTerm compares values as Erlang terms, whatever their types: integers of any width,
+// octets in strings and bytes.
+func sameTerm(a, b any) bool {
 	if x, ok := integer(a); ok {
-		if y, ok := integer(b); ok {
-			return x == y
-		}
+		y, ok := integer(b)
+		return ok && x == y
 	}
-	if x, ok := number(a); ok {
-		y, ok := number(b)
+	if x, ok := float(a); ok {
+		y, ok := float(b)
 		return ok && x == y
 	}
 	if x, ok := octets(a); ok {
@@ -97,6 +97,22 @@ func sameValue(a, b any) bool {
 		return ok && x == y
 	}
 	return reflect.DeepEqual(a, b)
+}
+
+// sameHeader compares a header with a binding's: numbers by value. Since 4.0 a float is no
+// integer, and a timestamp in a message counts in milliseconds, but not one in a binding.
+func (m *headersMatch) sameHeader(bound, header any) bool {
+	if m.typed {
+		if t, ok := header.(frame.Timestamp); ok {
+			header = int64(t) * 1000
+		}
+		return sameTerm(bound, header)
+	}
+	if x, ok := number(bound); ok {
+		y, ok := number(header)
+		return ok && x == y
+	}
+	return sameTerm(bound, header)
 }
 
 func octets(v any) (string, bool) {
@@ -111,14 +127,20 @@ func octets(v any) (string, bool) {
 
 // number is an integer or a float as a float.
 func number(v any) (float64, bool) {
+	if n, ok := integer(v); ok {
+		return float64(n), true
+	}
+	return float(v)
+}
+
+func float(v any) (float64, bool) {
 	switch v := v.(type) {
 	case float32:
 		return float64(v), true
 	case float64:
 		return v, true
 	}
-	n, ok := integer(v)
-	return float64(n), ok
+	return 0, false
 }
 
 // integer is the value of any type of integer that a table can have.

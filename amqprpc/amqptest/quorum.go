@@ -12,8 +12,9 @@ import "github.com/bbebcec1/amqprpc-go/amqprpc/internal/frame"
 func (q *queue) publishQuorum(m *message) {
 	q.seq++
 	e := q.entry(m)
-	if ttl := q.ttlOf(m); ttl >= 0 {
-		e.expires = max(1, q.vhost.b.now()+ttl)
+	if c := q.waitingConsumer(); c != nil {
+		c.deliver(e) // even a message that may not wait at all
+		return
 	}
 	q.vhost.b.held += m.size()
 	q.ready.push(e)

@@ -37,6 +37,24 @@ func binaryTerm(b []byte) string {
 	return `<<"` + s.String() + `">>`
 }
 
+// listTerm prints a list of octets as ~p does: as a string if it is printable Latin-1.
+func listTerm(octets string) string {
+	escapes := map[byte]string{'"': `\"`, '\\': `\\`, '\n': `\n`, '\r': `\r`, '\t': `\t`, '\v': `\v`, '\b': `\b`, '\f': `\f`, 0x1b: `\e`}
+	var s strings.Builder
+	for _, c := range []byte(octets) {
+		switch e, ok := escapes[c]; {
+		case ok:
+			s.WriteString(e)
+		case c < 0x20, 0x7f <= c && c < 0xa0:
+			numbers := strings.TrimSuffix(strings.TrimPrefix(binaryBytes([]byte(octets)), "<<"), ">>")
+			return "[" + numbers + "]"
+		default:
+			s.WriteByte(c)
+		}
+	}
+	return `"` + s.String() + `"`
+}
+
 // binaryBytes prints b as ~w does: as numbers.
 func binaryBytes(b []byte) string {
 	const enough = 300 // a reply text is cut at 255 octets
@@ -135,10 +153,26 @@ func term(v any) string {
 	return fmt.Sprint(v)
 }
 
+// floatTerm prints the fewest digits that make the same number, plainly or with an
+// exponent, whichever is shorter.
 func floatTerm(f float64) string {
-	s := strconv.FormatFloat(f, 'g', -1, 64)
-	if !strings.ContainsAny(s, ".e") {
-		s += ".0"
+	mantissa, exponent, _ := strings.Cut(strconv.FormatFloat(f, 'e', -1, 64), "e")
+	power, _ := strconv.Atoi(exponent)
+	plain := strconv.FormatFloat(f, 'f', -1, 64)
+	if !strings.Contains(plain, ".") {
+		plain += ".0"
 	}
-	return s
+	digits := len(strings.TrimLeft(mantissa, "-"))
+	if digits > 1 {
+		digits-- // the point is none
+	} else {
+		mantissa += ".0"
+	}
+	short := mantissa + "e" + strconv.Itoa(power)
+	if power < -1 || power+1 >= digits {
+		if len(short) < len(plain) {
+			return short
+		}
+	}
+	return plain
 }

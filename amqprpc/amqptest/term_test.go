@@ -69,11 +69,11 @@ func TestExpirations(t *testing.T) {
 
 func TestNumbersCompareByValue(t *testing.T) {
 	t.Parallel()
-	require.True(t, sameValue(int8(5), int64(5)))
-	require.True(t, sameValue(int32(5), 5.0))
-	require.True(t, sameValue("x", []byte("x")))
-	require.True(t, sameValue([]any{"x"}, []any{"x"}))
-	require.False(t, sameValue(int32(5), "5"))
-	require.False(t, sameValue(true, int32(1)))
-	require.False(t, sameValue(frame.Table{{Key: "a", Value: true}}, frame.Table{}))
+	require.True(t, sameTerm(int8(5), int64(5)))
+	require.False(t, sameTerm(int32(5), 5.0))
+	require.True(t, sameTerm("x", []byte("x")))
+	require.True(t, sameTerm([]any{"x"}, []any{"x"}))
+	require.False(t, sameTerm(int32(5), "5"))
+	require.False(t, sameTerm(true, int32(1)))
+	require.False(t, sameTerm(frame.Table{{Key: "a", Value: true}}, frame.Table{}))
 }

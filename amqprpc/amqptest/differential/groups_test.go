@@ -10,8 +10,10 @@ func allScenarios() []group {
 		confirmScenarios(), txScenarios(),
 		ttlScenarios(), expiresScenarios(), lengthScenarios(), priorityScenarios(), singleActiveScenarios(),
 		deadLetterScenarios(), quorumScenarios(), directReplyScenarios(),
-		permissionScenarios(),
+		expiryScenarios(), equivalenceScenarios(), fairnessScenarios(), nameScenarios(), replyAddressScenarios(),
+		endingScenarios(), sizeScenarios(), xdeathScenarios(),
+		permissionScenarios(), policyScenarios(), operatorScenarios(), defaultTypeScenarios(),
 		walkScenarios(1, recordedWalks), consumerWalkScenarios(1, recordedConsumerWalks),
-		alarmScenarios(), timeoutScenarios(),
+		alarmScenarios(), timeoutScenarios(), stopScenarios(),
 	}
 }

@@ -1,6 +1,9 @@
 package differential
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 func routingScenarios() group {
 	var scenarios []scenario
@@ -60,6 +63,7 @@ func routingScenarios() group {
 			ch.GetAll(q)
 		}})
 	}
+	scenarios = append(scenarios, scenario{"headers-compare-types", compareHeaderTypes})
 	return group{name: "routing", scenarios: append(scenarios, []scenario{
 		{"direct", func(s *S) {
 			ch := s.Dial().Channel()
@@ -217,4 +221,22 @@ func routingScenarios() group {
 			ch.GetAll(a)
 		}},
 	}...)}
+}
+
+// compareHeaderTypes binds by a value of each type and publishes the same in every other.
+func compareHeaderTypes(s *S) {
+	ch := s.Dial().Channel()
+	ch.Exchange(s.N("x"), "headers")
+	values := []any{10, int8(10), uint32(10), 10.0, float32(10), "10", []byte("10"), true, "true", time.Unix(10, 0), Decimal{0, 10},
+		nil, []any{10}, []any{10.0}, Table{"n": 10}, Table{"n": 10.0}}
+	for i, bound := range values {
+		q := ch.Queue(s.N(fmt.Sprint(i)))
+		ch.Bind(q, s.N("x"), "", Table{"x-match": "all", "h": bound})
+	}
+	for i, sent := range values {
+		ch.Publish(s.N("x"), fmt.Sprint(i), "", M{"headers": Table{"h": sent}})
+	}
+	for i := range values {
+		ch.GetAll(s.N(fmt.Sprint(i)))
+	}
 }

@@ -32,7 +32,7 @@ func (e *EndError) Error() string {
 const (
 	// initialBuffer suits a connection that says little; thousands of them may
 	// be open at once.
-	initialBuffer = 4 << 10
+	initialBuffer = 1 << 10
 	// fullBuffer is how far the buffer grows for a connection that keeps it
 	// full, so that one system call brings many frames.
 	fullBuffer = 64 << 10

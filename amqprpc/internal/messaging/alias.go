@@ -19,17 +19,23 @@ type (
 	Publishing = transport.Publishing
 	// QueueDeclaration is a queue to declare.
 	QueueDeclaration = transport.QueueDeclaration
+	// Refusal says what the broker has refused to a connection.
+	Refusal = transport.Refusal
 	// Table holds arguments of a declaration.
 	Table = transport.Table
 )
 
-// Reply codes of the broker, for [Code].
+// Reply codes of the broker, for [Code], and refusals.
 const (
 	CodeNotFound           = transport.CodeNotFound
 	CodeAccessRefused      = transport.CodeAccessRefused
 	CodeResourceLocked     = transport.CodeResourceLocked
 	CodePreconditionFailed = transport.CodePreconditionFailed
 	CodeNotAllowed         = transport.CodeNotAllowed
+
+	RefusedCredentials = transport.RefusedCredentials
+	RefusedVirtualHost = transport.RefusedVirtualHost
+	NoVirtualHost      = transport.NoVirtualHost
 
 	// Types of exchanges.
 	KindHeaders = transport.KindHeaders
@@ -41,6 +47,9 @@ func NewDialer(cfg Config) (*Dialer, error) { return transport.NewDialer(cfg) }
 
 // Code returns the reply code of the broker's exception within err, else 0.
 func Code(err error) int { return transport.Code(err) }
+
+// RefusalOf returns the refusal within err, else 0.
+func RefusalOf(err error) Refusal { return transport.RefusalOf(err) }
 
 // Permanent marks err as one that another attempt cannot cure.
 func Permanent(err error) error { return transport.Permanent(err) }

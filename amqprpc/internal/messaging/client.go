@@ -30,14 +30,16 @@ func (c *Client) Init() {
 // it returns, nothing runs any more. closing is the ctx of the session: when that is
 // done, the mailbox is deleted.
 func (c *Client) Use(ctx, closing context.Context, conn *Conn, up func()) error {
+	work, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
 	setup, cancel := context.WithTimeout(ctx, SetupTimeout)
 	defer cancel()
 	c.number++
-	x, err := c.Publisher.open(setup, conn, c.number, &c.Mailbox)
+	x, err := c.Publisher.open(setup, conn, c.number, &c.Mailbox, stop)
 	if err != nil {
 		return err
 	}
-	if err = c.Mailbox.open(setup, conn, c.number); err != nil {
+	if err = c.Mailbox.open(setup, conn, c.number, stop); err != nil {
 		return err
 	}
 	if c.Mailbox.marker != nil {
@@ -47,14 +49,12 @@ func (c *Client) Use(ctx, closing context.Context, conn *Conn, up func()) error 
 	c.inspector.use(conn)
 	c.Control.use(conn)
 	up()
-	work, stop := context.WithCancelCause(ctx)
-	var tasks sync.WaitGroup
-	tasks.Go(func() { stop(c.Mailbox.run(work)) })
-	tasks.Go(func() { x.run(work, stop) })
+	var keeping sync.WaitGroup
 	if k := c.Mailbox.marker; k != nil {
-		tasks.Go(func() { c.Mailbox.keepMarker(work, conn, k) })
+		keeping.Go(func() { c.Mailbox.keepMarker(work, conn, k) })
 	}
-	<-work.Done()
+	x.run(work)
+	c.Mailbox.close()
 	if closing.Err() != nil {
 		farewell, done := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 		c.Farewell(farewell)
@@ -66,7 +66,8 @@ func (c *Client) Use(ctx, closing context.Context, conn *Conn, up func()) error 
 	}
 	c.Control.use(nil)
 	c.inspector.use(nil)
-	tasks.Wait()
+	x.wait()
+	keeping.Wait()
 	return context.Cause(work)
 }
 

@@ -94,18 +94,14 @@ func TestRefusals(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var r refusals
-		r.init()
 		r.took("a")
 		queue, _ := r.longest()
 		require.Empty(t, queue)
 		first := time.Now()
-		r.refused("a")
-		<-r.begun
+		require.True(t, r.refused("a"))
 		time.Sleep(time.Second)
-		r.refused("a")
-		require.Empty(t, r.begun, "it had begun")
-		r.refused("b")
-		<-r.begun
+		require.False(t, r.refused("a"), "it had begun")
+		require.True(t, r.refused("b"))
 		queue, since := r.longest()
 		require.Equal(t, "a", queue)
 		require.Equal(t, first, since)

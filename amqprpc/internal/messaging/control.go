@@ -63,12 +63,16 @@ func (s *Server) receiveControl(ctx context.Context, base context.Context, conn 
 	var wait backoff
 	for ctx.Err() == nil && !conn.IsClosed() {
 		s.connections++
+		open, ended := context.WithCancelCause(ctx)
 		setup, cancel := context.WithTimeout(base, SetupTimeout)
-		err := s.Instance.open(setup, conn, s.connections)
+		err := s.Instance.open(setup, conn, s.connections, ended)
 		cancel()
 		if err == nil {
-			err = s.Instance.run(ctx)
+			<-open.Done()
+			err = context.Cause(open)
+			s.Instance.close()
 		}
+		ended(nil)
 		if ctx.Err() != nil || conn.IsClosed() {
 			return
 		}

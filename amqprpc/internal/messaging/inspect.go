@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+
+	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/transport"
 )
 
 // Inspection is what a passive declare showed of a queue
@@ -124,3 +126,4 @@ func (ignore) Deliver(*Message)             {}
 func (ignore) Returned(*Message)            {}
 func (ignore) Confirmed(uint64, bool, bool) {}
 func (ignore) Cancelled()                   {}
+func (ignore) Closed(*transport.Exception)  {}

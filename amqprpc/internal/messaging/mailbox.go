@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/protocol"
@@ -63,6 +64,7 @@ type Mailbox struct {
 	address string
 	box     *box
 	marker  *marker
+	ended   func(error)
 }
 
 func (m *Mailbox) init() {
@@ -81,9 +83,10 @@ func (m *Mailbox) priority() int32 { return int32(2 * min(m.number, 1<<29)) }
 func (m *Mailbox) Address() string { return m.address }
 
 // open starts to consume the mailbox on a connection. Direct mailboxes are opened
-// with the publisher's channel.
-func (m *Mailbox) open(ctx context.Context, conn *Conn, number int64) error {
-	m.number, m.box, m.marker = number, nil, nil
+// with the publisher's channel. ended is called when the mailbox ends before the
+// connection; it must not wait.
+func (m *Mailbox) open(ctx context.Context, conn *Conn, number int64, ended func(error)) error {
+	m.number, m.box, m.marker, m.ended = number, nil, nil, ended
 	switch m.Mode {
 	case Direct:
 		return nil
@@ -140,7 +143,7 @@ func (m *Mailbox) openQueue(ctx context.Context, conn *Conn, q QueueDeclaration)
 	if name == "" {
 		name = "of the broker's naming"
 	}
-	b := &box{mailbox: m, manual: m.Mode == Resumable, cancelled: make(chan struct{})}
+	b := &box{mailbox: m, manual: m.Mode == Resumable, ended: m.ended}
 	fail := func(err error) error { return fmt.Errorf("declare %s %s: %w", m.What, name, err) }
 	var err error
 	if b.ch, err = conn.Open(ctx, b); err != nil {
@@ -170,6 +173,7 @@ func (m *Mailbox) openQueue(ctx context.Context, conn *Conn, q QueueDeclaration)
 		}
 		args = Table{"x-priority": m.priority()}
 	}
+	b.live.Store(true)
 	b.timer = time.AfterFunc(time.Hour, b.acknowledge)
 	if err = b.ch.Consume(ctx, info.Name, protocol.ConsumerTag, !b.manual, args); err != nil {
 		b.timer.Stop()
@@ -196,24 +200,10 @@ func (m *Mailbox) bind(ctx context.Context, ch *Channel) error {
 	return nil
 }
 
-// run waits until the mailbox of this connection ends, and returns why, or until
-// ctx is done.
-func (m *Mailbox) run(ctx context.Context) error {
-	if m.box == nil {
-		<-ctx.Done()
-		return context.Cause(ctx)
-	}
-	defer m.box.stop()
-	select {
-	case <-m.box.cancelled:
-		return fmt.Errorf("the broker cancelled the consumer of %s: the queue is gone", m.What)
-	case e := <-m.box.ch.Closed():
-		if e != nil {
-			return fmt.Errorf("the channel of %s was closed: %w", m.What, e)
-		}
-		return fmt.Errorf("the channel of %s was closed", m.What)
-	case <-ctx.Done():
-		return context.Cause(ctx)
+// close ends the acknowledgements. When it returns, none is being written.
+func (m *Mailbox) close() {
+	if m.box != nil {
+		m.box.stop()
 	}
 }
 
@@ -226,10 +216,11 @@ func (m *Mailbox) delete(ctx context.Context) {
 
 // box is a mailbox's queue on one connection.
 type box struct {
-	mailbox   *Mailbox
-	ch        *Channel
-	manual    bool // messages are acknowledged
-	cancelled chan struct{}
+	mailbox *Mailbox
+	ch      *Channel
+	manual  bool // messages are acknowledged
+	ended   func(error)
+	live    atomic.Bool // it is declared: from here on its end is not that of the declaration
 
 	// Acknowledgements are not urgent: what is not acknowledged when a connection is
 	// lost comes again, and is dropped as late or repeated.
@@ -286,7 +277,16 @@ func (b *box) stop() {
 }
 
 // Cancelled implements transport.Receiver.
-func (b *box) Cancelled() { close(b.cancelled) }
+func (b *box) Cancelled() {
+	b.ended(fmt.Errorf("the broker cancelled the consumer of %s: the queue is gone", b.mailbox.What))
+}
+
+// Closed implements transport.Receiver.
+func (b *box) Closed(e *transport.Exception) {
+	if b.live.Load() {
+		b.ended(fmt.Errorf("the channel of %s was closed: %w", b.mailbox.What, e))
+	}
+}
 
 // Returned implements transport.Receiver.
 func (b *box) Returned(*Message) {}

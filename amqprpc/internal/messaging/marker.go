@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/protocol"
+	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/transport"
 )
 
 const (
@@ -226,3 +227,6 @@ func (k *marker) Returned(*Message) {}
 
 // Confirmed implements transport.Receiver.
 func (k *marker) Confirmed(uint64, bool, bool) {}
+
+// Closed implements transport.Receiver.
+func (k *marker) Closed(*transport.Exception) {}

@@ -80,7 +80,7 @@ func TestOutboxRuns(t *testing.T) {
 	t.Parallel()
 	var o outbox[int]
 	o.init(nil)
-	const adders, each = 8, 2000
+	const adders, each = 8, 300
 	var adding sync.WaitGroup
 	for a := range adders {
 		adding.Go(func() {

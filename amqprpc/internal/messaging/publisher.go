@@ -66,6 +66,14 @@ type publishing struct {
 	conn    *Conn
 	number  int64
 	mailbox *Mailbox
+	ended   func(error) // called when a channel ends that is in use; it must not wait
+
+	mu          sync.Mutex
+	work        context.Context // of run
+	replacing   bool            // a goroutine replaces channels that go on refusing
+	replacement sync.WaitGroup
+	replaced    time.Time // when that goroutine last did
+	pause       time.Duration
 
 	calls     *publishChannel
 	confirmed *publishChannel // the same as calls, unless the publisher is Unconfirmed
@@ -73,9 +81,10 @@ type publishing struct {
 	message   Publishing // memory that is used again
 }
 
-// open opens the channels of a connection.
-func (p *Publisher) open(ctx context.Context, conn *Conn, number int64, m *Mailbox) (*publishing, error) {
-	x := &publishing{Publisher: p, conn: conn, number: number, mailbox: m}
+// open opens the channels of a connection. ended is called when one of them ends
+// before the connection; it must not wait.
+func (p *Publisher) open(ctx context.Context, conn *Conn, number int64, m *Mailbox, ended func(error)) (*publishing, error) {
+	x := &publishing{Publisher: p, conn: conn, number: number, mailbox: m, ended: ended, pause: refusalsBorne}
 	var err error
 	if x.calls, err = x.openChannel(ctx, !p.Unconfirmed); err != nil {
 		return nil, err
@@ -106,18 +115,20 @@ func (x *publishing) openConfirmed(ctx context.Context) (*publishChannel, error)
 	return c, err
 }
 
-// run publishes what is queued, until ctx is done. ended is called when a channel
-// ends that is in use.
-func (x *publishing) run(ctx context.Context, ended func(error)) {
-	var tasks sync.WaitGroup
-	tasks.Go(func() { x.calls.watch(ctx, ended) })
-	confirmed := x.confirmed
-	if x.calls != confirmed {
-		tasks.Go(func() { confirmed.watch(ctx, ended) })
-	}
-	tasks.Go(func() { x.replaceChannels(ctx, &tasks, confirmed, ended) })
+// run publishes what is queued, until ctx is done.
+func (x *publishing) run(ctx context.Context) {
+	x.mu.Lock()
+	x.work = ctx
+	x.mu.Unlock()
 	x.box.run(ctx.Done(), x)
-	tasks.Wait()
+}
+
+// wait waits for what run has begun.
+func (x *publishing) wait() {
+	x.mu.Lock()
+	x.work = nil
+	x.mu.Unlock()
+	x.replacement.Wait()
 }
 
 func (x *publishing) others() bool { return x.Others() }
@@ -177,7 +188,6 @@ type publishChannel struct {
 
 func (x *publishing) openChannel(ctx context.Context, confirmed bool) (*publishChannel, error) {
 	c := &publishChannel{owner: x, left: make(chan struct{})}
-	c.refusals.init()
 	if confirmed {
 		c.confirms = &confirms{}
 	}
@@ -218,20 +228,10 @@ func (c *publishChannel) flush() {
 	}
 }
 
-// watch waits until the channel is closed, and calls ended if it was in use.
-func (c *publishChannel) watch(ctx context.Context, ended func(error)) {
-	var e *transport.Exception
-	select {
-	case e = <-c.ch.Closed():
-	case <-ctx.Done():
-		return
-	}
-	switch {
-	case c.retired.Load():
-	case e != nil:
-		ended(fmt.Errorf("the channel of the requests was closed: %w", e))
-	default:
-		ended(errors.New("the channel of the requests was closed"))
+// Closed implements transport.Receiver.
+func (c *publishChannel) Closed(e *transport.Exception) {
+	if !c.retired.Load() {
+		c.owner.ended(fmt.Errorf("the channel of the requests was closed: %w", e))
 	}
 }
 
@@ -269,7 +269,7 @@ func (c *publishChannel) settle(it Item, ack bool) {
 	it.Confirmed(ack)
 	if ack {
 		c.refusals.took(it.Queue())
-	} else {
-		c.refusals.refused(it.Queue())
+	} else if c.refusals.refused(it.Queue()) {
+		c.owner.replaceIfRefused(c)
 	}
 }

@@ -33,25 +33,23 @@ const (
 // they first refused something.
 type refusals struct {
 	count  atomic.Int32 // of queues
-	begun  chan struct{}
 	mu     sync.Mutex
 	queues map[string]time.Time // since when
 }
 
-func (r *refusals) init() { r.begun = make(chan struct{}, 1) }
-
-func (r *refusals) refused(queue string) {
+// refused notes a refusal, and reports whether it is the first of the queue.
+func (r *refusals) refused(queue string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if _, known := r.queues[queue]; known || len(r.queues) >= refusingMost {
-		return
+		return false
 	}
 	if r.queues == nil {
 		r.queues = make(map[string]time.Time)
 	}
 	r.queues[queue] = time.Now()
 	r.count.Store(int32(len(r.queues)))
-	signal(r.begun)
+	return true
 }
 
 func (r *refusals) took(queue string) {
@@ -76,34 +74,45 @@ func (r *refusals) longest() (queue string, since time.Time) {
 	return queue, since
 }
 
-// replaceChannels replaces the channel of what is confirmed when it goes on
+// replaceIfRefused starts the goroutine that replaces channels, unless it runs. It is
+// called on the reading goroutine.
+func (x *publishing) replaceIfRefused(c *publishChannel) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.work == nil || x.replacing || c.retired.Load() {
+		return
+	}
+	x.replacing = true
+	ctx := x.work
+	x.replacement.Go(func() { x.replaceChannels(ctx, c) })
+}
+
+// replaceChannels replaces the channel of what is confirmed as long as a queue goes on
 // refusing, and keeps the old one until what it carries is known.
-func (x *publishing) replaceChannels(ctx context.Context, tasks *sync.WaitGroup, c *publishChannel, ended func(error)) {
-	pause := refusalsBorne
-	for last := time.Now(); ctx.Err() == nil; {
+func (x *publishing) replaceChannels(ctx context.Context, c *publishChannel) {
+	for ctx.Err() == nil {
+		x.mu.Lock()
 		queue, since := c.refusals.longest()
 		if queue == "" {
-			select {
-			case <-c.refusals.begun:
-			case <-ctx.Done():
-			}
-			continue
+			x.replacing = false
+			x.mu.Unlock()
+			return
 		}
-		if since.Sub(last) > 10*pause {
-			pause = refusalsBorne
+		x.mu.Unlock()
+		if since.Sub(x.replaced) > 10*x.pause {
+			x.pause = refusalsBorne
 		}
-		if wait := max(refusalsBorne-time.Since(since), pause-time.Since(last)); wait > 0 {
+		if wait := max(refusalsBorne-time.Since(since), x.pause-time.Since(x.replaced)); wait > 0 {
 			sleep(ctx, wait)
 			continue
 		}
-		last, pause = time.Now(), min(2*pause, replacementPauseMost)
+		x.replaced, x.pause = time.Now(), min(2*x.pause, replacementPauseMost)
 		next, err := x.openConfirmed(ctx)
 		if err != nil {
 			x.Log.Warn("amqprpc: a queue goes on refusing requests, and no new channel could be opened", "queue", queue, "error", err)
 			continue
 		}
 		x.Log.Warn("amqprpc: a queue goes on refusing requests; they go through a new channel now", "queue", queue)
-		tasks.Go(func() { next.watch(ctx, ended) })
 		x.next.Store(next)
 		c.retire(ctx)
 		c = next

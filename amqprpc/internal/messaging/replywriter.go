@@ -60,13 +60,22 @@ func (w *ReplyWriter) prepare(t task) {
 	c.posted++
 	c.apply(t)
 	if len(c.frames) >= batchLong {
-		c.write()
+		c.write(false)
 	}
 }
 
 func (w *ReplyWriter) flush() {
+	alone := len(w.dirty) == 1
+	for _, c := range w.dirty {
+		c.write(!alone)
+	}
 	for i, c := range w.dirty {
-		c.flush()
+		if last := i == len(w.dirty)-1; !alone && (last || w.dirty[i+1].sub.conn != c.sub.conn) {
+			c.sub.conn.Flush()
+		}
+	}
+	for i, c := range w.dirty {
+		c.release()
 		w.dirty[i] = nil
 	}
 	w.dirty = w.dirty[:0]
@@ -150,14 +159,18 @@ func (c *replyChannel) settle(tag uint64, reject bool) {
 	c.acks.settled(tag)
 }
 
-// write writes what there is so far.
-func (c *replyChannel) write() {
+// write writes what there is so far, or leaves it for the connection's Flush.
+func (c *replyChannel) write(later bool) {
 	c.publishBatches()
 	c.acks.flush(func(tag uint64, multiple bool) {
 		c.frames = c.sub.ch.AppendAck(c.frames, tag, multiple)
 	})
-	if len(c.frames) > 0 {
-		// An error is the channel's end, which its consumer learns elsewhere.
+	// An error is the channel's end, which its consumer learns elsewhere.
+	switch {
+	case len(c.frames) == 0:
+	case later:
+		c.sub.ch.WriteLater(c.frames)
+	default:
 		c.sub.ch.Write(c.frames)
 	}
 	c.sub.written.Add(int64(c.finished))
@@ -167,9 +180,8 @@ func (c *replyChannel) write() {
 	}
 }
 
-// flush writes all, and releases the tasks.
-func (c *replyChannel) flush() {
-	c.write()
+// release releases the tasks that are written.
+func (c *replyChannel) release() {
 	for ; c.posted > 0; c.posted-- {
 		c.sub.release()
 	}

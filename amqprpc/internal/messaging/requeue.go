@@ -47,7 +47,7 @@ func (r *requeuer) publish(ctx context.Context, conn *Conn, queue string, proper
 	defer r.mu.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, requeuePatience)
 	defer cancel()
-	if ctx.Err() != nil || !r.open(ctx, conn) {
+	if ctx.Err() != nil || !r.open(conn) {
 		return false
 	}
 	frames := r.ch.AppendPublish(nil, &Publishing{Key: queue, Mandatory: true, Properties: properties, Body: body})
@@ -76,11 +76,13 @@ func (r *requeuer) publish(ctx context.Context, conn *Conn, queue string, proper
 	}
 }
 
-// open makes sure that there is a channel.
-func (r *requeuer) open(ctx context.Context, conn *Conn) bool {
+// open makes sure that there is a channel. It waits for the broker for as long as the
+// connection lives: a broker that is slow must not cost the connection.
+func (r *requeuer) open(conn *Conn) bool {
 	if r.conn == conn && !r.ch.IsClosed() {
 		return true
 	}
+	ctx := context.Background()
 	if r.ch != nil && !r.ch.IsClosed() {
 		r.ch.Close(ctx)
 	}

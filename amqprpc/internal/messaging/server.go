@@ -29,6 +29,7 @@ type Server struct {
 
 	connections int64
 	drained     error // what the drain left
+	overran     bool  // because the drain took too long
 }
 
 // Use serves all queues on a connection, until ctx ends; see [Session.Run]. When
@@ -53,9 +54,13 @@ func (s *Server) Use(ctx, closing context.Context, conn *Conn, up func()) error 
 			}
 		})
 	}
-	if s.Instance != nil {
-		tasks.Go(func() { s.receiveControl(work, s.Base, conn) })
-	}
+	control := make(chan struct{})
+	tasks.Go(func() {
+		defer close(control)
+		if s.Instance != nil {
+			s.receiveControl(work, s.Base, conn)
+		}
+	})
 	<-work.Done()
 	if closing.Err() == nil {
 		s.drop(conn)
@@ -66,7 +71,11 @@ func (s *Server) Use(ctx, closing context.Context, conn *Conn, up func()) error 
 	s.drained = s.drain(conn, &serving)
 	if s.Instance != nil {
 		farewell, done := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
-		s.Instance.delete(farewell)
+		select {
+		case <-control: // nobody else uses the mailbox now
+			s.Instance.delete(farewell)
+		case <-farewell.Done():
+		}
 		done()
 	}
 	conn.Close(closeTimeout)
@@ -77,6 +86,9 @@ func (s *Server) Use(ctx, closing context.Context, conn *Conn, up func()) error 
 
 // Drained returns what the drain has left undone.
 func (s *Server) Drained() error { return s.drained }
+
+// Overran reports whether that is for want of time.
+func (s *Server) Overran() bool { return s.overran }
 
 // drop gives the connection up: what is being handled will be delivered again.
 func (s *Server) drop(conn *Conn) {
@@ -141,6 +153,7 @@ func (s *Server) drain(conn *Conn, serving *sync.WaitGroup) error {
 	case limit.Err() == nil:
 		return fmt.Errorf("the connection was lost while draining: %d requests are not answered%s; %s", left, answers, again)
 	default:
+		s.overran = true
 		return fmt.Errorf("the drain limit of %v passed: %d requests were handed back%s; %s", s.DrainTimeout, left, answers, again)
 	}
 }

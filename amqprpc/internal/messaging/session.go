@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/transport"
 )
 
 const (
@@ -81,13 +83,7 @@ func (s *Session) once(ctx context.Context, use func(context.Context, *Conn, fun
 	defer stop(nil)
 	var watches sync.WaitGroup
 	watches.Go(func() {
-		for b := range conn.Blocked() {
-			s.Blocked(b.Active, b.Reason)
-		}
-	})
-	watches.Go(func() {
-		<-conn.Lost()
-		stop(conn.Err())
+		stop(conn.Watch(func(b transport.Blocking) { s.Blocked(b.Active, b.Reason) }))
 	})
 	if err = s.probe(ctx, conn); err == nil {
 		err = use(work, conn, up)

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/protocol"
+	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/transport"
 )
 
 // subscription is a consumer's time with one channel.
@@ -185,5 +186,12 @@ func (s *subscription) Returned(m *Message) {
 // Confirmed implements transport.Receiver.
 func (s *subscription) Confirmed(uint64, bool, bool) {}
 
+// Closed implements transport.Receiver.
+func (s *subscription) Closed(*transport.Exception) {}
+
 // Cancelled implements transport.Receiver.
-func (s *subscription) Cancelled() { close(s.cancelled) }
+func (s *subscription) Cancelled() {
+	if !isClosed(s.cancelled) {
+		close(s.cancelled)
+	}
+}

@@ -136,7 +136,7 @@ func (r *Request) control(c *control) (first error) {
 	}
 	if c.deadline != nil {
 		if n, ok := c.deadline.Int(); !ok {
-			refuse(&FieldError{headerDeadline, typeOf(c.deadline), "an integer (unix milliseconds)"})
+			refuse(&FieldError{headerDeadline, typeOf(c.deadline), "an integer (milliseconds since 1970)"})
 		} else {
 			r.Stated = min(max(n, 0), maxStated)
 		}
@@ -157,21 +157,29 @@ func parseExpiration(b []byte) time.Duration {
 	return time.Duration(n) * time.Millisecond
 }
 
-// typeOf names a value's type for an error.
+// typeOf names a value's type for an error, in the words of AMQP.
 func typeOf(v frame.Value) string {
-	switch v := v.Decode().(type) {
+	switch v.Decode().(type) {
 	case nil:
 		return "void"
+	case bool:
+		return "a boolean"
+	case int8, uint8, int16, uint16, int32, uint32, int64:
+		return "an integer"
+	case float32, float64:
+		return "a floating-point number"
+	case string:
+		return "a string"
+	case []byte:
+		return "a byte array"
 	case frame.Table:
 		return "a table"
 	case []any:
 		return "an array"
 	case frame.Timestamp:
 		return "a timestamp"
-	case frame.Decimal:
-		return "a decimal"
 	default:
-		return fmt.Sprintf("%T", v)
+		return "a decimal"
 	}
 }
 
@@ -179,9 +187,9 @@ func typeOf(v frame.Value) string {
 func valueOf(v frame.Value) string {
 	switch d := v.Decode().(type) {
 	case string:
-		return fmt.Sprintf("%.32s (string)", d)
+		return fmt.Sprintf("%.32q (a string)", d)
 	case bool, int8, uint8, int16, uint16, int32, uint32, int64, float32, float64:
-		return fmt.Sprintf("%v (%T)", d, d)
+		return fmt.Sprintf("%v (%s)", d, typeOf(v))
 	default:
 		return typeOf(v)
 	}

@@ -32,11 +32,11 @@ func TestBadHeadersAreRefused(t *testing.T) {
 		value any
 		want  string // an error, without its beginning where it is a FieldError's
 	}{
-		"rpc-version":   {"1", "is string, not an integer"},
-		"rpc-attempt":   {int64(-1), "is -1 (int64), not a positive integer"},
-		"rpc-batches":   {int8(1), "is int8, not a boolean"},
-		"rpc-heartbeat": {"100", "is 100 (string), not a positive integer (milliseconds)"},
-		"rpc-deadline":  {1.5, "is float64, not an integer (unix milliseconds)"},
+		"rpc-version":   {"1", "is a string, not an integer"},
+		"rpc-attempt":   {int64(-1), "is -1 (an integer), not a positive integer"},
+		"rpc-batches":   {int8(1), "is an integer, not a boolean"},
+		"rpc-heartbeat": {"100", `is "100" (a string), not a positive integer (milliseconds)`},
+		"rpc-deadline":  {1.5, "is a floating-point number, not an integer (milliseconds since 1970)"},
 	} {
 		_, err := parseHeaders(t, frame.Field{Key: name, Value: c.value})
 		var wrong *FieldError

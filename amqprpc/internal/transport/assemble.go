@@ -115,7 +115,13 @@ func (a *assembly) takeMethod(payload []byte) bool {
 		return true
 	case frame.IDChannelClose:
 		a.closed.Store(true)
-		return false
+		e := &Exception{Server: true}
+		if m, err := frame.ParseMethod(id, fields); err == nil {
+			m := m.(*frame.ChannelClose)
+			e.Code, e.Reason = int(m.ReplyCode), m.ReplyText
+		}
+		a.to.Closed(e)
+		return false // the driver answers it
 	case frame.IDBasicCancel:
 		a.to.Cancelled()
 		return false // the driver answers it

@@ -32,6 +32,8 @@ type Receiver interface {
 	// Cancelled says that the broker has cancelled the consumer, as when its queue
 	// is deleted (https://www.rabbitmq.com/docs/consumer-cancel).
 	Cancelled()
+	// Closed says that the broker has closed the channel.
+	Closed(*Exception)
 }
 
 // Channel is a channel of a connection. Methods that take a ctx wait for the
@@ -122,7 +124,13 @@ func (ch *Channel) AppendRequeue(dst []byte, tag uint64) []byte {
 // Write writes frames of this channel. [ErrClosed] means that certainly nothing was
 // written; another error, or none, that the broker may have the frames.
 func (ch *Channel) Write(frames []byte) error {
-	return ch.conn.socket.writeFrames(&ch.assembly, frames)
+	return ch.conn.socket.writeFrames(&ch.assembly, frames, false)
+}
+
+// WriteLater is Write, but the frames may wait for those of other channels until the
+// connection's Flush, so that all go in one system call.
+func (ch *Channel) WriteLater(frames []byte) error {
+	return ch.conn.socket.writeFrames(&ch.assembly, frames, true)
 }
 
 // Confirm puts the channel in confirm mode.

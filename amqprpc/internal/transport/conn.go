@@ -19,21 +19,39 @@ type Conn struct {
 	lost    chan struct{}      // closed when the connection is lost or closed
 	why     error              // set before lost is closed
 	blocked chan amqp.Blocking // must be drained: an unread one stalls the connection
+	closed  chan *amqp.Error   // receives why, or is closed without a reason
 }
 
 func newConn(driver *amqp.Connection, s *socket) *Conn {
-	c := &Conn{
+	return &Conn{
 		driver: driver, socket: s,
 		opening: make(chan struct{}, 1),
 		lost:    make(chan struct{}),
 		blocked: driver.NotifyBlocked(make(chan amqp.Blocking, 16)),
+		closed:  driver.NotifyClose(make(chan *amqp.Error, 1)),
 	}
-	closed := driver.NotifyClose(make(chan *amqp.Error, 1))
-	go func() { // ends with the connection
-		c.why = lostError(<-closed)
-		close(c.lost)
-	}()
-	return c
+}
+
+// Watch calls f at each change of connection.blocked, and returns when the connection
+// is lost or closed, with the reason. It must be called once, at once: without it a
+// change stalls the connection, and nobody learns of the end.
+func (c *Conn) Watch(f func(Blocking)) error {
+	defer close(c.lost)
+	for {
+		select {
+		case b, ok := <-c.blocked:
+			if !ok { // the driver closes it with the connection
+				c.why = lostError(<-c.closed)
+				return c.why
+			}
+			f(b)
+		case e := <-c.closed:
+			c.why = lostError(e)
+			for range c.blocked { // until the driver has closed it
+			}
+			return c.why
+		}
+	}
 }
 
 // Lost returns a channel that is closed when the connection is lost or closed. Err
@@ -43,11 +61,6 @@ func (c *Conn) Lost() <-chan struct{} { return c.lost }
 // Err says why the connection was lost. It is valid once Lost is closed.
 func (c *Conn) Err() error { return c.why }
 
-// Blocked receives each change of connection.blocked, and is closed with the
-// connection. Somebody must receive from it until then: an unread notification
-// stalls the connection.
-func (c *Conn) Blocked() <-chan Blocking { return c.blocked }
-
 // IsClosed reports whether the connection is closed or lost.
 func (c *Conn) IsClosed() bool { return c.driver.IsClosed() }
 
@@ -56,6 +69,9 @@ func (c *Conn) FrameMax() int { return c.driver.Config.FrameSize }
 
 // ChannelMax is how many channels the broker allows; 0 is no limit but AMQP's.
 func (c *Conn) ChannelMax() int { return int(c.driver.Config.ChannelMax) }
+
+// Flush writes what was given to WriteLater.
+func (c *Conn) Flush() { c.socket.flush() }
 
 // Close ends the connection in good order, within the time given.
 func (c *Conn) Close(within time.Duration) {

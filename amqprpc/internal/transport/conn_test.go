@@ -18,18 +18,20 @@ type collector struct {
 	returns    chan transport.Message
 	confirms   chan string
 	cancelled  chan struct{}
+	closed     chan *transport.Exception
 }
 
 func newCollector() *collector {
 	return &collector{
 		deliveries: make(chan transport.Message, 1000), returns: make(chan transport.Message, 1000),
-		confirms: make(chan string, 1000), cancelled: make(chan struct{}),
+		confirms: make(chan string, 1000), cancelled: make(chan struct{}), closed: make(chan *transport.Exception, 1),
 	}
 }
 
 func (c *collector) Deliver(m *transport.Message)  { c.deliveries <- *m }
 func (c *collector) Returned(m *transport.Message) { c.returns <- *m }
 func (c *collector) Cancelled()                    { close(c.cancelled) }
+func (c *collector) Closed(e *transport.Exception) { c.closed <- e }
 func (c *collector) Confirmed(tag uint64, multiple, ack bool) {
 	c.confirms <- fmt.Sprint(tag, multiple, ack)
 }
@@ -47,10 +49,23 @@ func next[T any](t *testing.T, c <-chan T) T {
 
 func connect(t *testing.T, broker *amqptest.Broker) *transport.Conn {
 	t.Helper()
+	c, _ := watched(t, broker)
+	return c
+}
+
+// watched returns the changes of connection.blocked as well.
+func watched(t *testing.T, broker *amqptest.Broker) (*transport.Conn, <-chan transport.Blocking) {
+	t.Helper()
 	c, err := newDialer(t, config(broker.URL())).Dial(t.Context())
 	require.NoError(t, err)
-	t.Cleanup(c.Abort)
-	return c
+	changes := make(chan transport.Blocking, 16)
+	watch := make(chan struct{})
+	go func() {
+		defer close(watch)
+		c.Watch(func(b transport.Blocking) { changes <- b })
+	}()
+	t.Cleanup(func() { c.Abort(); <-watch })
+	return c, changes
 }
 
 func open(t *testing.T, c *transport.Conn) (*transport.Channel, *collector) {
@@ -171,8 +186,6 @@ func TestLostConnection(t *testing.T) {
 		require.Error(t, publish(ch, "q", "x"))
 		_, err := c.Open(t.Context(), newCollector())
 		require.Error(t, err)
-		for range c.Blocked() { // ends
-		}
 	}
 }
 
@@ -193,13 +206,13 @@ func TestCallOfASilentBroker(t *testing.T) {
 func TestBlocked(t *testing.T) {
 	t.Parallel()
 	broker := amqptest.Start(t)
-	c := connect(t, broker)
+	c, changes := watched(t, broker)
 	ch, _ := open(t, c)
 	broker.BlockPublishers("low on memory")
 	require.NoError(t, publish(ch, "q", "x")) // only who publishes is told
-	require.Equal(t, transport.Blocking{Active: true, Reason: "low on memory"}, next(t, c.Blocked()))
+	require.Equal(t, transport.Blocking{Active: true, Reason: "low on memory"}, next(t, changes))
 	broker.UnblockPublishers()
-	require.False(t, next(t, c.Blocked()).Active)
+	require.False(t, next(t, changes).Active)
 }
 
 func TestMayPublish(t *testing.T) {

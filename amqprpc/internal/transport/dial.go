@@ -144,12 +144,8 @@ func (d *Dialer) connect(ctx context.Context) (*Conn, error) {
 // connection is sent to dialled.
 func (d *Dialer) driverConfig(ctx context.Context, t *target, dialled chan<- *socket) amqp.Config {
 	return amqp.Config{
-		Heartbeat: d.cfg.Heartbeat,
-		Properties: amqp.Table{
-			"product":         "amqprpc-go",
-			"platform":        "golang",
-			"connection_name": d.cfg.Name,
-		},
+		Heartbeat:  d.cfg.Heartbeat,
+		Properties: clientProperties(d.cfg.Name),
 		Dial: func(network, _ string) (net.Conn, error) {
 			raw, err := d.dialRaw(ctx, network, t.addr)
 			if err != nil {

@@ -15,12 +15,31 @@ import (
 type Exception = amqp.Error
 
 // permanentError is a failure that another attempt cannot cure.
-type permanentError struct{ error }
+type permanentError struct {
+	error
+	refusal Refusal
+}
 
 func (e permanentError) Unwrap() error { return e.error }
 
 // Permanent marks err as one that another attempt cannot cure.
-func Permanent(err error) error { return permanentError{err} }
+func Permanent(err error) error { return permanentError{error: err} }
+
+// Refusal says what the broker has refused to a connection.
+type Refusal int
+
+// The refusals that callers tell apart.
+const (
+	RefusedCredentials Refusal = iota + 1
+	RefusedVirtualHost
+	NoVirtualHost
+)
+
+// RefusalOf returns the refusal within err, else 0.
+func RefusalOf(err error) Refusal {
+	e, _ := errors.AsType[permanentError](err)
+	return e.refusal
+}
 
 // IsPermanent reports whether another attempt cannot cure err.
 func IsPermanent(err error) bool {
@@ -49,9 +68,10 @@ const (
 // explain says what a failure to connect means, and whether it is permanent.
 func (d *Dialer) explain(err error, took time.Duration) error {
 	addr := d.Addr()
-	fail := func(advice string) error {
-		return Permanent(fmt.Errorf("connect to %s: %s: %w", addr, advice, err))
+	refuse := func(r Refusal, advice string) error {
+		return permanentError{fmt.Errorf("connect to %s: %s: %w", addr, advice, err), r}
 	}
+	fail := func(advice string) error { return refuse(0, advice) }
 	if ae, ok := errors.AsType[*amqp.Error](err); ok {
 		switch {
 		case ae == amqp.ErrCredentials:
@@ -63,19 +83,21 @@ func (d *Dialer) explain(err error, took time.Duration) error {
 			if took < time.Second && d.fast < 3 {
 				return fmt.Errorf("connect to %s: the connection was closed in the handshake: %w", addr, err)
 			}
-			return fail("the broker refused the user or password of the URL")
+			return refuse(RefusedCredentials, "the broker refused the user or password of the URL")
 		case ae == amqp.ErrVhost:
 			return fmt.Errorf("connect to %s: the connection was closed in the handshake: %w", addr, err)
 		case ae == amqp.ErrSASL:
-			return fail("the broker offers no login mechanism that the URL's credentials can be used with")
+			return refuse(RefusedCredentials, "the broker offers no login mechanism that the URL's credentials can be used with")
 		case ae.Server && ae.Code == amqp.AccessRefused:
-			return fail("the broker refused the user or password of the URL")
+			return refuse(RefusedCredentials, "the broker refused the user or password of the URL")
 		case ae.Server && ae.Code == amqp.NotAllowed && strings.Contains(ae.Reason, "limit"):
 			// The limit of the user or of the virtual host. A connection becomes
 			// free when another one ends, as in a rolling deploy.
 			return fmt.Errorf("connect to %s: the broker's limit of connections is reached; raise the limit or wait until a connection ends: %w", addr, err)
+		case ae.Server && ae.Code == amqp.NotAllowed && strings.Contains(ae.Reason, "not found"):
+			return refuse(NoVirtualHost, "the virtual host does not exist")
 		case ae.Server && ae.Code == amqp.NotAllowed:
-			return fail("the virtual host does not exist, or the user may not use it")
+			return refuse(RefusedVirtualHost, "the user may not use the virtual host")
 		}
 	}
 	var tlsRecord tls.RecordHeaderError

@@ -164,7 +164,10 @@ type receiver struct {
 	deliveries, returns []received
 	confirms            []confirmation
 	cancelled           int
+	closed              []*Exception
 }
+
+func (r *receiver) Closed(e *Exception) { r.closed = append(r.closed, e) }
 
 type confirmation struct {
 	tag           uint64

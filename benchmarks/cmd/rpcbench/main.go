@@ -63,7 +63,7 @@ func parse(args []string, stderr io.Writer) (*settings, error) {
 	confirm := flags.Bool("confirm", true, "publisher confirms, for those that use them")
 	flags.StringVar(&s.url, "url", "", "a broker's `URL`; without it a private RabbitMQ node is started")
 	flags.StringVar(&s.rabbitmq, "rabbitmq", "3.10", "the `version` of the private node: 3.10, 4.0 or 4.3")
-	flags.IntVar(&s.config.Rounds, "rounds", 21, "how often each contender is run in each case; slow handlers, and a lone caller's throughput, five times that, overload and memory less")
+	flags.IntVar(&s.config.Rounds, "rounds", 21, "how often each contender is run in each case; overload, memory and idle less")
 	flags.DurationVar(&s.config.Round, "round", 500*time.Millisecond, "how long each of these runs is")
 	flags.IntVar(&s.config.Pending, "pending", 10_000, "how many `calls` are pending in the scenario memory")
 	flags.StringVar(&s.config.Profiles, "cpuprofile", "", "a `directory` for CPU profiles of every client and server, the last of each scenario")

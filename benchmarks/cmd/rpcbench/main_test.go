@@ -12,7 +12,6 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc/amqptest"
-	"github.com/bbebcec1/amqprpc-go/benchmarks/internal/bench"
 	"github.com/bbebcec1/amqprpc-go/benchmarks/internal/side"
 )
 
@@ -58,11 +57,7 @@ func TestRun(t *testing.T) {
 	require.Len(t, got.Results, 6)
 	for _, r := range got.Results {
 		for _, s := range r.Series {
-			rounds := 1
-			if r.Scenario == "slow" || s.Case == "1 caller" && r.Scenario == "throughput" {
-				rounds = bench.CloseRuns
-			}
-			require.Len(t, s.Samples, rounds, "%s: %s, %s", r.Scenario, s.Name, s.Case)
+			require.Len(t, s.Samples, 1, "%s: %s, %s", r.Scenario, s.Name, s.Case)
 			for _, m := range []string{"calls/s", "p50 µs", "allocs/call", "heap bytes/pending call", "own allocs/call"} {
 				if v, ok := s.Samples[0][m]; ok {
 					require.Positive(t, v, "%s: %s, %s: %s", r.Scenario, s.Name, s.Case, m)

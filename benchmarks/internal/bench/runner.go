@@ -37,27 +37,6 @@ type Config struct {
 	Options contender.Options
 }
 
-// CloseRuns is how often a comparison is run that lies so close to its bound that the median
-// of the usual rounds is as often on one side as on the other.
-const CloseRuns = 5
-
-// closely runs a comparison that often, with new processes each time: what they have got by
-// chance, in memory and in the broker, stays with them through all rounds.
-func closely(run func() ([]Series, error)) ([]Series, error) {
-	all, err := run()
-	for range CloseRuns - 1 {
-		if err != nil {
-			return nil, err
-		}
-		var more []Series
-		more, err = run()
-		for i := range more {
-			all[i].Samples = append(all[i].Samples, more[i].Samples...)
-		}
-	}
-	return all, err
-}
-
 // task is one contender in one case. run is called once a round.
 type task struct {
 	name, kase string

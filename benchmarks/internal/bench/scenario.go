@@ -107,9 +107,7 @@ func throughput(ctx context.Context, c *Config) (*Result, error) {
 	if len(variants) == 0 {
 		return nil, fmt.Errorf("throughput: there is no contender among %q", c.Only)
 	}
-	series, err := closely(func() ([]Series, error) {
-		return c.callersOf(ctx, "throughput-lone", variants, func(callers int) bool { return callers == 1 })
-	})
+	series, err := c.callersOf(ctx, "throughput-lone", variants, func(callers int) bool { return callers == 1 })
 	if err != nil {
 		return nil, err
 	}

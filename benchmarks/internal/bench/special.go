@@ -85,19 +85,15 @@ func (p *pair) loadOf(ctx context.Context, w side.Work, callers int, d time.Dura
 // slowHandler compares each contender to itself: with no slow handler, and with one in
 // 500 that takes 100 ms.
 func slowHandler(ctx context.Context, c *Config) (*Result, error) {
-	series, err := closely(func() ([]Series, error) { return c.slowAndNot(ctx) })
+	series, err := c.slowAndNot(ctx)
 	if err != nil {
 		return nil, err
 	}
 	return &Result{
-		Scenario: "slow", Title: "One handler in 500 takes 100 ms, 64 callers", Base: contender.Framework,
+		Scenario: "slow", Title: "One handler in 500 takes 100 ms, 64 callers", Base: contender.Baseline,
 		Metrics: []Metric{CallsPerSecond, P50, P99, P999}, Series: series,
 	}, nil
 }
-
-// slowForgotten is when a server is as if it had never had a slow handler: the framework's
-// expects another one for a second.
-const slowForgotten = 1200 * time.Millisecond
 
 // slowAndNot runs both contenders in both ways.
 func (c *Config) slowAndNot(ctx context.Context) (_ []Series, err error) {
@@ -115,14 +111,11 @@ func (c *Config) slowAndNot(ctx context.Context) (_ []Series, err error) {
 		if _, err := p.load(ctx, 64, c.Round); err != nil {
 			return nil, err
 		}
-		var slowEnded time.Time
 		tasks = append(tasks,
 			task{p.name, callers(64), func(ctx context.Context) (Sample, error) {
-				time.Sleep(time.Until(slowEnded.Add(c.atLeast(slowForgotten))))
 				return p.loadOf(ctx, side.Work{}, 64, d)
 			}},
 			task{p.name + ", 1 in 500 slow", callers(64), func(ctx context.Context) (Sample, error) {
-				defer func() { slowEnded = time.Now() }()
 				return p.loadOf(ctx, side.Work{SlowEvery: 500, Slow: 100 * time.Millisecond}, 64, d)
 			}})
 	}

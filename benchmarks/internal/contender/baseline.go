@@ -44,7 +44,7 @@ func (s *baselineServer) serve(o Options, queue string) error {
 		return err
 	}
 	only := o
-	only.Queue, only.Queues = queue, 1
+	only.Queue, only.Queues, only.Parts = queue, 1, 1
 	if err := only.declare(ch); err != nil {
 		return err
 	}

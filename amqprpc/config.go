@@ -1,0 +1,111 @@
+package amqprpc
+
+import (
+	"crypto/tls"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/bbebcec1/amqprpc-go/codec"
+)
+
+// The defaults, in one place.
+const (
+	defaultCallTimeout    = 30 * time.Second // of a call whose ctx has no deadline
+	defaultHandlerTimeout = 25 * time.Minute // below RabbitMQ's consumer_timeout of 30 minutes
+	defaultDrainTimeout   = 20 * time.Second
+	defaultClockSkew      = time.Second
+	defaultConcurrency    = 128
+	defaultMaxMessageSize = 16 << 20 // RabbitMQ's own max_message_size from 4.0
+	defaultMaxPending     = 1 << 16
+	defaultHeartbeat      = 5 * time.Second
+	defaultReplyExpires   = time.Minute
+	defaultMaxDeliveries  = 3
+	maxPrefetch           = 1<<16 - 1        // AMQP 0-9-1, basic.qos: a short integer
+	dialTimeout           = 30 * time.Second // of Dial where its ctx has no deadline
+	closePatience         = 5 * time.Second  // of Close
+	minLiveness           = 100 * time.Millisecond
+)
+
+type connConfig struct {
+	logger         *slog.Logger
+	brokers        []string
+	onState        func(State)
+	tls            *tls.Config
+	dial           func(network, addr string) (net.Conn, error)
+	name           string
+	heartbeat      time.Duration
+	maxMessageSize int
+	withoutControl bool
+}
+
+func newConnConfig() connConfig {
+	return connConfig{logger: slog.Default(), heartbeat: defaultHeartbeat, maxMessageSize: defaultMaxMessageSize}
+}
+
+type serverConfig struct {
+	conn         connConfig
+	middleware   []Middleware
+	codecs       []codec.Codec
+	calleeCodes  []Code
+	drainTimeout time.Duration
+	clockSkew    time.Duration
+	replyTo      []string
+}
+
+type handlerConfig struct {
+	middleware    []Middleware
+	codecs        []codec.Codec
+	calleeCodes   []Code
+	concurrency   int
+	prefetch      int
+	queue         Queue
+	timeout       time.Duration
+	atMostOnce    bool
+	maxDeliveries int
+}
+
+type clientConfig struct {
+	conn         connConfig
+	middleware   []Middleware
+	codec        codec.Codec
+	timeout      time.Duration
+	send         sendConfig
+	maxPending   int
+	replyMode    ReplyMode
+	replyExpires time.Duration
+	unconfirmed  bool
+	bounce       bool
+}
+
+// sendConfig is what clients and calls can both say of how requests are sent;
+// what either says counts.
+type sendConfig struct {
+	idempotent bool
+	failFast   bool
+	persistent bool
+	liveness   time.Duration
+}
+
+// with returns what c and o say together.
+func (c sendConfig) with(o sendConfig) sendConfig {
+	c.idempotent = c.idempotent || o.idempotent
+	c.failFast = c.failFast || o.failFast
+	c.persistent = c.persistent || o.persistent
+	if o.liveness > 0 {
+		c.liveness = o.liveness
+	}
+	return c
+}
+
+type callConfig struct {
+	middleware  []Middleware
+	codec       codec.Codec
+	timeout     time.Duration
+	expiration  time.Duration // of a notification's request
+	priority    uint8
+	send        sendConfig
+	header      Header
+	replyHeader *Header
+	id          string
+}

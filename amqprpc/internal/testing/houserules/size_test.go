@@ -1,0 +1,30 @@
+package houserules
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// frameworkMost is how many lines of code the framework has at most, without blank lines
+// and comments.
+const frameworkMost = 8500
+
+// The framework itself, without its test broker, its frames and its test tools, stays
+// within what one person can know.
+func TestSizeOfTheFramework(t *testing.T) {
+	t.Parallel()
+	lines := 0
+	for _, f := range files(t) {
+		switch dir := f.dir() + "/"; {
+		case !strings.HasPrefix(dir, "amqprpc/"),
+			strings.HasPrefix(dir, "amqprpc/amqptest/"), strings.HasPrefix(dir, "amqprpc/internal/frame/"), strings.HasPrefix(dir, "amqprpc/internal/testing/"):
+		default:
+			lines += f.code
+		}
+	}
+	require.Greater(t, lines, frameworkMost/2)
+	require.LessOrEqual(t, lines, frameworkMost)
+	t.Logf("%d lines", lines)
+}

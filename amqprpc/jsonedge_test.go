@@ -1,0 +1,75 @@
+package amqprpc_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+	"github.com/stretchr/testify/require"
+
+	"github.com/bbebcec1/amqprpc-go/amqprpc"
+)
+
+type jsonEdge struct {
+	N     int            `json:"n"`
+	Text  string         `json:"text"`
+	Map   map[string]int `json:"map"`
+	Pair  [2]int         `json:"pair"`
+	Any   any            `json:"any"`
+	Float float64        `json:"float"`
+	Bytes []byte         `json:"bytes"`
+}
+
+// What docs/protocol.md says of the cases that RFC 8259 leaves open.
+func TestJSONEdgeCases(t *testing.T) {
+	t.Parallel()
+	url, queue := brokerURL(t), queueName(t)
+	startServer(t, url, func(s *amqprpc.Server) {
+		amqprpc.Register(s, queue, func(_ context.Context, v jsonEdge) (jsonEdge, error) { return v, nil })
+	})
+	p := newPeer(t, url)
+	nested := func(levels int) string { // with the object around it
+		return `{"any":` + strings.Repeat("[", levels-1) + strings.Repeat("]", levels-1) + `}`
+	}
+	for name, c := range map[string]struct{ body, want string }{ // want: a part of the echo, "" if refused
+		"byte order mark":         {"\xef\xbb\xbf{}", ""},
+		"UTF-16":                  {"\xff\xfe{\x00}\x00", ""},
+		"white space":             {"\t\n\r {} \n", `"n":0`},
+		"a name twice":            {`{"n":1,"n":2}`, `"n":2`},
+		"a map twice":             {`{"map":{"a":1},"map":{"b":2}}`, `"map":{"a":1,"b":2}`},
+		"any value twice":         {`{"any":{"a":1},"any":{"b":2}}`, `"any":{"b":2}`},
+		"another case last":       {`{"n":1,"N":2}`, `"n":2`},
+		"another case first":      {`{"N":2,"n":1}`, `"n":1`},
+		"unknown names":           {`{"m":[{}],"n":3}`, `"n":3`},
+		"null":                    {`{"n":null}`, `"n":0`},
+		"null alone":              {`null`, `"n":0`},
+		"invalid UTF-8":           {"{\"text\":\"\xff\"}", "\"text\":\"\ufffd\""},
+		"half a surrogate pair":   {`{"text":"\ud800"}`, "\"text\":\"\ufffd\""},
+		"a control character":     {"{\"text\":\"\x01\"}", ""},
+		"a fraction of zero":      {`{"n":1.0}`, ""},
+		"an exponent":             {`{"n":1e2}`, ""},
+		"minus zero":              {`{"n":-0}`, `"n":0`},
+		"beyond 64 bits":          {`{"n":9223372036854775808}`, ""},
+		"a number too large":      {`{"float":1e400}`, ""},
+		"beyond 2^53, any":        {`{"any":9007199254740993}`, `"any":9007199254740992`},
+		"a list too long":         {`{"pair":[1,2,3]}`, `"pair":[1,2]`},
+		"base64 without padding":  {`{"bytes":"YQ"}`, ""},
+		"base64 for URLs":         {`{"bytes":"_w=="}`, ""},
+		"NaN":                     {`{"float":NaN}`, ""},
+		"bytes after the value":   {"{}\x00", ""},
+		"a comment":               {"{}//", ""},
+		"a comma too many":        {`{"n":1,}`, ""},
+		"10000 levels":            {nested(10000), `"any":[[`},
+		"10001 levels":            {nested(10001), ""},
+		"a string for an integer": {`{"n":"1"}`, ""},
+	} {
+		d := p.ask(queue, amqp.Publishing{ContentType: "application/json", Body: []byte(c.body)})
+		if c.want == "" {
+			require.Equal(t, "invalid_argument", d.Headers["rpc-code"], "%s: %s", name, d.Body)
+			continue
+		}
+		require.Empty(t, d.Headers, "%s: %s", name, d.Body)
+		require.Contains(t, string(d.Body), c.want, name)
+	}
+}

@@ -1,0 +1,142 @@
+package amqprpc
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+	"github.com/stretchr/testify/require"
+
+	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/messaging"
+)
+
+func newPendingCall() *pendingCall {
+	return &pendingCall{client: &Client{clientState: &clientState{}}, prefix: "p-", woken: make(chan struct{}, 1), req: &Request{kind: KindUnary}}
+}
+
+// What is known of one attempt is not said of the next: a refusal of the first that
+// comes while the second is about to begin keeps it from being sent, and the loss of a
+// connection says nothing of an attempt that had ended before.
+func TestResultBetweenAttempts(t *testing.T) {
+	t.Parallel()
+	refused := &reply{isError: true, code: "deadline_exceeded", outcome: OutcomeNotExecuted}
+	pc := newPendingCall()
+	first := pc.begin(nil, time.Time{})
+	require.NotNil(t, first)
+	require.Equal(t, deliveredFirst, pc.deliver(1, refused))
+	require.Nil(t, pc.begin(nil, time.Time{}), "the answer to the first is there: no second is made")
+	<-pc.woken
+	got, ok := pc.take()
+	require.True(t, ok)
+	require.Equal(t, *refused, got.reply)
+	require.Equal(t, 1, pc.inFlight().n)
+
+	second := pc.begin(nil, time.Time{})
+	require.Equal(t, 2, second.n)
+	second.settle(localError(CodeUnavailable, OutcomeNotExecuted, "q", "there is no such queue"))
+	<-pc.woken
+	got, ok = pc.take()
+	require.True(t, ok)
+	require.Equal(t, OutcomeNotExecuted, got.err.outcome)
+	pc.failed(localError(CodeUnavailable, OutcomeNotExecuted, "q", "there is no such queue"))
+	second.settle(localError(CodeUnavailable, OutcomeUnknown, "q", "the connection was lost"))
+	require.Nil(t, second.next(), "an attempt that has ended is not made again by itself")
+	require.NotNil(t, pc.begin(nil, time.Time{}), "the second had ended: its connection's end is not news")
+	require.Empty(t, pc.woken)
+	require.False(t, pc.isAnswered())
+}
+
+// A reply to an earlier attempt counts if it proves an execution, and once.
+func TestRepliesToEarlierAttempts(t *testing.T) {
+	t.Parallel()
+	refused, result := &reply{isError: true, outcome: OutcomeNotExecuted}, &reply{}
+	pc := newPendingCall()
+	require.Equal(t, deliveredStale, pc.deliver(1, result), "nothing was sent")
+	pc.begin(nil, time.Time{})
+	pc.begin(nil, time.Time{})
+	require.Equal(t, deliveredStale, pc.deliver(3, result), "nor a third")
+	require.Equal(t, deliveredStale, pc.deliver(1, refused))
+	require.Equal(t, deliveredStale, pc.deliver(1, &reply{bounced: true}))
+	require.Equal(t, deliveredFirst, pc.deliver(1, result))
+	require.Equal(t, deliveredRepeated, pc.deliver(1, result))
+	require.Equal(t, deliveredRepeated, pc.deliver(2, result))
+	pc.end()
+	require.Equal(t, deliveredStale, pc.deliver(2, result))
+	require.Empty(t, pc.woken)
+}
+
+// An attempt is either written or given up, whichever comes first.
+func TestAttemptIsAbandonedOrWritten(t *testing.T) {
+	t.Parallel()
+	pc := newPendingCall()
+	a := pc.begin(nil, time.Time{})
+	require.True(t, a.Wanted())
+	require.True(t, a.Claim(7, 0))
+	require.EqualValues(t, 7, a.connection.Load())
+	require.False(t, a.abandon())
+	a.Unclaim()
+	require.True(t, a.abandon())
+	require.False(t, a.Claim(8, 0))
+	b := pc.begin(Header{"a": strings.Repeat("x", 5000)}, time.Time{})
+	require.False(t, a.Wanted(), "there is a later one")
+	require.False(t, b.Claim(8, 4096), "its headers do not fit a frame")
+	r, ok := pc.take()
+	require.True(t, ok)
+	require.ErrorIs(t, r.err, CodeResourceExhausted)
+	require.Equal(t, OutcomeNotSent, r.err.outcome)
+	pc.end()
+	require.False(t, b.Wanted())
+}
+
+// Bodies that share memory are each the receiver's own, to append to as well, and long
+// ones share none.
+func TestBodies(t *testing.T) {
+	t.Parallel()
+	var b bodies
+	batch := make([]byte, 3*bodiesTogether)
+	for i := range batch {
+		batch[i] = byte(i)
+	}
+	var got [][]byte
+	lengths := []int{0, 1, 2, 3, bodiesTogether, 5, bodiesTogether + 1, 10, bodiesTogether - 15, 1, 2}
+	for _, n := range lengths {
+		got = append(got, b.clone(batch[:n]))
+	}
+	for _, body := range got {
+		_ = append(body, 0xff)
+	}
+	clear(batch)
+	for i, n := range lengths {
+		require.Len(t, got[i], n)
+		for at, c := range got[i] {
+			require.Equal(t, byte(at), c, "body %d", i)
+		}
+	}
+}
+
+func TestEnvelopeWithin(t *testing.T) {
+	t.Parallel()
+	e := Errorf(CodeAborted, "%s", strings.Repeat("\x01<é", 1000)).WithDetail("d", strings.Repeat("x", 1000))
+	for _, limit := range []int{100, 500, 2000, 5000, 100_000} {
+		body := envelopeWithin(e, limit)
+		require.LessOrEqual(t, len(body), limit)
+		var back Error
+		require.NoError(t, back.UnmarshalJSON(body))
+		require.Equal(t, CodeAborted, back.code)
+	}
+}
+
+// A user who may not have a reply queue is told what to grant, once and for all.
+func TestExplainReplyQueue(t *testing.T) {
+	t.Parallel()
+	denied := fmt.Errorf("declare: %w", &amqp.Error{Code: amqp.AccessRefused, Server: true})
+	err := explainReplyQueue(denied)
+	require.True(t, messaging.IsPermanent(err))
+	require.ErrorIs(t, err, denied)
+	require.ErrorContains(t, err, "grant it configure and read")
+	require.NoError(t, explainReplyQueue(nil))
+	require.Equal(t, context.Canceled, explainReplyQueue(context.Canceled))
+}
