@@ -103,7 +103,7 @@ func TestMailboxIsResumed(t *testing.T) {
 		eventually(t, "it is acknowledged", func() bool { q, _ := broker.Queue(queue); return q.Unacked == 0 })
 	}
 	info, _ = broker.Queue(queue)
-	require.EqualValues(t, 3, info.Consumers[0].Priority, "a later connection comes first")
+	require.EqualValues(t, 6, info.Consumers[0].Priority, "a later connection comes first")
 	require.Empty(t, c.lost)
 
 	ch, err := conn.Open(t.Context(), ignore{})
