@@ -80,7 +80,7 @@ func TestCloseFromCallbacks(t *testing.T) {
 		closing(t, func(cli func() *amqprpc.Client) []amqprpc.ClientOption {
 			closed = make(chan time.Duration, 10) // in the bubble
 			return []amqprpc.ClientOption{amqprpc.WithLogger(slog.New(logHandler(func(text string) {
-				if strings.Contains(text, "lost its connection") {
+				if strings.Contains(text, "not connected any more") {
 					began := time.Now()
 					cli().Close()
 					closed <- time.Since(began)

@@ -142,6 +142,9 @@ func (s *Server) drain(conn *Conn, serving *sync.WaitGroup) error {
 			unsure += sub.unsure
 		}
 	}
+	if limit.Err() == nil && !isClosed(conn.Lost()) {
+		unsure = 0 // a channel that ended by itself before
+	}
 	const again = "what is not at most once will be delivered again"
 	answers := ""
 	if unsure > 0 { // as under a memory alarm
