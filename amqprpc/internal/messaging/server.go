@@ -154,7 +154,7 @@ func (s *Server) drain(conn *Conn, serving *sync.WaitGroup) error {
 	case left == 0 && unsure == 0:
 		return nil
 	case limit.Err() == nil:
-		return fmt.Errorf("the connection was lost while draining: %d requests are not answered%s; %s", left, answers, again)
+		return fmt.Errorf("the connection was lost while draining: %d requests are not answered%s; %s: %w", left, answers, again, conn.Err())
 	default:
 		s.overran = true
 		return fmt.Errorf("the drain limit of %v passed: %d requests were handed back%s; %s", s.DrainTimeout, left, answers, again)
