@@ -79,14 +79,6 @@ func WithPersistent() SendOption {
 	return sendOption(func(c *sendConfig) { c.persistent = true })
 }
 
-// WithRejectPublish says that the queue is declared with overflow
-// "reject-publish", so that a request which the broker refuses (basic.nack) was
-// one too many: resource_exhausted, not executed. Without it a refusal, which
-// gives no reason, is unavailable, its outcome unknown.
-func WithRejectPublish() SendOption {
-	return sendOption(func(c *sendConfig) { c.rejectPublish = true })
-}
-
 // WithLiveness makes the server tell, every d from the handler's start on, that
 // the handler still runs, and fails the call, unavailable and of unknown outcome,
 // when nothing is heard for three times d. So a call may have a long deadline and

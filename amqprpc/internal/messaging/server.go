@@ -39,6 +39,9 @@ type Server struct {
 func (s *Server) Use(ctx, closing context.Context, conn *Conn, up func()) error {
 	work, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
+	if most, want := conn.ChannelMax(), len(s.Consumers); most > 0 && want > most {
+		return Permanent(fmt.Errorf("%d queues need a channel each, and the broker allows a connection %d (channel_max): serve them with several servers", want, most))
+	}
 	for _, c := range s.Consumers {
 		c.begin()
 	}
@@ -126,42 +129,60 @@ func (s *Server) drain(conn *Conn, serving *sync.WaitGroup) error {
 	}
 	finished := make(chan struct{})
 	go func() { draining.Wait(); close(finished) }()
-	lost := false
 	select {
 	case <-finished:
 	case <-conn.Lost():
-		lost = true
 		s.drop(conn)
 		<-finished
 	}
-	left := 0
+	left, unsure := 0, 0
 	for _, sub := range subs {
 		if !slices.Contains(before, sub) {
 			left += int(sub.left.Load())
+			unsure += sub.unsure
 		}
 	}
+	if limit.Err() == nil && !isClosed(conn.Lost()) {
+		unsure = 0 // a channel that ended by itself before
+	}
+	const again = "what is not at most once will be delivered again"
+	answers := ""
+	if unsure > 0 { // as under a memory alarm
+		answers = fmt.Sprintf(", and up to %d answers may be lost: the broker has not taken them", unsure)
+	}
 	switch {
-	case left == 0:
+	case left == 0 && unsure == 0:
 		return nil
-	case lost && limit.Err() == nil:
-		return fmt.Errorf("the connection was lost while draining: %d requests are not answered; what is not at most once will be delivered again", left)
+	case limit.Err() == nil:
+		return fmt.Errorf("the connection was lost while draining: %d requests are not answered%s; %s: %w", left, answers, again, conn.Err())
 	default:
 		s.overran = true
-		return fmt.Errorf("the drain limit of %v passed: %d requests were handed back; what is not at most once will be delivered again", s.DrainTimeout, left)
+		return fmt.Errorf("the drain limit of %v passed: %d requests were handed back%s; %s", s.DrainTimeout, left, answers, again)
 	}
 }
 
-// drain ends the consumer, and waits until all that it got is answered.
+// drain ends the consumer, and waits until all that it got is answered. It finds out
+// how many answers the broker may not have taken.
 func (s *subscription) drain(limit context.Context) {
-	s.ch.Cancel(limit, protocol.ConsumerTag)
+	if s.lost() {
+		return
+	}
+	taken, written := int64(0), s.written.Load()
+	// The broker answers both after all that came before.
+	if s.ch.Cancel(limit, protocol.ConsumerTag) == nil {
+		taken = written
+	}
 	s.deafen()
 	select {
 	case <-s.drained:
-		// The broker answers the close after all that came before it.
-		s.ch.Close(limit)
+		if s.ch.Close(limit) == nil {
+			return
+		}
 	case <-s.ctx.Done():
 	case <-limit.Done():
 	}
+	// With more than the prefetch untaken the broker would have delivered no more.
+	s.unsure = int(min(s.written.Load()-taken, int64(s.consumer.Prefetch)))
 }
 
 // Stop ends the workers and the reply writer. It waits for both, but for handlers

@@ -115,6 +115,12 @@ func (ch *Channel) AppendReject(dst []byte, tag uint64) []byte {
 	return m.AppendFrame(dst, ch.assembly.channel)
 }
 
+// AppendRequeue adds a rejection to dst that has the broker deliver the message again.
+func (ch *Channel) AppendRequeue(dst []byte, tag uint64) []byte {
+	m := frame.BasicReject{DeliveryTag: tag, Requeue: true}
+	return m.AppendFrame(dst, ch.assembly.channel)
+}
+
 // Write writes frames of this channel. [ErrClosed] means that certainly nothing was
 // written; another error, or none, that the broker may have the frames.
 func (ch *Channel) Write(frames []byte) error {
