@@ -15,14 +15,15 @@ type queueOptions struct {
 	ttl         int64         // x-message-ttl in nanoseconds; negative for none
 	maxLength   int64         // negative for no limit
 	maxBytes    int64
-	overflow    string
-	deadLetters bool // there is a dead-letter exchange
+	overflow    string // empty where nothing is said
+	deadLetters bool   // there is a dead-letter exchange
 	dlx         string
 	dlxKey      string
 	hasDLXKey   bool
 	maxPriority int // zero for a queue without priorities
 	single      bool
 	limit       int64 // x-delivery-limit of a quorum queue; negative for none
+	unlimited   bool  // … said so
 }
 
 // queueArgument is one that RabbitMQ knows: who may have it, and what it may be.
@@ -63,13 +64,13 @@ var queueArguments = []queueArgument{
 
 // parseQueueArguments checks a new queue's arguments; of is how exceptions name it.
 func parseQueueArguments(of string, args frame.Table, release Version) (queueOptions, *exception) {
-	o := queueOptions{ttl: -1, maxLength: -1, maxBytes: -1, overflow: overflowDrop, limit: -1}
+	o := noOptions()
 	kind := "classic"
 	if v, ok := args.Lookup("x-queue-type"); ok {
 		wrong := checkString(v, nil)
 		kind, _ = v.(string)
 		if wrong == "" && kind != "classic" && kind != "quorum" {
-			wrong = fmt.Sprintf("%q", "unsupported queue type '"+kind+"'")
+			wrong = listTerm("unsupported queue type '" + kind + "'")
 		}
 		if wrong != "" {
 			return o, fail(preconditionFailed, "invalid arg 'x-queue-type' for %s: %s", of, wrong)
@@ -103,14 +104,26 @@ func parseQueueArguments(of string, args frame.Table, release Version) (queueOpt
 				f.Key, of, kind)
 		}
 	}
-	if o.quorum && release >= RabbitMQ40 {
-		o.limit = 20
-	}
 	o.read(args)
-	if o.quorum && o.overflow == overflowRejectDLX {
-		o.overflow = overflowDrop // RabbitMQ logs that it cannot, and does this
-	}
 	return o, nil
+}
+
+// noOptions are those of a queue without arguments.
+func noOptions() queueOptions {
+	return queueOptions{ttl: -1, maxLength: -1, maxBytes: -1, limit: -1}
+}
+
+// complete fills in what neither arguments nor a policy say.
+func (o queueOptions) complete(release Version) queueOptions {
+	const defaultLimit = 20
+	if o.quorum && release >= RabbitMQ40 && o.limit < 0 && !o.unlimited {
+		o.limit = defaultLimit
+	}
+	// RabbitMQ logs that a quorum queue cannot reject to a dead-letter exchange.
+	if o.overflow == "" || o.quorum && o.overflow == overflowRejectDLX {
+		o.overflow = overflowDrop
+	}
+	return o
 }
 
 // checkMasterLocator is for an argument that each release treats in its own way.
@@ -153,7 +166,7 @@ func (o *queueOptions) read(args frame.Table) {
 		case "x-single-active-consumer":
 			o.single, _ = f.Value.(bool)
 		case "x-delivery-limit":
-			o.limit = n
+			o.limit, o.unlimited = n, n < 0
 		}
 	}
 }
@@ -263,7 +276,7 @@ func checkVersion43(v any, t frame.Table) string {
 func checkMode(v any, t frame.Table) string {
 	wrong := checkString(v, t)
 	if s, _ := v.(string); wrong == "" && s != "default" && s != "lazy" {
-		return fmt.Sprintf("%q", "unsupported queue mode '"+s+"'")
+		return listTerm("unsupported queue mode '" + s + "'")
 	}
 	return wrong
 }

@@ -1,12 +1,8 @@
 package amqptest
 
 import (
-	"crypto/tls"
-	"errors"
-	"fmt"
 	mathrand "math/rand/v2"
 	"net"
-	"net/url"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -28,8 +24,9 @@ type Broker struct {
 	// mu guards the core: everything below, and every virtual host, exchange,
 	// queue, consumer and channel. Its sections are short and never wait.
 	mu        sync.Mutex
-	listener  net.Listener // nil without one; the last one after it was closed
+	listeners []*listener
 	vhosts    map[string]*vhost
+	users     map[string]*account
 	conns     map[*connection]struct{}
 	abandoned []net.Conn // half-open ones that only the client still believes in
 	closed    bool
@@ -40,8 +37,9 @@ type Broker struct {
 	toWake    []*outbox                 // outboxes that have frames and a sleeping writer
 	toConfirm []*channel                // channels that owe confirms
 	held      int64                     // octets of queued messages
-	alarm     bool                      // publishers are blocked: too much is held
-	blocking  string                    // … or a test said so, for this reason
+	full      bool                      // publishers are blocked: too much is held
+	raised    [alarms]bool              // … or a test raised an alarm
+	blocking  string                    // … or blocked them, for this reason
 	refusing  bool                      // new connections
 	frozen    Direction                 // what of every connection
 	unblock   sync.Cond                 // of readers that a blocked connection has stopped
@@ -72,6 +70,7 @@ func start(cfg config) (*Broker, error) {
 		cfg:      cfg,
 		epoch:    time.Now(),
 		vhosts:   make(map[string]*vhost, len(cfg.vhosts)),
+		users:    make(map[string]*account, len(cfg.users)),
 		conns:    make(map[*connection]struct{}),
 		replies:  make(map[string]*replyConsumer),
 		nodeHash: strconv.Itoa(10_000_000 + mathrand.IntN(90_000_000)),
@@ -81,84 +80,16 @@ func start(cfg config) (*Broker, error) {
 	for _, name := range cfg.vhosts {
 		b.vhosts[name] = newVHost(b, name)
 	}
-	if cfg.listen {
-		addr := cfg.addr
-		if host, port, err := net.SplitHostPort(addr); err == nil && host == "" {
-			// To listen on every interface somebody must write 0.0.0.0.
-			addr = net.JoinHostPort("127.0.0.1", port)
-		}
-		l, err := net.Listen("tcp", addr)
-		if err != nil {
-			return nil, fmt.Errorf("amqptest: listen: %w", err)
-		}
-		l = b.secure(l)
-		b.listener = l
-		b.wg.Go(func() { b.accept(l) })
+	for name, password := range cfg.users {
+		b.users[name] = &account{name: name, password: password, tags: []string{"administrator"},
+			in: make(map[string]*permissions), everywhere: cfg.permissions[name]}
+	}
+	b.listeners = cfg.listeners()
+	if err := b.listen(); err != nil {
+		b.wg.Wait()
+		return nil, err
 	}
 	return b, nil
-}
-
-// Addr is the address that the broker listens on, "host:port"; empty without a
-// listener.
-func (b *Broker) Addr() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.listener == nil {
-		return ""
-	}
-	return b.listener.Addr().String()
-}
-
-// URL is what a client dials: amqp://guest:guest@127.0.0.1:PORT/ with the
-// broker's user and port. Without a listener the host is a placeholder, for use
-// with [Broker.Dial].
-func (b *Broker) URL() string {
-	addr := b.Addr()
-	if addr == "" {
-		addr = "amqptest.invalid:5672"
-	}
-	name, password := b.user()
-	scheme := "amqp"
-	if b.cfg.tls != nil && b.cfg.listen {
-		scheme = "amqps"
-	}
-	u := url.URL{Scheme: scheme, User: url.UserPassword(name, password), Host: addr, Path: "/"}
-	return u.String()
-}
-
-// secure puts TLS on a listener if it is wanted.
-func (b *Broker) secure(l net.Listener) net.Listener {
-	if b.cfg.tls == nil {
-		return l
-	}
-	return tls.NewListener(l, b.cfg.tls)
-}
-
-// user is the one that URL names: guest if there is a guest, else the first by name.
-func (b *Broker) user() (name, password string) {
-	if p, ok := b.cfg.users["guest"]; ok {
-		return "guest", p
-	}
-	for n := range b.cfg.users {
-		if name == "" || n < name {
-			name = n
-		}
-	}
-	return name, b.cfg.users[name]
-}
-
-func (b *Broker) accept(l net.Listener) {
-	for {
-		nc, err := l.Accept()
-		if err != nil {
-			if errors.Is(err, net.ErrClosed) {
-				return
-			}
-			b.cfg.log.Warn("accept", "error", err)
-			continue
-		}
-		b.serve(nc)
-	}
 }
 
 // serve starts a connection's goroutines, or closes nc if the broker is closed
@@ -187,19 +118,12 @@ const closeGrace = 200 * time.Millisecond
 // left. Queues and messages are gone. It may be called more than once.
 func (b *Broker) Close() error {
 	b.mu.Lock()
-	listening := b.listener
-	if b.closed || b.refusing {
-		listening = nil
-	}
 	b.closed = true
+	err := b.closePorts()
 	b.mu.Unlock()
-	var err error
-	if listening != nil {
-		err = listening.Close()
-	}
 	b.lock()
 	for c := range b.conns {
-		c.raise(0, fail(connectionForced, "broker forced connection closure with reason 'shutdown'"))
+		c.raise(0, shutdown())
 	}
 	b.release()
 	impatient := time.AfterFunc(closeGrace, b.hangUp)

@@ -62,7 +62,7 @@ func (c *connection) run(number uint16, id frame.ID, fields []byte) {
 	if known != nil && !known.closing && known.runHot(id, fields) {
 		return
 	}
-	m, err := frame.ParseMethod(id, fields)
+	m, err := frame.ParseMethodStrings(id, fields, c.b.cfg.follow.validString)
 	if err != nil {
 		c.raise(number, malformed(err))
 		return

@@ -2,6 +2,7 @@ package amqptest
 
 import (
 	"cmp"
+	"crypto/tls"
 	"errors"
 	"log/slog"
 	"maps"
@@ -47,6 +48,9 @@ type connection struct {
 	// Under the broker's lock.
 	user        string
 	name        string       // that the client gave
+	properties  frame.Table  // likewise
+	opened      time.Time    // when the client connected
+	secure      bool         // over TLS
 	permissions *permissions // the user's; nil for all
 	vhost       *vhost
 	channels    map[uint16]*channel
@@ -76,7 +80,9 @@ func newConnection(b *Broker, nc net.Conn, id uint64) *connection {
 		exclusive: make(map[*queue]struct{}),
 		partial:   make(map[uint16]*content),
 		frameMax:  frame.MinSize,
+		opened:    time.Now(),
 	}
+	_, c.secure = nc.(*tls.Conn)
 	c.frames = frame.NewReader(c.link, frame.MinSize)
 	return c
 }
@@ -224,10 +230,10 @@ func (c *connection) unknownFrame(f frame.Frame) {
 func (c *connection) method(id frame.ID, fields []byte) {
 	c.b.lock()
 	defer c.b.release()
-	m, err := frame.ParseMethod(id, fields)
+	m, err := frame.ParseMethodStrings(id, fields, c.b.cfg.follow.validString)
 	if err != nil {
 		if !c.is(closed) {
-			c.raise(0, malformed(err))
+			c.raise(0, malformed(err).in(id))
 		}
 		return
 	}
@@ -257,6 +263,10 @@ func malformed(err error) *exception {
 	if errors.As(err, &fe) {
 		return fail(frameError, "cannot decode %s", binaryBytes(fe.Fields)).in(fe.ID)
 	}
+	var se *frame.StringError
+	if errors.As(err, &se) {
+		return fail(frameError, "Malformed UTF-8 in shortstr")
+	}
 	// RabbitMQ's reader dies of a method that it does not know.
 	return fail(commandInvalid, "%v", err).untold()
 }
@@ -276,6 +286,7 @@ func (c *connection) raise(channel uint16, ex *exception) {
 	if c.is(closed) {
 		return
 	}
+	ex.text = c.b.cfg.follow.printed(ex.text)
 	c.log.Info("exception", "channel", channel, "code", ex.code, "text", ex.text)
 	ch := c.channels[channel]
 	if channel != 0 && !ex.hard && ch != nil {
@@ -284,18 +295,29 @@ func (c *connection) raise(channel uint16, ex *exception) {
 	}
 	c.reason = ex.text
 	mute := ex.mute || c.distrusts(ex)
-	c.shutdown()
 	if mute {
-		c.drop()
+		c.endSilently()
 		return
 	}
+	c.shutdown()
 	c.send(0, &frame.ConnectionClose{ReplyCode: ex.code, ReplyText: ex.text,
 		ClassID: ex.method.Class(), MethodID: ex.method.Method()})
 }
 
+// endSilently hangs up without a word. A client that has not logged in may have to wait for
+// that.
+func (c *connection) endSilently() {
+	loggedIn := c.is(running)
+	c.shutdown()
+	if delay := c.b.cfg.loginDelay; delay > 0 && !loggedIn {
+		c.linger.Reset(delay)
+		return
+	}
+	c.drop()
+}
+
 // distrusts reports whether the client has not come so far that it is told what
-// is wrong. RabbitMQ waits three seconds before it hangs up on such a client;
-// here it need not wait.
+// is wrong.
 func (c *connection) distrusts(ex *exception) bool {
 	switch phase(c.phase.Load()) {
 	case starting, securing:
@@ -336,7 +358,7 @@ func (c *connection) shutdown() {
 	})
 	c.b.unblock.Broadcast()
 	if opened && c.b.recording() {
-		c.b.emit(Event{Kind: ConnectionClosed, Connection: c.name, Reason: c.reason}, nil)
+		c.b.emit(Event{Kind: ConnectionClosed, Connection: c.name, ConnectionID: c.id, Reason: c.reason}, nil)
 	}
 }
 
@@ -371,12 +393,19 @@ func (c *connection) gone() {
 		c.shutdown()
 	}
 	c.beat.stop()
+	c.out.finish()
+	c.b.release()
+	// A client that has ended its side alone may still read the last answer.
+	impatient := time.AfterFunc(fatalTimeout, c.link.shut)
+	<-c.written
+	impatient.Stop()
+	c.b.lock()
 	c.drop()
 	delete(c.b.conns, c)
 	if c.link.halfOpen() && !c.b.closed {
 		c.b.abandoned = append(c.b.abandoned, c.link.Conn)
 	} else {
-		_ = c.link.Close()
+		c.link.end()
 	}
 	c.b.release()
 }

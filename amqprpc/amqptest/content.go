@@ -30,7 +30,7 @@ func (p *content) begin(m *frame.BasicPublish) {
 // header takes the content header. One piece of memory holds the routing key,
 // the properties and, unless it is large, the body.
 func (p *content) header(h frame.Header) {
-	const enough = 64 << 10 // what a header may make us allocate on its word alone
+	const enough = 4 << 10 // what a header may make us allocate on its word alone
 	key, room := len(p.method.RoutingKey), int(min(h.BodySize, enough))
 	mem := make([]byte, 0, key+len(h.Properties)+room)
 	mem = append(mem, p.method.RoutingKey...)
@@ -50,10 +50,23 @@ func (p *content) header(h frame.Header) {
 func (p *content) add(piece []byte, limit int) {
 	p.received += uint64(len(piece))
 	if p.received <= p.expected && p.received <= uint64(limit) {
+		p.grow(len(piece))
 		p.body = append(p.body, piece...)
 	} else {
 		p.body = nil
 	}
+}
+
+// grow makes room for n octets more: as much as the header announced, but no more than
+// twice what has come.
+func (p *content) grow(n int) {
+	need := len(p.body) + n
+	if need <= cap(p.body) {
+		return
+	}
+	body := make([]byte, len(p.body), min(p.expected, uint64(2*need)))
+	copy(body, p.body)
+	p.body = body
 }
 
 func (p *content) complete() bool { return p.hasHeader && p.received == p.expected }

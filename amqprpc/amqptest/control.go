@@ -2,7 +2,6 @@ package amqptest
 
 import (
 	"cmp"
-	"fmt"
 	"net"
 	"slices"
 )
@@ -62,122 +61,10 @@ func (b *Broker) HalfOpen(d Direction) {
 	}
 }
 
-// RefuseConnections closes the broker's port: whoever connects is refused, and
-// [Broker.Dial] too. Connections that are open go on.
-func (b *Broker) RefuseConnections() {
-	b.mu.Lock()
-	already := b.refusing
-	b.refusing = true
-	l := b.listener
-	b.mu.Unlock()
-	if !already && l != nil {
-		_ = l.Close()
-	}
-}
-
-// AcceptConnections ends RefuseConnections. It listens on the same port, and
-// fails if somebody else has taken it meanwhile.
-func (b *Broker) AcceptConnections() error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.closed {
-		return net.ErrClosed
-	}
-	if !b.refusing {
-		return nil
-	}
-	if b.listener != nil {
-		l, err := net.Listen("tcp", b.listener.Addr().String())
-		if err != nil {
-			return fmt.Errorf("amqptest: listen again: %w", err)
-		}
-		l = b.secure(l)
-		b.listener = l
-		b.wg.Go(func() { b.accept(l) })
-	}
-	b.refusing = false
-	return nil
-}
-
-// BlockPublishers does what a memory or disk alarm does: every connection that
-// publishes from now on is told connection.blocked with the reason, once, and
-// nothing more is read from it, not even requests for a channel. Connections
-// that only consume go on. An empty reason is RabbitMQ's "low on memory".
-func (b *Broker) BlockPublishers(reason string) {
-	b.lock()
-	defer b.release()
-	if reason == "" {
-		reason = lowOnMemory
-	}
-	b.blocking = reason
-	b.pressed.Store(true)
-}
-
-// UnblockPublishers ends BlockPublishers: connections that were told so are told
-// connection.unblocked, and what they sent meanwhile is read.
-func (b *Broker) UnblockPublishers() {
-	b.lock()
-	defer b.release()
-	b.blocking = ""
-	b.unblocked()
-}
-
-// CancelConsumer ends a consumer of a queue in "/" from the broker's side, as
-// the failure of the queue's node does: the client gets basic.cancel, and what
-// it has not acknowledged stays with its channel. It reports whether there was
-// such a consumer; of several with the same tag it is the oldest.
+// CancelConsumer ends a consumer of a queue of the virtual host "/" from the broker's side.
+// [VHost.CancelConsumer] does in another.
 func (b *Broker) CancelConsumer(queue, tag string) bool {
-	b.lock()
-	defer b.release()
-	q := b.vhosts["/"].queues[queue]
-	if q == nil {
-		return false
-	}
-	for _, c := range q.consumers.all {
-		if c.tag == tag {
-			c.ch.lost(c)
-			q.dropConsumer(c)
-			return true
-		}
-	}
-	return false
-}
-
-// Restart does what happens when a node is killed and started again: every
-// connection is cut, transient queues, exchanges and messages are gone, and
-// durable queues keep their persistent messages, those redelivered that a
-// consumer had.
-func (b *Broker) Restart() {
-	b.CutConnections()
-	b.lock()
-	defer b.release()
-	for c := range b.conns {
-		if !c.is(closed) {
-			c.shutdown()
-		}
-		c.drop()
-	}
-	for _, v := range b.vhosts {
-		v.restart()
-	}
-	b.creation++ // direct reply-to addresses of the past are nobody's
-}
-
-// restart forgets what is transient.
-func (v *vhost) restart() {
-	for _, q := range v.queues {
-		if !q.durable {
-			q.delete()
-			continue
-		}
-		q.forgetTransient()
-		q.used()
-	}
-	for _, x := range v.exchanges {
-		if !x.durable {
-			x.delete()
-		}
-	}
+	return b.VHost("/").CancelConsumer(queue, tag)
 }
 
 // Connections are those that are open now, the oldest first.
@@ -215,6 +102,12 @@ func (c *Connection) Name() string {
 	defer c.c.b.mu.Unlock()
 	return c.c.name
 }
+
+// ID is the connection's number: no other connection of the broker has it, ever.
+func (c *Connection) ID() uint64 { return c.c.id }
+
+// RemoteAddr is the client's address.
+func (c *Connection) RemoteAddr() net.Addr { return c.c.link.RemoteAddr() }
 
 // Cut resets the connection, as [Broker.CutConnections] does all.
 func (c *Connection) Cut() { c.c.link.reset() }

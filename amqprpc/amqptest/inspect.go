@@ -14,6 +14,8 @@ type QueueInfo struct {
 	AutoDelete  bool
 	Exclusive   bool
 	Arguments   map[string]any // types as in Message.Headers
+	Policy      string         // the name of the one that counts; empty for none
+	Owner       uint64         // the id of an exclusive queue's connection; zero for none
 	Ready       int            // messages that wait
 	Unacked     int            // messages that consumers have and have not acknowledged
 	Consumers   []ConsumerInfo // the oldest first
@@ -22,20 +24,26 @@ type QueueInfo struct {
 
 // ConsumerInfo is a consumer as it was when it was looked at.
 type ConsumerInfo struct {
-	Tag        string
-	Connection string // the name that its client gave
-	Channel    uint16
-	NoAck      bool
-	Exclusive  bool
-	Active     bool // false for one that waits behind a single active consumer
-	Prefetch   int  // zero for no limit
-	Priority   int64
-	Unacked    int
+	Tag          string
+	Connection   string // the name that its client gave
+	ConnectionID uint64
+	Channel      uint16
+	Arguments    map[string]any
+	NoAck        bool
+	Exclusive    bool
+	Active       bool // false for one that waits behind a single active consumer
+	Prefetch     int  // zero for no limit
+	Priority     int64
+	Unacked      int
 }
 
-// BindingInfo is a binding that leads to a queue.
+// BindingInfo is a binding from an exchange to a queue or, if ToExchange says so, to
+// another exchange.
 type BindingInfo struct {
+	VHost                string
 	Exchange, RoutingKey string
+	Destination          string
+	ToExchange           bool
 	Arguments            map[string]any
 }
 
@@ -47,14 +55,23 @@ type ExchangeInfo struct {
 	AutoDelete  bool
 	Internal    bool
 	Arguments   map[string]any
+	Policy      string // the name of the one that counts; empty for none
 }
 
 // ConnectionInfo is a connection as it was when it was looked at.
 type ConnectionInfo struct {
-	Name, User, VHost string
-	Heartbeat         time.Duration // zero for none
-	Channels          []ChannelInfo // by number
-	Blocked           bool          // it was told connection.blocked
+	ID                    uint64 // no other connection of the broker has it, ever
+	Name                  string // that the client gave; empty for none
+	RemoteAddr, LocalAddr string // of the client, and of the broker's end
+	User, VHost           string
+	Opened                time.Time // when the client connected
+	TLS                   bool
+	Heartbeat             time.Duration // zero for none
+	ChannelMax            uint16        // zero for no limit
+	FrameMax              uint32
+	ClientProperties      map[string]any // types as in Message.Headers
+	Channels              []ChannelInfo  // by number
+	Blocked               bool           // it was told connection.blocked
 }
 
 // ChannelInfo is a channel as it was when it was looked at.
@@ -68,15 +85,8 @@ type ChannelInfo struct {
 }
 
 // Queue looks at a queue of the virtual host "/"; false if there is none.
-func (b *Broker) Queue(name string) (QueueInfo, bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	q := b.vhosts["/"].queues[name]
-	if q == nil {
-		return QueueInfo{}, false
-	}
-	return q.info(), true
-}
+// [VHost.Queue] does in another.
+func (b *Broker) Queue(name string) (QueueInfo, bool) { return b.VHost("/").Queue(name) }
 
 // Queues looks at all queues, by virtual host and name.
 func (b *Broker) Queues() []QueueInfo {
@@ -101,8 +111,12 @@ func (b *Broker) Exchanges() []ExchangeInfo {
 	var all []ExchangeInfo
 	for _, v := range b.vhosts {
 		for _, x := range v.exchanges {
-			all = append(all, ExchangeInfo{VHost: v.name, Name: x.name, Type: x.kind, Durable: x.durable,
-				AutoDelete: x.autoDelete, Internal: x.internal, Arguments: publicTable(x.args)})
+			info := ExchangeInfo{VHost: v.name, Name: x.name, Type: x.kind, Durable: x.durable,
+				AutoDelete: x.autoDelete, Internal: x.internal, Arguments: publicTable(x.args)}
+			if x.policy != nil {
+				info.Policy = x.policy.Name
+			}
+			all = append(all, info)
 		}
 	}
 	slices.SortFunc(all, func(a, b ExchangeInfo) int {
@@ -111,20 +125,42 @@ func (b *Broker) Exchanges() []ExchangeInfo {
 	return all
 }
 
-// Messages looks at the ready messages of a queue of the virtual host "/", in
-// the order in which they will be delivered, without taking them.
-func (b *Broker) Messages(queue string) []Message {
+// Bindings looks at all bindings, by virtual host, exchange, destination and routing key;
+// those from the default exchange, which every queue has, are left out.
+func (b *Broker) Bindings() []BindingInfo {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	q := b.vhosts["/"].queues[queue]
-	if q == nil {
-		return nil
+	var all []BindingInfo
+	for _, v := range b.vhosts {
+		for _, x := range v.exchanges {
+			for _, bd := range x.bindings.all() {
+				all = append(all, bd.info())
+			}
+		}
 	}
-	q.dropExpired()
-	all := make([]Message, 0, q.ready.n)
-	q.ready.each(func(e *entry) { all = append(all, q.present(*e).public()) })
+	slices.SortFunc(all, compareBindings)
 	return all
 }
+
+func (bd *binding) info() BindingInfo {
+	info := BindingInfo{VHost: bd.source.vhost.name, Exchange: bd.source.name, RoutingKey: bd.key, Arguments: publicTable(bd.args)}
+	if bd.queue != nil {
+		info.Destination = bd.queue.name
+	} else {
+		info.Destination, info.ToExchange = bd.target.name, true
+	}
+	return info
+}
+
+func compareBindings(a, b BindingInfo) int {
+	return cmp.Or(cmp.Compare(a.VHost, b.VHost), cmp.Compare(a.Exchange, b.Exchange),
+		cmp.Compare(a.Destination, b.Destination), cmp.Compare(a.RoutingKey, b.RoutingKey))
+}
+
+// Messages looks at the ready messages of a queue of the virtual host "/", in
+// the order in which they will be delivered, without taking them. [VHost.Messages] does in
+// another.
+func (b *Broker) Messages(queue string) []Message { return b.VHost("/").Messages(queue) }
 
 func (q *queue) info() QueueInfo {
 	info := QueueInfo{
@@ -135,19 +171,22 @@ func (q *queue) info() QueueInfo {
 	if q.opts.quorum {
 		info.Type = "quorum"
 	}
+	if q.policy != nil {
+		info.Policy = q.policy.Name
+	}
+	if q.owner != nil {
+		info.Owner = q.owner.id
+	}
 	for _, c := range q.consumers.all {
 		info.Consumers = append(info.Consumers, ConsumerInfo{
-			Tag: c.tag, Connection: c.ch.c.name, Channel: c.ch.id, NoAck: c.noAck, Exclusive: c.exclusive,
+			Tag: c.tag, Connection: c.ch.c.name, ConnectionID: c.ch.c.id, Channel: c.ch.id, Arguments: publicTable(c.args), NoAck: c.noAck, Exclusive: c.exclusive,
 			Active: !q.opts.single || q.consumers.active == c, Prefetch: c.prefetch, Priority: c.priority, Unacked: c.unacked,
 		})
 	}
 	for bd := range q.incoming {
-		info.Bindings = append(info.Bindings, BindingInfo{Exchange: bd.source.name, RoutingKey: bd.key,
-			Arguments: publicTable(bd.args)})
+		info.Bindings = append(info.Bindings, bd.info())
 	}
-	slices.SortFunc(info.Bindings, func(a, b BindingInfo) int {
-		return cmp.Or(cmp.Compare(a.Exchange, b.Exchange), cmp.Compare(a.RoutingKey, b.RoutingKey))
-	})
+	slices.SortFunc(info.Bindings, compareBindings)
 	return info
 }
 
@@ -156,7 +195,11 @@ func (c *Connection) Info() ConnectionInfo {
 	in := c.c
 	in.b.mu.Lock()
 	defer in.b.mu.Unlock()
-	info := ConnectionInfo{Name: in.name, User: in.user, Blocked: in.told}
+	info := ConnectionInfo{
+		ID: in.id, Name: in.name, RemoteAddr: in.link.RemoteAddr().String(), LocalAddr: in.link.LocalAddr().String(),
+		User: in.user, Opened: in.opened, TLS: in.secure, Blocked: in.told,
+		ChannelMax: in.channelMax, FrameMax: in.frameMax, ClientProperties: publicTable(in.properties),
+	}
 	if in.vhost != nil {
 		info.VHost = in.vhost.name
 	}

@@ -18,6 +18,8 @@ type link struct {
 	in     fault // on what the client sends
 	out    fault // on what the broker sends
 	closed bool
+
+	orderly bool // the client is to see an end of stream; of the reader alone
 }
 
 // fault is what happens to one direction of a connection.
@@ -138,10 +140,19 @@ func (l *link) shut() {
 	_ = l.Conn.SetDeadline(past)
 }
 
-// Close closes the transport too.
-func (l *link) Close() error {
+// end closes the transport as RabbitMQ does: with a reset, which a client notices after it
+// has read what was sent. TLS and a protocol that is refused end in order.
+func (l *link) end() {
 	l.shut()
-	return l.Conn.Close()
+	if !l.orderly {
+		switch nc := l.Conn.(type) {
+		case interface{ SetLinger(sec int) error }:
+			_ = nc.SetLinger(0)
+		case interface{ endWithReset() }:
+			nc.endWithReset()
+		}
+	}
+	_ = l.Conn.Close()
 }
 
 // reset closes with an error for the peer: a TCP reset where there is TCP.
@@ -157,5 +168,6 @@ func (l *link) reset() {
 		nc.reset()
 	}
 	_ = under.Close()
-	_ = l.Close()
+	l.shut()
+	_ = l.Conn.Close()
 }

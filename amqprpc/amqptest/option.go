@@ -25,6 +25,10 @@ type config struct {
 	permissions    map[string]*permissions
 	consumerLimit  time.Duration
 	tls            *tls.Config
+	secondAddr     string
+	secondTLS      *tls.Config
+	loginDelay     time.Duration
+	product        string
 }
 
 // The limits that RabbitMQ 3.10 proposes, and its greatest message.
@@ -48,6 +52,7 @@ func newConfig(opts []Option) config {
 		heartbeat:     defaultHeartbeat,
 		memoryLimit:   defaultMemoryLimit,
 		consumerLimit: defaultConsumerLimit,
+		product:       "amqptest",
 	}
 	for _, o := range opts {
 		o(&cfg)
@@ -117,3 +122,22 @@ func WithConsumerTimeout(d time.Duration) Option { return func(c *config) { c.co
 // WithTLS serves TLS on the broker's port: URL begins with amqps. [Broker.Dial]
 // goes through memory and stays as it is.
 func WithTLS(cfg *tls.Config) Option { return func(c *config) { c.tls = cfg } }
+
+// WithLoginDelay is how long a client waits for the refusal of its login, or for the end of
+// a handshake that it got wrong. RabbitMQ's delay is 3 s; this broker has none by default.
+func WithLoginDelay(d time.Duration) Option { return func(c *config) { c.loginDelay = d } }
+
+// WithProduct is the product that the broker's properties name instead of "amqptest".
+// A client that looks for "RabbitMQ" there is content with that.
+func WithProduct(name string) Option { return func(c *config) { c.product = name } }
+
+// WithTLSListener serves TLS on a second port, beside the plain one: on addr, "host:port",
+// of which an empty one is a free port of 127.0.0.1. [Broker.TLSURL] is what clients dial.
+func WithTLSListener(addr string, cfg *tls.Config) Option {
+	return func(c *config) {
+		if addr == "" {
+			addr = "127.0.0.1:0"
+		}
+		c.secondAddr, c.secondTLS = addr, cfg
+	}
+}

@@ -16,20 +16,16 @@ type permissions struct {
 // An empty expression matches no name at all. The default exchange is called
 // amq.default. It panics if an expression does not compile.
 func WithPermissions(user, configure, write, read string) Option {
-	p := &permissions{mustMatch(configure), mustMatch(write), mustMatch(read)}
+	p, err := newPermissions(configure, write, read)
+	if err != nil {
+		panic(err)
+	}
 	return func(c *config) {
 		if c.permissions == nil {
 			c.permissions = make(map[string]*permissions)
 		}
 		c.permissions[user] = p
 	}
-}
-
-func mustMatch(expr string) *regexp.Regexp {
-	if expr == "" {
-		expr = "^$"
-	}
-	return regexp.MustCompile(expr)
 }
 
 // right is one of the three.

@@ -18,7 +18,9 @@ type queue struct {
 	autoDelete bool
 	owner      *connection // of an exclusive queue; nil for any other
 	args       frame.Table
-	opts       queueOptions
+	own        queueOptions // of the arguments
+	opts       queueOptions // of the arguments and the policy
+	policy     *policy      // nil for none
 	deleted    bool
 
 	incoming map[*binding]struct{}
@@ -51,6 +53,7 @@ func (ch *channel) declareQueue(m *frame.QueueDeclare) *exception {
 	}
 	v := ch.c.vhost
 	name := stripNewlines(m.Queue)
+	v.defaultQueueType(m)
 	if m.Passive {
 		if ex := ch.mayLook(name, v.queueName); ex != nil {
 			return ex
@@ -86,6 +89,18 @@ func (ch *channel) declareQueue(m *frame.QueueDeclare) *exception {
 	return nil
 }
 
+// defaultQueueType adds the virtual host's type to a declaration that names none and whose
+// queue could be of that type.
+func (v *vhost) defaultQueueType(m *frame.QueueDeclare) {
+	if _, named := m.Arguments.Lookup("x-queue-type"); named || v.defaultType == "" || m.Passive {
+		return
+	}
+	if v.defaultType == "quorum" && (!m.Durable || m.Exclusive || m.AutoDelete) {
+		return
+	}
+	m.Arguments = append(m.Arguments, frame.Field{Key: "x-queue-type", Value: v.defaultType})
+}
+
 // makeQueue creates a queue.
 func (ch *channel) makeQueue(name string, m *frame.QueueDeclare) (*queue, *exception) {
 	v := ch.c.vhost
@@ -109,20 +124,9 @@ func (ch *channel) makeQueue(name string, m *frame.QueueDeclare) (*queue, *excep
 			return nil, ex
 		}
 	}
-	opts, ex := parseQueueArguments(of, m.Arguments, ch.c.b.cfg.follow)
+	q, ex := v.newQueue(name, m)
 	if ex != nil {
 		return nil, ex
-	}
-	q := &queue{
-		vhost: v, name: name, durable: m.Durable && !m.Exclusive, autoDelete: m.AutoDelete,
-		args: m.Arguments, opts: opts,
-		incoming: make(map[*binding]struct{}),
-		ready:    newReadyList(opts.maxPriority),
-	}
-	if opts.quorum {
-		if ex := quorumProperties(of, m); ex != nil {
-			return nil, ex
-		}
 	}
 	if m.Exclusive {
 		q.owner = ch.c
@@ -130,8 +134,30 @@ func (ch *channel) makeQueue(name string, m *frame.QueueDeclare) (*queue, *excep
 	}
 	v.queues[name] = q
 	if v.b.recording() {
-		v.b.emit(Event{Kind: QueueCreated, Connection: ch.c.name, Channel: ch.id, Queue: name}, nil)
+		v.b.emit(Event{Kind: QueueCreated, Connection: ch.c.name, ConnectionID: ch.c.id, Channel: ch.id, Queue: name}, nil)
 	}
+	return q, nil
+}
+
+// newQueue is a queue that nobody can see yet.
+func (v *vhost) newQueue(name string, m *frame.QueueDeclare) (*queue, *exception) {
+	of := v.queueName(name)
+	opts, ex := parseQueueArguments(of, m.Arguments, v.b.cfg.follow)
+	if ex != nil {
+		return nil, ex
+	}
+	if opts.quorum {
+		if ex := quorumProperties(of, m); ex != nil {
+			return nil, ex
+		}
+	}
+	q := &queue{
+		vhost: v, name: name, durable: m.Durable && !m.Exclusive, autoDelete: m.AutoDelete,
+		args: m.Arguments, own: opts,
+		incoming: make(map[*binding]struct{}),
+		ready:    newReadyList(opts.maxPriority),
+	}
+	q.applyPolicy()
 	return q, nil
 }
 
@@ -240,14 +266,20 @@ func (ch *channel) purgeQueue(m *frame.QueuePurge) *exception {
 	if ex != nil {
 		return ex
 	}
-	count := q.ready.n
-	for q.ready.n > 0 {
-		q.pop()
-	}
+	count := q.purge()
 	if !m.NoWait {
 		ch.send(&frame.QueuePurgeOk{MessageCount: uint32(count)})
 	}
 	return nil
+}
+
+// purge drops all ready messages, and says how many there were.
+func (q *queue) purge() int {
+	count := q.ready.n
+	for q.ready.n > 0 {
+		q.pop()
+	}
+	return count
 }
 
 // delete removes the queue with its messages and bindings and tells its consumers.
@@ -261,9 +293,7 @@ func (q *queue) delete() {
 		delete(q.owner.exclusive, q)
 	}
 	q.stopTimers()
-	for q.ready.n > 0 {
-		q.pop()
-	}
+	q.purge()
 	q.cancelConsumers()
 	for bd := range q.incoming {
 		bd.source.unbind(bd)

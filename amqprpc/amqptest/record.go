@@ -37,17 +37,18 @@ const (
 
 // Event is one thing that happened in the broker.
 type Event struct {
-	Seq         int // counts from 1 within a Record
-	Time        time.Time
-	Kind        EventKind
-	Connection  string // the name that the client gave; empty for none
-	Channel     uint16
-	Queue       string
-	Consumer    string // its tag; empty for a basic.get
-	Tag         uint64
-	Redelivered bool
-	Reason      string
-	Message     Message
+	Seq          int // counts from 1 within a Record
+	Time         time.Time
+	Kind         EventKind
+	Connection   string // the name that the client gave; empty for none
+	ConnectionID uint64
+	Channel      uint16
+	Queue        string
+	Consumer     string // its tag; empty for a basic.get
+	Tag          uint64
+	Redelivered  bool
+	Reason       string
+	Message      Message
 }
 
 // Record is what happened from a point in time on, in order. What one broker
@@ -159,7 +160,7 @@ func (b *Broker) emit(e Event, msg *message) {
 
 // emit adds an event of a channel.
 func (ch *channel) emit(e Event, msg *message) {
-	e.Connection, e.Channel = ch.c.name, ch.id
+	e.Connection, e.ConnectionID, e.Channel = ch.c.name, ch.c.id, ch.id
 	ch.c.b.emit(e, msg)
 }
 

@@ -62,6 +62,9 @@ func (q *queue) onTTL() {
 // declaration, a get or the end of the last consumer does.
 func (q *queue) used() {
 	if q.opts.expires == 0 || q.consumers.n > 0 || q.deleted {
+		if q.expiryTimer != nil && q.opts.expires == 0 {
+			q.expiryTimer.Stop() // a policy is no more
+		}
 		return
 	}
 	q.expiresAt = q.vhost.b.now() + int64(q.opts.expires)
@@ -76,7 +79,7 @@ func (q *queue) onExpiry() {
 	b := q.vhost.b
 	b.lock()
 	defer b.release()
-	if q.deleted || b.closed || q.consumers.n > 0 || b.now() < q.expiresAt {
+	if q.deleted || b.closed || q.opts.expires == 0 || q.consumers.n > 0 || b.now() < q.expiresAt {
 		return
 	}
 	q.delete()

@@ -54,3 +54,6 @@ func (v Version) otherProtocol() string {
 	}
 	return frame.ProtocolHeader
 }
+
+// Follows is the release that the broker follows.
+func (b *Broker) Follows() Version { return b.cfg.follow }
