@@ -135,14 +135,18 @@ func (s *Server) drain(conn *Conn, serving *sync.WaitGroup) error {
 		s.drop(conn)
 		<-finished
 	}
+	subs = slices.DeleteFunc(subs, func(sub *subscription) bool { return slices.Contains(before, sub) })
+	return s.undone(conn, subs, limit.Err() != nil)
+}
+
+// undone says what a drain has left undone.
+func (s *Server) undone(conn *Conn, subs []*subscription, overran bool) error {
 	left, unsure := 0, 0
 	for _, sub := range subs {
-		if !slices.Contains(before, sub) {
-			left += int(sub.left.Load())
-			unsure += sub.unsure
-		}
+		left += int(sub.left.Load())
+		unsure += sub.unsure
 	}
-	if limit.Err() == nil && !isClosed(conn.Lost()) {
+	if !overran && !isClosed(conn.Lost()) {
 		unsure = 0 // a channel that ended by itself before
 	}
 	const again = "what is not at most once will be delivered again"
@@ -153,7 +157,7 @@ func (s *Server) drain(conn *Conn, serving *sync.WaitGroup) error {
 	switch {
 	case left == 0 && unsure == 0:
 		return nil
-	case limit.Err() == nil:
+	case !overran:
 		return fmt.Errorf("the connection was lost while draining: %d requests are not answered%s; %s: %w", left, answers, again, conn.Err())
 	default:
 		s.overran = true
