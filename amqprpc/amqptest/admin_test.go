@@ -254,7 +254,7 @@ func TestGlobalPrefetchStarvesNoQueue(t *testing.T) {
 	b := newBroker(t)
 	ch := open(t, dial(t, b))
 	require.NoError(t, ch.Qos(1, 0, true))
-	deliveries := make(chan amqp.Delivery)
+	deliveries := make(chan amqp.Delivery, 60) // all there are, so that no forwarder waits
 	for i := range 3 {
 		q := fmt.Sprint(i)
 		declare(t, ch, q, nil)
