@@ -127,7 +127,7 @@ func addDeath(headers, info frame.Table) frame.Table {
 			others = append(others, d)
 			continue
 		}
-		n, _ := field(t, "count").(int64)
+		n, _ := integer(field(t, "count")) // a client may have sent any width
 		merged = setField(t, "count", n+1)
 	}
 	sorted := sortedFields(merged)
