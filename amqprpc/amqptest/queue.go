@@ -202,7 +202,7 @@ func (q *queue) equivalent(c *connection, m *frame.QueueDeclare) *exception {
 	if ex := sameFlag("auto_delete", of, m.AutoDelete, q.autoDelete); ex != nil {
 		return ex
 	}
-	for _, a := range queueArguments {
+	for _, a := range c.b.cfg.follow.queueArguments() {
 		if q.opts.quorum && !a.quorum || !q.opts.quorum && !a.classic {
 			continue
 		}
