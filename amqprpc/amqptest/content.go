@@ -13,8 +13,8 @@ type content struct {
 	hasHeader bool
 	props     []byte
 	body      []byte
-	expected  uint64 // octets of body that the header announced
-	received  uint64 // octets of body so far, those over the limit included
+	expected  uint64 // bytes of body that the header announced
+	received  uint64 // bytes of body so far, those over the limit included
 }
 
 // begin takes the method that announces a message.
@@ -57,7 +57,7 @@ func (p *content) add(piece []byte, limit int) {
 	}
 }
 
-// grow makes room for n octets more: as much as the header announced, but no more than
+// grow makes room for n bytes more: as much as the header announced, but no more than
 // twice what has come.
 func (p *content) grow(n int) {
 	need := len(p.body) + n

@@ -10,7 +10,7 @@ import (
 // link is a connection's transport with the faults that a test may put on it.
 type link struct {
 	net.Conn
-	received atomic.Int64 // octets, for the heartbeat
+	received atomic.Int64 // bytes, for the heartbeat
 	sent     atomic.Int64
 
 	mu     sync.Mutex

@@ -113,10 +113,10 @@ func tlsFlags(flags *flag.FlagSet) func() (amqptest.Option, error) {
 // limitFlags are the flags for limits and the like; what they return makes options of them.
 func limitFlags(flags *flag.FlagSet) func() []amqptest.Option {
 	channels := flags.Uint("channel-max", 2047, "the most channels of a connection; 0 for no limit")
-	frame := flags.Uint("frame-max", 131072, "the greatest frame, in octets")
+	frame := flags.Uint("frame-max", 131072, "the greatest frame, in bytes")
 	heartbeat := flags.Duration("heartbeat", 0, "the heartbeat to propose, in whole seconds; 0 for RabbitMQ's 60s")
-	message := flags.Int("max-message-size", 0, "the greatest message, in octets; 0 for the release's own limit")
-	memory := flags.Int64("memory-limit", 512<<20, "how much queued messages may occupy, in octets, before publishers are blocked")
+	message := flags.Int("max-message-size", 0, "the greatest message, in bytes; 0 for the release's own limit")
+	memory := flags.Int64("memory-limit", 512<<20, "how much queued messages may occupy, in bytes, before publishers are blocked")
 	timeout := flags.Duration("consumer-timeout", 0, "how long a delivery may wait for its acknowledgement; 0 for RabbitMQ's 30m")
 	login := flags.Duration("login-delay", 0, "how long a refused login takes; RabbitMQ's is 3s")
 	product := flags.String("product", "amqptest", "the product's `name` in the server's properties")
