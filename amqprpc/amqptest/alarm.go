@@ -124,8 +124,8 @@ func (b *Broker) unblocked() {
 	}
 	b.pressed.Store(false)
 	for c := range b.conns {
-		if c.told {
-			c.told = false
+		if c.toldBlocked {
+			c.toldBlocked = false
 			c.send(0, &frame.ConnectionUnblocked{})
 		}
 	}
@@ -134,8 +134,8 @@ func (b *Broker) unblocked() {
 
 // tellBlocked sends connection.blocked, once, to a client that understands it.
 func (c *connection) tellBlocked() {
-	if c.hearsBlock && !c.told {
-		c.told = true
+	if c.knowsBlocked && !c.toldBlocked {
+		c.toldBlocked = true
 		c.send(0, &frame.ConnectionBlocked{Reason: c.b.blockReason()})
 	}
 }

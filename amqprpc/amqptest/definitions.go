@@ -171,7 +171,7 @@ func (b *Broker) importQueues(d *definitions) error {
 			made, ex := v.newQueue(q.Name, m)
 			if ex == nil {
 				v.queues[q.Name] = made
-				made.used()
+				made.restartExpiry()
 			}
 			return ex
 		}))

@@ -194,7 +194,7 @@ func (c *Connection) Info() ConnectionInfo {
 	defer in.b.mu.Unlock()
 	info := ConnectionInfo{
 		ID: in.id, Name: in.name, RemoteAddr: in.link.RemoteAddr().String(), LocalAddr: in.link.LocalAddr().String(),
-		User: in.user, Opened: in.opened, TLS: in.secure, Blocked: in.told,
+		User: in.user, Opened: in.opened, TLS: in.secure, Blocked: in.toldBlocked,
 		ChannelMax: in.channelMax, FrameMax: in.frameMax, ClientProperties: publicTable(in.properties),
 	}
 	if in.vhost != nil {

@@ -186,7 +186,7 @@ func (v *vhost) applyPolicies() {
 		default:
 			q.dropOverflow()
 		}
-		q.used()
+		q.restartExpiry()
 	}
 }
 

@@ -55,7 +55,7 @@ func (v *vhost) restart() {
 			continue
 		}
 		q.forgetTransient()
-		q.used()
+		q.restartExpiry()
 	}
 	for _, x := range v.exchanges {
 		if !x.durable {
