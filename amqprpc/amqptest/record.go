@@ -41,7 +41,7 @@ type Event struct {
 	Time         time.Time
 	Kind         EventKind
 	Connection   string // the name that the client gave; empty for none
-	ConnectionID uint64
+	ConnectionID uint64 // zero if no connection caused the event
 	Channel      uint16
 	Queue        string
 	Consumer     string // its tag; empty for a basic.get
