@@ -286,3 +286,34 @@ func administration(t *testing.T, p place) {
 	p.answers(t, "DELETE", "/api/vhosts/new", 204, "")
 	p.answers(t, "DELETE", "/api/vhosts/new", 404, "")
 }
+
+func TestDefinitionsAndMistakes(t *testing.T) {
+	t.Parallel()
+	p := inProcess(t)
+	send := func(method, path, content string) (int, string) {
+		return p.send(t.Context(), t, method, path, content, "guest", "guest")
+	}
+	status, body := send("POST", "/api/definitions", `{"queues": [{"name": "q", "vhost": "/", "durable": true}]}`)
+	require.Equal(t, 204, status, body)
+	p.answers(t, "GET", "/api/queues/%2f/q", 200, `{"name": "q", "durable": true}`)
+	for _, tt := range []struct {
+		method, path, content string
+		status                int
+		want                  string
+	}{
+		{"POST", "/api/definitions", `{"queues": [{"name": "q2", "vhost": "none"}]}`, 400, `virtual host \"none\"`},
+		{"POST", "/api/definitions", `[`, 400, "bad_request"},
+		{"PUT", "/api/users/u", `{`, 400, "bad_request"},
+		{"PUT", "/api/permissions/none/guest", `{}`, 404, "Not Found"},
+		{"PUT", "/api/permissions/%2F/guest", `{"configure": "("}`, 400, "missing closing"},
+		{"PUT", "/api/vhosts/v", `{"default_queue_type": "stream"}`, 400, "stream"},
+		{"PUT", "/api/policies/none/p", `{"definition": {"expires": 1}}`, 404, "Not Found"},
+		{"PATCH", "/api/queues", "", 405, "Method Not Allowed"},
+		{"GET", "/", "", 404, "Not Found"},
+		{"GET", "/api/queues/%2F/q/r/s/t", "", 404, "Not Found"},
+	} {
+		status, body := send(tt.method, tt.path, tt.content)
+		require.Equal(t, tt.status, status, "%s %s: %s", tt.method, tt.path, body)
+		require.Contains(t, body, tt.want)
+	}
+}
