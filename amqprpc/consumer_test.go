@@ -109,3 +109,29 @@ func TestPrefetchIsAShortInteger(t *testing.T) {
 	require.True(t, ok)
 	require.Equal(t, 1<<16-1, q.Consumers[0].Prefetch)
 }
+
+// Middleware that runs the handler again does not acknowledge the request again, for
+// which the broker would close the channel.
+func TestAtMostOnceHandlerRunsTwice(t *testing.T) {
+	t.Parallel()
+	url, queue := brokerURL(t), queueName(t)
+	twice := func(next amqprpc.Invoker) amqprpc.Invoker {
+		return func(ctx context.Context, req *amqprpc.Request) (*amqprpc.Response, error) {
+			if _, err := next(ctx, req); err != nil {
+				return nil, err
+			}
+			return next(ctx, req)
+		}
+	}
+	log := &testLog{}
+	startServer(t, url, func(s *amqprpc.Server) {
+		amqprpc.Register(s, queue, square, amqprpc.WithAtMostOnce(), amqprpc.WithMiddleware(twice))
+	}, amqprpc.WithLogger(log.logger()))
+	cli := dial(t, url)
+	for n := range 20 {
+		got, err := amqprpc.Call[int, int](testContext(t), cli, queue, n)
+		require.NoError(t, err)
+		require.Equal(t, n*n, got)
+	}
+	require.NotContains(t, log.String(), "not served any more")
+}
