@@ -18,6 +18,7 @@ type Client struct {
 // Init makes the client ready.
 func (c *Client) Init() {
 	c.Publisher.Init()
+	c.Control.init()
 	c.inspector.init()
 }
 
