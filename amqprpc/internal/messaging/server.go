@@ -140,6 +140,11 @@ func (s *Server) drain(conn *Conn, serving *sync.WaitGroup) error {
 			left += int(sub.left.Load())
 		}
 	}
+	for _, c := range s.Consumers {
+		if !lost { // else all are lost, and counted already
+			left += c.owed()
+		}
+	}
 	switch {
 	case left == 0:
 		return nil
@@ -151,9 +156,13 @@ func (s *Server) drain(conn *Conn, serving *sync.WaitGroup) error {
 	}
 }
 
-// drain ends the consumer, and waits until all that it got is answered.
+// drain ends the consumer, and waits until all that it got is answered, and what the
+// channel owes for an earlier one.
 func (s *subscription) drain(limit context.Context) {
 	s.ch.Cancel(limit, protocol.ConsumerTag)
+	for s.consumer.owed() > 0 && !s.lost() && limit.Err() == nil {
+		sleep(limit, owedPause)
+	}
 	s.deafen()
 	select {
 	case <-s.drained:
