@@ -239,7 +239,7 @@ func (in *inbound) invoke() (resp *Response, err error) {
 // start is called before the handler. False means that it must not start, since its
 // request will be delivered again.
 func (in *inbound) start() bool {
-	if in.endpoint.cfg.atMostOnce && !in.AckNow() {
+	if in.endpoint.cfg.atMostOnce && !in.ackOnce() {
 		return false
 	}
 	in.started = true
@@ -249,6 +249,14 @@ func (in *inbound) start() bool {
 		in.mu.Unlock()
 	}
 	return true
+}
+
+// ackOnce acknowledges the request before its handler, unless that was done, as before
+// middleware runs the handler again. An acknowledgement too many closes the channel.
+func (in *inbound) ackOnce() bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return !in.answered && (in.Acked() || in.AckNow())
 }
 
 // sendHeartbeat tells the caller that the handler still runs, and comes back.

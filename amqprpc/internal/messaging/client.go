@@ -22,6 +22,7 @@ type Client struct {
 func (c *Client) Init() {
 	c.Publisher.Init()
 	c.Mailbox.init()
+	c.Control.init()
 	c.inspector.init()
 }
 

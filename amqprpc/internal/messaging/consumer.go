@@ -163,6 +163,20 @@ func (c *Consumer) redirect(t task) {
 	}
 }
 
+// owedPause is how often a drain looks at what is owed, which is rare.
+const owedPause = 10 * time.Millisecond
+
+// owed is how many replies redirect is still to have: of what was acknowledged on a
+// channel that is lost, and is being handled.
+func (c *Consumer) owed() (n int) {
+	c.Each(func(w Work) {
+		if d := w.Base(); d.Acked() && d.sub.lost() {
+			n++
+		}
+	})
+	return n
+}
+
 // drop gives the connection up.
 func (c *Consumer) drop() {
 	c.mu.Lock()

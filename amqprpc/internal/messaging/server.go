@@ -4,11 +4,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"slices"
 	"sync"
 	"time"
-
-	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/protocol"
 )
 
 // Server is what a server has on the broker: the consumers of its queues, and the
@@ -68,7 +65,7 @@ func (s *Server) Use(ctx, closing context.Context, conn *Conn, up func()) error 
 		tasks.Wait()
 		return context.Cause(work)
 	}
-	s.drained = s.drain(conn, &serving)
+	d := s.drain(conn, &serving)
 	if s.Instance != nil {
 		farewell, done := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 		select {
@@ -78,7 +75,10 @@ func (s *Server) Use(ctx, closing context.Context, conn *Conn, up func()) error 
 		}
 		done()
 	}
-	conn.Close(closeTimeout)
+	if conn.Close(closeTimeout) && !d.lost {
+		d.unsure = 0 // the broker answers after all that came before
+	}
+	s.drained, s.overran = d.err(s.DrainTimeout, conn), d.overran
 	s.drop(conn)
 	tasks.Wait()
 	return nil
@@ -96,97 +96,6 @@ func (s *Server) drop(conn *Conn) {
 		c.drop()
 	}
 	conn.Abort()
-}
-
-// drain cancels the consumers, and waits until what they have got is answered.
-func (s *Server) drain(conn *Conn, serving *sync.WaitGroup) error {
-	limit, cancel := context.WithTimeout(context.Background(), s.DrainTimeout)
-	defer cancel()
-	s.Draining()
-	var before []*subscription // lost before the drain, which is not to blame for them
-	for _, c := range s.Consumers {
-		for _, sub := range c.subscriptions() {
-			if sub.lost() {
-				before = append(before, sub)
-			}
-		}
-	}
-	stopped := make(chan struct{})
-	go func() { serving.Wait(); close(stopped) }()
-	select {
-	case <-stopped:
-	case <-limit.Done():
-		s.drop(conn)
-		<-stopped
-	}
-	var subs []*subscription
-	for _, c := range s.Consumers {
-		subs = append(subs, c.subscriptions()...)
-	}
-	var draining sync.WaitGroup
-	for _, sub := range subs {
-		draining.Go(func() { sub.drain(limit) })
-	}
-	finished := make(chan struct{})
-	go func() { draining.Wait(); close(finished) }()
-	select {
-	case <-finished:
-	case <-conn.Lost():
-		s.drop(conn)
-		<-finished
-	}
-	subs = slices.DeleteFunc(subs, func(sub *subscription) bool { return slices.Contains(before, sub) })
-	return s.undone(conn, subs, limit.Err() != nil)
-}
-
-// undone says what a drain has left undone.
-func (s *Server) undone(conn *Conn, subs []*subscription, overran bool) error {
-	left, unsure := 0, 0
-	for _, sub := range subs {
-		left += int(sub.left.Load())
-		unsure += sub.unsure
-	}
-	if !overran && !isClosed(conn.Lost()) {
-		unsure = 0 // a channel that ended by itself before
-	}
-	const again = "what is not at most once will be delivered again"
-	answers := ""
-	if unsure > 0 { // as under a memory alarm
-		answers = fmt.Sprintf(", and up to %d answers may be lost: the broker has not taken them", unsure)
-	}
-	switch {
-	case left == 0 && unsure == 0:
-		return nil
-	case !overran:
-		return fmt.Errorf("the connection was lost while draining: %d requests are not answered%s; %s: %w", left, answers, again, conn.Err())
-	default:
-		s.overran = true
-		return fmt.Errorf("the drain limit of %v passed: %d requests were handed back%s; %s", s.DrainTimeout, left, answers, again)
-	}
-}
-
-// drain ends the consumer, and waits until all that it got is answered. It finds out
-// how many answers the broker may not have taken.
-func (s *subscription) drain(limit context.Context) {
-	if s.lost() {
-		return
-	}
-	taken, written := int64(0), s.written.Load()
-	// The broker answers both after all that came before.
-	if s.ch.Cancel(limit, protocol.ConsumerTag) == nil {
-		taken = written
-	}
-	s.deafen()
-	select {
-	case <-s.drained:
-		if s.ch.Close(limit) == nil {
-			return
-		}
-	case <-s.ctx.Done():
-	case <-limit.Done():
-	}
-	// With more than the prefetch untaken the broker would have delivered no more.
-	s.unsure = int(min(s.written.Load()-taken, int64(s.consumer.Prefetch)))
 }
 
 // Stop ends the workers and the reply writer. It waits for both, but for handlers
