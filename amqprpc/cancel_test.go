@@ -3,6 +3,7 @@ package amqprpc_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -251,11 +252,13 @@ func TestHostileControlMessages(t *testing.T) {
 		{Type: "cancel", Expiration: "1000", Body: []byte(`[1,2]`)},
 		{Type: "cancel", Body: []byte(`["x"]`)},
 		{Type: "launch", Expiration: "1000", Body: []byte(`["x"]`)},
+		{Type: "cancel", Expiration: "1000", Body: []byte(`[""]`)}, // would drop each request that has no correlation id
+		{Type: "cancel", Expiration: "1000", Body: []byte(`["` + strings.Repeat("x", 256) + `"]`)},
 	}
 	for _, m := range bad {
 		cancel(m)
 	}
-	for _, id := range []string{"", "x", "1", "AAAAAAAAAAAAAAAA1"} {
+	for _, id := range []string{"x", "1", "AAAAAAAAAAAAAAAA1"} {
 		cancel(amqp.Publishing{Type: "cancel", Expiration: "1000", Body: []byte(`["` + id + `"]`)})
 	}
 	eventually(t, "the bad ones are counted", func() bool { return srv.Stats().BadControl == int64(len(bad)) })
