@@ -114,24 +114,19 @@ func (a *attempt) Publishing(p *messaging.Publishing, replyTo string) {
 }
 
 // Confirmed implements messaging.Item.
-func (a *attempt) Confirmed(ack bool) (blame bool) {
+func (a *attempt) Confirmed(ack bool) {
 	if ack {
 		a.acked.Store(true)
 		if a.call.req.kind == KindNotification {
 			a.settle(nil)
 		}
-		return false
+		return
 	}
 	a.call.client.stats.nacked.Add(1)
-	queue := a.call.req.queue
-	if a.call.send.rejectPublish {
-		a.settle(localError(CodeResourceExhausted, OutcomeNotExecuted, queue,
-			"the queue is full (basic.nack; overflow reject-publish)"))
-		return false
-	}
-	a.settle(localError(CodeUnavailable, OutcomeUnknown, queue,
+	// A full queue refuses what it has not taken, but a queue that dies refuses what it
+	// has delivered, too.
+	a.settle(localError(CodeUnavailable, OutcomeUnknown, a.call.req.queue,
 		"the broker refused the request (basic.nack): the queue is full, too many bytes, or its node is gone"))
-	return true
 }
 
 // settle ends the attempt with err, or with the broker's confirm if that is nil, if

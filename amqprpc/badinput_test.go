@@ -181,6 +181,7 @@ func TestReplyToPolicy(t *testing.T) {
 	require.NoError(t, err)
 	require.Zero(t, q.Messages)
 	require.Contains(t, log.String(), victim)
+	require.Contains(t, log.String(), "give the server WithAllowedReplyTo")
 	require.NotContains(t, log.String(), "garbage", "direct reply-to addresses are not logged")
 	require.Zero(t, srv.Stats().Redelivered+srv.Stats().Reconnects)
 

@@ -49,6 +49,7 @@ func (c *Client) connectTo(dialer *messaging.Dialer) {
 		NewName:   func() string { return protocol.ReplyQueuePrefix + protocol.NewID() },
 		Receive:   c.receive,
 		Forgotten: c.loseReplies,
+		Restarted: c.loseRequests,
 	}
 	if c.cfg.bounce {
 		m := &c.broker.Mailbox
@@ -201,6 +202,20 @@ func (c *Client) loseReplies(queue string, cause error) {
 	}
 }
 
+var errRestarted = errors.New("transient requests do not survive a restart (WithPersistent)")
+
+// loseRequests decides what becomes of the attempts whose requests a restart of the
+// broker has lost: those that are not persistent.
+func (c *Client) loseRequests(queue string) {
+	c.log.Warn("amqprpc: the broker has restarted; calls whose requests it has lost end as unknown", "reply_queue", queue)
+	for _, pc := range c.pending.all() {
+		a := pc.inFlight()
+		if a != nil && pc.req.kind == KindUnary && !pc.send.persistent && a.state.Load() == attemptWritten {
+			c.resend(a, "the broker has restarted", errRestarted)
+		}
+	}
+}
+
 // resend makes another attempt at a call whose last one may be lost, if the
 // call is idempotent, and fails it otherwise.
 func (c *Client) resend(a *attempt, what string, cause error) {
@@ -208,6 +223,11 @@ func (c *Client) resend(a *attempt, what string, cause error) {
 		a.settle(localError(CodeUnavailable, OutcomeUnknown, a.call.req.queue, "%s: %w", what, cause))
 		return
 	}
+	c.sendAgain(a)
+}
+
+// sendAgain makes another attempt at a call, if a still counts.
+func (c *Client) sendAgain(a *attempt) {
 	if b := a.next(); b != nil {
 		c.stats.resent.Add(1)
 		c.broker.Publisher.Queue(b)

@@ -116,11 +116,12 @@ func (in *inbound) admit() bool {
 	e, m := in.endpoint, &in.message
 	s := e.server
 	if in.Lost() {
+		e.unstarted.lose(in.ids())
 		return false // it will be delivered again
 	}
 	if m.ReplyTo != "" && !s.replyPolicy.allows(m.ReplyTo) {
 		s.stats.refusedReplyTo.Add(1)
-		s.log.Warn("amqprpc: request rejected unanswered: its reply_to is not allowed (WithAllowedReplyTo)",
+		s.log.Warn("amqprpc: request rejected unanswered: its reply_to is not allowed; to allow it, give the server WithAllowedReplyTo with this name or a pattern",
 			"queue", e.queue, "reply_to", protocol.Loggable(m.ReplyTo), "message_id", m.MessageID)
 		in.Finish(messaging.Done{Reject: true})
 		return false

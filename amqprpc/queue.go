@@ -99,6 +99,9 @@ func (e *endpoint) declare(ctx context.Context, ch *messaging.Channel) error {
 	q := e.cfg.queue
 	if q.Bounce && !q.Passive {
 		if err := ch.DeclareExchange(ctx, protocol.BounceExchange, messaging.KindHeaders); err != nil {
+			if messaging.Code(err) == messaging.CodePreconditionFailed {
+				return explainPrecondition(fmt.Sprintf("the exchange %s for queue %q", protocol.BounceExchange, e.queue), err)
+			}
 			return q.explainDeclare(e.queue, fmt.Errorf("declare the exchange %s: %w", protocol.BounceExchange, err))
 		}
 	}
@@ -117,7 +120,7 @@ func (e *endpoint) declare(ctx context.Context, ch *messaging.Channel) error {
 func (q Queue) explainDeclare(name string, err error) error {
 	switch messaging.Code(err) {
 	case messaging.CodePreconditionFailed:
-		return messaging.Permanent(fmt.Errorf("declare queue %q: it exists with other properties; give WithQueue the ones it has, or WithQueue(Queue{Passive: true}) to take it as it is, or delete it: %w", name, err))
+		return explainPrecondition(fmt.Sprintf("queue %q", name), err)
 	case messaging.CodeNotFound:
 		if !q.Passive { // the broker's answer to a declaration while the queue's node is down
 			return fmt.Errorf("declare queue %q: it is there, but the node of the cluster that has it is down: %w", name, err)

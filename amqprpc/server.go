@@ -146,6 +146,11 @@ func (s *Server) begin(dialer *messaging.Dialer) error {
 	case len(s.endpoints) == 0:
 		return errors.New("no handler is registered")
 	}
+	for _, e := range s.endpoints {
+		if err := e.cfg.queue.check(e.queue); err != nil {
+			return err
+		}
+	}
 	s.serving = true
 	var queues []string
 	for _, e := range s.endpoints {

@@ -25,9 +25,9 @@ func (a Alarm) String() string {
 	return "memory"
 }
 
-// RaiseAlarm does what an alarm does: every connection that publishes from now on is told
-// connection.blocked, once, and nothing more is read from it, not even requests for a
-// channel. Connections that only consume go on.
+// RaiseAlarm raises an alarm. The broker sends connection.blocked to every connection that
+// publishes from now on, once, and reads nothing more from it, not even channel.open.
+// Connections that only consume go on.
 func (b *Broker) RaiseAlarm(a Alarm) {
 	b.lock()
 	defer b.release()
@@ -35,9 +35,9 @@ func (b *Broker) RaiseAlarm(a Alarm) {
 	b.pressed.Store(true)
 }
 
-// ClearAlarm ends RaiseAlarm. Once no alarm is left, connections that were blocked are told
-// connection.unblocked, and what they sent meanwhile is read. An alarm that queued messages
-// set off ([WithMemoryLimit]) goes on.
+// ClearAlarm clears an alarm. When no alarm is left, the broker sends connection.unblocked to
+// blocked connections and reads what they sent meanwhile. An alarm that queued messages
+// raised ([WithMemoryLimit]) stays.
 func (b *Broker) ClearAlarm(a Alarm) {
 	b.lock()
 	defer b.release()
@@ -45,7 +45,7 @@ func (b *Broker) ClearAlarm(a Alarm) {
 	b.unblocked()
 }
 
-// Alarms are those that are up, memory first.
+// Alarms returns the raised alarms, memory first.
 func (b *Broker) Alarms() []Alarm {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -62,8 +62,8 @@ func (b *Broker) alarmsUp() []Alarm {
 	return up
 }
 
-// BlockPublishers does what an alarm does, with a reason of the test's choice. An empty one
-// is RabbitMQ's "low on memory". [Broker.RaiseAlarm] has the reasons of the two alarms.
+// BlockPublishers blocks publishers as an alarm does, with a reason of the test's choice. An
+// empty reason is RabbitMQ's "low on memory".
 func (b *Broker) BlockPublishers(reason string) {
 	b.lock()
 	defer b.release()
@@ -74,8 +74,7 @@ func (b *Broker) BlockPublishers(reason string) {
 	b.pressed.Store(true)
 }
 
-// UnblockPublishers ends BlockPublishers: connections that were told so are told
-// connection.unblocked, and what they sent meanwhile is read.
+// UnblockPublishers ends [Broker.BlockPublishers].
 func (b *Broker) UnblockPublishers() {
 	b.lock()
 	defer b.release()
@@ -125,8 +124,8 @@ func (b *Broker) unblocked() {
 	}
 	b.pressed.Store(false)
 	for c := range b.conns {
-		if c.told {
-			c.told = false
+		if c.toldBlocked {
+			c.toldBlocked = false
 			c.send(0, &frame.ConnectionUnblocked{})
 		}
 	}
@@ -135,8 +134,8 @@ func (b *Broker) unblocked() {
 
 // tellBlocked sends connection.blocked, once, to a client that understands it.
 func (c *connection) tellBlocked() {
-	if c.hearsBlock && !c.told {
-		c.told = true
+	if c.knowsBlocked && !c.toldBlocked {
+		c.toldBlocked = true
 		c.send(0, &frame.ConnectionBlocked{Reason: c.b.blockReason()})
 	}
 }

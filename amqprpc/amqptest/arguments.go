@@ -60,6 +60,35 @@ var queueArguments = []queueArgument{
 	{"x-max-age", false, false, nil},
 	{"x-stream-max-segment-size-bytes", false, false, nil},
 	{"x-initial-cluster-size", false, false, nil},
+	{"x-consumer-timeout", false, true, checkNotNegative},
+	{"x-consumer-disconnected-timeout", false, true, checkNotNegative},
+	{"x-delayed-retry-type", false, true, nil},
+	{"x-stream-filter-size-bytes", false, false, nil},
+}
+
+// queueArguments are those that the release knows.
+func (v Version) queueArguments() []queueArgument {
+	known := make([]queueArgument, 0, len(queueArguments))
+	for _, a := range queueArguments {
+		switch a.name {
+		case "x-consumer-timeout", "x-consumer-disconnected-timeout", "x-delayed-retry-type", "x-stream-filter-size-bytes":
+			if v < RabbitMQ43 {
+				continue
+			}
+		case "x-queue-leader-locator":
+			a.classic = v >= RabbitMQ40
+		case "x-queue-version":
+			if v >= RabbitMQ43 {
+				a.check = checkVersion43
+			}
+		case "x-queue-mode":
+			if v >= RabbitMQ43 {
+				a.check = nil // it means nothing any more
+			}
+		}
+		known = append(known, a)
+	}
+	return known
 }
 
 // parseQueueArguments checks a new queue's arguments; of is how exceptions name it.
@@ -77,14 +106,9 @@ func parseQueueArguments(of string, args frame.Table, release Version) (queueOpt
 		}
 	}
 	o.quorum = kind == "quorum"
-	for _, a := range queueArguments {
+	known := release.queueArguments()
+	for _, a := range known {
 		v, ok := args.Lookup(a.name)
-		if a.name == "x-queue-mode" && release >= RabbitMQ43 {
-			continue // it means nothing any more
-		}
-		if ok && a.name == "x-queue-version" && release >= RabbitMQ43 {
-			a.check = checkVersion43
-		}
 		if !ok || a.check == nil || o.quorum && !a.quorum || !o.quorum && !a.classic {
 			continue
 		}
@@ -98,8 +122,8 @@ func parseQueueArguments(of string, args frame.Table, release Version) (queueOpt
 		}
 	}
 	for _, f := range args {
-		i := slices.IndexFunc(queueArguments, func(a queueArgument) bool { return a.name == f.Key })
-		if i >= 0 && (o.quorum && !queueArguments[i].quorum || !o.quorum && !queueArguments[i].classic) {
+		i := slices.IndexFunc(known, func(a queueArgument) bool { return a.name == f.Key })
+		if i >= 0 && (o.quorum && !known[i].quorum || !o.quorum && !known[i].classic) {
 			return o, fail(preconditionFailed, "invalid arg '%s' for %s of queue type rabbit_%s_queue",
 				f.Key, of, kind)
 		}

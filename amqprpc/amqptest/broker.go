@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// Broker is an AMQP 0-9-1 broker that listens when [NewBroker] returns and
-// forgets everything when it is closed.
+// Broker is an AMQP 0-9-1 broker. It listens when [NewBroker] returns, and keeps nothing
+// after [Broker.Close].
 type Broker struct {
 	cfg      config
 	rules    atomic.Pointer[[]*rule]
@@ -19,7 +19,7 @@ type Broker struct {
 	creation uint32    // … and which of its lives this is
 	wg       sync.WaitGroup
 	pressed  atomic.Bool  // publishers are blocked, for whatever reason
-	arriving atomic.Int64 // octets of messages that have not arrived whole
+	arriving atomic.Int64 // bytes of messages that have not arrived whole
 
 	// mu guards the core: everything below, and every virtual host, exchange,
 	// queue, consumer and channel. Its sections are short and never wait.
@@ -36,7 +36,7 @@ type Broker struct {
 	replies   map[string]*replyConsumer // by address
 	toWake    []*outbox                 // outboxes that have frames and a sleeping writer
 	toConfirm []*channel                // channels that owe confirms
-	held      int64                     // octets of queued messages
+	held      int64                     // bytes of queued messages
 	full      bool                      // publishers are blocked: too much is held
 	raised    [alarms]bool              // … or a test raised an alarm
 	blocking  string                    // … or blocked them, for this reason
@@ -48,8 +48,8 @@ type Broker struct {
 	serial    uint64                    // numbers connections and consumers
 }
 
-// NewBroker starts a broker on a free port of 127.0.0.1 and panics if there is
-// none. Callers close it.
+// NewBroker starts a broker on a free port of 127.0.0.1. It panics if no port is free. The
+// caller closes the broker.
 func NewBroker(opts ...Option) *Broker {
 	b, err := start(newConfig(opts))
 	if err != nil {
@@ -58,7 +58,7 @@ func NewBroker(opts ...Option) *Broker {
 	return b
 }
 
-// Listen starts a broker on addr, "host:port", and says why if it cannot.
+// Listen starts a broker on addr, "host:port". The error is that of the listener.
 func Listen(addr string, opts ...Option) (*Broker, error) {
 	cfg := newConfig(opts)
 	cfg.addr, cfg.listen = addr, true
@@ -113,9 +113,9 @@ func (b *Broker) serve(nc net.Conn) bool {
 // closeGrace is how long Close waits for clients to answer connection.close.
 const closeGrace = 200 * time.Millisecond
 
-// Close tells every client that the broker shuts down (320 CONNECTION_FORCED),
-// closes the listener and every connection, and returns when no goroutine is
-// left. Queues and messages are gone. It may be called more than once.
+// Close tells every client that the broker shuts down (320 CONNECTION_FORCED), closes the
+// listeners and every connection, and returns when the broker's goroutines have ended. All
+// queues and messages are gone. Close may be called more than once.
 func (b *Broker) Close() error {
 	b.mu.Lock()
 	b.closed = true

@@ -26,8 +26,8 @@ const (
 	closed // a close or close-ok is out; only the last frames are exchanged
 )
 
-// connection is one client's. Its reader runs the core on the client's behalf;
-// its writer sends what the core leaves in the outbox.
+// connection is the connection of one client. Its reader runs the client's methods; its writer
+// sends the frames in the outbox.
 type connection struct {
 	b      *Broker
 	id     uint64
@@ -38,34 +38,34 @@ type connection struct {
 
 	written chan struct{} // closed when the writer has ended
 
-	// Of the reader alone.
+	// The reader alone uses these.
 	phase     atomic.Uint32 // a phase; changed under the broker's lock
 	auth      mechanism
 	mechanism string
 	partial   map[uint16]*content // messages that have not arrived whole
 	published bool                // it has published while publishers are blocked
 
-	// Under the broker's lock.
-	user        string
-	name        string       // that the client gave
-	properties  frame.Table  // likewise
-	opened      time.Time    // when the client connected
-	secure      bool         // over TLS
-	permissions *permissions // the user's; nil for all
-	vhost       *vhost
-	channels    map[uint16]*channel
-	exclusive   map[*queue]struct{}
-	channelMax  uint16
-	frameMax    uint32
-	beat        *heartbeat
-	cancels     bool        // the client understands basic.cancel from the broker
-	hearsBlock  bool        // … and connection.blocked
-	hearsAuth   bool        // … and connection.close when a login is refused
-	told        bool        // it was told that it is blocked
-	stalled     atomic.Bool // its consumers wait for its socket
-	dropped     bool
-	reason      string      // of the close, if the broker had one
-	linger      *time.Timer // ends a closed connection whose client does not
+	// The broker's lock guards these.
+	user             string
+	name             string       // that the client gave
+	properties       frame.Table  // likewise
+	opened           time.Time    // when the client connected
+	secure           bool         // over TLS
+	permissions      *permissions // the user's; nil for all
+	vhost            *vhost
+	channels         map[uint16]*channel
+	exclusive        map[*queue]struct{}
+	channelMax       uint16
+	frameMax         uint32
+	beat             *heartbeat
+	knowsCancel      bool        // the client understands basic.cancel from the broker
+	knowsBlocked     bool        // … and connection.blocked
+	knowsAuthFailure bool        // … and connection.close when a login is refused
+	toldBlocked      bool        // it was told that it is blocked
+	stalled          atomic.Bool // its consumers wait for its socket
+	dropped          bool
+	reason           string      // of the close, if the broker had one
+	linger           *time.Timer // ends a closed connection whose client does not
 }
 
 func newConnection(b *Broker, nc net.Conn, id uint64) *connection {
@@ -117,9 +117,9 @@ func (c *connection) read() {
 	}
 }
 
-// throttle holds the reader back while the client does not read its answers,
-// and while publishers are blocked and this connection is one. What the client
-// sends meanwhile stays in its socket, and in the end in the client.
+// throttle stops the reader while the client does not read its answers, and while an alarm
+// blocks publishers and the connection publishes. What the client sends meanwhile stays in the
+// socket, and in the end in the client.
 func (c *connection) throttle() {
 	if c.out.size.Load() >= replyLimit {
 		c.b.lock()
@@ -146,7 +146,7 @@ func (c *connection) throttle() {
 	b.flush()
 }
 
-// unreadable says why reading ends, to the client if it is its fault.
+// unreadable ends reading. If the client sent a bad frame, it is told so.
 func (c *connection) unreadable(err error) {
 	var size *frame.SizeError
 	var end *frame.EndError
@@ -171,8 +171,8 @@ func (c *connection) unreadable(err error) {
 	c.drain()
 }
 
-// drain discards what the client sends until it hangs up, so that the close
-// that was sent is not overtaken by a reset.
+// drain discards what the client sends until it hangs up. A reset would otherwise overtake the
+// connection.close.
 func (c *connection) drain() {
 	p := make([]byte, 4096)
 	for {
@@ -280,8 +280,7 @@ func (c *connection) closedByClient(m *frame.ConnectionClose) {
 	c.send(0, &frame.ConnectionCloseOk{})
 }
 
-// raise ends a channel or the connection with an exception. The channel is the
-// one that caused it.
+// raise closes the channel that caused an exception, or the connection.
 func (c *connection) raise(channel uint16, ex *exception) {
 	if c.is(closed) {
 		return
@@ -304,8 +303,8 @@ func (c *connection) raise(channel uint16, ex *exception) {
 		ClassID: ex.method.Class(), MethodID: ex.method.Method()})
 }
 
-// endSilently hangs up without a word. A client that has not logged in may have to wait for
-// that.
+// endSilently closes the connection without connection.close. If the client has not opened the
+// connection, the close comes after the login delay.
 func (c *connection) endSilently() {
 	loggedIn := c.is(running)
 	c.shutdown()
@@ -316,8 +315,8 @@ func (c *connection) endSilently() {
 	c.drop()
 }
 
-// distrusts reports whether the client has not come so far that it is told what
-// is wrong.
+// distrusts reports whether the handshake has not come far enough for the exception to be sent to
+// the client.
 func (c *connection) distrusts(ex *exception) bool {
 	switch phase(c.phase.Load()) {
 	case starting, securing:
@@ -328,15 +327,14 @@ func (c *connection) distrusts(ex *exception) bool {
 	return false
 }
 
-// fatalTimeout is how long a client may take to read that its frames make no
-// sense.
+// fatalTimeout is how long a client may take to read the exception for a bad frame.
 const fatalTimeout = time.Second
 
 // closeTimeout is how long a closed connection waits for its client, unless the
 // heartbeat is shorter.
 const closeTimeout = 30 * time.Second
 
-// shutdown gives back all that the connection holds and marks it closed.
+// shutdown closes the channels, deletes the exclusive queues and marks the connection closed.
 func (c *connection) shutdown() {
 	opened := c.is(running)
 	c.enter(closed)
@@ -369,7 +367,7 @@ func (c *connection) ordered() []*channel {
 	return all
 }
 
-// drop hangs up: the reader notices and does the rest.
+// drop ends reader and writer. The reader then cleans up.
 func (c *connection) drop() {
 	if c.dropped {
 		return
@@ -383,7 +381,7 @@ func (c *connection) drop() {
 	c.link.shut()
 }
 
-// gone is the end of the reader: the client has hung up, or must.
+// gone cleans up when the reader ends.
 func (c *connection) gone() {
 	for _, p := range c.partial {
 		c.b.arriving.Add(-int64(len(p.body)))
@@ -395,7 +393,7 @@ func (c *connection) gone() {
 	c.beat.stop()
 	c.out.finish()
 	c.b.release()
-	// A client that has ended its side alone may still read the last answer.
+	// A client that has only half-closed can still read the last answer.
 	impatient := time.AfterFunc(fatalTimeout, c.link.shut)
 	<-c.written
 	impatient.Stop()
@@ -439,7 +437,7 @@ func (c *connection) send(channel uint16, m frame.Method) {
 	c.toWake()
 }
 
-// toWake notes that the writer has work, for the next flush.
+// toWake makes the next flush wake the writer.
 func (c *connection) toWake() {
 	if !c.out.queued {
 		c.out.queued = true

@@ -16,10 +16,9 @@ const (
 	BothWays = FromClient | ToClient
 )
 
-// CutConnections resets every connection, as when a broker's host dies or a
-// firewall forgets: clients see a TCP reset, or a broken pipe, and no
-// connection.close. It returns how many there were. Clients may connect again
-// at once.
+// CutConnections resets every connection, as when a broker's host dies or a firewall drops
+// its state: clients see a TCP reset or a broken pipe, and no connection.close. It returns
+// the number of connections. Clients may connect again at once.
 func (b *Broker) CutConnections() int {
 	all := b.Connections()
 	for _, c := range all {
@@ -28,9 +27,9 @@ func (b *Broker) CutConnections() int {
 	return len(all)
 }
 
-// Freeze stops every connection, and those that come, as if the broker's process
-// were stopped: nothing is lost, nothing moves in that direction, and the broker
-// forgives the heartbeats that it does not read. Thaw ends it.
+// Freeze stops every connection, present and future, as if the broker's process were
+// stopped: nothing moves in that direction, nothing is lost, and the broker does not count
+// the heartbeats that it cannot read as missed. [Broker.Thaw] ends it.
 func (b *Broker) Freeze(d Direction) {
 	b.lock()
 	defer b.release()
@@ -50,24 +49,22 @@ func (b *Broker) Thaw() {
 	}
 }
 
-// HalfOpen loses from now on whatever is sent in that direction on the
-// connections that there are, as when a cable is pulled or a host dies without a
-// word: each side believes in the other until its heartbeat runs out, and even
-// the end of the connection reaches nobody. It cannot be undone; new
-// connections are sound.
+// HalfOpen makes the present connections lose everything that is sent in that direction, as
+// when a cable is pulled or a host dies: each side believes in the other until its heartbeat
+// runs out, and neither sees the other close the connection. It cannot be undone. New
+// connections work.
 func (b *Broker) HalfOpen(d Direction) {
 	for _, c := range b.Connections() {
 		c.HalfOpen(d)
 	}
 }
 
-// CancelConsumer ends a consumer of a queue of the virtual host "/" from the broker's side.
-// [VHost.CancelConsumer] does in another.
+// CancelConsumer is [VHost.CancelConsumer] in the virtual host "/".
 func (b *Broker) CancelConsumer(queue, tag string) bool {
 	return b.VHost("/").CancelConsumer(queue, tag)
 }
 
-// Connections are those that are open now, the oldest first.
+// Connections returns the open connections, the oldest first.
 func (b *Broker) Connections() []*Connection {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -92,8 +89,8 @@ func (b *Broker) Connection(name string) *Connection {
 	return nil
 }
 
-// Connection is one client's connection, for a test to do things to. After the
-// connection has ended its methods do nothing.
+// Connection is the connection of one client, for a test to act on. Its methods do nothing
+// after the connection has ended.
 type Connection struct{ c *connection }
 
 // Name is the client property connection_name, empty if the client gave none.
@@ -103,13 +100,13 @@ func (c *Connection) Name() string {
 	return c.c.name
 }
 
-// ID is the connection's number: no other connection of the broker has it, ever.
+// ID is a number that no other connection of the broker ever has.
 func (c *Connection) ID() uint64 { return c.c.id }
 
 // RemoteAddr is the client's address.
 func (c *Connection) RemoteAddr() net.Addr { return c.c.link.RemoteAddr() }
 
-// Cut resets the connection, as [Broker.CutConnections] does all.
+// Cut resets the connection. [Broker.CutConnections] resets all.
 func (c *Connection) Cut() { c.c.link.reset() }
 
 // Close closes the connection as an operator does, with 320 CONNECTION_FORCED
@@ -120,7 +117,7 @@ func (c *Connection) Close(text string) {
 	c.c.raise(0, fail(connectionForced, "%s", text).silent())
 }
 
-// Freeze stops the connection, as [Broker.Freeze] does all.
+// Freeze stops the connection. [Broker.Freeze] stops all.
 func (c *Connection) Freeze(d Direction) {
 	c.c.b.lock()
 	defer c.c.b.release()
@@ -134,11 +131,11 @@ func (c *Connection) Thaw() {
 	c.c.freeze(c.c.b.frozen)
 }
 
-// HalfOpen loses what is sent on the connection, as [Broker.HalfOpen] does on all.
+// HalfOpen makes the connection lose what is sent. [Broker.HalfOpen] acts on all.
 func (c *Connection) HalfOpen(d Direction) { c.c.link.lose(d) }
 
-// CloseChannel ends a channel with an exception of the test's choice, as a
-// consumer timeout or a failing queue would. It reports whether it was open.
+// CloseChannel closes a channel with a code and a text of the test's choice, as a consumer
+// timeout or a failing queue does. It reports whether the channel was open.
 func (c *Connection) CloseChannel(number uint16, code uint16, text string) bool {
 	c.c.b.lock()
 	defer c.c.b.release()

@@ -32,7 +32,7 @@ func (q *queue) deadLetter(e entry, reason string) {
 	if x == nil {
 		return
 	}
-	dead := q.obituary(m, x, reason)
+	dead := q.deadMessage(m, x, reason)
 	dead.delivered = m.delivered || e.deliveries > 0
 	if x.name == "" {
 		_ = b.routeReplies(dead)
@@ -51,9 +51,9 @@ func (q *queue) deadLetter(e entry, reason string) {
 	b.router = outer
 }
 
-// obituary is the message as the dead-letter exchange gets it: with its history
+// deadMessage is the message as the dead-letter exchange gets it: with its history
 // in x-death and without its expiration.
-func (q *queue) obituary(m *message, x *exchange, reason string) *message {
+func (q *queue) deadMessage(m *message, x *exchange, reason string) *message {
 	var p frame.Properties
 	_ = p.Parse(m.props) // it was parsed when it came
 	headers, _ := frame.ParseTable(p.Headers)
@@ -127,7 +127,7 @@ func addDeath(headers, info frame.Table) frame.Table {
 			others = append(others, d)
 			continue
 		}
-		n, _ := field(t, "count").(int64)
+		n, _ := integer(field(t, "count")) // a client may have sent any width
 		merged = setField(t, "count", n+1)
 	}
 	sorted := sortedFields(merged)

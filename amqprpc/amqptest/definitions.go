@@ -74,10 +74,10 @@ type definitions struct {
 	} `json:"bindings"`
 }
 
-// ImportDefinitions adds what a definitions file of RabbitMQ's has: users, virtual hosts,
-// permissions, policies, queues, exchanges and bindings, in that order. What is there
-// already stays, but for users, permissions and policies of the same name. It stops at the
-// first thing that the broker cannot make, and says what that is.
+// ImportDefinitions adds the users, virtual hosts, permissions, policies, queues, exchanges
+// and bindings of a RabbitMQ definitions file, in that order. It replaces users, permissions
+// and policies of the same name, and leaves existing queues, exchanges and bindings as they
+// are. It stops at the first entry that the broker cannot make; the error names that entry.
 func (b *Broker) ImportDefinitions(r io.Reader) error {
 	var d definitions
 	if err := json.NewDecoder(r).Decode(&d); err != nil {
@@ -171,7 +171,7 @@ func (b *Broker) importQueues(d *definitions) error {
 			made, ex := v.newQueue(q.Name, m)
 			if ex == nil {
 				v.queues[q.Name] = made
-				made.used()
+				made.restartExpiry()
 			}
 			return ex
 		}))

@@ -92,7 +92,7 @@ func (b *Broker) routeReplies(msg *message) *exception {
 }
 
 // dropRepliesAt is how much may wait for a client that does not read its direct
-// replies, in octets, before more are dropped: they are sent at most once, and
+// replies, in bytes, before more are dropped: they are sent at most once, and
 // nothing holds their publishers back.
 const dropRepliesAt = 32 << 20
 

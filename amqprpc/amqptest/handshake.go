@@ -110,9 +110,9 @@ func (c *connection) startOk(m *frame.ConnectionStartOk) *exception {
 			yes, _ := v.(bool)
 			return yes
 		}
-		c.cancels = can("consumer_cancel_notify")
-		c.hearsBlock = can("connection.blocked")
-		c.hearsAuth = can("authentication_failure_close")
+		c.knowsCancel = can("consumer_cancel_notify")
+		c.knowsBlocked = can("connection.blocked")
+		c.knowsAuthFailure = can("authentication_failure_close")
 	}
 	c.properties = m.ClientProperties
 	if v, ok := m.ClientProperties.Lookup("connection_name"); ok {
@@ -140,7 +140,7 @@ func (c *connection) login(response []byte) *exception {
 	}
 	if a := c.b.users[name]; a == nil || !a.knows(password) {
 		c.log.Warn("login refused", "mechanism", c.mechanism)
-		if !c.hearsAuth {
+		if !c.knowsAuthFailure {
 			c.endSilently()
 			return nil
 		}

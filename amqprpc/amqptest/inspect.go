@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// QueueInfo is a queue as it was when it was looked at.
+// QueueInfo describes a queue at one moment.
 type QueueInfo struct {
 	VHost, Name string
 	Type        string // classic or quorum
@@ -22,7 +22,7 @@ type QueueInfo struct {
 	Bindings    []BindingInfo  // but for the one from the default exchange
 }
 
-// ConsumerInfo is a consumer as it was when it was looked at.
+// ConsumerInfo describes a consumer at one moment.
 type ConsumerInfo struct {
 	Tag          string
 	Connection   string // the name that its client gave
@@ -47,7 +47,7 @@ type BindingInfo struct {
 	Arguments            map[string]any
 }
 
-// ExchangeInfo is an exchange as it was when it was looked at.
+// ExchangeInfo describes an exchange at one moment.
 type ExchangeInfo struct {
 	VHost, Name string
 	Type        string // direct, fanout, topic or headers
@@ -58,9 +58,9 @@ type ExchangeInfo struct {
 	Policy      string // the name of the one that counts; empty for none
 }
 
-// ConnectionInfo is a connection as it was when it was looked at.
+// ConnectionInfo describes a connection at one moment.
 type ConnectionInfo struct {
-	ID                    uint64 // no other connection of the broker has it, ever
+	ID                    uint64 // a number that no other connection ever has
 	Name                  string // that the client gave; empty for none
 	RemoteAddr, LocalAddr string // of the client, and of the broker's end
 	User, VHost           string
@@ -74,7 +74,7 @@ type ConnectionInfo struct {
 	Blocked               bool           // it was told connection.blocked
 }
 
-// ChannelInfo is a channel as it was when it was looked at.
+// ChannelInfo describes a channel at one moment.
 type ChannelInfo struct {
 	Number         uint16
 	Prefetch       int // of consumers to come; zero for no limit
@@ -84,11 +84,10 @@ type ChannelInfo struct {
 	Consumers      []string // their tags, the oldest first
 }
 
-// Queue looks at a queue of the virtual host "/"; false if there is none.
-// [VHost.Queue] does in another.
+// Queue is [VHost.Queue] in the virtual host "/".
 func (b *Broker) Queue(name string) (QueueInfo, bool) { return b.VHost("/").Queue(name) }
 
-// Queues looks at all queues, by virtual host and name.
+// Queues returns all queues, by virtual host and name.
 func (b *Broker) Queues() []QueueInfo {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -104,7 +103,7 @@ func (b *Broker) Queues() []QueueInfo {
 	return all
 }
 
-// Exchanges looks at all exchanges, by virtual host and name.
+// Exchanges returns all exchanges, by virtual host and name.
 func (b *Broker) Exchanges() []ExchangeInfo {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -125,8 +124,8 @@ func (b *Broker) Exchanges() []ExchangeInfo {
 	return all
 }
 
-// Bindings looks at all bindings, by virtual host, exchange, destination and routing key;
-// those from the default exchange, which every queue has, are left out.
+// Bindings returns all bindings, by virtual host, exchange, destination and routing key. It
+// leaves out those from the default exchange, which every queue has.
 func (b *Broker) Bindings() []BindingInfo {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -157,9 +156,7 @@ func compareBindings(a, b BindingInfo) int {
 		cmp.Compare(a.Destination, b.Destination), cmp.Compare(a.RoutingKey, b.RoutingKey))
 }
 
-// Messages looks at the ready messages of a queue of the virtual host "/", in
-// the order in which they will be delivered, without taking them. [VHost.Messages] does in
-// another.
+// Messages is [VHost.Messages] in the virtual host "/".
 func (b *Broker) Messages(queue string) []Message { return b.VHost("/").Messages(queue) }
 
 func (q *queue) info() QueueInfo {
@@ -190,14 +187,14 @@ func (q *queue) info() QueueInfo {
 	return info
 }
 
-// Info looks at the connection.
+// Info describes the connection.
 func (c *Connection) Info() ConnectionInfo {
 	in := c.c
 	in.b.mu.Lock()
 	defer in.b.mu.Unlock()
 	info := ConnectionInfo{
 		ID: in.id, Name: in.name, RemoteAddr: in.link.RemoteAddr().String(), LocalAddr: in.link.LocalAddr().String(),
-		User: in.user, Opened: in.opened, TLS: in.secure, Blocked: in.told,
+		User: in.user, Opened: in.opened, TLS: in.secure, Blocked: in.toldBlocked,
 		ChannelMax: in.channelMax, FrameMax: in.frameMax, ClientProperties: publicTable(in.properties),
 	}
 	if in.vhost != nil {

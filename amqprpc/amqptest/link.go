@@ -10,7 +10,7 @@ import (
 // link is a connection's transport with the faults that a test may put on it.
 type link struct {
 	net.Conn
-	received atomic.Int64 // octets, for the heartbeat
+	received atomic.Int64 // bytes, for the heartbeat
 	sent     atomic.Int64
 
 	mu     sync.Mutex
@@ -19,7 +19,7 @@ type link struct {
 	out    fault // on what the broker sends
 	closed bool
 
-	orderly bool // the client is to see an end of stream; of the reader alone
+	orderly bool // end closes without a reset; the reader alone uses it
 }
 
 // fault is what happens to one direction of a connection.
@@ -140,8 +140,8 @@ func (l *link) shut() {
 	_ = l.Conn.SetDeadline(past)
 }
 
-// end closes the transport as RabbitMQ does: with a reset, which a client notices after it
-// has read what was sent. TLS and a protocol that is refused end in order.
+// end closes the transport as RabbitMQ does: with a reset, which the client sees after it has
+// read everything that was sent. After TLS or a refused protocol there is no reset.
 func (l *link) end() {
 	l.shut()
 	if !l.orderly {

@@ -91,9 +91,8 @@ func (b *Broker) address(i int) string {
 	return b.listeners[i].addr
 }
 
-// URL is what a client dials: amqp://guest:guest@127.0.0.1:PORT/ with the
-// broker's user and port. Without a listener the host is a placeholder, for use
-// with [Broker.Dial].
+// URL is the URL for clients: amqp://guest:guest@127.0.0.1:PORT/ with the broker's user and
+// port. Without a listener the host is a placeholder, for use with [Broker.Dial].
 func (b *Broker) URL() string {
 	scheme := "amqp"
 	if b.cfg.tls != nil && b.cfg.listen {
@@ -102,7 +101,7 @@ func (b *Broker) URL() string {
 	return b.url(scheme, b.Addr())
 }
 
-// TLSURL is what a client dials to reach the listener of [WithTLSListener].
+// TLSURL is the URL of the listener of [WithTLSListener].
 func (b *Broker) TLSURL() string { return b.url("amqps", b.TLSAddr()) }
 
 func (b *Broker) url(scheme, addr string) string {
@@ -127,8 +126,8 @@ func (b *Broker) user() (name, password string) {
 	return name, b.cfg.users[name]
 }
 
-// RefuseConnections closes the broker's ports: whoever connects is refused, and
-// [Broker.Dial] too. Connections that are open go on.
+// RefuseConnections closes the broker's ports and makes [Broker.Dial] fail. Open connections
+// go on.
 func (b *Broker) RefuseConnections() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -136,8 +135,9 @@ func (b *Broker) RefuseConnections() {
 	_ = b.closePorts()
 }
 
-// AcceptConnections ends RefuseConnections, [Broker.Stop] and [Broker.Kill]. It listens on
-// the same ports, and fails if somebody else has taken one meanwhile.
+// AcceptConnections ends [Broker.RefuseConnections], [Broker.Stop] and [Broker.Kill]. The
+// broker listens on the same ports again. The error says that another program has taken one
+// meanwhile.
 func (b *Broker) AcceptConnections() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -12,9 +12,9 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/frame"
 )
 
-// Policy gives arguments to the queues and exchanges whose names match
-// (https://www.rabbitmq.com/docs/policies). Of several that match, the one with the highest
-// priority counts alone.
+// Policy sets arguments of the queues and exchanges whose names match
+// (https://www.rabbitmq.com/docs/policies). If several policies match a name, only the one
+// with the highest priority applies.
 type Policy struct {
 	Name     string
 	Pattern  string // a regular expression, found anywhere in the name
@@ -49,8 +49,8 @@ var policyKeys = map[string]string{
 	"federation-upstream": "", "federation-upstream-set": "",
 }
 
-// SetPolicy adds a policy to the virtual host, or changes the one of that name. It acts at
-// once, but messages that are queued keep their time to live. The error says what is wrong
+// SetPolicy adds a policy to the virtual host, or replaces the one of that name. The policy
+// applies at once, but queued messages keep their time to live. The error says what is wrong
 // with the policy, or is [ErrNotFound].
 func (v *VHost) SetPolicy(p Policy) error {
 	parsed, err := parsePolicy(p)
@@ -76,7 +76,7 @@ func (v *VHost) DeletePolicy(name string) (found bool) {
 	return found
 }
 
-// Policies looks at the virtual host's policies, by name.
+// Policies returns the virtual host's policies, by name.
 func (v *VHost) Policies() (all []Policy) {
 	v.do(func(in *vhost) {
 		for _, name := range slices.Sorted(maps.Keys(in.policies)) {
@@ -186,7 +186,7 @@ func (v *vhost) applyPolicies() {
 		default:
 			q.dropOverflow()
 		}
-		q.used()
+		q.restartExpiry()
 	}
 }
 

@@ -90,7 +90,7 @@ func (ch *channel) routeAndEnqueue(p published) (accepted bool, ex *exception) {
 // none and it is mandatory. False means that a queue refuses it.
 func (ch *channel) enqueue(queues []*queue, msg *message, mandatory bool) (accepted bool) {
 	if len(queues) == 0 && mandatory {
-		ch.giveBack(msg)
+		ch.returnMessage(msg)
 	}
 	accepted = true
 	for _, q := range queues {
@@ -104,8 +104,8 @@ func (ch *channel) enqueue(queues []*queue, msg *message, mandatory bool) (accep
 	return accepted
 }
 
-// giveBack returns a mandatory message that nobody takes, before its confirm.
-func (ch *channel) giveBack(msg *message) {
+// returnMessage returns a mandatory message that nobody takes, before its confirm.
+func (ch *channel) returnMessage(msg *message) {
 	if ch.c.b.recording() {
 		ch.emit(Event{Kind: Returned}, msg)
 	}

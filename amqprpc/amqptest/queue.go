@@ -9,8 +9,7 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/frame"
 )
 
-// queue holds messages and hands them to consumers. All of it is under the
-// broker's lock.
+// queue holds messages and hands them to consumers. The broker's lock guards it.
 type queue struct {
 	vhost      *vhost
 	name       string
@@ -30,17 +29,17 @@ type queue struct {
 
 	consumers    consumerSet
 	hadConsumers bool
-	refusing     bool // a quorum queue's, until there is room
+	refusing     bool // a quorum queue refuses publishes until there is room
 
 	ttlTimer    *time.Timer // drops messages at the head when they expire
-	ttlAt       int64       // when it fires; zero when it is not set
+	ttlAt       int64       // when ttlTimer fires; zero if it is not set
 	expiryTimer *time.Timer // deletes an unused queue (x-expires)
-	expiresAt   int64       // when that is due
+	expiresAt   int64       // when expiryTimer fires
 
 	visited uint64 // the number of the message that was last routed here
 }
 
-// randomName is a name as the broker makes them up: unguessable.
+// randomName makes an unguessable name with a prefix.
 func randomName(prefix string) string {
 	var id [16]byte
 	_, _ = rand.Read(id[:]) // never fails
@@ -81,7 +80,7 @@ func (ch *channel) declareQueue(m *frame.QueueDeclare) *exception {
 		}
 	}
 	ch.lastQueue = q.name
-	q.used()
+	q.restartExpiry()
 	if !m.NoWait {
 		ch.send(&frame.QueueDeclareOk{Queue: q.name,
 			MessageCount: uint32(q.ready.n), ConsumerCount: uint32(q.consumers.n)})
@@ -139,7 +138,7 @@ func (ch *channel) makeQueue(name string, m *frame.QueueDeclare) (*queue, *excep
 	return q, nil
 }
 
-// newQueue is a queue that nobody can see yet.
+// newQueue makes a queue that is not in the virtual host yet.
 func (v *vhost) newQueue(name string, m *frame.QueueDeclare) (*queue, *exception) {
 	of := v.queueName(name)
 	opts, ex := parseQueueArguments(of, m.Arguments, v.b.cfg.follow)
@@ -161,7 +160,7 @@ func (v *vhost) newQueue(name string, m *frame.QueueDeclare) (*queue, *exception
 	return q, nil
 }
 
-// quorumProperties refuses what a quorum queue cannot be.
+// quorumProperties refuses properties that a quorum queue cannot have.
 func quorumProperties(of string, m *frame.QueueDeclare) *exception {
 	switch {
 	case m.AutoDelete:
@@ -202,7 +201,7 @@ func (q *queue) equivalent(c *connection, m *frame.QueueDeclare) *exception {
 	if ex := sameFlag("auto_delete", of, m.AutoDelete, q.autoDelete); ex != nil {
 		return ex
 	}
-	for _, a := range queueArguments {
+	for _, a := range c.b.cfg.follow.queueArguments() {
 		if q.opts.quorum && !a.quorum || !q.opts.quorum && !a.classic {
 			continue
 		}
@@ -273,7 +272,7 @@ func (ch *channel) purgeQueue(m *frame.QueuePurge) *exception {
 	return nil
 }
 
-// purge drops all ready messages, and says how many there were.
+// purge drops all ready messages and returns their number.
 func (q *queue) purge() int {
 	count := q.ready.n
 	for q.ready.n > 0 {
@@ -311,10 +310,10 @@ func (q *queue) pop() entry {
 	return e
 }
 
-// lose lets go of a message that leaves the broker.
+// lose subtracts a message that leaves the queue from the broker's memory.
 func (q *queue) lose(e entry) { q.vhost.b.held -= e.msg.size() }
 
-// publish takes a message; false if the queue refuses it.
+// publish adds a message. It returns false if the queue refuses the message.
 func (q *queue) publish(m *message) bool {
 	if q.refuses(m) {
 		if q.opts.overflow == overflowRejectDLX {
@@ -333,17 +332,17 @@ func (q *queue) publish(m *message) bool {
 	return true
 }
 
-// publishClassic takes a message of a classic queue.
+// publishClassic adds a message to a classic queue.
 func (q *queue) publishClassic(m *message) {
 	q.seq++
 	e := q.entry(m)
 	if c := q.waitingConsumer(); c != nil {
-		e.redelivered = false // even a dead letter that was delivered before: it did not wait
+		e.redelivered = false // true only for a dead letter that was queued
 		c.deliver(e)
 		return
 	}
 	if q.opts.ttl == 0 && !q.opts.deadLetters {
-		return // nobody takes it at once, and it may not wait
+		return // TTL 0: no consumer is ready, and the message must not wait
 	}
 	q.vhost.b.held += m.size()
 	q.ready.push(e)
@@ -353,8 +352,8 @@ func (q *queue) publishClassic(m *message) {
 	}
 }
 
-// entry is a message that has just come. Its time to live runs from now on, even while a
-// consumer has it: it may come back.
+// entry makes the queue's entry of a new message. Its time to live starts now, and goes on while
+// a consumer has the message, because the message may be requeued.
 func (q *queue) entry(m *message) entry {
 	e := entry{msg: m, seq: q.seq, redelivered: m.delivered && q.vhost.b.since(RabbitMQ43)}
 	if e.redelivered && q.opts.quorum {
@@ -381,7 +380,7 @@ func (q *queue) run() {
 	}
 }
 
-// forgetTransient drops the messages that are not persistent.
+// forgetTransient drops messages that are not persistent.
 func (q *queue) forgetTransient() {
 	kept := newReadyList(q.opts.maxPriority)
 	for q.ready.n > 0 {
@@ -394,8 +393,8 @@ func (q *queue) forgetTransient() {
 	q.ready = kept
 }
 
-// goOn keeps the limits and delivers what can be delivered after messages came
-// back or consumers have room again.
+// goOn applies the length limits and delivers messages, after messages were requeued or consumers
+// have room again.
 func (q *queue) goOn() {
 	switch {
 	case q.deleted:
@@ -408,10 +407,10 @@ func (q *queue) goOn() {
 	}
 }
 
-// comeBack queues a message again that a consumer refused or lost.
-func (q *queue) comeBack(e entry, how verdict) {
+// requeue returns a message to the queue that a consumer refused or lost.
+func (q *queue) requeue(e entry, how verdict) {
 	if q.opts.quorum {
-		q.comeBackQuorum(e, how)
+		q.requeueQuorum(e, how)
 		return
 	}
 	if q.deleted {

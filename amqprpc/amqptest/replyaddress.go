@@ -11,7 +11,7 @@ import (
 )
 
 // A direct reply-to address is the base64 of an Erlang process identifier in its external
-// format, a dot, and a key of 16 random octets in base64. The process's node is one made up,
+// format, a dot, and a key of 16 random bytes in base64. The process's node is one made up,
 // named after a hash of the broker's
 // (https://www.erlang.org/doc/apps/erts/erl_ext_dist.html). What RabbitMQ makes of an address
 // that is not its own depends on the release and on where it fails to read it.
@@ -117,7 +117,7 @@ func (b *Broker) replyConsumer(p process, key string) *replyConsumer {
 type process struct {
 	node                     string
 	number, serial, creation uint32
-	old                      bool // in the format that has an octet for the creation
+	old                      bool // in the format that has an byte for the creation
 }
 
 // The greatest numbers that a process of RabbitMQ 3.10's Erlang has.
@@ -128,7 +128,7 @@ const (
 	externalFormat = 131
 	tagNewPid      = 88
 	tagPid         = 103
-	tagLatinAtom   = 100 // in Latin-1, with a length of two octets
+	tagLatinAtom   = 100 // in Latin-1, with a length of two bytes
 	tagSmallLatin  = 115 // … of one
 	tagAtom        = 118 // in UTF-8, likewise
 	tagSmallAtom   = 119

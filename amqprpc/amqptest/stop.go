@@ -1,9 +1,9 @@
 package amqptest
 
 // Stop stops the broker in good order, as rabbitmqctl stop_app does: it closes its ports,
-// tells every client 320 CONNECTION_FORCED, and forgets what is transient. Durable queues
-// keep their persistent messages for [Broker.AcceptConnections], which starts it again;
-// [Broker.Close] ends it for good.
+// closes every connection with 320 CONNECTION_FORCED, and drops transient queues, exchanges
+// and messages. Durable queues keep their persistent messages. [Broker.AcceptConnections]
+// starts the broker again; [Broker.Close] ends it for good.
 func (b *Broker) Stop() {
 	b.RefuseConnections()
 	b.lock()
@@ -17,17 +17,16 @@ func (b *Broker) Stop() {
 	b.restart()
 }
 
-// Kill stops the broker as kill -9 does: it closes its ports and cuts every connection.
-// What survives, and how it starts again, is as with [Broker.Stop].
+// Kill stops the broker as kill -9 does: it closes its ports and cuts every connection. The
+// same survives as with [Broker.Stop], and [Broker.AcceptConnections] starts the broker again.
 func (b *Broker) Kill() {
 	b.RefuseConnections()
 	b.Restart()
 }
 
-// Restart does what happens when a node is killed and started again: every
-// connection is cut, transient queues, exchanges and messages are gone, and
-// durable queues keep their persistent messages, those redelivered that a
-// consumer had.
+// Restart kills the broker and starts it again: every connection is cut, and transient
+// queues, exchanges and messages are gone. Durable queues keep their persistent messages.
+// Those that a consumer had are redelivered.
 func (b *Broker) Restart() {
 	b.CutConnections()
 	b.lock()
@@ -56,7 +55,7 @@ func (v *vhost) restart() {
 			continue
 		}
 		q.forgetTransient()
-		q.used()
+		q.restartExpiry()
 	}
 	for _, x := range v.exchanges {
 		if !x.durable {

@@ -8,7 +8,7 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/frame"
 )
 
-// RabbitMQ's reply texts show octets as Erlang prints them. These functions
+// RabbitMQ's reply texts show bytes as Erlang prints them. These functions
 // print the same.
 
 // binaryTerm prints b as ~p does: as a string if it is printable.
@@ -37,7 +37,7 @@ func binaryTerm(b []byte) string {
 	return `<<"` + s.String() + `">>`
 }
 
-// listTerm prints a list of octets as ~p does: as a string if it is printable Latin-1.
+// listTerm prints a list of bytes as ~p does: as a string if it is printable Latin-1.
 func listTerm(octets string) string {
 	escapes := map[byte]string{'"': `\"`, '\\': `\\`, '\n': `\n`, '\r': `\r`, '\t': `\t`, '\v': `\v`, '\b': `\b`, '\f': `\f`, 0x1b: `\e`}
 	var s strings.Builder
@@ -57,7 +57,7 @@ func listTerm(octets string) string {
 
 // binaryBytes prints b as ~w does: as numbers.
 func binaryBytes(b []byte) string {
-	const enough = 300 // a reply text is cut at 255 octets
+	const enough = 300 // a reply text is cut at 255 bytes
 	if len(b) > enough {
 		b = b[:enough]
 	}

@@ -27,7 +27,7 @@ type account struct {
 	stranger   bool
 }
 
-// hashedPassword is a salt of four octets and a hash of the salt and the password
+// hashedPassword is a salt of four bytes and a hash of the salt and the password
 // (https://www.rabbitmq.com/docs/passwords).
 type hashedPassword struct {
 	salt, sum []byte
@@ -71,13 +71,13 @@ func (a *account) enter(vhost string) (*permissions, bool) {
 	return a.everywhere, a.everywhere != nil || !a.stranger
 }
 
-// UserInfo is a user as it was when it was looked at.
+// UserInfo describes a user.
 type UserInfo struct {
 	Name string
 	Tags []string // administrator, management and the like; they mean something to the management API alone
 }
 
-// Users looks at all users, by name.
+// Users returns all users, by name.
 func (b *Broker) Users() []UserInfo {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -96,8 +96,8 @@ func (b *Broker) Authenticate(name, password string) bool {
 	return a != nil && a.knows(password)
 }
 
-// SetUser adds a user, or changes the password and the tags of one. As in RabbitMQ a new
-// one may do nothing before [Broker.SetPermissions]; one from [WithUser] may do all.
+// SetUser adds a user, or changes the password and the tags of one. As in RabbitMQ, a new
+// user has no permissions before [Broker.SetPermissions]. A user of [WithUser] has all.
 func (b *Broker) SetUser(name, password string, tags ...string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -140,9 +140,9 @@ func (b *Broker) closeConnections(text string, which func(*connection) bool) {
 // ErrNotFound says that there is no user or virtual host of that name.
 var ErrNotFound = errors.New("amqptest: not found")
 
-// SetPermissions says what a user may do in a virtual host, from the next operation on;
-// the expressions are those of [WithPermissions]. The error is [ErrNotFound] or that of an
-// expression that does not compile.
+// SetPermissions sets the permissions of a user in a virtual host, with the expressions of
+// [WithPermissions]. They apply from the next operation on, on open connections too. The
+// error is [ErrNotFound], or that of an expression that does not compile.
 func (b *Broker) SetPermissions(vhost, user, configure, write, read string) error {
 	p, err := newPermissions(configure, write, read)
 	if err != nil {
@@ -151,9 +151,9 @@ func (b *Broker) SetPermissions(vhost, user, configure, write, read string) erro
 	return b.permit(vhost, user, p)
 }
 
-// ClearPermissions takes all that a user may do in a virtual host away: it cannot connect
-// to it any more. Its open connections stay, and every operation that needs a permission is
-// refused. The error is [ErrNotFound].
+// ClearPermissions removes the permissions of a user in a virtual host. The user cannot
+// connect to it any more. Open connections stay open, but the broker refuses every operation
+// that needs a permission. The error is [ErrNotFound].
 func (b *Broker) ClearPermissions(vhost, user string) error {
 	return b.permit(vhost, user, noPermissions)
 }
@@ -177,13 +177,13 @@ func (b *Broker) permit(vhost, user string, p *permissions) error {
 	return nil
 }
 
-// PermissionInfo is what a user may do in a virtual host.
+// PermissionInfo describes the permissions of a user in a virtual host.
 type PermissionInfo struct {
 	User, VHost            string
 	Configure, Write, Read string // regular expressions
 }
 
-// Permissions looks at all permissions, by user and virtual host.
+// Permissions returns all permissions, by user and virtual host.
 func (b *Broker) Permissions() []PermissionInfo {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -57,25 +57,25 @@ func (v *vhost) stopTimers() {
 	}
 }
 
-// VHost is a virtual host, for a test to look at and do things to. One that does not exist,
-// or no longer, is empty, and its methods say so.
+// VHost is a virtual host, for a test to inspect and change. If it does not exist, its
+// methods find nothing, or return [ErrNotFound].
 type VHost struct {
 	b    *Broker
 	name string
 }
 
-// VHost returns the virtual host of that name, there or not.
+// VHost returns the virtual host of that name, whether it exists or not.
 func (b *Broker) VHost(name string) *VHost { return &VHost{b, name} }
 
-// VHosts are the names of all virtual hosts, in order.
+// VHosts returns the names of all virtual hosts, in order.
 func (b *Broker) VHosts() []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return slices.Sorted(maps.Keys(b.vhosts))
 }
 
-// AddVHost adds a virtual host, and reports whether it was not there yet. Users that were
-// given to [WithUser] may use it; others need [Broker.SetPermissions].
+// AddVHost adds a virtual host, and reports whether it is new. Users of [WithUser] have all
+// permissions in it; others need [Broker.SetPermissions].
 func (b *Broker) AddVHost(name string) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -120,8 +120,9 @@ func (v *VHost) do(f func(*vhost)) bool {
 	return in != nil
 }
 
-// SetDefaultQueueType has queues that are declared without x-queue-type be of that type,
-// classic or quorum, where the declaration allows it. RabbitMQ has that since 3.11.
+// SetDefaultQueueType sets the type, classic or quorum, of queues that are declared without
+// x-queue-type. A queue that is not durable, or is exclusive or auto-delete, stays classic.
+// RabbitMQ has had default queue types since 3.11.
 func (v *VHost) SetDefaultQueueType(kind string) error {
 	if kind != "classic" && kind != "quorum" {
 		return fmt.Errorf("amqptest: no queue is of type %q", kind)
@@ -134,7 +135,7 @@ func (v *VHost) SetDefaultQueueType(kind string) error {
 
 func (v *VHost) missing() error { return fmt.Errorf("%w: virtual host %q", ErrNotFound, v.name) }
 
-// Queue looks at a queue; false if there is none.
+// Queue describes a queue; false if there is none.
 func (v *VHost) Queue(name string) (info QueueInfo, ok bool) {
 	v.do(func(in *vhost) {
 		if q := in.queues[name]; q != nil {
@@ -144,7 +145,7 @@ func (v *VHost) Queue(name string) (info QueueInfo, ok bool) {
 	return info, ok
 }
 
-// Queues looks at all queues, by name.
+// Queues returns all queues, by name.
 func (v *VHost) Queues() (all []QueueInfo) {
 	v.do(func(in *vhost) {
 		for _, q := range in.queues {
@@ -155,8 +156,8 @@ func (v *VHost) Queues() (all []QueueInfo) {
 	return all
 }
 
-// Messages looks at the ready messages of a queue, in the order in which they will be
-// delivered, without taking them.
+// Messages returns the ready messages of a queue, in the order of delivery. They stay in the
+// queue.
 func (v *VHost) Messages(queue string) (all []Message) {
 	v.do(func(in *vhost) {
 		q := in.queues[queue]
@@ -170,10 +171,9 @@ func (v *VHost) Messages(queue string) (all []Message) {
 	return all
 }
 
-// CancelConsumer ends a consumer from the broker's side, as the failure of the queue's node
-// does: the client gets basic.cancel, and what it has not acknowledged stays with its
-// channel. It reports whether there was such a consumer; of several with the same tag it is
-// the oldest.
+// CancelConsumer cancels a consumer as a broker does when the queue's node fails: the client
+// gets basic.cancel, and its unacknowledged deliveries stay with the channel. It reports
+// whether there was such a consumer. If several have the same tag, it cancels the oldest.
 func (v *VHost) CancelConsumer(queue, tag string) (found bool) {
 	v.do(func(in *vhost) {
 		q := in.queues[queue]
@@ -198,7 +198,7 @@ var (
 	ErrQueueInUse    = errors.New("amqptest: the queue has consumers")
 )
 
-// Condition is one on which alone a queue is deleted.
+// Condition is a condition of [VHost.DeleteQueue].
 type Condition uint8
 
 // The conditions: the queue has no ready messages, or no consumers.
@@ -226,8 +226,8 @@ func (v *VHost) DeleteQueue(name string, conditions ...Condition) error {
 	return err
 }
 
-// PurgeQueue drops the ready messages of a queue, and says how many there were. The error
-// is [ErrNotFound].
+// PurgeQueue drops the ready messages of a queue and returns their number. The error is
+// [ErrNotFound].
 func (v *VHost) PurgeQueue(name string) (n int, err error) {
 	err = fmt.Errorf("%w: queue %q", ErrNotFound, name)
 	v.do(func(in *vhost) {

@@ -68,7 +68,12 @@ func freePort(t *testing.T) int {
 // ask sends a request as a user and returns the status and the body.
 func (p place) ask(ctx context.Context, t *testing.T, method, path, user, password string) (int, string) {
 	t.Helper()
-	r, err := http.NewRequestWithContext(ctx, method, p.api+path, nil)
+	return p.send(ctx, t, method, path, "", user, password)
+}
+
+func (p place) send(ctx context.Context, t *testing.T, method, path, content, user, password string) (int, string) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(ctx, method, p.api+path, strings.NewReader(content))
 	require.NoError(t, err)
 	r.SetBasicAuth(user, password)
 	resp, err := p.client.Do(r)
@@ -158,6 +163,7 @@ func script(t *testing.T, p place) {
 	p.answers(t, "GET", "/api/channels/"+url.PathEscape(name+" (1)"), 200, channel)
 	readOnly(t, p, name)
 	changes(t, p, ch)
+	administration(t, p)
 
 	closed := conn.NotifyClose(make(chan *amqp.Error, 1))
 	p.answers(t, "DELETE", "/api/connections/"+escaped, 204, "")
@@ -234,4 +240,80 @@ func changes(t *testing.T, p place, ch *amqp.Channel) {
 	p.answers(t, "DELETE", "/api/queues/%2F/q", 204, "")
 	p.answers(t, "DELETE", "/api/queues/%2F/q", 404, `{"error": "Object Not Found"}`)
 	p.answers(t, "GET", "/api/queues", 200, "[]")
+}
+
+// put sends a PUT and requires a status.
+func (p place) put(t *testing.T, path, content string, status int) {
+	t.Helper()
+	got, body := p.send(t.Context(), t, "PUT", path, content, "guest", "guest")
+	require.Equal(t, status, got, "PUT %s %s: %s", path, content, body)
+}
+
+// administration adds, changes and deletes what an operator may.
+func administration(t *testing.T, p place) {
+	t.Helper()
+	p.put(t, "/api/vhosts/new", "", 201)
+	p.put(t, "/api/vhosts/new", "", 204)
+	p.answers(t, "GET", "/api/vhosts/new", 200, `{"name": "new"}`)
+	p.answers(t, "GET", "/api/vhosts/none", 404, "")
+	p.answers(t, "GET", "/api/permissions/new/guest", 200, `{"user": "guest", "vhost": "new", "configure": ".*", "write": ".*", "read": ".*"}`)
+
+	p.put(t, "/api/users/u", `{"password": "p", "tags": "management,monitoring"}`, 201)
+	p.put(t, "/api/users/u", `{"password": "other", "tags": ["management"]}`, 204)
+	p.answers(t, "GET", "/api/users/u", 200, `{"name": "u", "tags": ["management"]}`)
+	p.answers(t, "GET", "/api/permissions/new/u", 404, "")
+	p.put(t, "/api/permissions/new/u", `{"configure": "", "write": "^a", "read": ".*"}`, 201)
+	p.put(t, "/api/permissions/new/u", `{"configure": "^b", "write": "^a", "read": ".*"}`, 204)
+	p.answers(t, "GET", "/api/permissions/new/u", 200, `{"user": "u", "vhost": "new", "configure": "^b", "write": "^a", "read": ".*"}`)
+	conn, err := amqp.Dial(strings.Replace(p.amqp, "guest:guest", "u:other", 1) + "new")
+	require.NoError(t, err)
+	require.NoError(t, conn.Close())
+	p.answers(t, "DELETE", "/api/permissions/new/u", 204, "")
+	p.answers(t, "DELETE", "/api/permissions/new/u", 404, "")
+
+	p.put(t, "/api/policies/new/p", `{"pattern": "^q", "definition": {"max-length": 3}, "priority": 2, "apply-to": "queues"}`, 201)
+	p.put(t, "/api/policies/new/p", `{"pattern": "^q", "definition": {"max-length": 4}, "priority": 2, "apply-to": "queues"}`, 204)
+	p.put(t, "/api/policies/new/p", `{"pattern": "^q", "definition": {"no-such-key": 4}}`, 400)
+	policy := `{"vhost": "new", "name": "p", "pattern": "^q", "definition": {"max-length": 4}, "priority": 2, "apply-to": "queues"}`
+	p.answers(t, "GET", "/api/policies/new/p", 200, policy)
+	p.answers(t, "GET", "/api/policies", 200, "["+policy+"]")
+	p.answers(t, "GET", "/api/policies/new", 200, "["+policy+"]")
+	p.answers(t, "DELETE", "/api/policies/new/p", 204, "")
+	p.answers(t, "DELETE", "/api/policies/new/p", 404, "")
+
+	p.answers(t, "DELETE", "/api/users/u", 204, "")
+	p.answers(t, "DELETE", "/api/users/u", 404, "")
+	p.answers(t, "DELETE", "/api/vhosts/new", 204, "")
+	p.answers(t, "DELETE", "/api/vhosts/new", 404, "")
+}
+
+func TestDefinitionsAndMistakes(t *testing.T) {
+	t.Parallel()
+	p := inProcess(t)
+	send := func(method, path, content string) (int, string) {
+		return p.send(t.Context(), t, method, path, content, "guest", "guest")
+	}
+	status, body := send("POST", "/api/definitions", `{"queues": [{"name": "q", "vhost": "/", "durable": true}]}`)
+	require.Equal(t, 204, status, body)
+	p.answers(t, "GET", "/api/queues/%2f/q", 200, `{"name": "q", "durable": true}`)
+	for _, tt := range []struct {
+		method, path, content string
+		status                int
+		want                  string
+	}{
+		{"POST", "/api/definitions", `{"queues": [{"name": "q2", "vhost": "none"}]}`, 400, `virtual host \"none\"`},
+		{"POST", "/api/definitions", `[`, 400, "bad_request"},
+		{"PUT", "/api/users/u", `{`, 400, "bad_request"},
+		{"PUT", "/api/permissions/none/guest", `{}`, 404, "Not Found"},
+		{"PUT", "/api/permissions/%2F/guest", `{"configure": "("}`, 400, "missing closing"},
+		{"PUT", "/api/vhosts/v", `{"default_queue_type": "stream"}`, 400, "stream"},
+		{"PUT", "/api/policies/none/p", `{"definition": {"expires": 1}}`, 404, "Not Found"},
+		{"PATCH", "/api/queues", "", 405, "Method Not Allowed"},
+		{"GET", "/", "", 404, "Not Found"},
+		{"GET", "/api/queues/%2F/q/r/s/t", "", 404, "Not Found"},
+	} {
+		status, body := send(tt.method, tt.path, tt.content)
+		require.Equal(t, tt.status, status, "%s %s: %s", tt.method, tt.path, body)
+		require.Contains(t, body, tt.want)
+	}
 }

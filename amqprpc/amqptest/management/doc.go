@@ -5,9 +5,10 @@
 //	api := httptest.NewServer(management.Handler(b))
 //
 // It lists connections, channels, queues, exchanges, bindings, virtual hosts and users,
-// closes connections, deletes and purges queues, and imports definitions
+// closes connections, deletes and purges queues, adds and deletes virtual hosts, users,
+// permissions and policies, and imports definitions
 // (https://www.rabbitmq.com/docs/http-api-reference). Paths, names of fields and answers are
-// RabbitMQ's; fields that say nothing of a broker in memory, as rates and octets, are left
+// RabbitMQ's; fields that say nothing of a broker in memory, as rates and bytes, are left
 // out. Whoever asks logs in with HTTP basic authentication as a user of the broker who has a
 // tag; users of [amqptest.WithUser] are administrators. A virtual host's / is written %2F.
 //

@@ -32,6 +32,20 @@ func (a *api) routes() router {
 		{"GET /api/vhosts", a.vhosts},
 		{"GET /api/users", a.users},
 		{"GET /api/permissions", a.permissions},
+		{"GET /api/vhosts/{name}", a.vhost},
+		{"PUT /api/vhosts/{name}", a.putVHost},
+		{"DELETE /api/vhosts/{name}", a.deleteVHost},
+		{"GET /api/users/{name}", a.getUser},
+		{"PUT /api/users/{name}", a.putUser},
+		{"DELETE /api/users/{name}", a.deleteUser},
+		{"GET /api/permissions/{vhost}/{name}", a.getPermission},
+		{"PUT /api/permissions/{vhost}/{name}", a.putPermission},
+		{"DELETE /api/permissions/{vhost}/{name}", a.deletePermission},
+		{"GET /api/policies", a.policies},
+		{"GET /api/policies/{vhost}", a.policies},
+		{"GET /api/policies/{vhost}/{name}", a.policy},
+		{"PUT /api/policies/{vhost}/{name}", a.putPolicy},
+		{"DELETE /api/policies/{vhost}/{name}", a.deletePolicy},
 		{"POST /api/definitions", a.importDefinitions},
 		{"GET /api/connections", a.connections},
 		{"GET /api/vhosts/{vhost}/connections", a.connections},
@@ -112,6 +126,9 @@ func answer(w http.ResponseWriter, v any, err error) {
 	case v == nil:
 		w.WriteHeader(http.StatusNoContent)
 		return
+	case v == created{}:
+		w.WriteHeader(http.StatusCreated)
+		return
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
@@ -150,10 +167,11 @@ func (a *api) whoami(r *http.Request) (any, error) {
 	return object{"name": u.Name, "tags": a.tags(u)}, nil
 }
 
-// tags are a list, but in 3.10 too: it was a text before 3.9.
 func (a *api) tags(u amqptest.UserInfo) []string { return append([]string{}, u.Tags...) }
 
-func (a *api) vhosts(*http.Request) (any, error) {
+func (a *api) vhosts(*http.Request) (any, error) { return a.vhostObjects(), nil }
+
+func (a *api) vhostObjects() []object {
 	all := []object{}
 	for _, name := range a.b.VHosts() {
 		ready, unacked := 0, 0
@@ -163,21 +181,23 @@ func (a *api) vhosts(*http.Request) (any, error) {
 		}
 		all = append(all, object{"name": name, "messages": ready + unacked, "messages_ready": ready, "messages_unacknowledged": unacked})
 	}
-	return all, nil
+	return all
 }
 
-func (a *api) users(*http.Request) (any, error) {
+func (a *api) users(*http.Request) (any, error) { return a.userObjects(), nil }
+
+func (a *api) userObjects() []object {
 	all := []object{}
 	for _, u := range a.b.Users() {
 		all = append(all, object{"name": u.Name, "tags": a.tags(u)})
 	}
-	return all, nil
+	return all
 }
 
 func (a *api) permissions(*http.Request) (any, error) {
 	all := []object{}
 	for _, p := range a.b.Permissions() {
-		all = append(all, object{"user": p.User, "vhost": p.VHost, "configure": p.Configure, "write": p.Write, "read": p.Read})
+		all = append(all, describePermission(p))
 	}
 	return all, nil
 }

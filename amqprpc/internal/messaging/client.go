@@ -1,6 +1,9 @@
 package messaging
 
-import "context"
+import (
+	"context"
+	"sync"
+)
 
 // Client is what a client has on the broker, on one connection after the other: a
 // publisher for its requests and a mailbox for the replies.
@@ -18,6 +21,7 @@ type Client struct {
 // Init makes the client ready.
 func (c *Client) Init() {
 	c.Publisher.Init()
+	c.Mailbox.init()
 	c.Control.init()
 	c.inspector.init()
 }
@@ -39,10 +43,17 @@ func (c *Client) Use(ctx, closing context.Context, conn *Conn, up func()) error 
 	if err = c.Mailbox.open(setup, conn, c.number, stop); err != nil {
 		return err
 	}
+	if c.Mailbox.marker != nil {
+		c.Mailbox.marker.place(setup)
+	}
 	cancel()
 	c.inspector.use(conn)
 	c.Control.use(conn)
 	up()
+	var keeping sync.WaitGroup
+	if k := c.Mailbox.marker; k != nil {
+		keeping.Go(func() { c.Mailbox.keepMarker(work, conn, k) })
+	}
 	stop(c.publish(work, conn, x))
 	c.Mailbox.close()
 	if closing.Err() != nil {
@@ -56,6 +67,7 @@ func (c *Client) Use(ctx, closing context.Context, conn *Conn, up func()) error 
 	}
 	c.Control.use(nil)
 	c.inspector.use(nil)
+	keeping.Wait()
 	return context.Cause(work)
 }
 

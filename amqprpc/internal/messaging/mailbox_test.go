@@ -104,7 +104,7 @@ func TestMailboxIsResumed(t *testing.T) {
 		eventually(t, "it is acknowledged", func() bool { q, _ := broker.Queue(queue); return q.Unacked == 0 })
 	}
 	info, _ = broker.Queue(queue)
-	require.EqualValues(t, 3, info.Consumers[0].Priority, "a later connection comes first")
+	require.EqualValues(t, 6, info.Consumers[0].Priority, "a later connection comes first")
 	require.Empty(t, c.lost)
 
 	ch, err := conn.Open(t.Context(), ignore{})
@@ -178,13 +178,13 @@ func (l *letter) Unclaim() {
 	defer l.mu.Unlock()
 	l.unclaims++
 }
-func (l *letter) Wanted() bool            { return !l.unwanted }
-func (l *letter) Queue() string           { return l.to }
-func (l *letter) NeedsConfirm() bool      { return true }
-func (l *letter) Size() int               { return len(l.body) }
-func (l *letter) Taken()                  {}
-func (l *letter) Ends() time.Time         { return time.Time{} }
-func (l *letter) Confirmed(ack bool) bool { l.confirmed <- ack; return true }
+func (l *letter) Wanted() bool       { return !l.unwanted }
+func (l *letter) Queue() string      { return l.to }
+func (l *letter) NeedsConfirm() bool { return true }
+func (l *letter) Size() int          { return len(l.body) }
+func (l *letter) Taken()             {}
+func (l *letter) Ends() time.Time    { return time.Time{} }
+func (l *letter) Confirmed(ack bool) { l.confirmed <- ack }
 func (l *letter) Publishing(p *Publishing, replyTo string) {
 	p.Key, p.Body = l.to, []byte(l.body+" "+replyTo)
 	p.Properties = append(p.Properties, 0, 0)

@@ -32,8 +32,8 @@ type Item interface {
 	// publisher does with others.
 	NeedsConfirm() bool
 	// Confirmed is called with the broker's answer, if it comes: basic.ack or
-	// basic.nack. It reports whether a nack may be the fault of the channel.
-	Confirmed(ack bool) (blame bool)
+	// basic.nack.
+	Confirmed(ack bool)
 	// Size is the number of octets of the body.
 	Size() int
 	// Taken says that the broker has handled the item, though it will not confirm it.
@@ -116,6 +116,9 @@ func (x *publishing) openConfirmed(ctx context.Context) (*publishChannel, error)
 	c, err := x.openChannel(ctx, true)
 	if err == nil && x.mailbox.Mode == Direct && !x.Unconfirmed {
 		err = x.mailbox.consumeDirect(ctx, c.ch)
+	}
+	if err != nil && c != nil && !x.conn.IsClosed() {
+		c.ch.Close(ctx)
 	}
 	return c, err
 }
@@ -271,12 +274,10 @@ func (c *publishChannel) settle(it Item, ack bool) {
 	if it == nil {
 		return
 	}
-	switch blame := it.Confirmed(ack); {
-	case ack:
+	it.Confirmed(ack)
+	if ack {
 		c.refusals.took(it.Queue())
-	case blame:
-		if c.refusals.refused(it.Queue()) {
-			c.owner.replaceIfRefused(c)
-		}
+	} else if c.refusals.refused(it.Queue()) {
+		c.owner.replaceIfRefused(c)
 	}
 }

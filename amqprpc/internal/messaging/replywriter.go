@@ -83,13 +83,14 @@ func (w *ReplyWriter) flush() {
 
 // replyChannel is the reply writer's side of a subscription.
 type replyChannel struct {
-	sub     *subscription
-	acks    ackTracker
-	frames  []byte // about to be written
-	direct  []byte // replies to direct addresses, about to be written after all that is settled
-	batches replyBatches
-	scratch []byte // a property list
-	posted  int    // tasks to release when they are written
+	sub      *subscription
+	acks     ackTracker
+	frames   []byte // about to be written
+	direct   []byte // replies to direct addresses, about to be written after all that is settled
+	batches  replyBatches
+	scratch  []byte // a property list
+	finished int    // answers that are about to be written
+	posted   int    // tasks to release when they are written
 }
 
 func (c *replyChannel) init(s *subscription) {
@@ -121,6 +122,7 @@ func (c *replyChannel) apply(t task) {
 		c.publish(done)
 	}
 	c.sub.left.Add(-1)
+	c.finished++
 	c.sub.consumer.Replies.Handled.Add(1)
 	switch {
 	case !settles, done.SettleFirst:
@@ -177,6 +179,8 @@ func (c *replyChannel) write(later bool) {
 	default:
 		c.sub.ch.Write(c.frames)
 	}
+	c.sub.written.Add(int64(c.finished))
+	c.finished = 0
 	if c.frames = c.frames[:0]; cap(c.frames) > batchMemory {
 		c.frames, c.direct = nil, nil
 	}

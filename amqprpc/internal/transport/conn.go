@@ -73,12 +73,14 @@ func (c *Conn) ChannelMax() int { return int(c.driver.Config.ChannelMax) }
 // Flush writes what was given to WriteLater.
 func (c *Conn) Flush() { c.socket.flush() }
 
-// Close ends the connection in good order, within the time given. When it returns, no
+// Close ends the connection in good order, within the time given. It reports whether
+// the broker has answered. When it returns, no
 // Receiver is called any more.
-func (c *Conn) Close(within time.Duration) {
-	c.driver.CloseDeadline(time.Now().Add(within))
+func (c *Conn) Close(within time.Duration) (answered bool) {
+	err := c.driver.CloseDeadline(time.Now().Add(within))
 	c.socket.raw.Close()
 	<-c.socket.ended
+	return err == nil
 }
 
 // Abort drops the connection without a word to the broker. When it returns, no Receiver

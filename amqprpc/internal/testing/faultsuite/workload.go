@@ -164,6 +164,9 @@ func (w *Workload) plan(client, id string, warm bool, rng *rand.Rand) plan {
 	if once(5) {
 		opts = append(opts, atLimits[rng.IntN(len(atLimits))])
 	}
+	if once(5) {
+		opts = append(opts, amqprpc.WithLiveness(time.Second))
+	}
 	timeout := 20*time.Millisecond + upTo(rng, w.Timeout)
 	cancel := upTo(rng, w.Timeout)
 	if !once(10) || cancel >= timeout {

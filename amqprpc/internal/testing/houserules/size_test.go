@@ -9,7 +9,7 @@ import (
 
 // frameworkMost is how many lines of code the framework has at most, without blank lines
 // and comments.
-const frameworkMost = 8500
+const frameworkMost = 8800
 
 // The framework itself, without its test broker, its frames and its test tools, stays
 // within what one person can know.
