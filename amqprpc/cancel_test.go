@@ -301,3 +301,26 @@ func TestCloseWhileACancelWaits(t *testing.T) {
 		require.FailNow(t, "Close waits for the alarm's end")
 	}
 }
+
+// A server whose mailbox is deleted makes it anew, and leaves no channel behind.
+func TestDeletedInstanceQueueLeavesNoChannel(t *testing.T) {
+	t.Parallel()
+	broker := amqptest.Start(t)
+	startServer(t, broker.URL(), func(s *amqprpc.Server) { amqprpc.Register(s, queueName(t), square) }, amqprpc.WithConnectionName("server"))
+	p := newPeer(t, broker.URL())
+	instance := func() string {
+		for _, q := range broker.Queues() {
+			if strings.HasPrefix(q.Name, "amqprpc.instance.") && len(q.Consumers) == 1 {
+				return q.Name
+			}
+		}
+		return ""
+	}
+	for range 3 {
+		eventually(t, "there is a mailbox", func() bool { return instance() != "" })
+		_, err := p.ch.QueueDelete(instance(), false, false, false)
+		require.NoError(t, err)
+	}
+	eventually(t, "there is a mailbox again", func() bool { return instance() != "" })
+	require.Len(t, broker.Connection("server").Info().Channels, 2, "that of the queue, and that of the mailbox")
+}
