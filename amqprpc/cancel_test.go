@@ -3,6 +3,7 @@ package amqprpc_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -251,11 +252,13 @@ func TestHostileControlMessages(t *testing.T) {
 		{Type: "cancel", Expiration: "1000", Body: []byte(`[1,2]`)},
 		{Type: "cancel", Body: []byte(`["x"]`)},
 		{Type: "launch", Expiration: "1000", Body: []byte(`["x"]`)},
+		{Type: "cancel", Expiration: "1000", Body: []byte(`[""]`)}, // would drop each request that has no correlation id
+		{Type: "cancel", Expiration: "1000", Body: []byte(`["` + strings.Repeat("x", 256) + `"]`)},
 	}
 	for _, m := range bad {
 		cancel(m)
 	}
-	for _, id := range []string{"", "x", "1", "AAAAAAAAAAAAAAAA1"} {
+	for _, id := range []string{"x", "1", "AAAAAAAAAAAAAAAA1"} {
 		cancel(amqp.Publishing{Type: "cancel", Expiration: "1000", Body: []byte(`["` + id + `"]`)})
 	}
 	eventually(t, "the bad ones are counted", func() bool { return srv.Stats().BadControl == int64(len(bad)) })
@@ -297,4 +300,27 @@ func TestCloseWhileACancelWaits(t *testing.T) {
 	case <-time.After(patience):
 		require.FailNow(t, "Close waits for the alarm's end")
 	}
+}
+
+// A server whose mailbox is deleted makes it anew, and leaves no channel behind.
+func TestDeletedInstanceQueueLeavesNoChannel(t *testing.T) {
+	t.Parallel()
+	broker := amqptest.Start(t)
+	startServer(t, broker.URL(), func(s *amqprpc.Server) { amqprpc.Register(s, queueName(t), square) }, amqprpc.WithConnectionName("server"))
+	p := newPeer(t, broker.URL())
+	instance := func() string {
+		for _, q := range broker.Queues() {
+			if strings.HasPrefix(q.Name, "amqprpc.instance.") && len(q.Consumers) == 1 {
+				return q.Name
+			}
+		}
+		return ""
+	}
+	for range 3 {
+		eventually(t, "there is a mailbox", func() bool { return instance() != "" })
+		_, err := p.ch.QueueDelete(instance(), false, false, false)
+		require.NoError(t, err)
+	}
+	eventually(t, "there is a mailbox again", func() bool { return instance() != "" })
+	require.Len(t, broker.Connection("server").Info().Channels, 2, "that of the queue, and that of the mailbox")
 }

@@ -2,6 +2,7 @@ package amqprpc
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -80,6 +81,13 @@ func TestAttemptIsAbandonedOrWritten(t *testing.T) {
 	a.Unclaim()
 	require.True(t, a.abandon())
 	require.False(t, a.Claim(8, 0))
+	given := pc.begin(nil, time.Now().Add(time.Hour))
+	require.True(t, given.Claim(8, 0))
+	pc.client.closed = make(chan struct{})
+	close(pc.client.closed) // no task sends the cancel
+	pc.client.giveUp(given)
+	given.Unclaim()
+	require.False(t, given.Claim(9, 0), "given up before it was put back: it is not published")
 	b := pc.begin(Header{"a": strings.Repeat("x", 5000)}, time.Time{})
 	require.False(t, a.Wanted(), "there is a later one")
 	require.False(t, b.Claim(8, 4096), "its headers do not fit a frame")
@@ -139,4 +147,16 @@ func TestExplainReplyQueue(t *testing.T) {
 	require.ErrorContains(t, err, "grant it configure and read")
 	require.NoError(t, explainReplyQueue(nil))
 	require.Equal(t, context.Canceled, explainReplyQueue(context.Canceled))
+}
+
+// A change of connection.blocked that is told while a connection ends says nothing of
+// the next one.
+func TestBlockedAtTheEndOfAConnection(t *testing.T) {
+	t.Parallel()
+	c, err := newClient("amqp://localhost", []ClientOption{WithLogger(nil)})
+	require.NoError(t, err)
+	c.session.Blocked(true, "low on memory")
+	require.True(t, c.blocked.Load())
+	c.session.Down(errors.New("the connection was lost"), true, 0)
+	require.False(t, c.blocked.Load())
 }
