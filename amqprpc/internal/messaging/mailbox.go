@@ -144,7 +144,10 @@ func (m *Mailbox) openQueue(ctx context.Context, conn *Conn, q QueueDeclaration)
 		name = "of the broker's naming"
 	}
 	b := &box{mailbox: m, manual: m.Mode == Resumable, ended: m.ended}
-	fail := func(err error) error { return fmt.Errorf("declare %s %s: %w", m.What, name, err) }
+	fail := func(err error) error {
+		b.ch.Forget()
+		return fmt.Errorf("declare %s %s: %w", m.What, name, err)
+	}
 	var err error
 	if b.ch, err = conn.Open(ctx, b); err != nil {
 		return err
