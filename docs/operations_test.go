@@ -14,7 +14,7 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
 )
 
-// Every line that the engine logs is in the operations page's table, with its level.
+// The operations page's table has every log line of the engine, with its level.
 func TestLogsOfThePage(t *testing.T) {
 	t.Parallel()
 	rows := regexp.MustCompile(`(?m)^\| (info|warn|error) \| (.*)$`).FindAllSubmatch(pages(t)["docs/operations.md"], -1)
@@ -42,7 +42,7 @@ func TestLogsOfThePage(t *testing.T) {
 	assert.NotZero(t, n)
 }
 
-// Every counter is in the operations page's tables.
+// The operations page's tables have every counter.
 func TestCountersOfThePage(t *testing.T) {
 	t.Parallel()
 	page := string(pages(t)["docs/operations.md"])
