@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { createRequire } from 'node:module';
 import { createInterface } from 'node:readline';
 
-const amqp = createRequire(import.meta.url)('amqplib'); // require looks in NODE_PATH; import does not
+const amqp = createRequire(import.meta.url)('amqplib'); // which looks in NODE_PATH, as import does not
 
 const codes = new Set(('canceled unknown invalid_argument deadline_exceeded not_found already_exists permission_denied '
   + 'resource_exhausted failed_precondition aborted out_of_range unimplemented internal unavailable data_loss '
@@ -29,7 +29,7 @@ export class Client {
 
   async open(url) {
     const connection = await amqp.connect(url);
-    connection.on('error', () => {}); // the event 'close' follows
+    connection.on('error', () => {}); // 'close' follows
     connection.on('close', () => this.lost(url));
     const channel = await connection.createConfirmChannel();
     channel.on('error', () => {});

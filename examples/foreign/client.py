@@ -25,7 +25,7 @@ class Client:
 
     def __init__(self, url):
         self.parameters, self.pending = pika.URLParameters(url), {}
-        self.parameters.blocked_connection_timeout = 10  # without a limit, a confirm may never come
+        self.parameters.blocked_connection_timeout = 10  # then no confirm would come
         self.connect()
         threading.Thread(target=self.run, daemon=True).start()
 
@@ -59,7 +59,7 @@ class Client:
     def publish(self, future, queue, body, deadline):
         future.sent = future.id in self.pending and deadline > time.time()
         if not future.sent:
-            return  # call reports the return
+            return  # call reports that
         try:
             self.channel.basic_publish("", queue, body, mandatory=True, properties=pika.BasicProperties(
                 content_type="application/json", correlation_id=future.id, message_id=future.id,
@@ -73,7 +73,7 @@ class Client:
     def on_reply(self, channel, method, properties, body):
         future = self.pending.pop(properties.correlation_id, None)
         if future is None:
-            return  # a late reply: its call has ended
+            return  # it answers a call that has ended
         headers, result = properties.headers or {}, None
         try:
             if (properties.content_type or "application/json").split(";")[0].strip().lower() != "application/json":
@@ -96,4 +96,4 @@ class Client:
             return future.result(timeout)
         except (AMQPError, TimeoutError) as e:  # not connected, or no answer in time
             self.fail(future, "unavailable" if isinstance(e, AMQPError) else "deadline_exceeded", repr(e))
-            return future.result()  # the answer may have come first
+            return future.result()  # the answer may have won

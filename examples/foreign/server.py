@@ -20,7 +20,7 @@ def integer(v, least=-2**63, most=2**63):
 
 
 def check(p, headers, body, arrived):
-    """Returns the request, or raises an error for its first defect."""
+    """Returns the request, or raises the first thing that is wrong with it."""
     version, content_type = headers.get("rpc-version", 1), (p.content_type or "application/json").split(";")[0].strip().lower()
     for good, code, name in [
         (integer(version), "invalid_argument", "rpc-version"),
@@ -68,7 +68,7 @@ def serve_on(connection, queue, handler):
     channel, pool = connection.channel(), ThreadPoolExecutor(WORKERS)
 
     def settle(tag, properties, reply_to, reply):
-        first = (properties.headers or {}).get("rpc-outcome") == "not-executed"  # then the request must not be redelivered
+        first = (properties.headers or {}).get("rpc-outcome") == "not-executed"  # then nobody may get the request again
         if first:
             channel.basic_ack(tag)
         if reply_to:
@@ -85,7 +85,7 @@ def serve_on(connection, queue, handler):
     channel.queue_declare(queue, durable=True)
     channel.basic_qos(prefetch_count=WORKERS)
     channel.basic_consume(queue, on_request)
-    channel.start_consuming()  # also processes heartbeats
+    channel.start_consuming()  # processes heartbeats, too
 
 
 def serve(url, queue, handler):
