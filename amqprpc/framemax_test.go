@@ -11,8 +11,7 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc/amqptest"
 )
 
-// Metadata that a broker of small frames does not take ends the call, not the
-// connection.
+// Metadata that exceeds the broker's frame size ends the call, not the connection.
 func TestHeadersBeyondAFrame(t *testing.T) {
 	t.Parallel()
 	broker, queue := amqptest.Start(t, amqptest.WithFrameMax(4096)), queueName(t)
