@@ -34,8 +34,8 @@ func (c *Client) admit(ctx context.Context, req *Request) *Error {
 	if req.encode(); req.err != nil {
 		return localError(CodeInvalidArgument, OutcomeNotSent, req.queue, "the request cannot be encoded: %w", req.err)
 	}
-	if len(req.body) > c.cfg.conn.maxMessageSize {
-		return refuse(CodeResourceExhausted, "the request has %d bytes; the limit is %d (WithMaxMessageSize)", len(req.body), c.cfg.conn.maxMessageSize)
+	if limit := int(c.maxBody.Load()); len(req.body) > limit {
+		return errTooLarge(req, limit, OutcomeNotSent)
 	}
 	if c.blocked.Load() {
 		return errBlocked(req.queue)

@@ -2,36 +2,41 @@ package amqprpc
 
 import (
 	"encoding/json"
-	"errors"
+	"maps"
 	"strings"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/messaging"
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/protocol"
 )
 
-// reply turns what the chain returned into what is done with the delivery.
-func (in *inbound) reply(resp *Response, err error) messaging.Done {
+// reply turns what the chain returned into what is done with the delivery. A panic of
+// an error's own methods is an error like a handler's.
+func (in *inbound) reply(resp *Response, err error) (done messaging.Done) {
 	req := &in.req
+	// The handler may have left a goroutine that still writes to the metadata.
+	h := req.replyHeader.clone()
+	defer func() {
+		if p := recover(); p != nil {
+			failure := in.endpoint.server.panicked(in.endpoint.queue, p)
+			done = in.errorReply(failure, in.outcome(failure), h)
+		}
+	}()
 	if err != nil {
-		return in.errorReply(asWireError(err), in.outcome(err), req.replyHeader)
+		return in.errorReply(asWireError(err), in.outcome(err), h)
 	}
 	if req.kind == KindNotification {
 		return in.done()
 	}
 	body, _ := resp.Body() // the chain's seal has looked at the error
-	h := req.replyHeader
 	if h == nil {
-		h = resp.header
-	} else if len(resp.header) > 0 {
-		h = h.clone()
-		for name, v := range resp.header {
-			h[name] = v
-		}
+		h = resp.header.clone()
+	} else {
+		maps.Copy(h, resp.header)
 	}
 	fail := func(code Code, format string, args ...any) messaging.Done {
 		return in.errorReply(Errorf(code, format, args...), OutcomeExecuted, nil)
 	}
-	limit := in.endpoint.server.cfg.conn.maxMessageSize
+	limit := int(in.endpoint.server.maxBody.Load())
 	switch herr := in.checkHeader(h); {
 	case herr != nil:
 		return fail(CodeInternal, "the reply's metadata cannot be sent: %w", herr)
@@ -47,14 +52,14 @@ func (in *inbound) reply(resp *Response, err error) messaging.Done {
 
 // outcome is what an error that ends the chain says of the request.
 func (in *inbound) outcome(err error) Outcome {
-	switch stated, ok := errors.AsType[*Error](err); {
+	switch stated, ok := errorIn(err); {
 	case in.started && in.finished:
 		return OutcomeExecuted
 	case in.started:
 		return OutcomeUnknown
 	case ok && stated.stated && (stated.outcome == OutcomeExecuted || stated.outcome == OutcomeUnknown):
 		return stated.outcome
-	case in.deliveries <= 1 && !in.redelivered:
+	case max(in.deliveries, in.message.Deliveries) <= 1 && !in.redelivered:
 		return OutcomeNotExecuted
 	default:
 		return OutcomeUnknown
@@ -78,10 +83,16 @@ func (in *inbound) errorReply(e *Error, outcome Outcome, h Header) messaging.Don
 	if in.checkHeader(h) != nil {
 		h = nil // the error itself matters more
 	}
+	// A code of the handler's making means nothing to callers, and may be of any length.
+	if code := codeFromWire(string(e.code)); code != e.code {
+		known := *e
+		known.code = code
+		e = &known
+	}
 	done := in.replyWith(protocol.Reply{
 		ContentType: "application/json", Header: h,
 		IsError: true, Code: string(e.code), Outcome: outcome.String(),
-	}, envelopeWithin(e, in.endpoint.server.cfg.conn.maxMessageSize))
+	}, envelopeWithin(e, int(in.endpoint.server.maxBody.Load())))
 	// Another server might decide otherwise if the request came back for want of its
 	// acknowledgement.
 	done.SettleFirst = outcome == OutcomeNotExecuted

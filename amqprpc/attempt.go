@@ -70,6 +70,17 @@ func (a *attempt) Queue() string { return a.call.req.queue }
 // waits for.
 func (a *attempt) NeedsConfirm() bool { return a.call.req.kind == KindNotification }
 
+// Size implements messaging.Item.
+func (a *attempt) Size() int { return len(a.call.req.body) }
+
+// Taken implements messaging.Item. A notification goes on to wait for its confirm in vain,
+// which loseChannel ends.
+func (a *attempt) Taken() {
+	if !a.NeedsConfirm() {
+		a.acked.Store(true)
+	}
+}
+
 // Ends implements messaging.Item.
 func (a *attempt) Ends() time.Time { return a.expiry }
 
@@ -102,24 +113,19 @@ func (a *attempt) Publishing(p *messaging.Publishing, replyTo string) {
 }
 
 // Confirmed implements messaging.Item.
-func (a *attempt) Confirmed(ack bool) (blame bool) {
+func (a *attempt) Confirmed(ack bool) {
 	if ack {
 		a.acked.Store(true)
 		if a.call.req.kind == KindNotification {
 			a.settle(nil)
 		}
-		return false
+		return
 	}
 	a.call.client.stats.nacked.Add(1)
-	queue := a.call.req.queue
-	if a.call.send.rejectPublish {
-		a.settle(localError(CodeResourceExhausted, OutcomeNotExecuted, queue,
-			"the queue is full (basic.nack; overflow reject-publish)"))
-		return false
-	}
-	a.settle(localError(CodeUnavailable, OutcomeUnknown, queue,
+	// A full queue refuses what it has not taken, but a queue that dies refuses what it
+	// has delivered, too.
+	a.settle(localError(CodeUnavailable, OutcomeUnknown, a.call.req.queue,
 		"the broker refused the request (basic.nack): the queue is full, too many bytes, or its node is gone"))
-	return true
 }
 
 // settle ends the attempt with err, or with the broker's confirm if that is nil, if

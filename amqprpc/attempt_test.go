@@ -107,7 +107,7 @@ func TestMiddlewareThatDropsTheDeadline(t *testing.T) {
 	require.NoError(t, ctx.Err(), "the call outlived its deadline")
 }
 
-// A panic of middleware, recovered above the call, leaves no pending call.
+// A panic of middleware becomes the error of its call, and leaves no pending call.
 func TestPanicOfClientMiddleware(t *testing.T) {
 	t.Parallel()
 	url, queue := brokerURL(t), queueName(t)
@@ -119,9 +119,13 @@ func TestPanicOfClientMiddleware(t *testing.T) {
 			panic("boom")
 		}
 	}
-	require.Panics(t, func() {
-		amqprpc.Call[int, int](testContext(t), cli, queue, 1, amqprpc.WithMiddleware(explode))
-	})
+	_, err := amqprpc.Call[int, int](testContext(t), cli, queue, 1, amqprpc.WithMiddleware(explode))
+	require.ErrorIs(t, err, amqprpc.CodeInternal)
+	require.Equal(t, amqprpc.OutcomeUnknown, amqprpc.OutcomeOf(err))
+	p, ok := errors.AsType[*amqprpc.PanicError](err)
+	require.True(t, ok)
+	require.Equal(t, "boom", p.Value)
+	require.Contains(t, string(p.Stack), "attempt_test.go")
 	require.Zero(t, cli.Stats().Pending)
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -56,14 +57,17 @@ func TestBadInputIsAnswered(t *testing.T) {
 		"body over the limit":  {amqp.Publishing{Body: []byte(`{"n":1}` + strings.Repeat(" ", limit))}, "resource_exhausted", "2000"},
 		"headers over the limit": {amqp.Publishing{Body: []byte(`{}`), Headers: amqp.Table{
 			"a": strings.Repeat("x", 5000), "b": amqp.Table{"c": []any{strings.Repeat("y", 4000)}}}}, "resource_exhausted", "headers"},
-		"expired":               {amqp.Publishing{Body: []byte(`{}`), Headers: amqp.Table{"rpc-deadline": past}}, "deadline_exceeded", "deadline"},
-		"deadline of a text":    {amqp.Publishing{Body: []byte(`{}`), Headers: amqp.Table{"rpc-deadline": "soon"}}, "invalid_argument", "rpc-deadline"},
-		"attempt of a text":     {amqp.Publishing{Body: []byte(`{}`), Headers: amqp.Table{"rpc-attempt": "two"}}, "invalid_argument", "rpc-attempt"},
-		"attempt of minus one":  {amqp.Publishing{Body: []byte(`{}`), Headers: amqp.Table{"rpc-attempt": int32(-1)}}, "invalid_argument", "rpc-attempt"},
-		"batches of a text":     {amqp.Publishing{Body: []byte(`{}`), Headers: amqp.Table{"rpc-batches": "yes"}}, "invalid_argument", "rpc-batches"},
-		"version of the future": {amqp.Publishing{Body: []byte(`{}`), Headers: amqp.Table{"rpc-version": int32(2)}}, "unimplemented", "version 2"},
-		"version of a text":     {amqp.Publishing{Body: []byte(`{}`), Headers: amqp.Table{"rpc-version": "1"}}, "invalid_argument", "rpc-version"},
-		"stream":                {amqp.Publishing{Body: []byte(`{}`), Headers: amqp.Table{"rpc-stream": "open"}}, "unimplemented", "not streams"},
+		"headers of empty strings": {amqp.Publishing{Body: []byte(`{}`), Headers: amqp.Table{"a": make([]any, 130_000)}}, "resource_exhausted", "headers"},
+		"headers of empty tables":  {amqp.Publishing{Body: []byte(`{}`), Headers: amqp.Table{"a": slices.Repeat([]any{amqp.Table{}}, 20_000)}}, "resource_exhausted", "headers"},
+		"headers of empty texts":   {amqp.Publishing{Body: []byte(`{}`), Headers: amqp.Table{"a": slices.Repeat([]any{""}, 26_000)}}, "resource_exhausted", "headers"},
+		"expired":                  {amqp.Publishing{Body: []byte(`{}`), Headers: amqp.Table{"rpc-deadline": past}}, "deadline_exceeded", "deadline"},
+		"deadline of a text":       {amqp.Publishing{Body: []byte(`{}`), Headers: amqp.Table{"rpc-deadline": "soon"}}, "invalid_argument", "rpc-deadline"},
+		"attempt of a text":        {amqp.Publishing{Body: []byte(`{}`), Headers: amqp.Table{"rpc-attempt": "two"}}, "invalid_argument", "rpc-attempt"},
+		"attempt of minus one":     {amqp.Publishing{Body: []byte(`{}`), Headers: amqp.Table{"rpc-attempt": int32(-1)}}, "invalid_argument", "rpc-attempt"},
+		"batches of a text":        {amqp.Publishing{Body: []byte(`{}`), Headers: amqp.Table{"rpc-batches": "yes"}}, "invalid_argument", "rpc-batches"},
+		"version of the future":    {amqp.Publishing{Body: []byte(`{}`), Headers: amqp.Table{"rpc-version": int32(2)}}, "unimplemented", "version 2"},
+		"version of a text":        {amqp.Publishing{Body: []byte(`{}`), Headers: amqp.Table{"rpc-version": "1"}}, "invalid_argument", "rpc-version"},
+		"stream":                   {amqp.Publishing{Body: []byte(`{}`), Headers: amqp.Table{"rpc-stream": "open"}}, "unimplemented", "not streams"},
 		"garbage everywhere": {amqp.Publishing{
 			ContentType: "\x00\xff", ContentEncoding: "\x01", Type: "\xfe", AppId: "\x00", MessageId: "\x00\x01", Priority: 255, Timestamp: time.Unix(1<<40, 0),
 			Body: []byte{0, 1, 2}, Headers: amqp.Table{"": nil, "x": []byte{0xff}, "rpc-nonsense": amqp.Table{"a": int64(1)}, "d": amqp.Decimal{Scale: 2, Value: 7}}}, "invalid_argument", "content"},
@@ -178,6 +182,7 @@ func TestReplyToPolicy(t *testing.T) {
 	require.NoError(t, err)
 	require.Zero(t, q.Messages)
 	require.Contains(t, log.String(), victim)
+	require.Contains(t, log.String(), "give the server WithAllowedReplyTo")
 	require.NotContains(t, log.String(), "garbage", "direct reply-to addresses are not logged")
 	require.Zero(t, srv.Stats().Redelivered+srv.Stats().Reconnects)
 
@@ -239,6 +244,8 @@ func TestHandlersThatMisbehave(t *testing.T) {
 				return strings.Repeat("x", 5000), nil
 			case "large error":
 				return nil, errors.New(strings.Repeat("<", 5000))
+			case "large code":
+				return nil, amqprpc.Errorf(amqprpc.Code(strings.Repeat("c", 200_000)), "of a large code")
 			}
 			return "fine", nil
 		})
@@ -282,6 +289,9 @@ func TestHandlersThatMisbehave(t *testing.T) {
 	err := call(queue, "large error")
 	require.ErrorIs(t, err, amqprpc.CodeUnknown)
 	require.Contains(t, err.Error(), "<<<<")
+	err = call(queue, "large code")
+	require.ErrorIs(t, err, amqprpc.CodeUnknown)
+	require.ErrorContains(t, err, "of a large code")
 	require.ErrorIs(t, call(queue+".headers", "large"), amqprpc.CodeInternal)
 	require.ErrorIs(t, call(queue+".headers", "long"), amqprpc.CodeInternal)
 

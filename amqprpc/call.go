@@ -47,7 +47,8 @@ func (t *typedCall[Req, Resp]) fresh() any {
 
 func (t *typedCall[Req, Resp]) none() bool { return messageOf[Resp]{}.none() }
 
-func (t *typedCall[Req, Resp]) run(ctx context.Context, c *Client, cfg *callConfig) (Resp, error) {
+func (t *typedCall[Req, Resp]) run(ctx context.Context, c *Client, cfg *callConfig) (_ Resp, err error) {
+	defer c.rescue(&t.req, &err)
 	var zero Resp
 	resp, err := c.start(ctx, &t.outgoing, cfg)
 	if err != nil {
@@ -78,11 +79,12 @@ func (c *Client) undecoded(code Code, outcome Outcome, queue, format string, arg
 // Notify itself are as with [Call]: unavailable where no such queue exists, and
 // so on. ctx and [WithTimeout] bound only the wait for the broker (30 s if neither does);
 // the request itself expires only if [WithExpiration] says so.
-func Notify[Req any](ctx context.Context, c *Client, queue string, req Req, opts ...CallOption) error {
+func Notify[Req any](ctx context.Context, c *Client, queue string, req Req, opts ...CallOption) (err error) {
 	cfg := c.callConfig(opts)
 	t := newCall[Req, None](queue, req)
 	t.req.kind, t.req.respType = KindNotification, nil
-	_, err := c.start(ctx, &t.outgoing, &cfg)
+	defer c.rescue(&t.req, &err)
+	_, err = c.start(ctx, &t.outgoing, &cfg)
 	return err
 }
 
@@ -94,6 +96,7 @@ func Go[Req, Resp any](ctx context.Context, c *Client, queue string, req Req, op
 	f := &Future[Resp]{queue: queue, done: make(chan struct{})}
 	run := func() {
 		defer close(f.done)
+		f.err = localError(CodeInternal, OutcomeUnknown, queue, "middleware ended its goroutine (runtime.Goexit) instead of returning")
 		f.resp, f.err = t.run(ctx, c, &cfg)
 	}
 	if !c.task(run) {

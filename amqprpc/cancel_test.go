@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
+	"github.com/bbebcec1/amqprpc-go/amqprpc/amqptest"
 )
 
 // waiting is a handler that waits for the end of its ctx and reports the cause.
@@ -263,4 +264,37 @@ func TestHostileControlMessages(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 9, got)
 	require.Zero(t, srv.Stats().Cancelled)
+}
+
+// Close does not wait for a broker that takes nothing for now, though a cancel does.
+func TestCloseWhileACancelWaits(t *testing.T) {
+	t.Parallel()
+	broker := amqptest.Start(t)
+	queue := queueName(t)
+	w := newWaiting()
+	serve(t, broker.URL(), func(s *amqprpc.Server) { amqprpc.Register(s, queue, w.handle) }, amqprpc.WithDrainTimeout(time.Millisecond))
+	cli, err := amqprpc.Dial(testContext(t), broker.URL(), amqprpc.WithLogger(nil))
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(testContext(t))
+	defer cancel()
+	first := amqprpc.Go[int, int](ctx, cli, queue, 1)
+	second := amqprpc.Go[int, int](testContext(t), cli, queue, 2)
+	<-w.started
+	<-w.started
+	broker.RaiseAlarm(amqptest.MemoryAlarm)
+	defer broker.ClearAlarm(amqptest.MemoryAlarm)
+	amqprpc.Go[int, int](testContext(t), cli, queue, 3)
+	eventually(t, "the client is blocked", func() bool { return cli.Status().Connection.Blocked })
+	cancel()
+	_, err = first.Await(testContext(t))
+	require.ErrorIs(t, err, amqprpc.CodeCanceled)
+	closed := make(chan struct{})
+	go func() { defer close(closed); cli.Close() }()
+	_, err = second.Await(testContext(t))
+	require.ErrorIs(t, err, amqprpc.ErrClientClosed)
+	select {
+	case <-closed:
+	case <-time.After(patience):
+		require.FailNow(t, "Close waits for the alarm's end")
+	}
 }

@@ -47,14 +47,17 @@ type clientState struct {
 	cancels cancels
 	types   protocol.Interner // content types of replies; the reading goroutine's
 
+	maxBody atomic.Int64 // of a request: the option's limit, or what the broker has been found to take
 	blocked atomic.Bool  // by the broker, for lack of memory or disk
 	upSince atomic.Int64 // when the connection began, in nanoseconds of the client's life
 	first   chan error   // receives the end of the first attempt to connect that counts
 
 	stats   clientCounters
 	closed  chan struct{} // closed when Close is called
+	ended   chan struct{} // closed when all tasks have ended after that
 	closing sync.Once
-	cancel  context.CancelFunc
+	life    context.Context // ends with Close
+	cancel  context.CancelCauseFunc
 	taskMu  sync.Mutex     // orders the last start of a task before Close's wait
 	tasks   sync.WaitGroup // the session, and the calls of Go
 }
@@ -69,9 +72,8 @@ func NewClient(url string, opts ...ClientOption) (*Client, error) {
 	if err != nil {
 		return nil, setupError("new client", CodeInvalidArgument, err)
 	}
-	run, cancel := context.WithCancel(context.Background())
-	c.cancel = cancel
-	c.tasks.Go(func() { c.run(run) })
+	c.life, c.cancel = context.WithCancelCause(context.Background())
+	c.tasks.Go(func() { c.run(c.life) })
 	return c, nil
 }
 
@@ -139,12 +141,13 @@ func newClient(url string, opts []ClientOption) (*Client, error) {
 		return nil, err
 	}
 	c := &Client{clientState: &clientState{
-		cfg: cfg, log: cfg.conn.logger.With("connection", cfg.conn.connectionName("client")), codecs: codecs,
+		cfg: cfg, log: cfg.conn.log().With("connection", cfg.conn.connectionName("client")), codecs: codecs,
 		id: protocol.NewID(), born: time.Now(),
-		first: make(chan error, 1), closed: make(chan struct{}),
+		first: make(chan error, 1), closed: make(chan struct{}), ended: make(chan struct{}),
 	}}
 	c.health.log, c.health.onState, c.health.addr = c.log, cfg.conn.onState, dialer.Addr
 	c.health.begin(dialer.Addr(), errSilent(dialer.Addr()), "")
+	c.maxBody.Store(int64(cfg.conn.maxMessageSize))
 	c.ids.init()
 	c.invoke = chain(cfg.middleware, c.attempt, c.clientSeal)
 	c.connectTo(dialer)
@@ -200,21 +203,31 @@ func (c *Client) With(opts ...CallOption) *Client {
 
 // Close ends the client: calls in flight end at once with code canceled, and
 // [ErrClientClosed] as their cause; the reply queue is deleted and the connection
-// closed in good order. It waits for all of that, a few seconds at most, and may
-// be called more than once. Close of a view ([Client.With]) closes the client. It
-// returns nil.
+// closed in good order. The ctx of each call ends with that cause, too. Close waits for
+// all of that and for the calls of [Go], for 5 s at most: called from a callback, a log
+// handler or middleware that it would wait for, it returns then. It may be called more
+// than once. Close of a view ([Client.With]) closes the client. It returns nil.
 func (c *Client) Close() error {
 	c.closing.Do(func() {
 		c.taskMu.Lock()
 		close(c.closed)
 		c.taskMu.Unlock()
+		c.cancel(ErrClientClosed)
 		for _, pc := range c.pending.all() {
 			pc.wake()
 		}
-		c.cancel()
+		go func() { // ends with the last task
+			c.tasks.Wait()
+			c.pending.stop()
+			close(c.ended)
+		}()
 	})
-	c.tasks.Wait()
-	c.pending.stop()
+	patience := time.NewTimer(closePatience)
+	defer patience.Stop()
+	select {
+	case <-c.ended:
+	case <-patience.C:
+	}
 	return nil
 }
 

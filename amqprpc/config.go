@@ -6,6 +6,7 @@ import (
 	"net"
 	"time"
 
+	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/protocol"
 	"github.com/bbebcec1/amqprpc-go/codec"
 )
 
@@ -23,9 +24,17 @@ const (
 	defaultMaxDeliveries  = 3
 	maxPrefetch           = 1<<16 - 1        // AMQP 0-9-1, basic.qos: a short integer
 	dialTimeout           = 30 * time.Second // of Dial where its ctx has no deadline
-	minLiveness           = 100 * time.Millisecond
-	livenessMisses        = 3 // of a handler's signs of life, before its call fails
+	livenessMisses        = 3                // of a handler's signs of life, before its call fails
+	closePatience         = 5 * time.Second  // of Close
+	maxHeartbeat          = 1<<16 - 1        // AMQP 0-9-1, connection.tune: a short integer, in seconds
+
+	// forever is the most that a duration is taken for.
+	forever = protocol.MaxExpiration
 )
+
+// within is d within bounds. Every option that takes a duration does this before anything
+// is computed of it.
+func within(least, d, most time.Duration) time.Duration { return min(max(d, least), most) }
 
 type connConfig struct {
 	logger         *slog.Logger
@@ -81,11 +90,10 @@ type clientConfig struct {
 // sendConfig is what clients and calls can both say of how requests are sent;
 // what either says counts.
 type sendConfig struct {
-	idempotent    bool
-	failFast      bool
-	persistent    bool
-	rejectPublish bool
-	liveness      time.Duration
+	idempotent bool
+	failFast   bool
+	persistent bool
+	liveness   time.Duration
 }
 
 // with returns what c and o say together.
@@ -93,7 +101,6 @@ func (c sendConfig) with(o sendConfig) sendConfig {
 	c.idempotent = c.idempotent || o.idempotent
 	c.failFast = c.failFast || o.failFast
 	c.persistent = c.persistent || o.persistent
-	c.rejectPublish = c.rejectPublish || o.rejectPublish
 	if o.liveness > 0 {
 		c.liveness = o.liveness
 	}

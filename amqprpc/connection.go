@@ -2,9 +2,12 @@ package amqprpc
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/messaging"
@@ -13,10 +16,12 @@ import (
 
 // connectionName is what the broker and the log call the connection.
 func (c *connConfig) connectionName(role string) string {
-	if c.name != "" {
-		return c.name
+	name := c.name
+	if name == "" {
+		name = filepath.Base(os.Args[0]) + " (amqprpc " + role + ")"
 	}
-	return filepath.Base(os.Args[0]) + " (amqprpc " + role + ")"
+	// A longer one could exceed the frame in which the handshake sends it.
+	return strings.ToValidUTF8(name[:min(len(name), protocol.MaxShortString)], "")
 }
 
 // dialer makes the dialer of a client's or a server's connections.
@@ -33,6 +38,7 @@ func (c *Client) connectTo(dialer *messaging.Dialer) {
 	c.broker.Publisher = messaging.Publisher{
 		Unconfirmed: c.cfg.unconfirmed,
 		Returned:    c.returned,
+		TooLarge:    c.loseChannel,
 		Others:      func() bool { return c.pending.count.Load() > 1 }, // a lone call waits for nobody
 		Log:         c.log,
 	}
@@ -43,6 +49,7 @@ func (c *Client) connectTo(dialer *messaging.Dialer) {
 		NewName:   func() string { return protocol.ReplyQueuePrefix + protocol.NewID() },
 		Receive:   c.receive,
 		Forgotten: c.loseReplies,
+		Restarted: c.loseRequests,
 	}
 	if c.cfg.bounce {
 		m := &c.broker.Mailbox
@@ -125,6 +132,39 @@ func (c *Client) block(active bool, reason string) {
 	}
 }
 
+// loseChannel fails the calls whose requests are larger than the broker's limit, for
+// which it has closed a channel. Of the other ones it has taken those that came before,
+// and the publisher publishes again those that came after.
+func (c *Client) loseChannel(connection int64, limit int) {
+	lowerTo(&c.maxBody, limit)
+	c.log.Warn("amqprpc: the broker refused a request for its size; larger ones are not sent any more", "limit", limit)
+	for _, pc := range c.pending.all() {
+		a := pc.inFlight()
+		if a == nil || a.state.Load() != attemptWritten || a.connection.Load() != connection || a.acked.Load() {
+			continue
+		}
+		switch {
+		case a.Size() > limit:
+			a.settle(errTooLarge(pc.req, limit, OutcomeNotExecuted))
+		case pc.req.kind == KindNotification || c.cfg.unconfirmed && pc.send.idempotent:
+			c.resend(a, "the channel was lost before the broker confirmed the request", errChannelLost)
+		}
+	}
+}
+
+var errChannelLost = errors.New("another request was larger than the broker allows")
+
+func errTooLarge(req *Request, limit int, outcome Outcome) *Error {
+	return localError(CodeResourceExhausted, outcome, req.queue,
+		"the request has %d bytes; the limit is %d (WithMaxMessageSize, or the broker's max_message_size)", len(req.body), limit)
+}
+
+// lowerTo lowers a limit to what the broker has been found to take.
+func lowerTo(limit *atomic.Int64, n int) {
+	for old := limit.Load(); int64(n) < old && !limit.CompareAndSwap(old, int64(n)); old = limit.Load() {
+	}
+}
+
 // loseConnection decides what becomes of the attempts whose fate the lost connection
 // has made unknown. Those that the broker has confirmed go on waiting where their
 // replies will find the client again.
@@ -163,6 +203,20 @@ func (c *Client) loseReplies(queue string, cause error) {
 	}
 }
 
+var errRestarted = errors.New("transient requests do not survive a restart (WithPersistent)")
+
+// loseRequests decides what becomes of the attempts whose requests a restart of the
+// broker has lost: those that are not persistent.
+func (c *Client) loseRequests(queue string) {
+	c.log.Warn("amqprpc: the broker has restarted; calls whose requests it has lost end as unknown", "reply_queue", queue)
+	for _, pc := range c.pending.all() {
+		a := pc.inFlight()
+		if a != nil && pc.req.kind == KindUnary && !pc.send.persistent && a.state.Load() == attemptWritten {
+			c.resend(a, "the broker has restarted", errRestarted)
+		}
+	}
+}
+
 // resend makes another attempt at a call whose last one may be lost, if the
 // call is idempotent, and fails it otherwise.
 func (c *Client) resend(a *attempt, what string, cause error) {
@@ -170,6 +224,11 @@ func (c *Client) resend(a *attempt, what string, cause error) {
 		a.settle(localError(CodeUnavailable, OutcomeUnknown, a.call.req.queue, "%s: %w", what, cause))
 		return
 	}
+	c.sendAgain(a)
+}
+
+// sendAgain makes another attempt at a call, if a still counts.
+func (c *Client) sendAgain(a *attempt) {
 	if b := a.next(); b != nil {
 		c.stats.resent.Add(1)
 		c.broker.Publisher.Queue(b)

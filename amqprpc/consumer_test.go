@@ -110,3 +110,68 @@ func TestPrefetchIsAShortInteger(t *testing.T) {
 	require.True(t, ok)
 	require.Equal(t, 1<<16-1, q.Consumers[0].Prefetch)
 }
+
+// Middleware that runs the handler again does not acknowledge the request again, for
+// which the broker would close the channel.
+func TestAtMostOnceHandlerRunsTwice(t *testing.T) {
+	t.Parallel()
+	url, queue := brokerURL(t), queueName(t)
+	twice := func(next amqprpc.Invoker) amqprpc.Invoker {
+		return func(ctx context.Context, req *amqprpc.Request) (*amqprpc.Response, error) {
+			if _, err := next(ctx, req); err != nil {
+				return nil, err
+			}
+			return next(ctx, req)
+		}
+	}
+	log := &testLog{}
+	startServer(t, url, func(s *amqprpc.Server) {
+		amqprpc.Register(s, queue, square, amqprpc.WithAtMostOnce(), amqprpc.WithMiddleware(twice))
+	}, amqprpc.WithLogger(log.logger()))
+	cli := dial(t, url)
+	for n := range 20 {
+		got, err := amqprpc.Call[int, int](testContext(t), cli, queue, n)
+		require.NoError(t, err)
+		require.Equal(t, n*n, got)
+	}
+	require.NotContains(t, log.String(), "not served any more")
+}
+
+// A drain waits for a handler at most once whose connection was lost, since its reply
+// goes on the next one.
+func TestDrainAfterALostConnection(t *testing.T) {
+	t.Parallel()
+	broker := amqptest.Start(t)
+	queue := queueName(t)
+	started, release := make(chan struct{}), make(chan struct{})
+	srv, stop := serve(t, broker.URL(), func(s *amqprpc.Server) {
+		amqprpc.Register(s, queue, func(ctx context.Context, n int) (int, error) {
+			close(started)
+			select {
+			case <-release:
+				return n, nil
+			case <-ctx.Done():
+				return 0, ctx.Err()
+			}
+		}, amqprpc.WithAtMostOnce())
+	})
+	cli := dial(t, broker.URL())
+	f := amqprpc.Go[int, int](testContext(t), cli, queue, 3)
+	<-started
+	eventually(t, "the request is acknowledged", func() bool { q, _ := broker.Queue(queue); return q.Unacked == 0 })
+	for _, c := range broker.Connections() {
+		c.Cut()
+	}
+	eventually(t, "both are back", func() bool {
+		return srv.Stats().Reconnects == 1 && srv.Status().Err() == nil && cli.Stats().Reconnects == 1
+	})
+	served := make(chan error, 1)
+	go func() { served <- stop() }()
+	eventually(t, "the server drains", func() bool { return srv.Status().Draining })
+	eventually(t, "it consumes no more", func() bool { q, _ := broker.Queue(queue); return len(q.Consumers) == 0 })
+	close(release)
+	got, err := f.Await(testContext(t))
+	require.NoError(t, err)
+	require.Equal(t, 3, got)
+	require.NoError(t, <-served)
+}

@@ -11,10 +11,12 @@ import (
 type deadlineContext struct {
 	parent   context.Context
 	deadline time.Time
+	life     context.Context // of the client; nil is for ever
 
 	mu     sync.Mutex
 	inner  context.Context // made by the first Done
-	cancel context.CancelFunc
+	cancel context.CancelCauseFunc
+	free   func() // releases what inner holds
 	ended  bool
 	err    error // what Err has returned
 }
@@ -29,8 +31,25 @@ func (c *deadlineContext) end() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.ended = true
-	if c.cancel != nil {
-		c.cancel()
+	if c.inner != nil {
+		c.free()
+	}
+}
+
+// open makes the inner context. The lock is held.
+func (c *deadlineContext) open() {
+	if c.inner != nil {
+		return
+	}
+	timed, stop := context.WithDeadline(c.parent, c.deadline)
+	c.inner, c.cancel = context.WithCancelCause(timed)
+	forget := func() bool { return true }
+	if c.life != nil {
+		forget = context.AfterFunc(c.life, func() { c.cancel(context.Cause(c.life)) })
+	}
+	c.free = func() { forget(); stop(); c.cancel(nil) }
+	if c.ended {
+		c.free()
 	}
 }
 
@@ -41,12 +60,7 @@ func (c *deadlineContext) Deadline() (time.Time, bool) { return c.deadline, true
 func (c *deadlineContext) Done() <-chan struct{} {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.inner == nil {
-		c.inner, c.cancel = context.WithDeadline(c.parent, c.deadline)
-		if c.ended {
-			c.cancel()
-		}
-	}
+	c.open()
 	return c.inner.Done()
 }
 
@@ -70,7 +84,7 @@ func (c *deadlineContext) find() error {
 	switch err := c.parent.Err(); {
 	case err != nil:
 		return err
-	case c.ended:
+	case c.ended, c.life != nil && c.life.Err() != nil:
 		return context.Canceled
 	case !time.Now().Before(c.deadline):
 		return context.DeadlineExceeded
@@ -82,6 +96,10 @@ func (c *deadlineContext) find() error {
 // Value implements context.Context.
 func (c *deadlineContext) Value(key any) any {
 	c.mu.Lock()
+	if c.life != nil && c.life.Err() != nil { // the inner context knows the cause
+		c.open()
+		c.cancel(context.Cause(c.life))
+	}
 	inner := c.inner
 	c.mu.Unlock()
 	if inner != nil {

@@ -278,7 +278,7 @@ func TestDeliveryCountsOfCallersAreNotTrusted(t *testing.T) {
 	require.Equal(t, 1, got.Messages, "the broker's own copy, when it was sent, and no other")
 }
 
-func TestRejectPublishIsAnsweredAtOnce(t *testing.T) {
+func TestFullQueueIsAnsweredAtOnce(t *testing.T) {
 	t.Parallel()
 	url, queue := brokerURL(t), queueName(t)
 	p := newPeer(t, url)
@@ -286,9 +286,9 @@ func TestRejectPublishIsAnsweredAtOnce(t *testing.T) {
 	require.NoError(t, err)
 	cli := dial(t, url)
 	require.NoError(t, amqprpc.Notify(testContext(t), cli, queue, 1))
-	_, err = amqprpc.Call[int, int](testContext(t), cli, queue, 2, amqprpc.WithRejectPublish())
-	require.ErrorIs(t, err, amqprpc.CodeResourceExhausted)
-	require.Equal(t, amqprpc.OutcomeNotExecuted, amqprpc.OutcomeOf(err))
+	_, err = amqprpc.Call[int, int](testContext(t), cli, queue, 2)
+	require.ErrorIs(t, err, amqprpc.CodeUnavailable)
+	require.Equal(t, amqprpc.OutcomeUnknown, amqprpc.OutcomeOf(err), "a nack gives no reason")
 	err = amqprpc.Notify(testContext(t), cli, queue, 2)
 	require.ErrorIs(t, err, amqprpc.CodeUnavailable)
 	require.Equal(t, amqprpc.OutcomeUnknown, amqprpc.OutcomeOf(err), "a nack gives no reason")

@@ -27,6 +27,7 @@ type endpoint struct {
 	consumer  messaging.Consumer
 	load      atomic.Int64 // requests that wait for a worker or have one
 	gauge     *overload.Gauge
+	unstarted unstarted
 	clock     alarmClock // of handlers that take too long
 	cancelled cancelled
 	ready     bool // the queue is or was consumed; guarded by the server's lock
@@ -77,6 +78,9 @@ func (s *Server) register(e *endpoint, opts []HandlerOption) {
 		}
 	}
 	s.endpoints = append(s.endpoints, e)
+	if s.err == nil {
+		s.err = protocol.ValidName(e.queue)
+	}
 }
 
 // replyCodec is the codec that a response of middleware's own is encoded with.

@@ -51,10 +51,16 @@ func NewError(code Code, err error) *Error {
 	if err != nil {
 		e.message = textOf(err)
 	}
-	if inner, ok := errors.AsType[*Error](err); ok {
+	if inner, ok := errorIn(err); ok {
 		e.details = inner.details
 	}
 	return e
+}
+
+// errorIn finds the Error that err wraps. A nil one is none.
+func errorIn(err error) (*Error, bool) {
+	e, found := errors.AsType[*Error](err)
+	return e, found && e != nil
 }
 
 // Errorf is NewError(code, fmt.Errorf(format, args...)); %w wraps.
@@ -88,12 +94,17 @@ func (e *Error) ofCall() bool { return e.queue != "" || e.remote || e.call != ca
 // Unwrap returns the error given to [NewError], or the local cause of a call's
 // failure: context.DeadlineExceeded behind a deadline that passed here. It is
 // nil for an error that came over the wire.
-func (e *Error) Unwrap() error { return e.cause }
+func (e *Error) Unwrap() error {
+	if e == nil { // a handler or middleware may wrap one
+		return nil
+	}
+	return e.cause
+}
 
 // Is reports whether target is the error's [Code].
 func (e *Error) Is(target error) bool {
 	c, ok := target.(Code)
-	return ok && c == e.code
+	return ok && e != nil && c == e.code
 }
 
 // WithDetail returns a copy of the error that carries v under name; a detail of
@@ -143,7 +154,7 @@ func (e *Error) UnmarshalJSON(data []byte) error {
 // false if there is none or it is not a T.
 func Detail[T any](err error, name string) (T, bool) {
 	var v T
-	e, ok := errors.AsType[*Error](err)
+	e, ok := errorIn(err)
 	if !ok {
 		return v, false
 	}
@@ -167,7 +178,7 @@ func CodeOf(err error) Code {
 	if err == nil {
 		return CodeOK
 	}
-	if e, ok := errors.AsType[*Error](err); ok {
+	if e, ok := errorIn(err); ok {
 		return e.code
 	}
 	if c, ok := errors.AsType[Code](err); ok && c != CodeOK {
@@ -187,7 +198,7 @@ func CodeOf(err error) Code {
 // of it, answered with it. Errors that a client makes itself (a deadline, a lost
 // connection, a queue that is not there) are local.
 func IsRemote(err error) bool {
-	e, ok := errors.AsType[*Error](err)
+	e, ok := errorIn(err)
 	return ok && e.remote
 }
 
@@ -195,7 +206,7 @@ func IsRemote(err error) bool {
 // said apart, and without the queue that the error's call went to.
 func textOf(err error) string {
 	text := err.Error()
-	if e, ok := errors.AsType[*Error](err); ok {
+	if e, ok := errorIn(err); ok {
 		text = strings.Replace(text, e.Error(), e.message, 1)
 	}
 	return text
@@ -209,20 +220,6 @@ func asWireError(err error) *Error {
 	}
 	return NewError(CodeOf(err), err)
 }
-
-// PanicError is the cause of the internal error that a handler's or middleware's
-// panic becomes, for server middleware that reports panics:
-//
-//	if p, ok := errors.AsType[*amqprpc.PanicError](err); ok { … }
-//
-// The caller sees a neutral message; neither value nor stack crosses the wire.
-type PanicError struct {
-	Value any    // given to panic
-	Stack []byte // of the goroutine that panicked
-}
-
-// Error returns the value as text.
-func (p *PanicError) Error() string { return fmt.Sprintf("panic: %v", p.Value) }
 
 // localError is an error that the client itself ends a call to queue with.
 func localError(code Code, outcome Outcome, queue, format string, args ...any) *Error {

@@ -24,13 +24,18 @@ const (
 // must, on a connection whose broker takes only small ones: a larger one would end
 // the connection.
 func headerFits(h Header, frameMax int) error {
-	if frameMax <= 0 || frameMax >= frameAmple {
-		return nil
-	}
-	if size, limit := protocol.HeaderSize(h), frameMax-frameReserve; size > limit {
+	if size, limit := protocol.HeaderSize(h), headerLimit(frameMax); size > limit {
 		return &protocol.SizeError{Size: size, Limit: limit}
 	}
 	return nil
+}
+
+// headerLimit is how large the headers of a message may be on such a connection.
+func headerLimit(frameMax int) int {
+	if frameMax <= 0 || frameMax >= frameAmple {
+		return protocol.MaxHeader
+	}
+	return min(protocol.MaxHeader, frameMax-frameReserve)
 }
 
 // headerErrorCode is the code for what protocol.CheckHeader found.

@@ -169,9 +169,16 @@ func (h *health) drain(inFlight int64) {
 }
 
 func (h *health) tell(s State) {
-	if h.onState != nil {
-		h.onState(s)
+	if h.onState == nil {
+		return
 	}
+	defer func() {
+		if p := recover(); p != nil {
+			cause := newPanicError(p)
+			h.log.Error("amqprpc: panic in a state callback", "state", s.String(), "panic", cause.Error(), "stack", string(cause.Stack))
+		}
+	}()
+	h.onState(s)
 }
 
 // whyDown is why there is no connection, nil while there is one.

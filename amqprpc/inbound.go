@@ -101,12 +101,13 @@ func (in *inbound) Handle() {
 	returned := false
 	defer func() {
 		if !returned {
-			in.conclude(nil, e.server.exited(e.queue))
+			in.conclude(in.reply(nil, e.server.exited(e.queue)))
 		}
 	}()
 	resp, err := in.invoke()
+	done := in.reply(resp, err)
 	returned = true
-	in.conclude(resp, err)
+	in.conclude(done)
 }
 
 // admit looks at a request before its chain is run, and reports whether it is to be
@@ -115,11 +116,12 @@ func (in *inbound) admit() bool {
 	e, m := in.endpoint, &in.message
 	s := e.server
 	if in.Lost() {
+		e.unstarted.lose(in.ids())
 		return false // it will be delivered again
 	}
 	if m.ReplyTo != "" && !s.replyPolicy.allows(m.ReplyTo) {
 		s.stats.refusedReplyTo.Add(1)
-		s.log.Warn("amqprpc: request rejected unanswered: its reply_to is not allowed (WithAllowedReplyTo)",
+		s.log.Warn("amqprpc: request rejected unanswered: its reply_to is not allowed; to allow it, give the server WithAllowedReplyTo with this name or a pattern",
 			"queue", e.queue, "reply_to", protocol.Loggable(m.ReplyTo), "message_id", m.MessageID)
 		in.Finish(messaging.Done{Reject: true})
 		return false
@@ -171,8 +173,9 @@ func (in *inbound) refuse() error {
 	if in.malformed != nil {
 		return headerError(e.queue, in.malformed)
 	}
-	if size := m.HeaderSize(); size > protocol.MaxHeader {
-		return Errorf(CodeResourceExhausted, "the headers have %d bytes; the limit is %d", size, protocol.MaxHeader)
+	// What is sent back to the queue must fit into a frame.
+	if size, limit := m.HeaderSize(), headerLimit(in.FrameMax()); size > limit {
+		return Errorf(CodeResourceExhausted, "the headers have %d bytes; the limit is %d", size, limit)
 	}
 	req.header = m.Metadata()
 	if limit := e.server.cfg.conn.maxMessageSize; len(req.body) > limit {
@@ -236,7 +239,7 @@ func (in *inbound) invoke() (resp *Response, err error) {
 // start is called before the handler. False means that it must not start, since its
 // request will be delivered again.
 func (in *inbound) start() bool {
-	if in.endpoint.cfg.atMostOnce && !in.AckNow() {
+	if in.endpoint.cfg.atMostOnce && !in.ackOnce() {
 		return false
 	}
 	in.started = true
@@ -246,6 +249,14 @@ func (in *inbound) start() bool {
 		in.mu.Unlock()
 	}
 	return true
+}
+
+// ackOnce acknowledges the request before its handler, unless that was done, as before
+// middleware runs the handler again. An acknowledgement too many closes the channel.
+func (in *inbound) ackOnce() bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return !in.answered && (in.Acked() || in.AckNow())
 }
 
 // sendHeartbeat tells the caller that the handler still runs, and comes back.
@@ -278,7 +289,7 @@ func (in *inbound) answer() bool {
 }
 
 // conclude answers a request whose chain has ended.
-func (in *inbound) conclude(resp *Response, err error) {
+func (in *inbound) conclude(done messaging.Done) {
 	e := in.endpoint
 	in.ctx.end()
 	e.clock.drop(&in.late)
@@ -292,7 +303,7 @@ func (in *inbound) conclude(resp *Response, err error) {
 		e.server.stats.cancelled.Add(1)
 		in.Finish(in.done())
 	default:
-		in.Finish(in.reply(resp, err))
+		in.Finish(done)
 	}
 }
 

@@ -23,7 +23,8 @@ type Invoker func(ctx context.Context, req *Request) (*Response, error)
 // next, change ctx, metadata and message, or call next again (each time is an
 // attempt of its own on a client). It calls next on its own goroutine, one call
 // at a time, and bounds it by ctx. The first middleware given is the outermost;
-// those of a server or client surround those of a handler or call.
+// those of a server or client surround those of a handler or call. A panic ends the
+// request or the call with an internal error that wraps a [*PanicError].
 type Middleware func(next Invoker) Invoker
 
 // chain puts mws around last; each step's result goes through seal before the

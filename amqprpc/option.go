@@ -22,14 +22,14 @@ type (
 	// [WithLogger], [WithMaxMessageSize], [WithStateCallback], [WithTLS] and
 	// [WithoutControl]. For all
 	// calls of the client they are [WithCodec], [WithFailFast], [WithIdempotent],
-	// [WithLiveness], [WithMiddleware], [WithPersistent], [WithRejectPublish] and
+	// [WithLiveness], [WithMiddleware], [WithPersistent], and
 	// [WithTimeout]. For the client itself they are [WithBounce], [WithMaxPending],
 	// [WithReplyMode], [WithReplyQueueExpiry] and [WithoutConfirms].
 	ClientOption interface{ applyClient(*clientConfig) }
 	// CallOption configures one [Call], [Go] or [Notify], or all calls of
 	// [Client.With]: [WithCallID], [WithCodec], [WithExpiration], [WithFailFast],
 	// [WithHeader], [WithIdempotent], [WithLiveness], [WithMiddleware],
-	// [WithPersistent], [WithPriority], [WithRejectPublish], [WithReplyHeader] and
+	// [WithPersistent], [WithPriority], [WithReplyHeader] and
 	// [WithTimeout].
 	CallOption interface{ applyCall(*callConfig) }
 

@@ -1,7 +1,5 @@
 package amqprpc
 
-import "errors"
-
 // Outcome says what the caller may conclude of a failed call's request, and so
 // whether calling again is safe. The zero value, OutcomeUnknown, is the safe
 // assumption.
@@ -54,7 +52,7 @@ func OutcomeOf(err error) Outcome {
 	if err == nil {
 		return OutcomeExecuted
 	}
-	if e, ok := errors.AsType[*Error](err); ok {
+	if e, ok := errorIn(err); ok {
 		return e.outcome
 	}
 	return OutcomeUnknown

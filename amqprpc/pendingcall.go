@@ -21,21 +21,22 @@ type pendingCall struct {
 	ownID      bool // the request's id is the client's own, made of number
 	registered bool // owned by the caller's goroutine
 
-	heartbeat atomic.Int64                         // when the handler's last one came, in nanoseconds of the client's life; 0 is never
-	seen      atomic.Pointer[messaging.Inspection] // of the queue, when the answer was late
+	seen atomic.Pointer[messaging.Inspection] // of the queue, when the answer was late
 
 	woken chan struct{} // receives when there is a result or the alarm's time has come, or for nothing
 	alarm alarm
 
-	mu       sync.Mutex
-	result   result
-	has      bool // a result that is not taken yet
-	over     bool // the call has ended: nothing more counts
-	doubt    bool // an attempt that has ended may have run
-	attempts int  // how many there were
-	current  *attempt
-	answered int // the highest attempt that a reply came for
-	first    attempt
+	mu        sync.Mutex
+	result    result
+	has       bool // a result that is not taken yet
+	over      bool // the call has ended: nothing more counts
+	doubt     bool // an attempt that has ended may have run
+	attempts  int  // how many there were
+	current   *attempt
+	heartbeat int64         // when the handler's last one came, in nanoseconds of the client's life; 0 is never
+	interval  time.Duration // when the next one comes, as the last one said
+	answered  int           // the highest attempt that a reply came for
+	first     attempt
 }
 
 // result ends an attempt: a reply, the broker's confirm of a notification, or an
@@ -177,7 +178,7 @@ func (pc *pendingCall) add(h Header, expiry time.Time) *attempt {
 		a = &attempt{}
 	}
 	pc.attempts++
-	pc.heartbeat.Store(0)
+	pc.heartbeat, pc.interval = 0, 0
 	a.call, a.n, a.header, a.expiry = pc, pc.attempts, h, expiry
 	if a.n == 1 && pc.ownID {
 		a.id = pc.req.id
@@ -190,12 +191,23 @@ func (pc *pendingCall) add(h Header, expiry time.Time) *attempt {
 
 // gotHeartbeat notes a heartbeat of attempt n's handler. One of an earlier attempt
 // says nothing of the attempt that counts, whose handler may not have started.
-func (pc *pendingCall) gotHeartbeat(n int) {
+func (pc *pendingCall) gotHeartbeat(n int, interval time.Duration) {
 	pc.mu.Lock()
 	defer pc.mu.Unlock()
 	if pc.current != nil && pc.current.n == n {
-		pc.heartbeat.Store(pc.client.age())
+		if pc.interval != interval {
+			pc.wake()
+		}
+		pc.heartbeat, pc.interval = pc.client.age(), interval
 	}
+}
+
+// lastHeartbeat returns when the last heartbeat came, 0 if none has, and the interval
+// that it announced.
+func (pc *pendingCall) lastHeartbeat() (at int64, interval time.Duration) {
+	pc.mu.Lock()
+	defer pc.mu.Unlock()
+	return pc.heartbeat, pc.interval
 }
 
 // inFlight returns the attempt that counts now.

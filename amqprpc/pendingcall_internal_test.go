@@ -14,7 +14,7 @@ import (
 )
 
 func newPendingCall() *pendingCall {
-	return &pendingCall{client: &Client{}, prefix: "p-", woken: make(chan struct{}, 1), req: &Request{kind: KindUnary}}
+	return &pendingCall{client: &Client{clientState: &clientState{}}, prefix: "p-", woken: make(chan struct{}, 1), req: &Request{kind: KindUnary}}
 }
 
 // A result belongs to one attempt. A refusal of the first attempt, received before the second

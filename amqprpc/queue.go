@@ -23,7 +23,7 @@ type Queue struct {
 	// A quorum queue cannot be Transient.
 	Type string
 	// Expires deletes the queue when it has been unused for so long
-	// (milliseconds on the wire); 0 never.
+	// (milliseconds on the wire, at least one); 0 never.
 	Expires time.Duration
 	// MessageTTL drops requests that have waited for so long, whatever their
 	// own deadline; 0 never.
@@ -44,11 +44,11 @@ type Queue struct {
 	// Bounce sends requests that expire, are rejected or overflow back to their
 	// caller, which gets an error within milliseconds if it was dialled with
 	// [WithBounce]: the queue dead-letters to the exchange amqprpc.bounce. It
-	// excludes the two fields above.
+	// excludes the two fields above: Register panics on both.
 	Bounce bool
 	// SingleActiveConsumer lets only one of several servers consume at a time.
 	SingleActiveConsumer bool
-	// MaxPriority makes a classic queue honour priorities up to it; 0 none.
+	// MaxPriority makes a classic queue honour priorities up to it, at most 255; 0 none.
 	MaxPriority int
 	// DeliveryLimit is how often a quorum queue delivers a request before it
 	// drops or dead-letters it; 0 is the broker's default.
@@ -58,6 +58,10 @@ type Queue struct {
 	// Passive declares nothing and only checks that the queue is there.
 	Passive bool
 }
+
+// maxPriority is the most that RabbitMQ takes for x-max-priority
+// (https://www.rabbitmq.com/docs/priority).
+const maxPriority = 255
 
 // argSingleActiveConsumer is the argument of queue.declare that lets one consumer at a
 // time have requests (https://www.rabbitmq.com/docs/consumers#single-active-consumer).
@@ -73,8 +77,8 @@ func (q Queue) arguments() messaging.Table {
 		}
 	}
 	set("x-queue-type", q.Type, q.Type != "")
-	set("x-expires", q.Expires.Milliseconds(), q.Expires > 0)
-	set("x-message-ttl", q.MessageTTL.Milliseconds(), q.MessageTTL > 0)
+	set("x-expires", within(time.Millisecond, q.Expires, forever).Milliseconds(), q.Expires > 0)
+	set("x-message-ttl", within(time.Millisecond, q.MessageTTL, forever).Milliseconds(), q.MessageTTL > 0)
 	set("x-max-length", int64(q.MaxLength), q.MaxLength > 0)
 	set("x-max-length-bytes", q.MaxLengthBytes, q.MaxLengthBytes > 0)
 	set("x-overflow", q.Overflow, q.Overflow != "")
@@ -82,7 +86,7 @@ func (q Queue) arguments() messaging.Table {
 	set("x-dead-letter-exchange", q.DeadLetterExchange, q.DeadLetterExchange != "" || q.DeadLetterRoutingKey != "")
 	set("x-dead-letter-routing-key", q.DeadLetterRoutingKey, q.DeadLetterRoutingKey != "")
 	set(argSingleActiveConsumer, true, q.SingleActiveConsumer)
-	set("x-max-priority", int64(q.MaxPriority), q.MaxPriority > 0)
+	set("x-max-priority", int64(min(q.MaxPriority, maxPriority)), q.MaxPriority > 0)
 	set("x-delivery-limit", int64(q.DeliveryLimit), q.DeliveryLimit > 0)
 	if len(t) == 0 {
 		return nil
@@ -95,6 +99,9 @@ func (e *endpoint) declare(ctx context.Context, ch *messaging.Channel) error {
 	q := e.cfg.queue
 	if q.Bounce && !q.Passive {
 		if err := ch.DeclareExchange(ctx, protocol.BounceExchange, messaging.KindHeaders); err != nil {
+			if messaging.Code(err) == messaging.CodePreconditionFailed {
+				return explainPrecondition(fmt.Sprintf("the exchange %s for queue %q", protocol.BounceExchange, e.queue), err)
+			}
 			return q.explainDeclare(e.queue, fmt.Errorf("declare the exchange %s: %w", protocol.BounceExchange, err))
 		}
 	}
@@ -113,7 +120,7 @@ func (e *endpoint) declare(ctx context.Context, ch *messaging.Channel) error {
 func (q Queue) explainDeclare(name string, err error) error {
 	switch messaging.Code(err) {
 	case messaging.CodePreconditionFailed:
-		return messaging.Permanent(fmt.Errorf("declare queue %q: it exists with other properties; give WithQueue the ones it has, or WithQueue(Queue{Passive: true}) to take it as it is, or delete it: %w", name, err))
+		return explainPrecondition(fmt.Sprintf("queue %q", name), err)
 	case messaging.CodeNotFound:
 		if !q.Passive { // the broker's answer to a declaration while the queue's node is down
 			return fmt.Errorf("declare queue %q: it is there, but the node of the cluster that has it is down: %w", name, err)

@@ -41,7 +41,7 @@ func (c *Client) dispatch(m *messaging.Message, bounced bool) {
 	got.Parse(&m.Properties, &c.types)
 	if got.Heartbeat > 0 && !bounced { // a request that came back may have asked for heartbeats
 		if pc != nil {
-			pc.gotHeartbeat(n)
+			pc.gotHeartbeat(n, got.Heartbeat)
 		}
 		return
 	}

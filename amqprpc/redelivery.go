@@ -1,6 +1,9 @@
 package amqprpc
 
-import "time"
+import (
+	"sync"
+	"time"
+)
 
 // countDelivery finds out how often a request was delivered, and refuses one that was
 // delivered too often: it is taken to kill its servers. It reports whether the
@@ -21,16 +24,20 @@ func (in *inbound) countDelivery() (goesBack bool) {
 	if in.redelivered {
 		in.deliveries = max(in.deliveries, 2)
 	}
+	counted := in.deliveries
+	if in.redelivered {
+		counted -= e.unstarted.of(in.ids(), cfg.queue.Type == "quorum")
+	}
 	switch {
 	case cfg.atMostOnce && in.deliveries > 1:
 		in.refusal = Errorf(CodeAborted, "the request was delivered before and may have run; it runs at most once here")
-	case cfg.maxDeliveries > 0 && in.deliveries > cfg.maxDeliveries:
+	case cfg.maxDeliveries > 0 && counted > cfg.maxDeliveries:
 		e.server.stats.poisoned.Add(1)
 		e.server.log.Error("amqprpc: request refused: it was delivered too often without an answer",
-			"queue", e.queue, "deliveries", in.deliveries-1, "message_id", m.MessageID)
-		in.refusal = Errorf(CodeAborted, "the request was delivered %d times without an answer: it may have killed its servers", in.deliveries-1)
+			"queue", e.queue, "deliveries", counted-1, "message_id", m.MessageID)
+		in.refusal = Errorf(CodeAborted, "the request was delivered %d times without an answer: it may have killed its servers", counted-1)
 		in.deadLetter = true
-	case cfg.maxDeliveries > 0 && in.redelivered && e.canRequeue():
+	case cfg.maxDeliveries > 0 && in.redelivered && counted == in.deliveries && e.canRequeue():
 		return true
 	}
 	return false
@@ -50,4 +57,46 @@ func (e *endpoint) canRequeue() bool {
 func (in *inbound) requeue() bool {
 	properties := in.message.AppendRequeued(nil, in.deliveries, time.Now())
 	return in.Requeue(properties, in.req.body) || in.Lost()
+}
+
+// unstarted remembers requests that this server had and lost with a channel before
+// their handlers started. Such a delivery killed nobody, and does not count when the
+// request comes to this server again. The zero value is ready.
+type unstarted struct {
+	mu   sync.Mutex
+	lost map[requestIDs]int // how often
+}
+
+// requestIDs names a request on its queue, as far as its ids do.
+type requestIDs struct{ correlationID, messageID, replyTo string }
+
+// unstartedMost bounds the requests that are remembered: other servers get most of
+// those that do not come back.
+const unstartedMost = 1 << 16
+
+// lose notes a request that is lost before it has started.
+func (u *unstarted) lose(k requestIDs) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.lost == nil || len(u.lost) >= unstartedMost {
+		u.lost = make(map[requestIDs]int)
+	}
+	u.lost[k]++
+}
+
+// of returns how many of a request's deliveries do not count: all of which the broker
+// counts, or the last one.
+func (u *unstarted) of(k requestIDs, all bool) int {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	n := u.lost[k]
+	if all || n == 0 {
+		return n
+	}
+	delete(u.lost, k)
+	return 1
+}
+
+func (in *inbound) ids() requestIDs {
+	return requestIDs{in.message.CorrelationID, in.message.MessageID, in.message.ReplyTo}
 }

@@ -17,7 +17,8 @@ const (
 	ReplyExclusive
 	// ReplyDirect: RabbitMQ's direct reply-to, without any queue. The least
 	// load on the broker and no permission to configure; replies are at most
-	// once, and calls in flight fail when the connection is lost.
+	// once, and calls in flight fail when the connection is lost. [WithLiveness] has
+	// no effect.
 	// See https://www.rabbitmq.com/docs/direct-reply-to.
 	ReplyDirect
 )
@@ -29,7 +30,7 @@ func WithReplyMode(m ReplyMode) ClientOption {
 
 // WithReplyQueueExpiry sets how long a resumable reply queue outlives its
 // connection. The default is a minute; a client that is away for longer fails
-// its calls in flight.
+// its calls in flight. At least 1 s.
 func WithReplyQueueExpiry(d time.Duration) ClientOption {
-	return clientOption(func(c *clientConfig) { c.replyExpires = max(d, time.Second) })
+	return clientOption(func(c *clientConfig) { c.replyExpires = within(time.Second, d, forever) })
 }

@@ -77,10 +77,10 @@ func (r *Request) Attempt() int { return max(1, r.attempt) }
 func (r *Request) IsIdempotent() bool { return r.out != nil && r.out.call.send.idempotent }
 
 // QueueTime returns how long the request was in its queue before the broker
-// delivered it to this server, as far as the server can tell: the clocks of callers
-// may differ from its own, so that the time is at least this. It returns false where
-// nothing is known: for a request without a deadline, with a priority, without a
-// reply, or redelivered, and on a client.
+// delivered it to this server. The time is an estimate, since the clocks of callers
+// differ from the server's; time that the request waited for a worker is not in it. It
+// returns false where nothing is known: for a notification, for a request without a
+// deadline, with a priority, or redelivered, and on a client.
 func (r *Request) QueueTime() (time.Duration, bool) {
 	if r.in == nil {
 		return 0, false

@@ -39,6 +39,7 @@ func (c *Client) start(ctx context.Context, o *outgoing, cfg *callConfig) (*Resp
 	if req.kind == KindNotification && cfg.expiration > 0 {
 		req.expiry = time.Now().Add(cfg.expiration)
 	}
+	o.ctx.life = c.life
 	o.ctx.begin(ctx, c.bound(ctx, cfg.timeout))
 	invoke := c.invoke
 	if len(cfg.middleware) > 0 {
@@ -153,8 +154,9 @@ func (c *Client) await(ctx context.Context, req *Request) (*Response, *Error) {
 	c.pending.wakeAt(pc, at)
 	late := false
 	var alive <-chan time.Time
+	var ticker *time.Ticker
 	if pc.send.liveness > 0 && req.kind == KindUnary {
-		ticker := time.NewTicker(pc.send.liveness)
+		ticker = time.NewTicker(pc.send.liveness)
 		defer ticker.Stop()
 		alive = ticker.C
 	}
@@ -185,7 +187,13 @@ func (c *Client) await(ctx context.Context, req *Request) (*Response, *Error) {
 		}
 		select {
 		case <-pc.woken:
+			if at, interval := pc.lastHeartbeat(); alive != nil && at > 0 {
+				ticker.Reset(interval)
+			}
 		case <-done:
+			if c.isClosed() {
+				return nil, c.closedOn(req)
+			}
 			return nil, c.gaveUp(ctx, pc.inFlight())
 		case <-alive:
 			if err := c.silent(pc); err != nil {
@@ -212,14 +220,19 @@ func lateness(end time.Time) time.Time {
 }
 
 // silent is the error of a call whose handler had sent heartbeats and sends none any
-// more. Time without a connection does not count.
+// more. An idempotent call is sent again instead. Time without a connection does not
+// count.
 func (c *Client) silent(pc *pendingCall) *Error {
-	last := pc.heartbeat.Load()
+	last, interval := pc.lastHeartbeat()
 	if last == 0 || c.whyDown() != nil {
 		return nil
 	}
 	silence := time.Duration(c.age() - max(last, c.upSince.Load()))
-	if silence <= livenessMisses*pc.send.liveness {
+	if silence <= protocol.HeartbeatMisses*interval {
+		return nil
+	}
+	if pc.send.idempotent {
+		c.sendAgain(pc.inFlight())
 		return nil
 	}
 	return localError(CodeUnavailable, OutcomeUnknown, pc.req.queue,

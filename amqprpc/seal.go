@@ -2,7 +2,6 @@ package amqprpc
 
 import (
 	"context"
-	"errors"
 	"slices"
 )
 
@@ -11,6 +10,9 @@ import (
 func (e *endpoint) serverSeal(next Invoker) Invoker {
 	return func(ctx context.Context, req *Request) (*Response, error) {
 		resp, err := next(ctx, req)
+		if isNilError(err) {
+			err = e.server.panicked(e.queue, "a nil *Error was returned as an error")
+		}
 		if err != nil {
 			return nil, e.ownError(ctx, err)
 		}
@@ -35,7 +37,7 @@ func (e *endpoint) serverSeal(next Invoker) Invoker {
 func (c *Client) clientSeal(next Invoker) Invoker {
 	return func(ctx context.Context, req *Request) (*Response, error) {
 		resp, err := next(ctx, req)
-		if err == nil && resp == nil {
+		if err == nil && resp == nil || isNilError(err) {
 			err = errNeither(req)
 		}
 		if err != nil {
@@ -53,7 +55,7 @@ func (c *Client) clientSeal(next Invoker) Invoker {
 // caller, not even with its code, unless WithCalleeCodes says so. An Error around it
 // is the handler's own already, and so is that its own time is over.
 func (e *endpoint) ownError(ctx context.Context, err error) error {
-	callee, ok := errors.AsType[*Error](err)
+	callee, ok := errorIn(err)
 	if !ok || !callee.ofCall() {
 		return err
 	}
@@ -68,6 +70,12 @@ func (e *endpoint) ownError(ctx context.Context, err error) error {
 	return &Error{code: CodeInternal, message: "a call of the handler's failed", cause: err}
 }
 
+// isNilError reports whether err is not nil and holds a nil *Error.
+func isNilError(err error) bool {
+	e, ok := err.(*Error)
+	return ok && e == nil
+}
+
 func errNeither(req *Request) error {
 	return Errorf(CodeInternal, "queue %s: a middleware returned neither a response nor an error", req.queue)
 }
@@ -77,7 +85,7 @@ func errNeither(req *Request) error {
 // its own, says nothing of this call's outcome: where no attempt was made nothing
 // was sent, else all is possible.
 func (c *Client) ownError(req *Request, err error) error {
-	if e, ok := errors.AsType[*Error](err); ok && e.call == req.ref() {
+	if e, ok := errorIn(err); ok && e.call == req.ref() {
 		return err
 	}
 	own := *asWireError(err)

@@ -23,49 +23,47 @@ func (o calleeCodesOption) applyHandler(c *handlerConfig) {
 	c.calleeCodes = append(c.calleeCodes, o...)
 }
 
-// WithCalleeCodes lets errors of calls that a handler makes, and returns as they are or
-// wrapped, reach the handler's own caller with these codes, and with their messages and
-// details. An error with another code is internal to the caller: what one service may
-// not do at another is nothing that the caller has asked for. For one error a handler
-// says the same with [NewError] around it. Codes of a server and of its handlers add
-// up.
+// WithCalleeCodes passes the errors of calls that a handler makes on to the handler's own
+// caller, if they have one of these codes. Their messages and details go with them. Without
+// the option such an error is internal to the caller, since the caller has not asked the
+// other service for anything. To pass on one error, a handler returns a [NewError] around
+// it. The codes of a server and of its handlers add up.
 func WithCalleeCodes(codes ...Code) ServeOption { return calleeCodesOption(codes) }
 
-// WithHandlerTimeout bounds a handler's running time, whatever the caller allows. The
-// default is 25 minutes, below the 30 after which RabbitMQ takes a consumer for stuck
-// (https://www.rabbitmq.com/docs/consumers#acknowledgement-timeout). The time counts
-// from when a worker takes the request, and middleware is part of it. Values of zero
-// and below leave the default.
+// WithHandlerTimeout bounds the running time of a handler, whatever the caller allows. The
+// default is 25 minutes. RabbitMQ closes the channel of a consumer after 30 minutes
+// (https://www.rabbitmq.com/docs/consumers#acknowledgement-timeout). The time begins when a
+// worker takes the request, and includes middleware. Values of zero and below leave the
+// default.
 func WithHandlerTimeout(d time.Duration) HandlerOption {
-	return handlerOption(func(c *handlerConfig) { c.timeout = d })
+	return handlerOption(func(c *handlerConfig) { c.timeout = within(0, d, forever) })
 }
 
-// WithDrainTimeout bounds how long a server that is told to stop waits for the
-// handlers that run and for the requests that it has prefetched; then handlers
-// are cancelled and the rest is handed back to the queue. The default is 20 s.
+// WithDrainTimeout bounds a drain: how long a server that is told to stop waits for its
+// handlers and for the requests that it has prefetched. After that the server cancels the
+// handlers and hands their requests back to the queue. The default is 20 s.
 func WithDrainTimeout(d time.Duration) ServerOption {
-	return serverOption(func(c *serverConfig) { c.drainTimeout = d })
+	return serverOption(func(c *serverConfig) { c.drainTimeout = within(0, d, forever) })
 }
 
-// WithClockSkew sets by how much the clocks of callers may differ from the
-// server's before deadlines are misjudged. The default is 1 s. How long a request
-// was in its queue a server finds out by itself, whatever the clocks say; where they
-// are known to agree, a small value here tells it so from the first request on.
+// WithClockSkew sets by how much the clocks of callers may differ from the server's clock
+// before deadlines are misjudged. The default is 1 s. A server estimates the time that a
+// request spent in its queue by itself, even if the clocks differ by more.
 func WithClockSkew(d time.Duration) ServerOption {
-	return serverOption(func(c *serverConfig) { c.clockSkew = d })
+	return serverOption(func(c *serverConfig) { c.clockSkew = within(0, d, forever) })
 }
 
-// WithAllowedReplyTo allows reply queues whose names match one of the patterns, in
-// path.Match's syntax, besides those that are always allowed: amqprpc's own
-// (amqprpc.reply.*), the broker's (amq.gen-*) and direct reply-to. A request
-// whose reply_to is not allowed is rejected unexecuted and unanswered, since
-// answering it would let any caller write into any queue.
+// WithAllowedReplyTo allows reply queues whose names match one of the patterns, in the
+// syntax of path.Match. Always allowed are amqprpc's own reply queues (amqprpc.reply.*),
+// those that the broker names (amq.gen-*), and direct reply-to. A request with another
+// reply_to is rejected, neither executed nor answered: an answer would let any caller write
+// into any queue.
 func WithAllowedReplyTo(patterns ...string) ServerOption {
 	return serverOption(func(c *serverConfig) { c.replyTo = append(c.replyTo, patterns...) })
 }
 
-// WithConcurrency bounds the handlers in flight on this queue, in this server.
-// The default is 128. Values below 1 leave the default.
+// WithConcurrency bounds the handlers that run at once on this queue, in this server. The
+// default is 128. Values below 1 leave the default.
 func WithConcurrency(n int) HandlerOption {
 	return handlerOption(func(c *handlerConfig) {
 		if n > 0 {
@@ -74,12 +72,10 @@ func WithConcurrency(n int) HandlerOption {
 	})
 }
 
-// WithPrefetch sets how many unacknowledged requests the broker sends ahead
-// (basic.qos, per consumer). The default is the concurrency: fewer cannot keep
-// all handlers busy, more wait here while another server may be idle. Requests
-// that take much longer than the rest are not counted once the queue is consumed
-// over another channel for them. Values below 1 leave the default; the most is
-// 65,535.
+// WithPrefetch sets how many unacknowledged requests the broker delivers ahead
+// (basic.qos, for each consumer). The default is the concurrency. With fewer, some handlers
+// idle. With more, requests wait here while another server may be idle. Values below 1 leave
+// the default. The most is 65,535.
 func WithPrefetch(n int) HandlerOption {
 	return handlerOption(func(c *handlerConfig) { c.prefetch = n })
 }
@@ -89,24 +85,24 @@ func WithQueue(q Queue) HandlerOption {
 	return handlerOption(func(c *handlerConfig) { c.queue = q })
 }
 
-// WithAtMostOnce acknowledges a request when its handler starts, instead of after
-// the reply: it may not run, and never runs twice for one attempt. A request that
-// is delivered again is answered aborted, since it may have run. A handler then
-// outlives the connection that its request came on, and answers on the next one.
-// It does not go together with callers that use [WithIdempotent].
+// WithAtMostOnce acknowledges a request when its handler starts, instead of after the
+// reply. The handler may not run, and it never runs twice for one attempt. A redelivered
+// request is answered aborted, since it may have run. The handler outlives the connection
+// of its request, and its answer goes out on the next connection. Do not combine the option
+// with callers that use [WithIdempotent].
 func WithAtMostOnce() HandlerOption {
 	return handlerOption(func(c *handlerConfig) { c.atMostOnce = true })
 }
 
-// WithMaxDeliveries bounds how often a request is delivered: one that was
-// delivered n times without being answered, as it would be if it killed its
-// server each time, is refused, aborted, and dead-lettered if the queue says where
-// to. The default is 3; below 1 there is no bound.
+// WithMaxDeliveries bounds how often a request is delivered. A request that was delivered
+// n times without an answer may have killed its servers. It is refused with aborted, and
+// dead-lettered if the queue has somewhere for dead letters. The default is 3. Below 1 there
+// is no bound.
 //
-// On a queue declared with Type "quorum" the broker counts. On others the server
-// does: a request that is delivered again goes back to the queue's tail with its
-// count, for which the queue must have no length limit (with one, requests are not
-// counted). All requests that were prefetched by a server that died count as
+// On a queue declared with Type "quorum" the broker counts the deliveries. On other queues
+// the server counts: it publishes a redelivered request to the queue's tail, with its count.
+// The server does not count on a queue with a length limit, where the copy might push out
+// another request. All requests that a server had prefetched when it died count as
 // delivered.
 func WithMaxDeliveries(n int) HandlerOption {
 	return handlerOption(func(c *handlerConfig) { c.maxDeliveries = n })

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"runtime/debug"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -36,6 +35,7 @@ type Server struct {
 	ready   chan struct{}
 	health  health
 	stats   serverCounters
+	maxBody atomic.Int64 // of a reply: the option's limit, or what the broker has been found to take
 	clocks  overload.Clocks
 	base    context.Context // of all handlers
 	idStem  string
@@ -53,7 +53,8 @@ func NewServer(url string, opts ...ServerOption) *Server {
 	for _, o := range opts {
 		o.applyServer(&s.cfg)
 	}
-	s.log = s.cfg.conn.logger.With("connection", s.cfg.conn.connectionName("server"))
+	s.maxBody.Store(int64(s.cfg.conn.maxMessageSize))
+	s.log = s.cfg.conn.log().With("connection", s.cfg.conn.connectionName("server"))
 	s.health.log, s.health.onState = s.log, s.cfg.conn.onState
 	s.health.begin("", errNotServing)
 	s.replyPolicy, s.err = newReplyPolicy(s.cfg.replyTo)
@@ -145,6 +146,11 @@ func (s *Server) begin(dialer *messaging.Dialer) error {
 	case len(s.endpoints) == 0:
 		return errors.New("no handler is registered")
 	}
+	for _, e := range s.endpoints {
+		if err := e.cfg.queue.check(e.queue); err != nil {
+			return err
+		}
+	}
 	s.serving = true
 	var queues []string
 	for _, e := range s.endpoints {
@@ -158,7 +164,7 @@ func (s *Server) begin(dialer *messaging.Dialer) error {
 // brokerSide makes what the server has on the broker.
 func (s *Server) brokerSide() *messaging.Server {
 	replies := &messaging.ReplyWriter{
-		MaxBody: s.cfg.conn.maxMessageSize,
+		MaxBody: &s.maxBody,
 		Handled: &s.stats.handled,
 		InHand:  func() bool { return s.stats.inFlight.Load() > 0 },
 	}
@@ -180,6 +186,9 @@ func (s *Server) brokerSide() *messaging.Server {
 				s.queueReady(e)
 			},
 			Unserved: func(err error, wasServed bool, retryIn time.Duration) {
+				if limit, ok := messaging.TooLarge(err); ok {
+					lowerTo(&s.maxBody, limit) // a reply was larger; the next time it is refused here
+				}
 				s.health.unserved(e.queue, err, wasServed, retryIn)
 			},
 			Fatal:   func() bool { return !s.isReady() },
@@ -226,9 +235,9 @@ func (s *Server) queueReady(e *endpoint) {
 }
 
 func (s *Server) panicked(queue string, p any) *Error {
-	cause := &PanicError{Value: p, Stack: debug.Stack()}
+	cause := newPanicError(p)
 	s.stats.panics.Add(1)
-	s.log.Error("amqprpc: panic in a handler", "queue", queue, "panic", fmt.Sprint(p), "stack", string(cause.Stack))
+	s.log.Error("amqprpc: panic in a handler", "queue", queue, "panic", cause.Error(), "stack", string(cause.Stack))
 	return &Error{code: CodeInternal, message: "internal error", cause: cause}
 }
 

@@ -3,9 +3,11 @@ package amqprpc_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -159,7 +161,35 @@ func TestNewClientNeverWaits(t *testing.T) {
 	require.ErrorIs(t, err, amqprpc.CodeInvalidArgument)
 }
 
-// The broker lists show the process of a connection.
+// Dial's error shows whether the caller's ctx ended or Dial's own limit.
+func TestDialWithoutABroker(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		refused := amqprpc.WithDialer(func(string, string) (net.Conn, error) { return nil, errors.New("nobody listens") })
+		start := time.Now()
+		_, err := amqprpc.Dial(context.Background(), "amqp://broker/", amqprpc.WithLogger(nil), refused)
+		require.Equal(t, amqprpc.CodeUnavailable, amqprpc.CodeOf(err), "%v", err)
+		require.ErrorContains(t, err, "nobody listens")
+		require.Equal(t, 30*time.Second, time.Since(start))
+
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		_, err = amqprpc.Dial(ctx, "amqp://broker/", amqprpc.WithLogger(nil), refused)
+		require.Equal(t, amqprpc.CodeDeadlineExceeded, amqprpc.CodeOf(err), "%v", err)
+		require.ErrorContains(t, err, "nobody listens")
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		cancel()
+		_, err = amqprpc.Dial(ctx, "amqp://broker/", amqprpc.WithLogger(nil), refused)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+
+		ctx, cancel = context.WithCancel(context.Background())
+		cancel()
+		_, err = amqprpc.Dial(ctx, "amqp://broker/", amqprpc.WithLogger(nil), refused)
+		require.Equal(t, amqprpc.CodeCanceled, amqprpc.CodeOf(err), "%v", err)
+	})
+}
+
+// The broker's lists show the process of a connection.
 func TestClientProperties(t *testing.T) {
 	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -52,6 +52,7 @@ var packages = map[string]string{
 	"expvar":  "expvar",
 	"fmt":     "fmt",
 	"http":    "net/http",
+	"json":    "encoding/json",
 	"log":     "log",
 	"os":      "os",
 	"signal":  "os/signal",

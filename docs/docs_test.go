@@ -4,9 +4,11 @@ package docs_test
 import (
 	"bytes"
 	"go/format"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"unicode"
@@ -15,11 +17,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// pages returns the pages of the repository's root and of docs, by path.
+// pages returns the pages of the repository's root, docs, guide, benchmarks and examples, by
+// path.
 func pages(t *testing.T) map[string][]byte {
 	t.Helper()
 	all := make(map[string][]byte)
-	for _, pattern := range []string{"../*.md", "*.md"} {
+	for _, pattern := range []string{"../*.md", "*.md", "guide/*.md", "../benchmarks/*.md", "../examples/*/*.md"} {
 		files, err := filepath.Glob(pattern)
 		require.NoError(t, err)
 		for _, file := range files {
@@ -33,25 +36,61 @@ func pages(t *testing.T) map[string][]byte {
 	return all
 }
 
+// guide is the folder whose pages share their declarations.
+const guide = "docs/guide"
+
+// guideBlocks are the blocks of all the guide's pages.
+func guideBlocks(t *testing.T) []block {
+	t.Helper()
+	var all []block
+	texts := pages(t)
+	for _, page := range slices.Sorted(maps.Keys(texts)) {
+		if filepath.Dir(page) == guide {
+			all = append(all, blocks(page, texts[page])...)
+		}
+	}
+	return all
+}
+
 // Every Go block compiles.
 func TestGoBlocks(t *testing.T) {
 	t.Parallel()
 	c, err := newChecker()
 	require.NoError(t, err)
-	n := make(map[string]int)
+	groups := map[string][]block{guide: guideBlocks(t)}
 	for page, text := range pages(t) {
-		all := blocks(page, text)
+		if filepath.Dir(page) != guide {
+			groups[page] = blocks(page, text)
+		}
+	}
+	n := make(map[string]int)
+	for _, all := range groups {
 		for _, b := range all {
 			if b.lang == "go" {
-				n[page]++
+				n[b.page]++
 			}
 		}
 		for _, err := range c.check(all) {
 			t.Error(err)
 		}
 	}
-	assert.NotZero(t, n["README.md"], "no Go in README.md")
-	assert.NotZero(t, n["docs/guide.md"], "no Go in docs/guide.md")
+	for _, page := range []string{"README.md", "getting-started.md", "testing.md", "errors.md", "deadlines-and-cancellation.md", "middleware.md", "retries-and-idempotency.md", "health-and-operations.md", "security.md", "codecs.md", "migrating.md"} {
+		if page != "README.md" {
+			page = guide + "/" + page
+		}
+		assert.NotZero(t, n[page], "no Go in %s", page)
+	}
+}
+
+// The guide's index lists every page of the guide.
+func TestIndexOfTheGuide(t *testing.T) {
+	t.Parallel()
+	all := pages(t)
+	for page := range all {
+		if name := filepath.Base(page); filepath.Dir(page) == guide && name != "README.md" {
+			assert.Contains(t, string(all[guide+"/README.md"]), "]("+name+")")
+		}
+	}
 }
 
 // Every Go block has the format of gofmt.
@@ -205,4 +244,74 @@ func TestNamedTests(t *testing.T) {
 		}
 	}
 	assert.NotZero(t, n)
+}
+
+var (
+	declaredOption = regexp.MustCompile(`(?m)^func (With\w+)\(`)
+	listedOption   = regexp.MustCompile("(?m)^\\| `(With\\w+)` \\| ")
+	importPath     = regexp.MustCompile(`"(github\.com/(?:google|hashicorp|rabbitmq|vmihailenco)/[\w-]+)`)
+)
+
+// The options page lists every option once.
+func TestOptionsOfThePage(t *testing.T) {
+	t.Parallel()
+	var declared, listed []string
+	files, err := filepath.Glob("../amqprpc/*.go")
+	require.NoError(t, err)
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		for _, m := range declaredOption.FindAllSubmatch(text, -1) {
+			declared = append(declared, string(m[1]))
+		}
+	}
+	_, tables, found := strings.Cut(string(pages(t)[guide+"/options.md"]), "## All options")
+	require.True(t, found)
+	for _, m := range listedOption.FindAllStringSubmatch(tables, -1) {
+		listed = append(listed, m[1])
+	}
+	assert.NotEmpty(t, declared)
+	assert.ElementsMatch(t, declared, listed)
+}
+
+// The dependencies page says who imports what.
+func TestDependenciesOfThePage(t *testing.T) {
+	t.Parallel()
+	importers := make(map[string]map[string]bool)
+	for _, root := range []string{"amqprpc", "codec", "middleware"} {
+		err := filepath.WalkDir(filepath.Join("..", root), func(file string, entry os.DirEntry, err error) error {
+			if err != nil || !strings.HasSuffix(file, ".go") || strings.HasSuffix(file, "_test.go") {
+				if entry != nil && entry.IsDir() && (entry.Name() == "redisstore" || entry.Name() == "testing" || entry.Name() == "amqptest") {
+					return filepath.SkipDir // a module of its own; for tests
+				}
+				return err
+			}
+			text, err := os.ReadFile(file)
+			for _, m := range importPath.FindAllSubmatch(text, -1) {
+				path := string(m[1])
+				if importers[path] == nil {
+					importers[path] = make(map[string]bool)
+				}
+				importers[path][root] = true
+			}
+			return err
+		})
+		require.NoError(t, err)
+	}
+	row := regexp.MustCompile("(?m)^\\| \\[[\\w/-]+\\]\\(https://([\\w./-]+)\\) \\| (`[^|]+) \\|")
+	listed := make(map[string][]string)
+	for _, m := range row.FindAllStringSubmatch(string(pages(t)[guide+"/dependencies.md"]), -1) {
+		for _, who := range strings.Split(m[2], ", ") {
+			root, _, _ := strings.Cut(strings.Trim(who, "`"), "/")
+			listed[m[1]] = append(listed[m[1]], root)
+		}
+	}
+	assert.NotEmpty(t, importers)
+	for path, roots := range importers {
+		assert.ElementsMatch(t, slices.Collect(maps.Keys(roots)), listed[path], path)
+	}
+	assert.Len(t, listed, len(importers))
 }

@@ -32,3 +32,18 @@ func TestGuaranteesNameTheirTests(t *testing.T) {
 		require.True(t, n[2] == "" || strings.Contains(code.String(), `t.Run("`+n[2]+`"`), "there is no %s/%s", n[1], n[2])
 	}
 }
+
+// The table at the end has a row for each promise, and for no other.
+func TestEachPromiseHasItsRow(t *testing.T) {
+	t.Parallel()
+	page := string(pages(t)["docs/guarantees.md"])
+	labels := func(pattern string) (all []string) {
+		for _, m := range regexp.MustCompile(pattern).FindAllStringSubmatch(page, -1) {
+			all = append(all, m[1])
+		}
+		return all
+	}
+	promises := labels(`(?m)^\*\*([A-Z]\d+)\*\* `)
+	require.NotEmpty(t, promises)
+	require.Equal(t, promises, labels(`(?m)^\| ([A-Z]\d+) \| \S`))
+}

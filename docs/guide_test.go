@@ -18,7 +18,7 @@ import (
 func TestTestsOfTheGuide(t *testing.T) {
 	t.Parallel()
 	var code string
-	for _, b := range blocks("guide.md", pages(t)["docs/guide.md"]) {
+	for _, b := range guideBlocks(t) {
 		_, err := parser.ParseFile(token.NewFileSet(), "", "package page\n"+b.text, 0)
 		if b.lang == "go" && err == nil { // the block has declarations only, not statements or a program
 			code += b.text

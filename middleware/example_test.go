@@ -119,7 +119,7 @@ func ExampleValidate() {
 	// 3 × tea
 	// orders: invalid_argument: an order needs an item | not-executed
 	// orders: out_of_range: 1000 pieces | not-executed
-	// invalid_argument: an order needs an item | not-sent
+	// orders: invalid_argument: an order needs an item | not-sent
 }
 
 func ExampleTimeout() {

@@ -89,6 +89,7 @@ func DefaultLogLevel(code amqprpc.Code) slog.Level {
 }
 
 func (l *logging) write(ctx context.Context, req *amqprpc.Request, err error, took time.Duration) {
+	defer func() { recover() }() // a panic of the log's must not become the result
 	code := amqprpc.CodeOf(err)
 	level := l.level(code)
 	if !l.log.Enabled(ctx, level) {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
@@ -67,6 +68,8 @@ func answer(_ context.Context, how string) (string, error) {
 		return "fine", nil
 	case "panic":
 		panic("as asked")
+	case "callee":
+		return "", amqprpc.NewError(amqprpc.CodeInternal, fmt.Errorf("no price: %w", amqprpc.Errorf(amqprpc.CodeNotFound, "no tea")))
 	default:
 		return "", amqprpc.Errorf(amqprpc.Code(how), "as asked")
 	}
@@ -81,12 +84,13 @@ func TestLogging(t *testing.T) {
 	cli := dial(t, url, amqprpc.WithMiddleware(middleware.Logging(client.logger(slog.LevelDebug))))
 	ctx := testContext(t)
 
-	for _, tt := range []struct{ how, code, level, err, outcome string }{
+	for _, tt := range []struct{ how, code, level, err, outcome, cause string }{
 		{how: "", code: "ok", level: "INFO"},
 		{how: "not_found", code: "not_found", level: "INFO", err: "not_found: as asked", outcome: "executed"},
 		{how: "unavailable", code: "unavailable", level: "WARN", err: "unavailable: as asked", outcome: "executed"},
 		{how: "internal", code: "internal", level: "ERROR", err: "internal: as asked", outcome: "executed"},
-		{how: "panic", code: "internal", level: "ERROR", err: "internal: internal error", outcome: "executed"},
+		{how: "panic", code: "internal", level: "ERROR", err: "internal: internal error", outcome: "executed", cause: "panic: as asked"},
+		{how: "callee", code: "internal", level: "ERROR", err: "internal: no price: no tea", outcome: "executed", cause: "no price: not_found: no tea"},
 	} {
 		t.Run(tt.code, func(t *testing.T) {
 			_, err := amqprpc.Call[string, string](ctx, cli, "q", tt.how)
@@ -115,6 +119,12 @@ func TestLogging(t *testing.T) {
 			require.Equal(t, tt.err, s["error"])
 			require.Equal(t, "q: "+tt.err, c["error"])
 			require.Equal(t, tt.outcome, c["outcome"])
+			if tt.cause != "" {
+				require.Equal(t, tt.cause, s["cause"])
+			} else {
+				require.NotContains(t, s, "cause")
+			}
+			require.NotContains(t, c, "cause")
 			require.NotContains(t, s, "outcome")
 		})
 	}
@@ -262,9 +272,8 @@ func TestLoggingPanic(t *testing.T) {
 	require.ErrorIs(t, err, amqprpc.CodeInternal)
 	require.Equal(t, "internal", server.one(t)["code"])
 	client.one(t)
-	require.PanicsWithValue(t, "boom", func() {
-		amqprpc.Call[string, string](testContext(t), cli, "q", "", amqprpc.WithMiddleware(boom))
-	})
+	_, err = amqprpc.Call[string, string](testContext(t), cli, "q", "", amqprpc.WithMiddleware(boom))
+	require.ErrorContains(t, err, "boom")
 	require.Equal(t, "ERROR", client.one(t)["level"])
 }
 

@@ -104,8 +104,9 @@ func TestVHostsAreApart(t *testing.T) {
 	requireCode(t, err, 404, "NOT_FOUND - no queue 'q' in vhost 'other'")
 }
 
-func TestTLS(t *testing.T) {
-	t.Parallel()
+// selfSigned is a certificate for 127.0.0.1, and the roots that trust it.
+func selfSigned(t *testing.T) (tls.Certificate, *x509.CertPool) {
+	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
 	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour),
@@ -116,9 +117,13 @@ func TestTLS(t *testing.T) {
 	require.NoError(t, err)
 	roots := x509.NewCertPool()
 	roots.AddCert(cert)
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, roots
+}
 
-	b := newBroker(t, amqptest.WithTLS(&tls.Config{
-		Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}))
+func TestTLS(t *testing.T) {
+	t.Parallel()
+	cert, roots := selfSigned(t)
+	b := newBroker(t, amqptest.WithTLS(&tls.Config{Certificates: []tls.Certificate{cert}}))
 	require.True(t, strings.HasPrefix(b.URL(), "amqps://"))
 	conn, err := amqp.DialTLS(b.URL(), &tls.Config{RootCAs: roots})
 	require.NoError(t, err)

@@ -15,14 +15,15 @@ type queueOptions struct {
 	ttl         int64         // x-message-ttl in nanoseconds; negative for none
 	maxLength   int64         // negative for no limit
 	maxBytes    int64
-	overflow    string
-	deadLetters bool // there is a dead-letter exchange
+	overflow    string // empty where nothing is said
+	deadLetters bool   // there is a dead-letter exchange
 	dlx         string
 	dlxKey      string
 	hasDLXKey   bool
 	maxPriority int // zero for a queue without priorities
 	single      bool
 	limit       int64 // x-delivery-limit of a quorum queue; negative for none
+	unlimited   bool  // … said so
 }
 
 // queueArgument is one that RabbitMQ knows: who may have it, and what it may be.
@@ -59,31 +60,55 @@ var queueArguments = []queueArgument{
 	{"x-max-age", false, false, nil},
 	{"x-stream-max-segment-size-bytes", false, false, nil},
 	{"x-initial-cluster-size", false, false, nil},
+	{"x-consumer-timeout", false, true, checkNotNegative},
+	{"x-consumer-disconnected-timeout", false, true, checkNotNegative},
+	{"x-delayed-retry-type", false, true, nil},
+	{"x-stream-filter-size-bytes", false, false, nil},
+}
+
+// queueArguments are those that the release knows.
+func (v Version) queueArguments() []queueArgument {
+	known := make([]queueArgument, 0, len(queueArguments))
+	for _, a := range queueArguments {
+		switch a.name {
+		case "x-consumer-timeout", "x-consumer-disconnected-timeout", "x-delayed-retry-type", "x-stream-filter-size-bytes":
+			if v < RabbitMQ43 {
+				continue
+			}
+		case "x-queue-leader-locator":
+			a.classic = v >= RabbitMQ40
+		case "x-queue-version":
+			if v >= RabbitMQ43 {
+				a.check = checkVersion43
+			}
+		case "x-queue-mode":
+			if v >= RabbitMQ43 {
+				a.check = nil // it means nothing any more
+			}
+		}
+		known = append(known, a)
+	}
+	return known
 }
 
 // parseQueueArguments checks a new queue's arguments; of is how exceptions name it.
 func parseQueueArguments(of string, args frame.Table, release Version) (queueOptions, *exception) {
-	o := queueOptions{ttl: -1, maxLength: -1, maxBytes: -1, overflow: overflowDrop, limit: -1}
+	o := noOptions()
 	kind := "classic"
 	if v, ok := args.Lookup("x-queue-type"); ok {
 		wrong := checkString(v, nil)
 		kind, _ = v.(string)
 		if wrong == "" && kind != "classic" && kind != "quorum" {
-			wrong = fmt.Sprintf("%q", "unsupported queue type '"+kind+"'")
+			wrong = listTerm("unsupported queue type '" + kind + "'")
 		}
 		if wrong != "" {
 			return o, fail(preconditionFailed, "invalid arg 'x-queue-type' for %s: %s", of, wrong)
 		}
 	}
 	o.quorum = kind == "quorum"
-	for _, a := range queueArguments {
+	known := release.queueArguments()
+	for _, a := range known {
 		v, ok := args.Lookup(a.name)
-		if a.name == "x-queue-mode" && release >= RabbitMQ43 {
-			continue // it means nothing any more
-		}
-		if ok && a.name == "x-queue-version" && release >= RabbitMQ43 {
-			a.check = checkVersion43
-		}
 		if !ok || a.check == nil || o.quorum && !a.quorum || !o.quorum && !a.classic {
 			continue
 		}
@@ -97,20 +122,32 @@ func parseQueueArguments(of string, args frame.Table, release Version) (queueOpt
 		}
 	}
 	for _, f := range args {
-		i := slices.IndexFunc(queueArguments, func(a queueArgument) bool { return a.name == f.Key })
-		if i >= 0 && (o.quorum && !queueArguments[i].quorum || !o.quorum && !queueArguments[i].classic) {
+		i := slices.IndexFunc(known, func(a queueArgument) bool { return a.name == f.Key })
+		if i >= 0 && (o.quorum && !known[i].quorum || !o.quorum && !known[i].classic) {
 			return o, fail(preconditionFailed, "invalid arg '%s' for %s of queue type rabbit_%s_queue",
 				f.Key, of, kind)
 		}
 	}
-	if o.quorum && release >= RabbitMQ40 {
-		o.limit = 20
-	}
 	o.read(args)
-	if o.quorum && o.overflow == overflowRejectDLX {
-		o.overflow = overflowDrop // RabbitMQ logs that it cannot, and does this
-	}
 	return o, nil
+}
+
+// noOptions are those of a queue without arguments.
+func noOptions() queueOptions {
+	return queueOptions{ttl: -1, maxLength: -1, maxBytes: -1, limit: -1}
+}
+
+// complete fills in what neither arguments nor a policy say.
+func (o queueOptions) complete(release Version) queueOptions {
+	const defaultLimit = 20
+	if o.quorum && release >= RabbitMQ40 && o.limit < 0 && !o.unlimited {
+		o.limit = defaultLimit
+	}
+	// RabbitMQ logs that a quorum queue cannot reject to a dead-letter exchange.
+	if o.overflow == "" || o.quorum && o.overflow == overflowRejectDLX {
+		o.overflow = overflowDrop
+	}
+	return o
 }
 
 // checkMasterLocator is for an argument that each release treats in its own way.
@@ -153,7 +190,7 @@ func (o *queueOptions) read(args frame.Table) {
 		case "x-single-active-consumer":
 			o.single, _ = f.Value.(bool)
 		case "x-delivery-limit":
-			o.limit = n
+			o.limit, o.unlimited = n, n < 0
 		}
 	}
 }
@@ -263,7 +300,7 @@ func checkVersion43(v any, t frame.Table) string {
 func checkMode(v any, t frame.Table) string {
 	wrong := checkString(v, t)
 	if s, _ := v.(string); wrong == "" && s != "default" && s != "lazy" {
-		return fmt.Sprintf("%q", "unsupported queue mode '"+s+"'")
+		return listTerm("unsupported queue mode '" + s + "'")
 	}
 	return wrong
 }

@@ -2,7 +2,6 @@ package amqptest
 
 import (
 	"bytes"
-	"crypto/subtle"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/frame"
 )
@@ -43,10 +42,6 @@ func amqplain(response []byte) (name, password string, ex *exception) {
 		return "", "", fail(syntaxError, "AMQPLAIN auth info uses unsupported type for LOGIN or PASSWORD field")
 	}
 	return name, password, nil
-}
-
-func equalSecret(a, b string) bool {
-	return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1
 }
 
 // anonymous logs in as the user that the broker's URL names.

@@ -103,7 +103,7 @@ func benchmarkRoundTrip(b *testing.B, url string, callers int) {
 	_ = client.Close()
 }
 
-// BenchmarkThroughput is what the broker itself can do: messages of 100 octets
+// BenchmarkThroughput is what the broker itself can do: messages of 100 bytes
 // from one client that writes frames to another that only reads them.
 func BenchmarkThroughput(b *testing.B) {
 	broker := newBroker(b)

@@ -2,6 +2,7 @@ package amqptest
 
 import (
 	"bytes"
+	"strings"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/frame"
 )
@@ -146,6 +147,9 @@ func (ch *channel) resolveBinding(queue, key string) (string, string, *exception
 // checkEnds refuses names that may not be bound or unbound, there or not.
 func (ch *channel) checkEnds(s *bindingSpec) *exception {
 	s.source, s.target, s.queue = stripNewlines(s.source), stripNewlines(s.target), stripNewlines(s.queue)
+	if !s.toTarget && strings.HasPrefix(s.queue, replyToPrefix) && ch.c.b.since(RabbitMQ43) {
+		return fail(accessRefused, "cannot bind or unbind to a volatile (direct reply-to) queue")
+	}
 	mayWrite := ch.mayExchange(toWrite, s.target)
 	if !s.toTarget {
 		mayWrite = ch.mayQueue(toWrite, s.queue)

@@ -1,20 +1,16 @@
 package amqptest
 
 import (
-	"crypto/tls"
-	"errors"
-	"fmt"
 	mathrand "math/rand/v2"
 	"net"
-	"net/url"
 	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
 )
 
-// Broker is an AMQP 0-9-1 broker that listens when [NewBroker] returns and
-// forgets everything when it is closed.
+// Broker is an AMQP 0-9-1 broker. It listens when [NewBroker] returns, and keeps nothing
+// after [Broker.Close].
 type Broker struct {
 	cfg      config
 	rules    atomic.Pointer[[]*rule]
@@ -23,13 +19,14 @@ type Broker struct {
 	creation uint32    // … and which of its lives this is
 	wg       sync.WaitGroup
 	pressed  atomic.Bool  // publishers are blocked, for whatever reason
-	arriving atomic.Int64 // octets of messages that have not arrived whole
+	arriving atomic.Int64 // bytes of messages that have not arrived whole
 
 	// mu guards the core: everything below, and every virtual host, exchange,
 	// queue, consumer and channel. Its sections are short and never wait.
 	mu        sync.Mutex
-	listener  net.Listener // nil without one; the last one after it was closed
+	listeners []*listener
 	vhosts    map[string]*vhost
+	users     map[string]*account
 	conns     map[*connection]struct{}
 	abandoned []net.Conn // half-open ones that only the client still believes in
 	closed    bool
@@ -39,9 +36,10 @@ type Broker struct {
 	replies   map[string]*replyConsumer // by address
 	toWake    []*outbox                 // outboxes that have frames and a sleeping writer
 	toConfirm []*channel                // channels that owe confirms
-	held      int64                     // octets of queued messages
-	alarm     bool                      // publishers are blocked: too much is held
-	blocking  string                    // … or a test said so, for this reason
+	held      int64                     // bytes of queued messages
+	full      bool                      // publishers are blocked: too much is held
+	raised    [alarms]bool              // … or a test raised an alarm
+	blocking  string                    // … or blocked them, for this reason
 	refusing  bool                      // new connections
 	frozen    Direction                 // what of every connection
 	unblock   sync.Cond                 // of readers that a blocked connection has stopped
@@ -50,8 +48,8 @@ type Broker struct {
 	serial    uint64                    // numbers connections and consumers
 }
 
-// NewBroker starts a broker on a free port of 127.0.0.1 and panics if there is
-// none. Callers close it.
+// NewBroker starts a broker on a free port of 127.0.0.1. It panics if no port is free. The
+// caller closes the broker.
 func NewBroker(opts ...Option) *Broker {
 	b, err := start(newConfig(opts))
 	if err != nil {
@@ -60,7 +58,7 @@ func NewBroker(opts ...Option) *Broker {
 	return b
 }
 
-// Listen starts a broker on addr, "host:port", and says why if it cannot.
+// Listen starts a broker on addr, "host:port". The error is that of the listener.
 func Listen(addr string, opts ...Option) (*Broker, error) {
 	cfg := newConfig(opts)
 	cfg.addr, cfg.listen = addr, true
@@ -72,6 +70,7 @@ func start(cfg config) (*Broker, error) {
 		cfg:      cfg,
 		epoch:    time.Now(),
 		vhosts:   make(map[string]*vhost, len(cfg.vhosts)),
+		users:    make(map[string]*account, len(cfg.users)),
 		conns:    make(map[*connection]struct{}),
 		replies:  make(map[string]*replyConsumer),
 		nodeHash: strconv.Itoa(10_000_000 + mathrand.IntN(90_000_000)),
@@ -81,84 +80,16 @@ func start(cfg config) (*Broker, error) {
 	for _, name := range cfg.vhosts {
 		b.vhosts[name] = newVHost(b, name)
 	}
-	if cfg.listen {
-		addr := cfg.addr
-		if host, port, err := net.SplitHostPort(addr); err == nil && host == "" {
-			// To listen on every interface somebody must write 0.0.0.0.
-			addr = net.JoinHostPort("127.0.0.1", port)
-		}
-		l, err := net.Listen("tcp", addr)
-		if err != nil {
-			return nil, fmt.Errorf("amqptest: listen: %w", err)
-		}
-		l = b.secure(l)
-		b.listener = l
-		b.wg.Go(func() { b.accept(l) })
+	for name, password := range cfg.users {
+		b.users[name] = &account{name: name, password: password, tags: []string{"administrator"},
+			in: make(map[string]*permissions), everywhere: cfg.permissions[name]}
+	}
+	b.listeners = cfg.listeners()
+	if err := b.listen(); err != nil {
+		b.wg.Wait()
+		return nil, err
 	}
 	return b, nil
-}
-
-// Addr is the address that the broker listens on, "host:port"; empty without a
-// listener.
-func (b *Broker) Addr() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.listener == nil {
-		return ""
-	}
-	return b.listener.Addr().String()
-}
-
-// URL is what a client dials: amqp://guest:guest@127.0.0.1:PORT/ with the
-// broker's user and port. Without a listener the host is a placeholder, for use
-// with [Broker.Dial].
-func (b *Broker) URL() string {
-	addr := b.Addr()
-	if addr == "" {
-		addr = "amqptest.invalid:5672"
-	}
-	name, password := b.user()
-	scheme := "amqp"
-	if b.cfg.tls != nil && b.cfg.listen {
-		scheme = "amqps"
-	}
-	u := url.URL{Scheme: scheme, User: url.UserPassword(name, password), Host: addr, Path: "/"}
-	return u.String()
-}
-
-// secure puts TLS on a listener if it is wanted.
-func (b *Broker) secure(l net.Listener) net.Listener {
-	if b.cfg.tls == nil {
-		return l
-	}
-	return tls.NewListener(l, b.cfg.tls)
-}
-
-// user is the one that URL names: guest if there is a guest, else the first by name.
-func (b *Broker) user() (name, password string) {
-	if p, ok := b.cfg.users["guest"]; ok {
-		return "guest", p
-	}
-	for n := range b.cfg.users {
-		if name == "" || n < name {
-			name = n
-		}
-	}
-	return name, b.cfg.users[name]
-}
-
-func (b *Broker) accept(l net.Listener) {
-	for {
-		nc, err := l.Accept()
-		if err != nil {
-			if errors.Is(err, net.ErrClosed) {
-				return
-			}
-			b.cfg.log.Warn("accept", "error", err)
-			continue
-		}
-		b.serve(nc)
-	}
 }
 
 // serve starts a connection's goroutines, or closes nc if the broker is closed
@@ -182,24 +113,17 @@ func (b *Broker) serve(nc net.Conn) bool {
 // closeGrace is how long Close waits for clients to answer connection.close.
 const closeGrace = 200 * time.Millisecond
 
-// Close tells every client that the broker shuts down (320 CONNECTION_FORCED),
-// closes the listener and every connection, and returns when no goroutine is
-// left. Queues and messages are gone. It may be called more than once.
+// Close tells every client that the broker shuts down (320 CONNECTION_FORCED), closes the
+// listeners and every connection, and returns when the broker's goroutines have ended. All
+// queues and messages are gone. Close may be called more than once.
 func (b *Broker) Close() error {
 	b.mu.Lock()
-	listening := b.listener
-	if b.closed || b.refusing {
-		listening = nil
-	}
 	b.closed = true
+	err := b.closePorts()
 	b.mu.Unlock()
-	var err error
-	if listening != nil {
-		err = listening.Close()
-	}
 	b.lock()
 	for c := range b.conns {
-		c.raise(0, fail(connectionForced, "broker forced connection closure with reason 'shutdown'"))
+		c.raise(0, shutdown())
 	}
 	b.release()
 	impatient := time.AfterFunc(closeGrace, b.hangUp)

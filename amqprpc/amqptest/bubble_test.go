@@ -181,3 +181,23 @@ func TestBubbleSilentHandshakeEnds(t *testing.T) {
 		require.Equal(t, 10*time.Second, time.Since(began))
 	})
 }
+
+// A message's time runs from its arrival, whoever has it meanwhile.
+func TestBubbleTimeToLiveRunsInAConsumersHands(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, b *amqptest.Broker) {
+		ch := open(t, dialMemory(t, b, 0))
+		declare(t, ch, "q", amqp.Table{"x-message-ttl": 10_000})
+		ds := consume(t, ch, "q", "c", false, nil)
+		publish(t, ch, "q", "x")
+		d := receive(t, ds)
+		require.NoError(t, ch.Cancel("c", false))
+		time.Sleep(6 * time.Second)
+		require.NoError(t, d.Reject(true))
+		require.Equal(t, 1, count(t, ch, "q"))
+		time.Sleep(3 * time.Second)
+		require.Equal(t, 1, count(t, ch, "q"))
+		time.Sleep(2 * time.Second)
+		require.Zero(t, count(t, ch, "q"))
+	})
+}

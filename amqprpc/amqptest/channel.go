@@ -6,7 +6,7 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/frame"
 )
 
-// channel is one of a connection's. All of it is under the broker's lock.
+// channel is a channel of a connection. The broker's lock guards it.
 type channel struct {
 	c       *connection
 	id      uint16
@@ -20,7 +20,7 @@ type channel struct {
 	inFlight  int // deliveries to consumers that count towards limit
 	lastQueue string
 
-	firstQueue int // which of the queues whose consumers wait is the first to go on
+	firstQueue int // a counter that rotates the queues of unparkAll
 
 	timeout *time.Timer // looks at the oldest unacknowledged delivery
 	timing  bool        // … and is set
@@ -62,7 +62,7 @@ func (c *connection) run(number uint16, id frame.ID, fields []byte) {
 	if known != nil && !known.closing && known.runHot(id, fields) {
 		return
 	}
-	m, err := frame.ParseMethod(id, fields)
+	m, err := frame.ParseMethodStrings(id, fields, c.b.cfg.follow.validString)
 	if err != nil {
 		c.raise(number, malformed(err))
 		return
@@ -123,7 +123,7 @@ func (ch *channel) runHot(id frame.ID, fields []byte) bool {
 	return true
 }
 
-// runClosing runs what a channel still listens to after an exception.
+// runClosing runs the methods that a channel accepts after an exception.
 func (ch *channel) runClosing(m frame.Method) {
 	switch m.(type) {
 	case *frame.ChannelClose:
@@ -207,8 +207,7 @@ func (ch *channel) dispatchBasic(m frame.Method) *exception {
 // send adds a method to the connection's outbox.
 func (ch *channel) send(m frame.Method) { ch.c.send(ch.id, m) }
 
-// fail closes the channel with an exception. It stays, deaf, until the client
-// answers, for until then its number is taken.
+// fail closes the channel with an exception. The number stays in use until the client answers.
 func (ch *channel) fail(ex *exception) {
 	ch.sendConfirms()
 	ch.release(ex.text)
@@ -216,8 +215,7 @@ func (ch *channel) fail(ex *exception) {
 		ClassID: ex.method.Class(), MethodID: ex.method.Method()})
 }
 
-// release gives back what the channel holds: consumers go, and what they had
-// not acknowledged is queued again.
+// release removes the channel's consumers and requeues its unacknowledged deliveries.
 func (ch *channel) release(why string) {
 	if ch.closing {
 		return

@@ -2,6 +2,7 @@ package amqptest
 
 import (
 	"cmp"
+	"crypto/tls"
 	"errors"
 	"log/slog"
 	"maps"
@@ -25,8 +26,8 @@ const (
 	closed // a close or close-ok is out; only the last frames are exchanged
 )
 
-// connection is one client's. Its reader runs the core on the client's behalf;
-// its writer sends what the core leaves in the outbox.
+// connection is the connection of one client. Its reader runs the client's methods; its writer
+// sends the frames in the outbox.
 type connection struct {
 	b      *Broker
 	id     uint64
@@ -37,31 +38,34 @@ type connection struct {
 
 	written chan struct{} // closed when the writer has ended
 
-	// Of the reader alone.
+	// The reader alone uses these.
 	phase     atomic.Uint32 // a phase; changed under the broker's lock
 	auth      mechanism
 	mechanism string
 	partial   map[uint16]*content // messages that have not arrived whole
 	published bool                // it has published while publishers are blocked
 
-	// Under the broker's lock.
-	user        string
-	name        string       // that the client gave
-	permissions *permissions // the user's; nil for all
-	vhost       *vhost
-	channels    map[uint16]*channel
-	exclusive   map[*queue]struct{}
-	channelMax  uint16
-	frameMax    uint32
-	beat        *heartbeat
-	cancels     bool        // the client understands basic.cancel from the broker
-	hearsBlock  bool        // … and connection.blocked
-	hearsAuth   bool        // … and connection.close when a login is refused
-	told        bool        // it was told that it is blocked
-	stalled     atomic.Bool // its consumers wait for its socket
-	dropped     bool
-	reason      string      // of the close, if the broker had one
-	linger      *time.Timer // ends a closed connection whose client does not
+	// The broker's lock guards these.
+	user             string
+	name             string       // that the client gave
+	properties       frame.Table  // likewise
+	opened           time.Time    // when the client connected
+	secure           bool         // over TLS
+	permissions      *permissions // the user's; nil for all
+	vhost            *vhost
+	channels         map[uint16]*channel
+	exclusive        map[*queue]struct{}
+	channelMax       uint16
+	frameMax         uint32
+	beat             *heartbeat
+	knowsCancel      bool        // the client understands basic.cancel from the broker
+	knowsBlocked     bool        // … and connection.blocked
+	knowsAuthFailure bool        // … and connection.close when a login is refused
+	toldBlocked      bool        // it was told that it is blocked
+	stalled          atomic.Bool // its consumers wait for its socket
+	dropped          bool
+	reason           string      // of the close, if the broker had one
+	linger           *time.Timer // ends a closed connection whose client does not
 }
 
 func newConnection(b *Broker, nc net.Conn, id uint64) *connection {
@@ -76,7 +80,9 @@ func newConnection(b *Broker, nc net.Conn, id uint64) *connection {
 		exclusive: make(map[*queue]struct{}),
 		partial:   make(map[uint16]*content),
 		frameMax:  frame.MinSize,
+		opened:    time.Now(),
 	}
+	_, c.secure = nc.(*tls.Conn)
 	c.frames = frame.NewReader(c.link, frame.MinSize)
 	return c
 }
@@ -111,9 +117,9 @@ func (c *connection) read() {
 	}
 }
 
-// throttle holds the reader back while the client does not read its answers,
-// and while publishers are blocked and this connection is one. What the client
-// sends meanwhile stays in its socket, and in the end in the client.
+// throttle stops the reader while the client does not read its answers, and while an alarm
+// blocks publishers and the connection publishes. What the client sends meanwhile stays in the
+// socket, and in the end in the client.
 func (c *connection) throttle() {
 	if c.out.size.Load() >= replyLimit {
 		c.b.lock()
@@ -140,7 +146,7 @@ func (c *connection) throttle() {
 	b.flush()
 }
 
-// unreadable says why reading ends, to the client if it is its fault.
+// unreadable ends reading. If the client sent a bad frame, it is told so.
 func (c *connection) unreadable(err error) {
 	var size *frame.SizeError
 	var end *frame.EndError
@@ -165,8 +171,8 @@ func (c *connection) unreadable(err error) {
 	c.drain()
 }
 
-// drain discards what the client sends until it hangs up, so that the close
-// that was sent is not overtaken by a reset.
+// drain discards what the client sends until it hangs up. A reset would otherwise overtake the
+// connection.close.
 func (c *connection) drain() {
 	p := make([]byte, 4096)
 	for {
@@ -224,10 +230,10 @@ func (c *connection) unknownFrame(f frame.Frame) {
 func (c *connection) method(id frame.ID, fields []byte) {
 	c.b.lock()
 	defer c.b.release()
-	m, err := frame.ParseMethod(id, fields)
+	m, err := frame.ParseMethodStrings(id, fields, c.b.cfg.follow.validString)
 	if err != nil {
 		if !c.is(closed) {
-			c.raise(0, malformed(err))
+			c.raise(0, malformed(err).in(id))
 		}
 		return
 	}
@@ -257,6 +263,10 @@ func malformed(err error) *exception {
 	if errors.As(err, &fe) {
 		return fail(frameError, "cannot decode %s", binaryBytes(fe.Fields)).in(fe.ID)
 	}
+	var se *frame.StringError
+	if errors.As(err, &se) {
+		return fail(frameError, "Malformed UTF-8 in shortstr")
+	}
 	// RabbitMQ's reader dies of a method that it does not know.
 	return fail(commandInvalid, "%v", err).untold()
 }
@@ -270,12 +280,12 @@ func (c *connection) closedByClient(m *frame.ConnectionClose) {
 	c.send(0, &frame.ConnectionCloseOk{})
 }
 
-// raise ends a channel or the connection with an exception. The channel is the
-// one that caused it.
+// raise closes the channel that caused an exception, or the connection.
 func (c *connection) raise(channel uint16, ex *exception) {
 	if c.is(closed) {
 		return
 	}
+	ex.text = c.b.cfg.follow.printed(ex.text)
 	c.log.Info("exception", "channel", channel, "code", ex.code, "text", ex.text)
 	ch := c.channels[channel]
 	if channel != 0 && !ex.hard && ch != nil {
@@ -284,18 +294,29 @@ func (c *connection) raise(channel uint16, ex *exception) {
 	}
 	c.reason = ex.text
 	mute := ex.mute || c.distrusts(ex)
-	c.shutdown()
 	if mute {
-		c.drop()
+		c.endSilently()
 		return
 	}
+	c.shutdown()
 	c.send(0, &frame.ConnectionClose{ReplyCode: ex.code, ReplyText: ex.text,
 		ClassID: ex.method.Class(), MethodID: ex.method.Method()})
 }
 
-// distrusts reports whether the client has not come so far that it is told what
-// is wrong. RabbitMQ waits three seconds before it hangs up on such a client;
-// here it need not wait.
+// endSilently closes the connection without connection.close. If the client has not opened the
+// connection, the close comes after the login delay.
+func (c *connection) endSilently() {
+	loggedIn := c.is(running)
+	c.shutdown()
+	if delay := c.b.cfg.loginDelay; delay > 0 && !loggedIn {
+		c.linger.Reset(delay)
+		return
+	}
+	c.drop()
+}
+
+// distrusts reports whether the handshake has not come far enough for the exception to be sent to
+// the client.
 func (c *connection) distrusts(ex *exception) bool {
 	switch phase(c.phase.Load()) {
 	case starting, securing:
@@ -306,15 +327,14 @@ func (c *connection) distrusts(ex *exception) bool {
 	return false
 }
 
-// fatalTimeout is how long a client may take to read that its frames make no
-// sense.
+// fatalTimeout is how long a client may take to read the exception for a bad frame.
 const fatalTimeout = time.Second
 
 // closeTimeout is how long a closed connection waits for its client, unless the
 // heartbeat is shorter.
 const closeTimeout = 30 * time.Second
 
-// shutdown gives back all that the connection holds and marks it closed.
+// shutdown closes the channels, deletes the exclusive queues and marks the connection closed.
 func (c *connection) shutdown() {
 	opened := c.is(running)
 	c.enter(closed)
@@ -336,7 +356,7 @@ func (c *connection) shutdown() {
 	})
 	c.b.unblock.Broadcast()
 	if opened && c.b.recording() {
-		c.b.emit(Event{Kind: ConnectionClosed, Connection: c.name, Reason: c.reason}, nil)
+		c.b.emit(Event{Kind: ConnectionClosed, Connection: c.name, ConnectionID: c.id, Reason: c.reason}, nil)
 	}
 }
 
@@ -347,7 +367,7 @@ func (c *connection) ordered() []*channel {
 	return all
 }
 
-// drop hangs up: the reader notices and does the rest.
+// drop ends reader and writer. The reader then cleans up.
 func (c *connection) drop() {
 	if c.dropped {
 		return
@@ -361,7 +381,7 @@ func (c *connection) drop() {
 	c.link.shut()
 }
 
-// gone is the end of the reader: the client has hung up, or must.
+// gone cleans up when the reader ends.
 func (c *connection) gone() {
 	for _, p := range c.partial {
 		c.b.arriving.Add(-int64(len(p.body)))
@@ -371,12 +391,19 @@ func (c *connection) gone() {
 		c.shutdown()
 	}
 	c.beat.stop()
+	c.out.finish()
+	c.b.release()
+	// A client that has only half-closed can still read the last answer.
+	impatient := time.AfterFunc(fatalTimeout, c.link.shut)
+	<-c.written
+	impatient.Stop()
+	c.b.lock()
 	c.drop()
 	delete(c.b.conns, c)
 	if c.link.halfOpen() && !c.b.closed {
 		c.b.abandoned = append(c.b.abandoned, c.link.Conn)
 	} else {
-		_ = c.link.Close()
+		c.link.end()
 	}
 	c.b.release()
 }
@@ -410,7 +437,7 @@ func (c *connection) send(channel uint16, m frame.Method) {
 	c.toWake()
 }
 
-// toWake notes that the writer has work, for the next flush.
+// toWake makes the next flush wake the writer.
 func (c *connection) toWake() {
 	if !c.out.queued {
 		c.out.queued = true

@@ -20,19 +20,19 @@ type consumer struct {
 	unacked   int
 	args      frame.Table
 
-	order  uint64 // in which consumers came to the broker
-	queued bool   // waits for a message in its queue's list
-	parked bool   // was passed over, because it could take none
+	order  uint64 // consumers with a lower number are older
+	queued bool   // it waits for a message in its queue's list
+	parked bool   // it was skipped, because it could take no message
 	gone   bool
 }
 
-// consumerSet is a queue's consumers. Those that may be able to take a message
-// wait in turn, by priority; one that turns out not to be is parked until it is.
+// consumerSet is a queue's consumers. Consumers wait in turn, by priority. A consumer that
+// cannot take a message when its turn comes is parked until it can.
 type consumerSet struct {
 	n      int
-	all    []*consumer // in the order in which they came
+	all    []*consumer // the oldest first
 	lists  []waiting   // by priority, the highest first
-	parked []*consumer // in the order in which they were passed over
+	parked []*consumer // in the order of parking
 	active *consumer   // the exclusive one, or the single active one
 }
 
@@ -65,7 +65,7 @@ func (s *consumerSet) await(c *consumer) {
 	}
 }
 
-// park remembers a consumer that was passed over, behind those before it.
+// park puts a consumer that cannot take a message last in the parked list.
 func (s *consumerSet) park(c *consumer) {
 	if !c.parked {
 		c.parked = true
@@ -73,9 +73,9 @@ func (s *consumerSet) park(c *consumer) {
 	}
 }
 
-// unpark puts those of some parked consumers back in line that can take a message, in the
-// order in which they were parked: the one that has waited longest is next. It reports
-// whether there was one.
+// unpark puts parked consumers for which mine is true back in line if they can take a message.
+// It keeps the order of parking, so that the consumer that has waited longest is next. It
+// reports whether it moved one.
 func (s *consumerSet) unpark(mine func(*consumer) bool) bool {
 	before := len(s.parked)
 	s.parked = slices.DeleteFunc(s.parked, func(c *consumer) bool {
@@ -115,8 +115,8 @@ func (s *consumerSet) remove(c *consumer) {
 	}
 }
 
-// nextConsumer is the one whose turn it is, and moves it to the end of the line;
-// nil if none can take a message.
+// nextConsumer returns the consumer whose turn it is, and moves it to the end of the line. It
+// returns nil if no consumer can take a message.
 func (q *queue) nextConsumer() *consumer {
 	s := &q.consumers
 	if q.opts.single {
@@ -137,7 +137,7 @@ func (q *queue) nextConsumer() *consumer {
 	return nil
 }
 
-// waitingConsumer is one that a message can be handed to without queueing; nil for none.
+// waitingConsumer returns a consumer for a message that need not be queued, nil for none.
 func (q *queue) waitingConsumer() *consumer {
 	if q.ready.n > 0 {
 		return nil
@@ -165,7 +165,7 @@ func (s *consumerSet) ifReady(c *consumer) *consumer {
 	return c
 }
 
-// unpark puts a consumer that was passed over back in line if it can take a message.
+// unpark puts a parked consumer back in line if it can take a message.
 func (c *consumer) unpark() {
 	if c.parked {
 		c.q.consumers.unpark(func(o *consumer) bool { return o == c })
@@ -177,7 +177,7 @@ func (ch *channel) qos(m *frame.BasicQos) *exception {
 		return fail(notImplemented, "prefetch_size!=0 (%d)", m.PrefetchSize)
 	}
 	ch.send(&frame.BasicQosOk{})
-	if m.Global && !ch.c.b.since(RabbitMQ43) { // since then it means no more than without
+	if m.Global && !ch.c.b.since(RabbitMQ43) { // since 4.3 global is ignored
 		ch.limit = int(m.PrefetchCount)
 		if ch.limit > 0 {
 			ch.inFlight = ch.unacked.n
@@ -190,9 +190,8 @@ func (ch *channel) qos(m *frame.BasicQos) *exception {
 	return nil
 }
 
-// unparkAll lets the channel's consumers that were passed over take messages again. Each
-// queue has its turn to be the first, for a limit of the whole channel may let through no
-// more than one message.
+// unparkAll lets the channel's parked consumers take messages again. The queues take turns to
+// be first, because the channel's prefetch may allow one more message only.
 func (ch *channel) unparkAll() {
 	var queues []*queue
 	for _, c := range ch.ordered() {
@@ -212,7 +211,7 @@ func (ch *channel) unparkAll() {
 	}
 }
 
-// ordered is the channel's consumers in the order in which they came.
+// ordered returns the channel's consumers, the oldest first.
 func (ch *channel) ordered() []*consumer {
 	list := make([]*consumer, 0, len(ch.consumers))
 	for _, c := range ch.consumers {
@@ -289,7 +288,7 @@ func (c *consumer) configure() *exception {
 	}
 	active := q.consumers.active
 	if q.opts.quorum {
-		return nil // RabbitMQ's quorum queues take no notice of exclusive
+		return nil // RabbitMQ's quorum queues ignore exclusive
 	}
 	if q.opts.single && c.exclusive ||
 		!q.opts.single && (active != nil || c.exclusive && q.consumers.n > 0) {
@@ -318,7 +317,7 @@ func (ch *channel) cancel(m *frame.BasicCancel) *exception {
 	return nil
 }
 
-// dropConsumer takes a consumer off its queue, which may have lived for it alone.
+// dropConsumer removes a consumer from its queue. An auto-delete queue goes with its last one.
 func (q *queue) dropConsumer(c *consumer) {
 	if c.gone {
 		return
@@ -331,7 +330,7 @@ func (q *queue) dropConsumer(c *consumer) {
 		q.delete()
 		return
 	}
-	q.used()
+	q.restartExpiry()
 	q.run()
 }
 
@@ -352,7 +351,7 @@ func (q *queue) promote() {
 	}
 }
 
-// cancelConsumers tells the consumers of a deleted queue that they are no more.
+// cancelConsumers cancels the consumers of a deleted queue.
 func (q *queue) cancelConsumers() {
 	for _, c := range slices.Clone(q.consumers.all) {
 		q.consumers.remove(c)
@@ -360,11 +359,11 @@ func (q *queue) cancelConsumers() {
 	}
 }
 
-// lost removes a consumer that the broker cancels, and tells the client if it
-// understands that.
+// lost removes a consumer that the broker cancels, and sends basic.cancel to a client that
+// understands it.
 func (ch *channel) lost(c *consumer) {
 	delete(ch.consumers, c.tag)
-	if ch.c.cancels && !ch.closing {
+	if ch.c.knowsCancel && !ch.closing {
 		ch.send(&frame.BasicCancel{ConsumerTag: c.tag, NoWait: true})
 	}
 }
@@ -394,7 +393,7 @@ func (c *consumer) deliver(e entry) {
 	if !c.noAck {
 		c.unacked++
 		ch.inFlight++
-		ch.take(e, c.q, c)
+		ch.addUnacked(e, c.q, c)
 	}
 	if ch.c.b.recording() {
 		ch.emit(Event{Kind: Delivered, Queue: c.q.name, Consumer: c.tag, Tag: ch.tags, Redelivered: redelivered}, e.msg)
@@ -405,8 +404,8 @@ func (c *consumer) deliver(e entry) {
 	}, c.q.present(e))
 }
 
-// isStalled reports whether too much waits for the client to read; the
-// connection's consumers are passed over until the writer has caught up.
+// isStalled reports whether the client reads too slowly. The connection's consumers get nothing
+// until the writer has caught up.
 func (c *connection) isStalled() bool {
 	if c.stalled.Load() {
 		return true

@@ -4,8 +4,8 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/frame"
 )
 
-// content is a message that is arriving on a channel: its method is here, and
-// its header and body may not be. It belongs to the connection's reader.
+// content is a message that is arriving on a channel. Its method has come; its header and body
+// may not have. The connection's reader alone uses it.
 type content struct {
 	active    bool // a method is here
 	method    frame.BasicPublish
@@ -13,8 +13,8 @@ type content struct {
 	hasHeader bool
 	props     []byte
 	body      []byte
-	expected  uint64 // octets of body that the header announced
-	received  uint64 // octets of body so far, those over the limit included
+	expected  uint64 // bytes of body that the header announced
+	received  uint64 // bytes of body so far, those over the limit included
 }
 
 // begin takes the method that announces a message.
@@ -30,7 +30,7 @@ func (p *content) begin(m *frame.BasicPublish) {
 // header takes the content header. One piece of memory holds the routing key,
 // the properties and, unless it is large, the body.
 func (p *content) header(h frame.Header) {
-	const enough = 64 << 10 // what a header may make us allocate on its word alone
+	const enough = 4 << 10 // a header alone makes the broker allocate no more than this
 	key, room := len(p.method.RoutingKey), int(min(h.BodySize, enough))
 	mem := make([]byte, 0, key+len(h.Properties)+room)
 	mem = append(mem, p.method.RoutingKey...)
@@ -44,16 +44,28 @@ func (p *content) header(h frame.Header) {
 	p.hasHeader, p.expected = true, h.BodySize
 }
 
-// add takes a piece of the body. What is over the limit is counted and dropped:
-// the message will be refused when it is complete. One that is longer than it
-// announced is never complete, as in RabbitMQ, and need not be kept either.
+// add appends a piece of the body. A body over the limit is counted and dropped: the message is
+// refused when it is complete. A body longer than announced is never complete, as in RabbitMQ,
+// and is dropped too.
 func (p *content) add(piece []byte, limit int) {
 	p.received += uint64(len(piece))
 	if p.received <= p.expected && p.received <= uint64(limit) {
+		p.grow(len(piece))
 		p.body = append(p.body, piece...)
 	} else {
 		p.body = nil
 	}
+}
+
+// grow makes room for n more bytes: up to the announced size, but at most twice what has come.
+func (p *content) grow(n int) {
+	need := len(p.body) + n
+	if need <= cap(p.body) {
+		return
+	}
+	body := make([]byte, len(p.body), min(p.expected, uint64(2*need)))
+	copy(body, p.body)
+	p.body = body
 }
 
 func (p *content) complete() bool { return p.hasHeader && p.received == p.expected }
@@ -196,7 +208,7 @@ func (c *connection) contentBody(channel uint16, p *content, piece []byte) {
 	}
 }
 
-// publishing notes that the client publishes: from here on it can be blocked.
+// publishing marks the connection as publishing: an alarm blocks it from here on.
 func (c *connection) publishing() {
 	if !c.b.pressed.Load() {
 		return

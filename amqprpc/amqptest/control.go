@@ -2,7 +2,6 @@ package amqptest
 
 import (
 	"cmp"
-	"fmt"
 	"net"
 	"slices"
 )
@@ -17,10 +16,9 @@ const (
 	BothWays = FromClient | ToClient
 )
 
-// CutConnections resets every connection, as when a broker's host dies or a
-// firewall forgets: clients see a TCP reset, or a broken pipe, and no
-// connection.close. It returns how many there were. Clients may connect again
-// at once.
+// CutConnections resets every connection, as when a broker's host dies or a firewall drops
+// its state: clients see a TCP reset or a broken pipe, and no connection.close. It returns
+// the number of connections. Clients may connect again at once.
 func (b *Broker) CutConnections() int {
 	all := b.Connections()
 	for _, c := range all {
@@ -29,9 +27,9 @@ func (b *Broker) CutConnections() int {
 	return len(all)
 }
 
-// Freeze stops every connection, and those that come, as if the broker's process
-// were stopped: nothing is lost, nothing moves in that direction, and the broker
-// forgives the heartbeats that it does not read. Thaw ends it.
+// Freeze stops every connection, present and future, as if the broker's process were
+// stopped: nothing moves in that direction, nothing is lost, and the broker does not count
+// the heartbeats that it cannot read as missed. [Broker.Thaw] ends it.
 func (b *Broker) Freeze(d Direction) {
 	b.lock()
 	defer b.release()
@@ -51,136 +49,22 @@ func (b *Broker) Thaw() {
 	}
 }
 
-// HalfOpen loses from now on whatever is sent in that direction on the
-// connections that there are, as when a cable is pulled or a host dies without a
-// word: each side believes in the other until its heartbeat runs out, and even
-// the end of the connection reaches nobody. It cannot be undone; new
-// connections are sound.
+// HalfOpen makes the present connections lose everything that is sent in that direction, as
+// when a cable is pulled or a host dies: each side believes in the other until its heartbeat
+// runs out, and neither sees the other close the connection. It cannot be undone. New
+// connections work.
 func (b *Broker) HalfOpen(d Direction) {
 	for _, c := range b.Connections() {
 		c.HalfOpen(d)
 	}
 }
 
-// RefuseConnections closes the broker's port: whoever connects is refused, and
-// [Broker.Dial] too. Connections that are open go on.
-func (b *Broker) RefuseConnections() {
-	b.mu.Lock()
-	already := b.refusing
-	b.refusing = true
-	l := b.listener
-	b.mu.Unlock()
-	if !already && l != nil {
-		_ = l.Close()
-	}
-}
-
-// AcceptConnections ends RefuseConnections. It listens on the same port, and
-// fails if somebody else has taken it meanwhile.
-func (b *Broker) AcceptConnections() error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.closed {
-		return net.ErrClosed
-	}
-	if !b.refusing {
-		return nil
-	}
-	if b.listener != nil {
-		l, err := net.Listen("tcp", b.listener.Addr().String())
-		if err != nil {
-			return fmt.Errorf("amqptest: listen again: %w", err)
-		}
-		l = b.secure(l)
-		b.listener = l
-		b.wg.Go(func() { b.accept(l) })
-	}
-	b.refusing = false
-	return nil
-}
-
-// BlockPublishers does what a memory or disk alarm does: every connection that
-// publishes from now on is told connection.blocked with the reason, once, and
-// nothing more is read from it, not even requests for a channel. Connections
-// that only consume go on. An empty reason is RabbitMQ's "low on memory".
-func (b *Broker) BlockPublishers(reason string) {
-	b.lock()
-	defer b.release()
-	if reason == "" {
-		reason = lowOnMemory
-	}
-	b.blocking = reason
-	b.pressed.Store(true)
-}
-
-// UnblockPublishers ends BlockPublishers: connections that were told so are told
-// connection.unblocked, and what they sent meanwhile is read.
-func (b *Broker) UnblockPublishers() {
-	b.lock()
-	defer b.release()
-	b.blocking = ""
-	b.unblocked()
-}
-
-// CancelConsumer ends a consumer of a queue in "/" from the broker's side, as
-// the failure of the queue's node does: the client gets basic.cancel, and what
-// it has not acknowledged stays with its channel. It reports whether there was
-// such a consumer; of several with the same tag it is the oldest.
+// CancelConsumer is [VHost.CancelConsumer] in the virtual host "/".
 func (b *Broker) CancelConsumer(queue, tag string) bool {
-	b.lock()
-	defer b.release()
-	q := b.vhosts["/"].queues[queue]
-	if q == nil {
-		return false
-	}
-	for _, c := range q.consumers.all {
-		if c.tag == tag {
-			c.ch.lost(c)
-			q.dropConsumer(c)
-			return true
-		}
-	}
-	return false
+	return b.VHost("/").CancelConsumer(queue, tag)
 }
 
-// Restart does what happens when a node is killed and started again: every
-// connection is cut, transient queues, exchanges and messages are gone, and
-// durable queues keep their persistent messages, those redelivered that a
-// consumer had.
-func (b *Broker) Restart() {
-	b.CutConnections()
-	b.lock()
-	defer b.release()
-	for c := range b.conns {
-		if !c.is(closed) {
-			c.shutdown()
-		}
-		c.drop()
-	}
-	for _, v := range b.vhosts {
-		v.restart()
-	}
-	b.creation++ // direct reply-to addresses of the past are nobody's
-}
-
-// restart forgets what is transient.
-func (v *vhost) restart() {
-	for _, q := range v.queues {
-		if !q.durable {
-			q.delete()
-			continue
-		}
-		q.forgetTransient()
-		q.used()
-	}
-	for _, x := range v.exchanges {
-		if !x.durable {
-			x.delete()
-		}
-	}
-}
-
-// Connections are those that are open now, the oldest first.
+// Connections returns the open connections, the oldest first.
 func (b *Broker) Connections() []*Connection {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -205,8 +89,8 @@ func (b *Broker) Connection(name string) *Connection {
 	return nil
 }
 
-// Connection is one client's connection, for a test to do things to. After the
-// connection has ended its methods do nothing.
+// Connection is the connection of one client, for a test to act on. Its methods do nothing
+// after the connection has ended.
 type Connection struct{ c *connection }
 
 // Name is the client property connection_name, empty if the client gave none.
@@ -216,7 +100,13 @@ func (c *Connection) Name() string {
 	return c.c.name
 }
 
-// Cut resets the connection, as [Broker.CutConnections] does all.
+// ID is a number that no other connection of the broker ever has.
+func (c *Connection) ID() uint64 { return c.c.id }
+
+// RemoteAddr is the client's address.
+func (c *Connection) RemoteAddr() net.Addr { return c.c.link.RemoteAddr() }
+
+// Cut resets the connection. [Broker.CutConnections] resets all.
 func (c *Connection) Cut() { c.c.link.reset() }
 
 // Close closes the connection as an operator does, with 320 CONNECTION_FORCED
@@ -227,7 +117,7 @@ func (c *Connection) Close(text string) {
 	c.c.raise(0, fail(connectionForced, "%s", text).silent())
 }
 
-// Freeze stops the connection, as [Broker.Freeze] does all.
+// Freeze stops the connection. [Broker.Freeze] stops all.
 func (c *Connection) Freeze(d Direction) {
 	c.c.b.lock()
 	defer c.c.b.release()
@@ -241,11 +131,11 @@ func (c *Connection) Thaw() {
 	c.c.freeze(c.c.b.frozen)
 }
 
-// HalfOpen loses what is sent on the connection, as [Broker.HalfOpen] does on all.
+// HalfOpen makes the connection lose what is sent. [Broker.HalfOpen] acts on all.
 func (c *Connection) HalfOpen(d Direction) { c.c.link.lose(d) }
 
-// CloseChannel ends a channel with an exception of the test's choice, as a
-// consumer timeout or a failing queue would. It reports whether it was open.
+// CloseChannel closes a channel with a code and a text of the test's choice, as a consumer
+// timeout or a failing queue does. It reports whether the channel was open.
 func (c *Connection) CloseChannel(number uint16, code uint16, text string) bool {
 	c.c.b.lock()
 	defer c.c.b.release()

@@ -303,9 +303,9 @@ func TestInspect(t *testing.T) {
 	require.Equal(t, amqptest.QueueInfo{
 		VHost: "/", Name: "q", Type: "classic", Durable: true, Ready: 2, Unacked: 3,
 		Arguments: map[string]any{"x-max-priority": int32(3)},
-		Consumers: []amqptest.ConsumerInfo{{Tag: "tag", Connection: "me", Channel: 1, Active: true,
-			Prefetch: 3, Priority: 7, Unacked: 3}},
-		Bindings: []amqptest.BindingInfo{{Exchange: "amq.topic", RoutingKey: "k", Arguments: map[string]any{}}},
+		Consumers: []amqptest.ConsumerInfo{{Tag: "tag", Connection: "me", ConnectionID: b.Connection("me").ID(), Channel: 1,
+			Arguments: map[string]any{"x-priority": int32(7)}, Active: true, Prefetch: 3, Priority: 7, Unacked: 3}},
+		Bindings: []amqptest.BindingInfo{{VHost: "/", Exchange: "amq.topic", RoutingKey: "k", Destination: "q", Arguments: map[string]any{}}},
 	}, requireUnacked(t, b, "q", 3))
 	require.Len(t, b.Queues(), 1)
 	_, ok := b.Queue("nowhere")
@@ -313,6 +313,9 @@ func TestInspect(t *testing.T) {
 	require.Nil(t, b.Messages("nowhere"))
 	require.Equal(t, "4", string(b.Messages("q")[0].Body))
 	info := b.Connection("me").Info()
+	require.Equal(t, b.Connection("me").ID(), info.ID)
+	require.Equal(t, conn.LocalAddr().String(), info.RemoteAddr)
+	require.Equal(t, b.Addr(), info.LocalAddr)
 	require.Equal(t, []any{"me", "guest", "/", false}, []any{info.Name, info.User, info.VHost, info.Blocked})
 	require.Equal(t, []amqptest.ChannelInfo{{Number: 1, Prefetch: 3, Unacked: 3, Consumers: []string{"tag"}}}, info.Channels)
 	require.Len(t, b.Exchanges(), 14, "seven in each virtual host")

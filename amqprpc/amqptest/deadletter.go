@@ -1,6 +1,7 @@
 package amqptest
 
 import (
+	"slices"
 	"time"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/frame"
@@ -31,7 +32,7 @@ func (q *queue) deadLetter(e entry, reason string) {
 	if x == nil {
 		return
 	}
-	dead := q.obituary(m, x, reason)
+	dead := q.deadMessage(m, x, reason)
 	dead.delivered = m.delivered || e.deliveries > 0
 	if x.name == "" {
 		_ = b.routeReplies(dead)
@@ -50,9 +51,9 @@ func (q *queue) deadLetter(e entry, reason string) {
 	b.router = outer
 }
 
-// obituary is the message as the dead-letter exchange gets it: with its history
+// deadMessage is the message as the dead-letter exchange gets it: with its history
 // in x-death and without its expiration.
-func (q *queue) obituary(m *message, x *exchange, reason string) *message {
+func (q *queue) deadMessage(m *message, x *exchange, reason string) *message {
 	var p frame.Properties
 	_ = p.Parse(m.props) // it was parsed when it came
 	headers, _ := frame.ParseTable(p.Headers)
@@ -120,23 +121,53 @@ func addDeath(headers, info frame.Table) frame.Table {
 	}
 	var others []any
 	merged := info
-	for _, d := range deaths {
+	for _, d := range groupDeaths(deaths) {
 		t, _ := d.(frame.Table)
-		if field(t, "queue") != field(info, "queue") || field(t, "reason") != field(info, "reason") {
+		if !sameDeath(t, info) {
 			others = append(others, d)
 			continue
 		}
-		n, _ := field(t, "count").(int64)
+		n, _ := integer(field(t, "count")) // a client may have sent any width
 		merged = setField(t, "count", n+1)
-	}
-	// RabbitMQ turns the others around whenever it counts.
-	if len(deaths) > 1 {
-		for i, j := 0, len(others)-1; i < j; i, j = i+1, j-1 {
-			others[i], others[j] = others[j], others[i]
-		}
 	}
 	sorted := sortedFields(merged)
 	return setField(headers, "x-death", append([]any{sorted}, others...))
+}
+
+// sameDeath reports whether two entries are of the same queue and reason.
+func sameDeath(a, b frame.Table) bool {
+	return sameTerm(field(a, "queue"), field(b, "queue")) && sameTerm(field(a, "reason"), field(b, "reason"))
+}
+
+// groupDeaths makes one entry of those of the same queue and reason, which only clients
+// write, and turns the order around. One that has no count gets one.
+func groupDeaths(deaths []any) []any {
+	if len(deaths) < 2 {
+		return deaths
+	}
+	var grouped []any
+	for i, d := range deaths {
+		t, _ := d.(frame.Table)
+		same := func(o any) bool {
+			u, _ := o.(frame.Table)
+			return sameDeath(t, u)
+		}
+		if slices.ContainsFunc(deaths[:i], same) {
+			continue
+		}
+		if _, counted := t.Lookup("count"); !counted {
+			n := 0
+			for _, o := range deaths {
+				if same(o) {
+					n++
+				}
+			}
+			t = setField(t, "count", int64(n))
+		}
+		grouped = append(grouped, t)
+	}
+	slices.Reverse(grouped)
+	return grouped
 }
 
 // addDeath40 does the same as RabbitMQ 4.0: what a client wrote into x-death

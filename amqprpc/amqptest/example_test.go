@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"strings"
 	"syscall"
 	"time"
 
@@ -276,4 +277,141 @@ func ExampleBroker_Record() {
 	// 3 consumer started ""
 	// 4 delivered "x"
 	// 5 acked "x"
+}
+
+func ExampleBroker_Stop() {
+	b := amqptest.NewBroker()
+	defer b.Close()
+	conn, _ := connect(b, "me")
+	closed := conn.NotifyClose(make(chan *amqp.Error, 1))
+	b.Stop()
+	fmt.Println(<-closed)
+	if err := b.AcceptConnections(); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("durable queues:", len(b.Queues()))
+	// Output:
+	// Exception (320) Reason: "CONNECTION_FORCED - broker forced connection closure with reason 'shutdown'"
+	// durable queues: 1
+}
+
+func ExampleBroker_Kill() {
+	b := amqptest.NewBroker()
+	defer b.Close()
+	conn, _ := connect(b, "me")
+	closed := conn.NotifyClose(make(chan *amqp.Error, 1))
+	b.Kill()
+	fmt.Println("the client noticed:", <-closed != nil)
+	_, err := amqp.Dial(b.URL())
+	fmt.Println("refused:", errors.Is(err, syscall.ECONNREFUSED))
+	// Output:
+	// the client noticed: true
+	// refused: true
+}
+
+func ExampleBroker_RaiseAlarm() {
+	b := amqptest.NewBroker()
+	defer b.Close()
+	conn, ch := connect(b, "me")
+	defer conn.Close()
+	blocked := conn.NotifyBlocked(make(chan amqp.Blocking, 2))
+	b.RaiseAlarm(amqptest.DiskAlarm)
+	if err := ch.Publish("", "q", false, false, amqp.Publishing{}); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%+v\n", <-blocked)
+	b.ClearAlarm(amqptest.DiskAlarm)
+	fmt.Printf("%+v\n", <-blocked)
+	// Output:
+	// {Active:true Reason:low on disk}
+	// {Active:false Reason:}
+}
+
+func ExampleBroker_SetUser() {
+	b := amqptest.NewBroker()
+	defer b.Close()
+	b.SetUser("reader", "secret")
+	if err := b.SetPermissions("/", "reader", "", "", ".*"); err != nil {
+		log.Fatal(err)
+	}
+	conn := must(amqp.Dial("amqp://reader:secret@" + b.Addr() + "/"))
+	closed := conn.NotifyClose(make(chan *amqp.Error, 1))
+	ch := must(conn.Channel())
+	_, err := ch.QueueDeclare("q", true, false, false, false, nil)
+	fmt.Println(err)
+	b.DeleteUser("reader")
+	fmt.Println(<-closed)
+	// Output:
+	// Exception (403) Reason: "ACCESS_REFUSED - access to queue 'q' in vhost '/' refused for user 'reader'"
+	// Exception (320) Reason: "CONNECTION_FORCED - user 'reader' is deleted"
+}
+
+func ExampleVHost_SetPolicy() {
+	b := amqptest.NewBroker()
+	defer b.Close()
+	conn, ch := connect(b, "me")
+	defer conn.Close()
+	err := b.VHost("/").SetPolicy(amqptest.Policy{
+		Name: "short", Pattern: "^q$", Definition: map[string]any{"max-length": 1},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, body := range []string{"first", "last"} {
+		if err := ch.Publish("", "q", false, false, amqp.Publishing{Body: []byte(body)}); err != nil {
+			log.Fatal(err)
+		}
+	}
+	d, _, err := ch.Get("q", true)
+	fmt.Printf("%s %v\n", d.Body, err)
+	// Output: last <nil>
+}
+
+func ExampleVHost_SetDefaultQueueType() {
+	b := amqptest.NewBroker(amqptest.Follow(amqptest.RabbitMQ43))
+	defer b.Close()
+	if err := b.VHost("/").SetDefaultQueueType("quorum"); err != nil {
+		log.Fatal(err)
+	}
+	conn, _ := connect(b, "me")
+	defer conn.Close()
+	q, _ := b.Queue("q")
+	fmt.Println(q.Type)
+	// Output: quorum
+}
+
+func ExampleVHost_Queue() {
+	b := amqptest.NewBroker()
+	defer b.Close()
+	b.AddVHost("orders")
+	conn := must(amqp.Dial(b.URL() + "orders"))
+	defer conn.Close()
+	must(must(conn.Channel()).QueueDeclare("q", true, false, false, false, nil))
+	_, here := b.Queue("q")
+	_, there := b.VHost("orders").Queue("q")
+	fmt.Println(here, there)
+	// Output: false true
+}
+
+func ExampleBroker_ImportDefinitions() {
+	b := amqptest.NewBroker()
+	defer b.Close()
+	err := b.ImportDefinitions(strings.NewReader(`{
+		"queues": [{"name": "orders", "vhost": "/", "durable": true, "arguments": {"x-queue-type": "quorum"}}],
+		"bindings": [{"vhost": "/", "source": "amq.topic", "destination": "orders", "destination_type": "queue", "routing_key": "order.#"}]
+	}`))
+	q, ok := b.Queue("orders")
+	fmt.Println(err, ok, q.Type, q.Bindings[0].RoutingKey)
+	// Output: <nil> true quorum order.#
+}
+
+func ExampleBroker_Connections() {
+	b := amqptest.NewBroker()
+	defer b.Close()
+	conn, _ := connect(b, "worker")
+	defer conn.Close()
+	for _, c := range b.Connections() {
+		fmt.Println(c.ID() > 0, c.Name(), c.RemoteAddr().String() == conn.LocalAddr().String())
+	}
+	// Output: true worker true
 }

@@ -46,11 +46,18 @@ type exception struct {
 // fail makes an exception whose text is RabbitMQ's: the code's name, a dash and
 // an explanation, cut to what a short string holds.
 func fail(r reply, format string, args ...any) *exception {
-	text := r.name + " - " + fmt.Sprintf(format, args...)
-	if len(text) > 255 {
-		text = text[:252] + "..."
+	return &exception{reply: r, text: shorten(r.name + " - " + fmt.Sprintf(format, args...))}
+}
+
+const ellipsis = "..."
+
+// shorten cuts a text to what a short string holds.
+func shorten(text string) string {
+	const most = 255
+	if len(text) > most {
+		return text[:most-len(ellipsis)] + ellipsis
 	}
-	return &exception{reply: r, text: text}
+	return text
 }
 
 // silent makes an exception that names no method.

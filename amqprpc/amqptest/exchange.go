@@ -18,6 +18,9 @@ type exchange struct {
 	args       frame.Table
 	alternate  string // where what it cannot route goes; empty for nowhere
 
+	ownAlternate string  // that of the arguments
+	policy       *policy // nil for none
+
 	bindings bindings              // those that leave it
 	incoming map[*binding]struct{} // those that lead to it
 	visited  uint64                // the number of the message that was last here
@@ -72,8 +75,8 @@ func (ch *channel) declareExchange(m *frame.ExchangeDeclare) *exception {
 		if x, ex = v.makeExchange(name, m); ex != nil {
 			return ex
 		}
-		if x.alternate != "" {
-			if ex := firstOf(ch.mayExchange(toRead, name), ch.mayExchange(toWrite, x.alternate)); ex != nil {
+		if x.ownAlternate != "" {
+			if ex := firstOf(ch.mayExchange(toRead, name), ch.mayExchange(toWrite, x.ownAlternate)); ex != nil {
 				return ex
 			}
 		}
@@ -101,8 +104,9 @@ func (v *vhost) makeExchange(name string, m *frame.ExchangeDeclare) (*exchange, 
 			return nil, fail(preconditionFailed, "invalid type '%s' for arg '%s' in %s",
 				typeName(ae), "alternate-exchange", v.exchangeName(name))
 		}
-		x.alternate = s
+		x.ownAlternate = s
 	}
+	x.applyPolicy()
 	return x, nil
 }
 
@@ -168,14 +172,4 @@ func notDefault(name string) *exception {
 		return fail(accessRefused, "operation not permitted on the default exchange")
 	}
 	return nil
-}
-
-var newlines = strings.NewReplacer("\n", "", "\r", "")
-
-// stripNewlines does to names what RabbitMQ does: line ends vanish.
-func stripNewlines(name string) string {
-	if strings.ContainsAny(name, "\r\n") {
-		return newlines.Replace(name)
-	}
-	return name
 }

@@ -97,7 +97,7 @@ func readSoundly(c *rawClient) error {
 	}
 }
 
-// FuzzConnection sends arbitrary bytes, from the first octet of the connection
+// FuzzConnection sends arbitrary bytes, from the first byte of the connection
 // on or after the handshake.
 func FuzzConnection(f *testing.F) {
 	f.Add(true, frame.AppendMethod(nil, 1, &frame.QueueDeclare{Queue: "q"}))
@@ -114,7 +114,7 @@ func FuzzConnection(f *testing.F) {
 	})
 }
 
-// FuzzFrames sends arbitrary sequences of well-formed frames: each octet of the
+// FuzzFrames sends arbitrary sequences of well-formed frames: each byte of the
 // input chooses one, and some of those after it fill it in.
 func FuzzFrames(f *testing.F) {
 	r := rand.New(rand.NewPCG(1, 2))
@@ -133,7 +133,7 @@ func FuzzFrames(f *testing.F) {
 	})
 }
 
-// frameSequence makes frames of the fuzzer's octets.
+// frameSequence makes frames of the fuzzer's bytes.
 func frameSequence(data []byte) []byte {
 	src := &frameSource{data: data}
 	var out []byte
@@ -152,7 +152,7 @@ func frameSequence(data []byte) []byte {
 	return out
 }
 
-// frameSource turns octets into choices; when they run out all are zero.
+// frameSource turns bytes into choices; when they run out all are zero.
 type frameSource struct{ data []byte }
 
 func (s *frameSource) next() byte {

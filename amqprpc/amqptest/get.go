@@ -19,7 +19,7 @@ func (ch *channel) get(m *frame.BasicGet) *exception {
 		return fail(resourceLocked, "cannot obtain access to locked %s. basic.get operations "+
 			"are not supported by quorum queues with single active consumer", q.fullName())
 	}
-	q.used()
+	q.restartExpiry()
 	q.dropExpired()
 	if q.ready.n == 0 {
 		ch.send(&frame.BasicGetEmpty{})
@@ -28,7 +28,7 @@ func (ch *channel) get(m *frame.BasicGet) *exception {
 	e := q.pop()
 	ch.tags++
 	if !m.NoAck {
-		ch.take(e, q, nil)
+		ch.addUnacked(e, q, nil)
 	}
 	q.dropExpired()
 	if ch.c.b.recording() {

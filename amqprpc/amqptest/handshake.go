@@ -24,6 +24,7 @@ func (c *connection) greet() bool {
 	c.b.release()
 	if !understood {
 		<-c.written
+		c.link.orderly = true
 	}
 	return understood
 }
@@ -40,14 +41,14 @@ func (c *connection) answerHeader(header [8]byte) bool {
 	}
 	c.send(0, &frame.ConnectionStart{
 		VersionMajor: 0, VersionMinor: 9,
-		ServerProperties: serverProperties(c.b.cfg.follow),
+		ServerProperties: serverProperties(&c.b.cfg),
 		Mechanisms:       c.b.cfg.follow.mechanisms(),
 		Locales:          "en_US",
 	})
 	return true
 }
 
-func serverProperties(v Version) frame.Table {
+func serverProperties(cfg *config) frame.Table {
 	return frame.Table{
 		{Key: "capabilities", Value: frame.Table{
 			{Key: "publisher_confirms", Value: true},
@@ -63,8 +64,8 @@ func serverProperties(v Version) frame.Table {
 		{Key: "cluster_name", Value: "amqptest"},
 		{Key: "information", Value: "an in-process broker for tests; it keeps nothing"},
 		{Key: "platform", Value: "Go"},
-		{Key: "product", Value: "amqptest"},
-		{Key: "version", Value: v.String()},
+		{Key: "product", Value: cfg.product},
+		{Key: "version", Value: cfg.follow.String()},
 	}
 }
 
@@ -109,10 +110,11 @@ func (c *connection) startOk(m *frame.ConnectionStartOk) *exception {
 			yes, _ := v.(bool)
 			return yes
 		}
-		c.cancels = can("consumer_cancel_notify")
-		c.hearsBlock = can("connection.blocked")
-		c.hearsAuth = can("authentication_failure_close")
+		c.knowsCancel = can("consumer_cancel_notify")
+		c.knowsBlocked = can("connection.blocked")
+		c.knowsAuthFailure = can("authentication_failure_close")
 	}
+	c.properties = m.ClientProperties
 	if v, ok := m.ClientProperties.Lookup("connection_name"); ok {
 		c.name, _ = v.(string)
 	}
@@ -130,24 +132,22 @@ func (c *connection) startOk(m *frame.ConnectionStartOk) *exception {
 }
 
 // login checks what the client answered. A refusal is said only to clients that
-// announced that they understand it; RabbitMQ lets the others wait three
-// seconds before it hangs up, and here they need not.
+// announced that they understand it.
 func (c *connection) login(response []byte) *exception {
 	name, password, ex := c.auth(response)
 	if ex != nil {
 		return ex
 	}
-	if want, ok := c.b.cfg.users[name]; !ok || !equalSecret(want, password) {
+	if a := c.b.users[name]; a == nil || !a.knows(password) {
 		c.log.Warn("login refused", "mechanism", c.mechanism)
-		if !c.hearsAuth {
-			c.shutdown()
-			c.drop()
+		if !c.knowsAuthFailure {
+			c.endSilently()
 			return nil
 		}
 		return fail(accessRefused, "Login was refused using authentication mechanism %s. "+
 			"For details see the broker logfile.", c.mechanism).silent()
 	}
-	c.user, c.permissions = name, c.b.cfg.permissions[name]
+	c.user = name
 	c.enter(tuning)
 	c.send(0, &frame.ConnectionTune{
 		ChannelMax: c.b.cfg.channelMax,
@@ -196,12 +196,19 @@ func (c *connection) open(m *frame.ConnectionOpen) *exception {
 	if !ok {
 		return fail(notAllowed, "vhost %s not found", m.VirtualHost)
 	}
+	a := c.b.users[c.user]
+	if a == nil {
+		a = &account{stranger: true} // deleted since it logged in
+	}
+	if c.permissions, ok = a.enter(v.name); !ok {
+		return fail(notAllowed, "access to vhost '%s' refused for user '%s'", m.VirtualHost, c.user)
+	}
 	c.vhost = v
 	c.enter(running)
 	_ = c.link.SetReadDeadline(time.Time{})
 	c.send(0, &frame.ConnectionOpenOk{})
 	if c.b.recording() {
-		c.b.emit(Event{Kind: ConnectionOpened, Connection: c.name}, nil)
+		c.b.emit(Event{Kind: ConnectionOpened, Connection: c.name, ConnectionID: c.id}, nil)
 	}
 	c.log.Debug("open", "vhost", v.name)
 	return nil

@@ -82,7 +82,7 @@ func checkHeadersBinding(args frame.Table) *exception {
 }
 
 // sameTerm compares values as Erlang terms, whatever their types: integers of any width,
-// octets in strings and bytes.
+// bytes in strings and bytes.
 func sameTerm(a, b any) bool {
 	if x, ok := integer(a); ok {
 		y, ok := integer(b)

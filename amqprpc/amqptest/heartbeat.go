@@ -9,14 +9,14 @@ import (
 // heartbeat keeps a connection's peers informed of each other, as RabbitMQ does:
 // it sends after half an interval in which nothing was sent, and gives the
 // client up after two whole intervals in a row in which nothing came, which is
-// between two and three intervals after the last octet. A nil heartbeat is one
+// between two and three intervals after the last byte. A nil heartbeat is one
 // that was negotiated away. All of it is under the broker's lock.
 type heartbeat struct {
 	c        *connection
 	interval time.Duration
 	sender   *time.Timer
 	receiver *time.Timer
-	sent     int64 // octets, at the sender's last look
+	sent     int64 // bytes, at the sender's last look
 	received int64 // … at the receiver's
 	silent   bool  // nothing had come at the receiver's last look
 	paused   pause // why the broker itself does not read
@@ -43,7 +43,7 @@ func (h *heartbeat) send() {
 	if sent := h.c.link.sent.Load(); sent == h.sent || h.sent < 0 {
 		h.c.out.add(frame.AppendHeartbeat)
 		h.c.toWake()
-		// Its own octets are no reason to leave the next one out.
+		// Its own bytes are no reason to leave the next one out.
 		h.sent = sent + int64(frame.Overhead)
 	} else {
 		h.sent = sent

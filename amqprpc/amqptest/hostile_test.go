@@ -102,7 +102,7 @@ func TestHostileHandshakes(t *testing.T) {
 	})
 }
 
-// heap is what is reachable now, in octets.
+// heap is what is reachable now, in bytes.
 func heap() uint64 {
 	runtime.GC()
 	var m runtime.MemStats

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// QueueInfo is a queue as it was when it was looked at.
+// QueueInfo describes a queue at one moment.
 type QueueInfo struct {
 	VHost, Name string
 	Type        string // classic or quorum
@@ -14,32 +14,40 @@ type QueueInfo struct {
 	AutoDelete  bool
 	Exclusive   bool
 	Arguments   map[string]any // types as in Message.Headers
+	Policy      string         // the name of the one that counts; empty for none
+	Owner       uint64         // the id of an exclusive queue's connection; zero for none
 	Ready       int            // messages that wait
 	Unacked     int            // messages that consumers have and have not acknowledged
 	Consumers   []ConsumerInfo // the oldest first
 	Bindings    []BindingInfo  // but for the one from the default exchange
 }
 
-// ConsumerInfo is a consumer as it was when it was looked at.
+// ConsumerInfo describes a consumer at one moment.
 type ConsumerInfo struct {
-	Tag        string
-	Connection string // the name that its client gave
-	Channel    uint16
-	NoAck      bool
-	Exclusive  bool
-	Active     bool // false for one that waits behind a single active consumer
-	Prefetch   int  // zero for no limit
-	Priority   int64
-	Unacked    int
+	Tag          string
+	Connection   string // the name that its client gave
+	ConnectionID uint64
+	Channel      uint16
+	Arguments    map[string]any
+	NoAck        bool
+	Exclusive    bool
+	Active       bool // false for one that waits behind a single active consumer
+	Prefetch     int  // zero for no limit
+	Priority     int64
+	Unacked      int
 }
 
-// BindingInfo is a binding that leads to a queue.
+// BindingInfo is a binding from an exchange to a queue or, if ToExchange says so, to
+// another exchange.
 type BindingInfo struct {
+	VHost                string
 	Exchange, RoutingKey string
+	Destination          string
+	ToExchange           bool
 	Arguments            map[string]any
 }
 
-// ExchangeInfo is an exchange as it was when it was looked at.
+// ExchangeInfo describes an exchange at one moment.
 type ExchangeInfo struct {
 	VHost, Name string
 	Type        string // direct, fanout, topic or headers
@@ -47,17 +55,26 @@ type ExchangeInfo struct {
 	AutoDelete  bool
 	Internal    bool
 	Arguments   map[string]any
+	Policy      string // the name of the one that counts; empty for none
 }
 
-// ConnectionInfo is a connection as it was when it was looked at.
+// ConnectionInfo describes a connection at one moment.
 type ConnectionInfo struct {
-	Name, User, VHost string
-	Heartbeat         time.Duration // zero for none
-	Channels          []ChannelInfo // by number
-	Blocked           bool          // it was told connection.blocked
+	ID                    uint64 // a number that no other connection ever has
+	Name                  string // that the client gave; empty for none
+	RemoteAddr, LocalAddr string // of the client, and of the broker's end
+	User, VHost           string
+	Opened                time.Time // when the client connected
+	TLS                   bool
+	Heartbeat             time.Duration // zero for none
+	ChannelMax            uint16        // zero for no limit
+	FrameMax              uint32
+	ClientProperties      map[string]any // types as in Message.Headers
+	Channels              []ChannelInfo  // by number
+	Blocked               bool           // it was told connection.blocked
 }
 
-// ChannelInfo is a channel as it was when it was looked at.
+// ChannelInfo describes a channel at one moment.
 type ChannelInfo struct {
 	Number         uint16
 	Prefetch       int // of consumers to come; zero for no limit
@@ -67,18 +84,10 @@ type ChannelInfo struct {
 	Consumers      []string // their tags, the oldest first
 }
 
-// Queue looks at a queue of the virtual host "/"; false if there is none.
-func (b *Broker) Queue(name string) (QueueInfo, bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	q := b.vhosts["/"].queues[name]
-	if q == nil {
-		return QueueInfo{}, false
-	}
-	return q.info(), true
-}
+// Queue is [VHost.Queue] in the virtual host "/".
+func (b *Broker) Queue(name string) (QueueInfo, bool) { return b.VHost("/").Queue(name) }
 
-// Queues looks at all queues, by virtual host and name.
+// Queues returns all queues, by virtual host and name.
 func (b *Broker) Queues() []QueueInfo {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -94,15 +103,19 @@ func (b *Broker) Queues() []QueueInfo {
 	return all
 }
 
-// Exchanges looks at all exchanges, by virtual host and name.
+// Exchanges returns all exchanges, by virtual host and name.
 func (b *Broker) Exchanges() []ExchangeInfo {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	var all []ExchangeInfo
 	for _, v := range b.vhosts {
 		for _, x := range v.exchanges {
-			all = append(all, ExchangeInfo{VHost: v.name, Name: x.name, Type: x.kind, Durable: x.durable,
-				AutoDelete: x.autoDelete, Internal: x.internal, Arguments: publicTable(x.args)})
+			info := ExchangeInfo{VHost: v.name, Name: x.name, Type: x.kind, Durable: x.durable,
+				AutoDelete: x.autoDelete, Internal: x.internal, Arguments: publicTable(x.args)}
+			if x.policy != nil {
+				info.Policy = x.policy.Name
+			}
+			all = append(all, info)
 		}
 	}
 	slices.SortFunc(all, func(a, b ExchangeInfo) int {
@@ -111,20 +124,40 @@ func (b *Broker) Exchanges() []ExchangeInfo {
 	return all
 }
 
-// Messages looks at the ready messages of a queue of the virtual host "/", in
-// the order in which they will be delivered, without taking them.
-func (b *Broker) Messages(queue string) []Message {
+// Bindings returns all bindings, by virtual host, exchange, destination and routing key. It
+// leaves out those from the default exchange, which every queue has.
+func (b *Broker) Bindings() []BindingInfo {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	q := b.vhosts["/"].queues[queue]
-	if q == nil {
-		return nil
+	var all []BindingInfo
+	for _, v := range b.vhosts {
+		for _, x := range v.exchanges {
+			for _, bd := range x.bindings.all() {
+				all = append(all, bd.info())
+			}
+		}
 	}
-	q.dropExpired()
-	all := make([]Message, 0, q.ready.n)
-	q.ready.each(func(e *entry) { all = append(all, q.present(*e).public()) })
+	slices.SortFunc(all, compareBindings)
 	return all
 }
+
+func (bd *binding) info() BindingInfo {
+	info := BindingInfo{VHost: bd.source.vhost.name, Exchange: bd.source.name, RoutingKey: bd.key, Arguments: publicTable(bd.args)}
+	if bd.queue != nil {
+		info.Destination = bd.queue.name
+	} else {
+		info.Destination, info.ToExchange = bd.target.name, true
+	}
+	return info
+}
+
+func compareBindings(a, b BindingInfo) int {
+	return cmp.Or(cmp.Compare(a.VHost, b.VHost), cmp.Compare(a.Exchange, b.Exchange),
+		cmp.Compare(a.Destination, b.Destination), cmp.Compare(a.RoutingKey, b.RoutingKey))
+}
+
+// Messages is [VHost.Messages] in the virtual host "/".
+func (b *Broker) Messages(queue string) []Message { return b.VHost("/").Messages(queue) }
 
 func (q *queue) info() QueueInfo {
 	info := QueueInfo{
@@ -135,28 +168,35 @@ func (q *queue) info() QueueInfo {
 	if q.opts.quorum {
 		info.Type = "quorum"
 	}
+	if q.policy != nil {
+		info.Policy = q.policy.Name
+	}
+	if q.owner != nil {
+		info.Owner = q.owner.id
+	}
 	for _, c := range q.consumers.all {
 		info.Consumers = append(info.Consumers, ConsumerInfo{
-			Tag: c.tag, Connection: c.ch.c.name, Channel: c.ch.id, NoAck: c.noAck, Exclusive: c.exclusive,
+			Tag: c.tag, Connection: c.ch.c.name, ConnectionID: c.ch.c.id, Channel: c.ch.id, Arguments: publicTable(c.args), NoAck: c.noAck, Exclusive: c.exclusive,
 			Active: !q.opts.single || q.consumers.active == c, Prefetch: c.prefetch, Priority: c.priority, Unacked: c.unacked,
 		})
 	}
 	for bd := range q.incoming {
-		info.Bindings = append(info.Bindings, BindingInfo{Exchange: bd.source.name, RoutingKey: bd.key,
-			Arguments: publicTable(bd.args)})
+		info.Bindings = append(info.Bindings, bd.info())
 	}
-	slices.SortFunc(info.Bindings, func(a, b BindingInfo) int {
-		return cmp.Or(cmp.Compare(a.Exchange, b.Exchange), cmp.Compare(a.RoutingKey, b.RoutingKey))
-	})
+	slices.SortFunc(info.Bindings, compareBindings)
 	return info
 }
 
-// Info looks at the connection.
+// Info describes the connection.
 func (c *Connection) Info() ConnectionInfo {
 	in := c.c
 	in.b.mu.Lock()
 	defer in.b.mu.Unlock()
-	info := ConnectionInfo{Name: in.name, User: in.user, Blocked: in.told}
+	info := ConnectionInfo{
+		ID: in.id, Name: in.name, RemoteAddr: in.link.RemoteAddr().String(), LocalAddr: in.link.LocalAddr().String(),
+		User: in.user, Opened: in.opened, TLS: in.secure, Blocked: in.toldBlocked,
+		ChannelMax: in.channelMax, FrameMax: in.frameMax, ClientProperties: publicTable(in.properties),
+	}
 	if in.vhost != nil {
 		info.VHost = in.vhost.name
 	}

@@ -10,7 +10,7 @@ import (
 // link is a connection's transport with the faults that a test may put on it.
 type link struct {
 	net.Conn
-	received atomic.Int64 // octets, for the heartbeat
+	received atomic.Int64 // bytes, for the heartbeat
 	sent     atomic.Int64
 
 	mu     sync.Mutex
@@ -18,6 +18,8 @@ type link struct {
 	in     fault // on what the client sends
 	out    fault // on what the broker sends
 	closed bool
+
+	orderly bool // end closes without a reset; the reader alone uses it
 }
 
 // fault is what happens to one direction of a connection.
@@ -138,10 +140,19 @@ func (l *link) shut() {
 	_ = l.Conn.SetDeadline(past)
 }
 
-// Close closes the transport too.
-func (l *link) Close() error {
+// end closes the transport as RabbitMQ does: with a reset, which the client sees after it has
+// read everything that was sent. After TLS or a refused protocol there is no reset.
+func (l *link) end() {
 	l.shut()
-	return l.Conn.Close()
+	if !l.orderly {
+		switch nc := l.Conn.(type) {
+		case interface{ SetLinger(sec int) error }:
+			_ = nc.SetLinger(0)
+		case interface{ endWithReset() }:
+			nc.endWithReset()
+		}
+	}
+	_ = l.Conn.Close()
 }
 
 // reset closes with an error for the peer: a TCP reset where there is TCP.
@@ -157,5 +168,6 @@ func (l *link) reset() {
 		nc.reset()
 	}
 	_ = under.Close()
-	_ = l.Close()
+	l.shut()
+	_ = l.Conn.Close()
 }

@@ -25,6 +25,10 @@ type config struct {
 	permissions    map[string]*permissions
 	consumerLimit  time.Duration
 	tls            *tls.Config
+	secondAddr     string
+	secondTLS      *tls.Config
+	loginDelay     time.Duration
+	product        string
 }
 
 // The limits that RabbitMQ 3.10 proposes, and its greatest message.
@@ -48,6 +52,7 @@ func newConfig(opts []Option) config {
 		heartbeat:     defaultHeartbeat,
 		memoryLimit:   defaultMemoryLimit,
 		consumerLimit: defaultConsumerLimit,
+		product:       "amqptest",
 	}
 	for _, o := range opts {
 		o(&cfg)
@@ -58,17 +63,17 @@ func newConfig(opts []Option) config {
 	return cfg
 }
 
-// WithAddr listens on addr, "host:port", instead of a free port of 127.0.0.1,
-// which an empty host means too. An address that is not loopback opens the broker
-// to the network: its only protection is the password.
+// WithAddr listens on addr, "host:port", instead of a free port of 127.0.0.1. An empty
+// host is 127.0.0.1 too. An address that is not loopback opens the broker to the network,
+// where the password alone protects it.
 func WithAddr(addr string) Option { return func(c *config) { c.addr = addr } }
 
-// WithoutListener opens no port: the broker is reached by [Broker.Dial] alone.
-// A broker made so inside a [testing/synctest] bubble lives in the bubble's time.
+// WithoutListener opens no port: clients reach the broker by [Broker.Dial] alone. Inside a
+// [testing/synctest] bubble such a broker runs on the bubble's clock.
 func WithoutListener() Option { return func(c *config) { c.listen = false } }
 
-// WithUser adds a user, or changes the password of one. The first call takes the
-// place of RabbitMQ's default user, guest with the password guest.
+// WithUser adds a user with all permissions, or changes the password of one. The first
+// call replaces RabbitMQ's default user, guest with the password guest.
 func WithUser(name, password string) Option {
 	return func(c *config) {
 		if !c.ownUsers {
@@ -78,42 +83,62 @@ func WithUser(name, password string) Option {
 	}
 }
 
-// WithVHosts adds virtual hosts to the one that is always there, "/".
+// WithVHosts adds virtual hosts to "/", which every broker has.
 func WithVHosts(names ...string) Option {
 	return func(c *config) { c.vhosts = append(c.vhosts[:len(c.vhosts):len(c.vhosts)], names...) }
 }
 
-// WithLogger says what happens to connections and channels. Without it nothing
-// is logged. Credentials and messages never are.
+// WithLogger logs what happens to connections and channels. Without it the broker logs
+// nothing. It never logs credentials or messages.
 func WithLogger(l *slog.Logger) Option { return func(c *config) { c.log = l } }
 
-// WithHeartbeat proposes a heartbeat other than RabbitMQ's 60 s; whole seconds,
-// zero for none. A client may settle for another.
+// WithHeartbeat proposes a heartbeat other than RabbitMQ's 60 s, in whole seconds. Zero
+// proposes none. A client may choose another.
 func WithHeartbeat(d time.Duration) Option { return func(c *config) { c.heartbeat = d } }
 
-// WithChannelMax bounds the channels of a connection; RabbitMQ's default is 2047.
+// WithChannelMax limits the channels of a connection. The default is RabbitMQ's 2047.
 // Zero means no limit.
 func WithChannelMax(n uint16) Option { return func(c *config) { c.channelMax = n } }
 
-// WithFrameMax bounds the size of a frame, in octets; RabbitMQ's default is
-// 131072. Less than 4096 is 4096.
+// WithFrameMax limits the size of a frame, in bytes. The default is RabbitMQ's 131072. A
+// value below 4096 counts as 4096.
 func WithFrameMax(n uint32) Option { return func(c *config) { c.frameMax = max(n, 4096) } }
 
-// WithMaxMessageSize bounds the body of a message, in octets. Zero is RabbitMQ's
-// default: 128 MiB in 3.10, 16 MiB since 4.0.
+// WithMaxMessageSize limits the body of a message, in bytes. Zero is RabbitMQ's default:
+// 128 MiB in 3.10, 16 MiB since 4.0.
 func WithMaxMessageSize(n int) Option { return func(c *config) { c.maxMessageSize = n } }
 
-// WithMemoryLimit bounds what queued messages may occupy, in octets, 512 MiB by
-// default. Above it connections that publish are blocked, as by RabbitMQ's
-// memory alarm (https://www.rabbitmq.com/docs/alarms), until consumers make room.
+// WithMemoryLimit limits the memory of queued messages, in bytes. The default is 512 MiB.
+// Above the limit the broker raises the memory alarm, which blocks connections that publish
+// (https://www.rabbitmq.com/docs/alarms), until consumers make room.
 func WithMemoryLimit(n int64) Option { return func(c *config) { c.memoryLimit = n } }
 
-// WithConsumerTimeout is how long a delivery may wait for its acknowledgement
-// before the broker closes its channel; 30 minutes is RabbitMQ's default
-// (https://www.rabbitmq.com/docs/consumers#acknowledgement-timeout), zero never.
-// RabbitMQ looks once a minute, this broker when the time is up.
+// WithConsumerTimeout is how long a delivery may wait for its acknowledgement before the
+// broker closes its channel (https://www.rabbitmq.com/docs/consumers#acknowledgement-timeout).
+// The default is RabbitMQ's 30 minutes; zero means no limit. RabbitMQ checks once a minute,
+// this broker at the moment when the time is up.
 func WithConsumerTimeout(d time.Duration) Option { return func(c *config) { c.consumerLimit = d } }
 
-// WithTLS serves TLS on the broker's port: URL begins with amqps. [Broker.Dial]
-// goes through memory and stays as it is.
+// WithTLS serves TLS on the broker's port: [Broker.URL] begins with amqps. [Broker.Dial]
+// goes through memory, without TLS.
 func WithTLS(cfg *tls.Config) Option { return func(c *config) { c.tls = cfg } }
+
+// WithLoginDelay is how long the broker waits before it hangs up on a client whose login or
+// handshake it refuses without a word. RabbitMQ waits 3 s; this broker's default is zero.
+// Clients that announce authentication_failure_close get their refusal at once.
+func WithLoginDelay(d time.Duration) Option { return func(c *config) { c.loginDelay = d } }
+
+// WithProduct sets the product in the server properties, "amqptest" by default. Some clients
+// insist on "RabbitMQ".
+func WithProduct(name string) Option { return func(c *config) { c.product = name } }
+
+// WithTLSListener serves TLS on a second port, beside the plain one. The address is
+// "host:port"; an empty one is a free port of 127.0.0.1. Clients dial [Broker.TLSURL].
+func WithTLSListener(addr string, cfg *tls.Config) Option {
+	return func(c *config) {
+		if addr == "" {
+			addr = "127.0.0.1:0"
+		}
+		c.secondAddr, c.secondTLS = addr, cfg
+	}
+}

@@ -8,7 +8,7 @@ import (
 
 const (
 	// stallAt is how much may wait for one connection's socket before its
-	// consumers are passed over, in octets; resumeAt is where they come back.
+	// consumers are passed over, in bytes; resumeAt is where they come back.
 	stallAt  = 256 << 10
 	resumeAt = 64 << 10
 	// replyLimit is where the connection's own requests wait as well.
@@ -20,7 +20,7 @@ const (
 // outbox holds the frames that wait for one connection's writer, in order. Any
 // number of them go out in one system call.
 type outbox struct {
-	size atomic.Int64 // octets that wait or are being written
+	size atomic.Int64 // bytes that wait or are being written
 
 	mu      sync.Mutex
 	wake    sync.Cond // of the writer
@@ -134,7 +134,7 @@ func (o *outbox) take() (net.Buffers, bool) {
 	return batch, true
 }
 
-// wrote says that the n octets which take gave out have been written.
+// wrote says that the n bytes which take gave out have been written.
 func (o *outbox) wrote(n int64) {
 	o.mu.Lock()
 	if cap(o.flying) <= 2*stallAt && !o.broken {

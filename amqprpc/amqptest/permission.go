@@ -10,26 +10,22 @@ type permissions struct {
 	configure, write, read *regexp.Regexp
 }
 
-// WithPermissions restricts a user, in every virtual host, to the queues and
-// exchanges whose names match: to configure is to declare and delete, to write
-// is to publish and to be bound to, to read is to consume and to be bound from.
-// An empty expression matches no name at all. The default exchange is called
-// amq.default. It panics if an expression does not compile.
+// WithPermissions restricts a user, in every virtual host, to the queues and exchanges whose
+// names match. Configure is the right to declare and delete; write to publish, and to bind a
+// queue; read to consume, and to bind to an exchange. An empty expression matches no name.
+// The name of the default exchange is amq.default. WithPermissions panics if an expression
+// does not compile.
 func WithPermissions(user, configure, write, read string) Option {
-	p := &permissions{mustMatch(configure), mustMatch(write), mustMatch(read)}
+	p, err := newPermissions(configure, write, read)
+	if err != nil {
+		panic(err)
+	}
 	return func(c *config) {
 		if c.permissions == nil {
 			c.permissions = make(map[string]*permissions)
 		}
 		c.permissions[user] = p
 	}
-}
-
-func mustMatch(expr string) *regexp.Regexp {
-	if expr == "" {
-		expr = "^$"
-	}
-	return regexp.MustCompile(expr)
 }
 
 // right is one of the three.

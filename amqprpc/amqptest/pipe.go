@@ -23,6 +23,7 @@ type pipeHalf struct {
 	change  sync.Cond
 	data    []byte
 	ended   bool  // the writer has closed: what is here can still be read
+	reset   bool  // … and then the reader sees a reset
 	refused bool  // the reader has closed: nothing more can be written
 	failure error // of both sides, after a reset
 
@@ -78,6 +79,8 @@ func (h *pipeHalf) read(p []byte) (int, error) {
 			}
 			h.change.Broadcast()
 			return n, nil
+		case h.ended && h.reset:
+			return 0, syscall.ECONNRESET
 		case h.ended:
 			return 0, io.EOF
 		case len(p) == 0:
@@ -155,6 +158,14 @@ func (e *pipeEnd) Close() error {
 	e.in.stop(false, true, nil)
 	e.out.stop(true, false, nil)
 	return nil
+}
+
+// endWithReset closes with an error for the peer, once it has read what was sent.
+func (e *pipeEnd) endWithReset() {
+	e.out.mu.Lock()
+	e.out.reset = true
+	e.out.mu.Unlock()
+	_ = e.Close()
 }
 
 // reset closes with an error for the peer, at once.

@@ -1,13 +1,15 @@
 package amqptest
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/frame"
 )
+
+// greatestMessage is the highest limit that RabbitMQ can be given.
+const greatestMessage = 512 << 20
 
 // publish takes a complete message from the client, for the fate that a test
 // has chosen for it.
@@ -18,9 +20,9 @@ func (ch *channel) publish(p *content, fate Fate) *exception {
 	}
 	limit := ch.c.b.cfg.maxMessageSize
 	if p.received > uint64(limit) {
-		how := "max size"
-		if limit != RabbitMQ310.defaultMaxMessage() {
-			how = "configured max size"
+		how := "configured max size"
+		if limit == greatestMessage {
+			how = "max size"
 		}
 		return fail(preconditionFailed, "message size %d is larger than %s %d", p.received, how, limit)
 	}
@@ -75,8 +77,10 @@ func (ch *channel) routeAndEnqueue(p published) (accepted bool, ex *exception) {
 		if ex := b.routeReplies(p.msg); ex != nil {
 			return false, ex
 		}
-		if b.since(RabbitMQ43) && hasPrefix(p.msg.key, replyToPrefix) && b.isAddress(string(p.msg.key)) {
-			p.mandatory = false // it counts as routed, even if its consumer is gone
+		if b.since(RabbitMQ43) && hasPrefix(p.msg.key, replyToPrefix) {
+			if _, fate := b.resolve(string(p.msg.key)); fate == knownAddress {
+				p.mandatory = false // it counts as routed, even if its consumer is gone
+			}
 		}
 	}
 	return ch.enqueue(b.route(p.x, p.msg), p.msg, p.mandatory), nil
@@ -86,7 +90,7 @@ func (ch *channel) routeAndEnqueue(p published) (accepted bool, ex *exception) {
 // none and it is mandatory. False means that a queue refuses it.
 func (ch *channel) enqueue(queues []*queue, msg *message, mandatory bool) (accepted bool) {
 	if len(queues) == 0 && mandatory {
-		ch.giveBack(msg)
+		ch.returnMessage(msg)
 	}
 	accepted = true
 	for _, q := range queues {
@@ -94,14 +98,14 @@ func (ch *channel) enqueue(queues []*queue, msg *message, mandatory bool) (accep
 			accepted = false
 		}
 	}
-	if b := ch.c.b; b.held > b.cfg.memoryLimit && !b.alarm {
+	if b := ch.c.b; b.held > b.cfg.memoryLimit && !b.full {
 		b.checkMemory()
 	}
 	return accepted
 }
 
-// giveBack returns a mandatory message that nobody takes, before its confirm.
-func (ch *channel) giveBack(msg *message) {
+// returnMessage returns a mandatory message that nobody takes, before its confirm.
+func (ch *channel) returnMessage(msg *message) {
 	if ch.c.b.recording() {
 		ch.emit(Event{Kind: Returned}, msg)
 	}
@@ -207,7 +211,7 @@ func parseExpiration(s string) (ms int64, wrong string) {
 		return 0, "no_integer"
 	}
 	if rest != "" {
-		return 0, fmt.Sprintf("{leftover_string,%q}", rest)
+		return 0, "{leftover_string," + listTerm(rest) + "}"
 	}
 	n, err := strconv.ParseInt(digits, 10, 64)
 	number := strings.TrimLeft(digits, "0")

@@ -9,8 +9,7 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/frame"
 )
 
-// queue holds messages and hands them to consumers. All of it is under the
-// broker's lock.
+// queue holds messages and hands them to consumers. The broker's lock guards it.
 type queue struct {
 	vhost      *vhost
 	name       string
@@ -18,7 +17,9 @@ type queue struct {
 	autoDelete bool
 	owner      *connection // of an exclusive queue; nil for any other
 	args       frame.Table
-	opts       queueOptions
+	own        queueOptions // of the arguments
+	opts       queueOptions // of the arguments and the policy
+	policy     *policy      // nil for none
 	deleted    bool
 
 	incoming map[*binding]struct{}
@@ -28,17 +29,17 @@ type queue struct {
 
 	consumers    consumerSet
 	hadConsumers bool
-	refusing     bool // a quorum queue's, until there is room
+	refusing     bool // a quorum queue refuses publishes until there is room
 
 	ttlTimer    *time.Timer // drops messages at the head when they expire
-	ttlAt       int64       // when it fires; zero when it is not set
+	ttlAt       int64       // when ttlTimer fires; zero if it is not set
 	expiryTimer *time.Timer // deletes an unused queue (x-expires)
-	expiresAt   int64       // when that is due
+	expiresAt   int64       // when expiryTimer fires
 
 	visited uint64 // the number of the message that was last routed here
 }
 
-// randomName is a name as the broker makes them up: unguessable.
+// randomName makes an unguessable name with a prefix.
 func randomName(prefix string) string {
 	var id [16]byte
 	_, _ = rand.Read(id[:]) // never fails
@@ -51,6 +52,7 @@ func (ch *channel) declareQueue(m *frame.QueueDeclare) *exception {
 	}
 	v := ch.c.vhost
 	name := stripNewlines(m.Queue)
+	v.defaultQueueType(m)
 	if m.Passive {
 		if ex := ch.mayLook(name, v.queueName); ex != nil {
 			return ex
@@ -78,12 +80,24 @@ func (ch *channel) declareQueue(m *frame.QueueDeclare) *exception {
 		}
 	}
 	ch.lastQueue = q.name
-	q.used()
+	q.restartExpiry()
 	if !m.NoWait {
 		ch.send(&frame.QueueDeclareOk{Queue: q.name,
 			MessageCount: uint32(q.ready.n), ConsumerCount: uint32(q.consumers.n)})
 	}
 	return nil
+}
+
+// defaultQueueType adds the virtual host's type to a declaration that names none and whose
+// queue could be of that type.
+func (v *vhost) defaultQueueType(m *frame.QueueDeclare) {
+	if _, named := m.Arguments.Lookup("x-queue-type"); named || v.defaultType == "" || m.Passive {
+		return
+	}
+	if v.defaultType == "quorum" && (!m.Durable || m.Exclusive || m.AutoDelete) {
+		return
+	}
+	m.Arguments = append(m.Arguments, frame.Field{Key: "x-queue-type", Value: v.defaultType})
 }
 
 // makeQueue creates a queue.
@@ -109,20 +123,9 @@ func (ch *channel) makeQueue(name string, m *frame.QueueDeclare) (*queue, *excep
 			return nil, ex
 		}
 	}
-	opts, ex := parseQueueArguments(of, m.Arguments, ch.c.b.cfg.follow)
+	q, ex := v.newQueue(name, m)
 	if ex != nil {
 		return nil, ex
-	}
-	q := &queue{
-		vhost: v, name: name, durable: m.Durable && !m.Exclusive, autoDelete: m.AutoDelete,
-		args: m.Arguments, opts: opts,
-		incoming: make(map[*binding]struct{}),
-		ready:    newReadyList(opts.maxPriority),
-	}
-	if opts.quorum {
-		if ex := quorumProperties(of, m); ex != nil {
-			return nil, ex
-		}
 	}
 	if m.Exclusive {
 		q.owner = ch.c
@@ -130,12 +133,34 @@ func (ch *channel) makeQueue(name string, m *frame.QueueDeclare) (*queue, *excep
 	}
 	v.queues[name] = q
 	if v.b.recording() {
-		v.b.emit(Event{Kind: QueueCreated, Connection: ch.c.name, Channel: ch.id, Queue: name}, nil)
+		v.b.emit(Event{Kind: QueueCreated, Connection: ch.c.name, ConnectionID: ch.c.id, Channel: ch.id, Queue: name}, nil)
 	}
 	return q, nil
 }
 
-// quorumProperties refuses what a quorum queue cannot be.
+// newQueue makes a queue that is not in the virtual host yet.
+func (v *vhost) newQueue(name string, m *frame.QueueDeclare) (*queue, *exception) {
+	of := v.queueName(name)
+	opts, ex := parseQueueArguments(of, m.Arguments, v.b.cfg.follow)
+	if ex != nil {
+		return nil, ex
+	}
+	if opts.quorum {
+		if ex := quorumProperties(of, m); ex != nil {
+			return nil, ex
+		}
+	}
+	q := &queue{
+		vhost: v, name: name, durable: m.Durable && !m.Exclusive, autoDelete: m.AutoDelete,
+		args: m.Arguments, own: opts,
+		incoming: make(map[*binding]struct{}),
+		ready:    newReadyList(opts.maxPriority),
+	}
+	q.applyPolicy()
+	return q, nil
+}
+
+// quorumProperties refuses properties that a quorum queue cannot have.
 func quorumProperties(of string, m *frame.QueueDeclare) *exception {
 	switch {
 	case m.AutoDelete:
@@ -176,7 +201,7 @@ func (q *queue) equivalent(c *connection, m *frame.QueueDeclare) *exception {
 	if ex := sameFlag("auto_delete", of, m.AutoDelete, q.autoDelete); ex != nil {
 		return ex
 	}
-	for _, a := range queueArguments {
+	for _, a := range c.b.cfg.follow.queueArguments() {
 		if q.opts.quorum && !a.quorum || !q.opts.quorum && !a.classic {
 			continue
 		}
@@ -240,14 +265,20 @@ func (ch *channel) purgeQueue(m *frame.QueuePurge) *exception {
 	if ex != nil {
 		return ex
 	}
-	count := q.ready.n
-	for q.ready.n > 0 {
-		q.pop()
-	}
+	count := q.purge()
 	if !m.NoWait {
 		ch.send(&frame.QueuePurgeOk{MessageCount: uint32(count)})
 	}
 	return nil
+}
+
+// purge drops all ready messages and returns their number.
+func (q *queue) purge() int {
+	count := q.ready.n
+	for q.ready.n > 0 {
+		q.pop()
+	}
+	return count
 }
 
 // delete removes the queue with its messages and bindings and tells its consumers.
@@ -261,9 +292,7 @@ func (q *queue) delete() {
 		delete(q.owner.exclusive, q)
 	}
 	q.stopTimers()
-	for q.ready.n > 0 {
-		q.pop()
-	}
+	q.purge()
 	q.cancelConsumers()
 	for bd := range q.incoming {
 		bd.source.unbind(bd)
@@ -281,10 +310,10 @@ func (q *queue) pop() entry {
 	return e
 }
 
-// lose lets go of a message that leaves the broker.
+// lose subtracts a message that leaves the queue from the broker's memory.
 func (q *queue) lose(e entry) { q.vhost.b.held -= e.msg.size() }
 
-// publish takes a message; false if the queue refuses it.
+// publish adds a message. It returns false if the queue refuses the message.
 func (q *queue) publish(m *message) bool {
 	if q.refuses(m) {
 		if q.opts.overflow == overflowRejectDLX {
@@ -303,17 +332,17 @@ func (q *queue) publish(m *message) bool {
 	return true
 }
 
-// publishClassic takes a message of a classic queue.
+// publishClassic adds a message to a classic queue.
 func (q *queue) publishClassic(m *message) {
 	q.seq++
 	e := q.entry(m)
 	if c := q.waitingConsumer(); c != nil {
-		e.redelivered = false // even a dead letter that was delivered before: it did not wait
+		e.redelivered = false // true only for a dead letter that was queued
 		c.deliver(e)
 		return
 	}
 	if q.opts.ttl == 0 && !q.opts.deadLetters {
-		return // nobody takes it at once, and it may not wait
+		return // TTL 0: no consumer is ready, and the message must not wait
 	}
 	q.vhost.b.held += m.size()
 	q.ready.push(e)
@@ -323,8 +352,8 @@ func (q *queue) publishClassic(m *message) {
 	}
 }
 
-// entry is a message that has just come. Its time to live runs from now on, even while a
-// consumer has it: it may come back.
+// entry makes the queue's entry of a new message. Its time to live starts now, and goes on while
+// a consumer has the message, because the message may be requeued.
 func (q *queue) entry(m *message) entry {
 	e := entry{msg: m, seq: q.seq, redelivered: m.delivered && q.vhost.b.since(RabbitMQ43)}
 	if e.redelivered && q.opts.quorum {
@@ -351,7 +380,7 @@ func (q *queue) run() {
 	}
 }
 
-// forgetTransient drops the messages that are not persistent.
+// forgetTransient drops messages that are not persistent.
 func (q *queue) forgetTransient() {
 	kept := newReadyList(q.opts.maxPriority)
 	for q.ready.n > 0 {
@@ -364,8 +393,8 @@ func (q *queue) forgetTransient() {
 	q.ready = kept
 }
 
-// goOn keeps the limits and delivers what can be delivered after messages came
-// back or consumers have room again.
+// goOn applies the length limits and delivers messages, after messages were requeued or consumers
+// have room again.
 func (q *queue) goOn() {
 	switch {
 	case q.deleted:
@@ -378,10 +407,10 @@ func (q *queue) goOn() {
 	}
 }
 
-// comeBack queues a message again that a consumer refused or lost.
-func (q *queue) comeBack(e entry, how verdict) {
+// requeue returns a message to the queue that a consumer refused or lost.
+func (q *queue) requeue(e entry, how verdict) {
 	if q.opts.quorum {
-		q.comeBackQuorum(e, how)
+		q.requeueQuorum(e, how)
 		return
 	}
 	if q.deleted {

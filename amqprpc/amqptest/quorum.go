@@ -42,11 +42,11 @@ func (q *queue) keepQuorumLimits() {
 	q.dropOverflow()
 }
 
-// comeBackQuorum queues a message again that a consumer had, or buries it if it
+// requeueQuorum queues a message again that a consumer had, or buries it if it
 // has come back too often. Without a delivery limit a refused message goes to
 // the end of the queue, as in RabbitMQ 3.10; one that its consumer lost, and any
 // in a queue with a limit, goes to the front, behind those before it.
-func (q *queue) comeBackQuorum(e entry, how verdict) {
+func (q *queue) requeueQuorum(e entry, how verdict) {
 	if q.deleted {
 		return
 	}

@@ -11,7 +11,7 @@ import (
 // EventKind is what happened.
 type EventKind string
 
-// The kinds of events. Which fields of an [Event] mean something is beside each.
+// The kinds of events. The comment beside each names the fields of [Event] that it sets.
 const (
 	ConnectionOpened EventKind = "connection opened"
 	ConnectionClosed EventKind = "connection closed" // Reason, if there was one
@@ -37,21 +37,22 @@ const (
 
 // Event is one thing that happened in the broker.
 type Event struct {
-	Seq         int // counts from 1 within a Record
-	Time        time.Time
-	Kind        EventKind
-	Connection  string // the name that the client gave; empty for none
-	Channel     uint16
-	Queue       string
-	Consumer    string // its tag; empty for a basic.get
-	Tag         uint64
-	Redelivered bool
-	Reason      string
-	Message     Message
+	Seq          int // counts from 1 within a Record
+	Time         time.Time
+	Kind         EventKind
+	Connection   string // the name that the client gave; empty for none
+	ConnectionID uint64 // zero if no connection caused the event
+	Channel      uint16
+	Queue        string
+	Consumer     string // its tag; empty for a basic.get
+	Tag          uint64
+	Redelivered  bool
+	Reason       string
+	Message      Message
 }
 
-// Record is what happened from a point in time on, in order. What one broker
-// does has one order, whatever the number of connections.
+// Record holds the broker's events from a point in time on. All connections share one order
+// of events.
 type Record struct {
 	b      *Broker
 	mu     sync.Mutex
@@ -60,13 +61,13 @@ type Record struct {
 	done   bool
 }
 
-// ErrRecordEnded says that a record ended before what was waited for happened.
+// ErrRecordEnded says that a record ended before the awaited events happened.
 var ErrRecordEnded = errors.New("amqptest: the record has ended")
 
-// maxEvents bounds a record: a test that forgets to stop one fills no memory.
+// maxEvents limits a record, so that a test that forgets to stop one does not fill memory.
 const maxEvents = 1 << 16
 
-// Record begins a record. It ends with [Record.Stop], when the broker closes, or
+// Record starts a record. The record ends with [Record.Stop], when the broker closes, or
 // after 65536 events.
 func (b *Broker) Record() *Record {
 	r := &Record{b: b}
@@ -81,7 +82,7 @@ func (b *Broker) Record() *Record {
 	return r
 }
 
-// Stop ends the record; what it has remains.
+// Stop ends the record and keeps its events.
 func (r *Record) Stop() {
 	r.b.mu.Lock()
 	r.b.records = slices.DeleteFunc(r.b.records, func(o *Record) bool { return o == r })
@@ -96,16 +97,16 @@ func (r *Record) end() {
 	r.mu.Unlock()
 }
 
-// Events is what has happened so far.
+// Events returns the events so far.
 func (r *Record) Events() []Event {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.Clone(r.events)
 }
 
-// Wait returns the first n events for which match is true, once there are so
-// many. The error is that of ctx, or [ErrRecordEnded], and comes with those
-// that there were.
+// Wait waits for n events for which match is true and returns them. If ctx or the record
+// ends first, it returns the matching events so far, and the error of ctx or
+// [ErrRecordEnded].
 func (r *Record) Wait(ctx context.Context, n int, match func(Event) bool) ([]Event, error) {
 	stop := context.AfterFunc(ctx, func() {
 		r.mu.Lock()
@@ -159,7 +160,7 @@ func (b *Broker) emit(e Event, msg *message) {
 
 // emit adds an event of a channel.
 func (ch *channel) emit(e Event, msg *message) {
-	e.Connection, e.Channel = ch.c.name, ch.id
+	e.Connection, e.ConnectionID, e.Channel = ch.c.name, ch.c.id, ch.id
 	ch.c.b.emit(e, msg)
 }
 

@@ -6,16 +6,16 @@ import (
 	"syscall"
 )
 
-// TB is what [Start] needs of a *testing.T or *testing.B. Programs that import
-// this package link no testing by it.
+// TB is what [Start] needs of a *testing.T or *testing.B. With it, programs that import this
+// package do not link package testing.
 type TB interface {
 	Helper()
 	Cleanup(func())
 	Fatalf(format string, args ...any)
 }
 
-// Start starts a broker for a test and closes it when the test ends. It fails
-// the test if there is no port.
+// Start starts a broker for a test, and closes it when the test ends. It fails the test if
+// no port is free.
 func Start(t TB, opts ...Option) *Broker {
 	t.Helper()
 	b, err := start(newConfig(opts))
@@ -27,13 +27,12 @@ func Start(t TB, opts ...Option) *Broker {
 	return b
 }
 
-// Dial connects to the broker through memory, whatever the address: it fits
-// amqp091-go's Config.Dial and any other place for a dial function. Nothing
-// enters the network, so that client and broker can live in a
-// [testing/synctest] bubble, where heartbeats, TTLs and deadlines take no time.
+// Dial connects to the broker through memory; it ignores the address. It fits amqp091-go's
+// Config.Dial and any other dial function. Nothing goes over the network, so that client and
+// broker can run in a [testing/synctest] bubble, where heartbeats, TTLs and deadlines take no
+// time.
 //
-// The error is a refused connection if the broker is closed or refuses
-// connections.
+// If the broker is closed or refuses connections, the error is ECONNREFUSED.
 func (b *Broker) Dial(network, addr string) (net.Conn, error) {
 	b.mu.Lock()
 	b.serial++

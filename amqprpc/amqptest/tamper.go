@@ -5,31 +5,30 @@ import (
 	"time"
 )
 
-// Fate is what becomes of a published message. The zero value is what a sound
+// Fate is what the broker does with a published message. The zero value is what a healthy
 // broker does.
 type Fate struct {
-	// Drop loses the message after it was taken: it is confirmed and delivered
-	// to nobody.
+	// Drop loses the message: the broker confirms it and delivers it to nobody.
 	Drop bool
-	// Copies is how many more times it is published than once.
+	// Copies is how many extra copies of the message are published.
 	Copies int
-	// Delay is how long it is kept before it is routed. Its confirm follows it;
-	// messages behind it do not wait.
+	// Delay is how long the broker keeps the message before it routes and confirms it. Later
+	// messages do not wait.
 	Delay time.Duration
 
-	// Nack refuses it with basic.nack. Unless Drop says otherwise it is routed
-	// all the same: a publisher may conclude nothing.
+	// Nack answers with basic.nack. The message is routed all the same, unless Drop is set: a
+	// publisher must not conclude anything from a nack.
 	Nack bool
-	// Unconfirmed never answers, neither with basic.ack nor with basic.nack.
+	// Unconfirmed sends neither basic.ack nor basic.nack.
 	Unconfirmed bool
-	// ConfirmDelay is how much later than otherwise the answer is sent.
+	// ConfirmDelay delays the basic.ack or basic.nack.
 	ConfirmDelay time.Duration
 }
 
 // Message is a message as the broker sees it. Body must not be changed.
 type Message struct {
-	// Connection is the name that the publisher's connection was given, and Channel
-	// which of its channels the message came through. Only [Broker.Tamper] is told.
+	// Connection is the name of the publisher's connection, and Channel the number of its
+	// channel. Only [Broker.Tamper] sets them.
 	Connection string
 	Channel    uint16
 
@@ -55,11 +54,11 @@ type Message struct {
 // rule is a function that a test gave to Tamper.
 type rule struct{ judge func(Message) Fate }
 
-// Tamper asks judge for the fate of every message that is published from now on,
-// until stop is called; it is called before the message is routed, once for each
-// message, in the order of each connection's publishes and at the same time for
-// different connections. It may call the broker, but for Close. The first of several rules that
-// wants anything decides. Messages of transactions keep their time.
+// Tamper calls judge for every message that is published from now on, until stop is called.
+// judge runs once for each message, before the message is routed. It runs in order for the
+// messages of one connection, and at the same time for those of different connections. It
+// may call any method of the broker but Close. If several judges are set, the first one that
+// returns a Fate other than zero decides. Delays do not apply to messages of transactions.
 func (b *Broker) Tamper(judge func(Message) Fate) (stop func()) {
 	r := &rule{judge}
 	b.changeRules(func(rs []*rule) []*rule { return append(rs, r) })

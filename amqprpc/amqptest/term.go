@@ -8,7 +8,7 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/frame"
 )
 
-// RabbitMQ's reply texts show octets as Erlang prints them. These functions
+// RabbitMQ's reply texts show bytes as Erlang prints them. These functions
 // print the same.
 
 // binaryTerm prints b as ~p does: as a string if it is printable.
@@ -37,9 +37,27 @@ func binaryTerm(b []byte) string {
 	return `<<"` + s.String() + `">>`
 }
 
+// listTerm prints a list of bytes as ~p does: as a string if it is printable Latin-1.
+func listTerm(octets string) string {
+	escapes := map[byte]string{'"': `\"`, '\\': `\\`, '\n': `\n`, '\r': `\r`, '\t': `\t`, '\v': `\v`, '\b': `\b`, '\f': `\f`, 0x1b: `\e`}
+	var s strings.Builder
+	for _, c := range []byte(octets) {
+		switch e, ok := escapes[c]; {
+		case ok:
+			s.WriteString(e)
+		case c < 0x20, 0x7f <= c && c < 0xa0:
+			numbers := strings.TrimSuffix(strings.TrimPrefix(binaryBytes([]byte(octets)), "<<"), ">>")
+			return "[" + numbers + "]"
+		default:
+			s.WriteByte(c)
+		}
+	}
+	return `"` + s.String() + `"`
+}
+
 // binaryBytes prints b as ~w does: as numbers.
 func binaryBytes(b []byte) string {
-	const enough = 300 // a reply text is cut at 255 octets
+	const enough = 300 // a reply text is cut at 255 bytes
 	if len(b) > enough {
 		b = b[:enough]
 	}

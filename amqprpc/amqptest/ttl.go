@@ -2,12 +2,11 @@ package amqptest
 
 import "time"
 
-// Messages expire at the head of their queue alone, as in RabbitMQ's classic
-// queues (https://www.rabbitmq.com/docs/ttl): one behind another that lives on
-// waits for it.
+// A message expires only at the head of its queue, as in RabbitMQ's classic queues
+// (https://www.rabbitmq.com/docs/ttl).
 
-// ttlOf is how long a message may wait in the queue: the shorter of its own
-// expiration and the queue's; negative for ever.
+// ttlOf is a message's time to live in the queue: the shorter of the message's expiration and
+// the queue's TTL, negative for no limit.
 func (q *queue) ttlOf(m *message) int64 {
 	if m.ttl >= 0 && (q.opts.ttl < 0 || m.ttl < q.opts.ttl) {
 		return m.ttl
@@ -32,8 +31,8 @@ func (q *queue) dropExpired() {
 	}
 }
 
-// setTTLTimer fires at the given time or before. A timer that turns out to be
-// early sets itself again: that costs less than moving it for every message.
+// setTTLTimer sets the timer for the given time, unless it fires earlier. A timer that fires too
+// early sets itself again, which costs less than a reset for every message.
 func (q *queue) setTTLTimer(at, now int64) {
 	if q.ttlAt != 0 && q.ttlAt <= at {
 		return
@@ -58,10 +57,13 @@ func (q *queue) onTTL() {
 	q.dropExpired()
 }
 
-// used starts the time after which an unused queue is deleted anew: a
-// declaration, a get or the end of the last consumer does.
-func (q *queue) used() {
+// restartExpiry restarts the time after which an unused queue is deleted (x-expires). A
+// declaration, a get and the end of the last consumer do that.
+func (q *queue) restartExpiry() {
 	if q.opts.expires == 0 || q.consumers.n > 0 || q.deleted {
+		if q.expiryTimer != nil && q.opts.expires == 0 {
+			q.expiryTimer.Stop() // its policy was deleted
+		}
 		return
 	}
 	q.expiresAt = q.vhost.b.now() + int64(q.opts.expires)
@@ -76,7 +78,7 @@ func (q *queue) onExpiry() {
 	b := q.vhost.b
 	b.lock()
 	defer b.release()
-	if q.deleted || b.closed || q.consumers.n > 0 || b.now() < q.expiresAt {
+	if q.deleted || b.closed || q.opts.expires == 0 || q.consumers.n > 0 || b.now() < q.expiresAt {
 		return
 	}
 	q.delete()

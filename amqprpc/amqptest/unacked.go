@@ -52,8 +52,8 @@ func (l *unackedList) remove(u *unacked) {
 	l.n--
 }
 
-// take notes a delivery that must be acknowledged. The channel's last tag is its.
-func (ch *channel) take(e entry, q *queue, c *consumer) {
+// addUnacked adds a delivery that must be acknowledged, with the channel's last tag.
+func (ch *channel) addUnacked(e entry, q *queue, c *consumer) {
 	b := ch.c.b
 	u := b.free
 	if u == nil {
@@ -142,13 +142,13 @@ func (ch *channel) finish(u *unacked, v verdict) {
 	ch.leave(u, v)
 	goOn(q, c)
 	if c != nil {
-		ch.landed(1)
+		ch.settled(1)
 	}
 }
 
-// finishAll settles deliveries. As in RabbitMQ each queue gets those of each
-// consumer together, in the order of their names, and goes on before the next;
-// those of basic.get come one by one before them.
+// finishAll settles deliveries in RabbitMQ's order: by queue name, then those of basic.get one by
+// one, then those of each consumer together, by tag. A queue delivers again before the next one
+// gets its deliveries back.
 func (ch *channel) finishAll(batch []*unacked, v verdict) {
 	if !slices.IsSortedFunc(batch, compareOwners) {
 		slices.SortStableFunc(batch, compareOwners)
@@ -169,7 +169,7 @@ func (ch *channel) finishAll(batch []*unacked, v verdict) {
 		goOn(q, c)
 		batch = batch[n:]
 	}
-	ch.landed(landed)
+	ch.settled(landed)
 }
 
 // compareOwners orders deliveries by queue and consumer; a basic.get is its own.
@@ -188,7 +188,7 @@ func compareOwners(a, b *unacked) int {
 	return strings.Compare(a.c.tag, b.c.tag)
 }
 
-// leave takes a delivery off the books and does with it as v says.
+// leave removes a delivery from the counts and applies the verdict to it.
 func (ch *channel) leave(u *unacked, v verdict) {
 	b := ch.c.b
 	q := u.q
@@ -202,7 +202,7 @@ func (ch *channel) leave(u *unacked, v verdict) {
 	}
 	switch v {
 	case requeued, rejected, orphaned:
-		q.comeBack(u.e, v)
+		q.requeue(u.e, v)
 	case discarded, refused:
 		if !q.deleted {
 			if v == refused {
@@ -223,16 +223,15 @@ func goOn(q *queue, c *consumer) {
 	q.goOn()
 }
 
-// landed takes settled deliveries off the limit of the whole channel.
-func (ch *channel) landed(n int) {
+// settled subtracts n settled deliveries from the channel's global prefetch.
+func (ch *channel) settled(n int) {
 	ch.inFlight -= n
 	if ch.limit > 0 && ch.inFlight < ch.limit {
 		ch.unparkAll()
 	}
 }
 
-// requeueAll gives everything back that the channel has not acknowledged and
-// lets its former queues go on.
+// requeueAll requeues the channel's unacknowledged deliveries, and lets the queues deliver again.
 func (ch *channel) requeueAll(queues []*queue) {
 	if ch.tx != nil {
 		ch.tx.abandon(ch)
@@ -254,7 +253,7 @@ func (ch *channel) requeueAll(queues []*queue) {
 			if q.opts.single && q.consumers.active == nil {
 				q.promote()
 			}
-			q.used()
+			q.restartExpiry()
 			q.goOn()
 		}
 	}

@@ -15,14 +15,14 @@ const (
 // String is the version as connection.start says it.
 func (v Version) String() string { return [...]string{"3.10.8", "4.0.5", "4.3.6"}[v] }
 
-// Follow chooses the release of RabbitMQ whose behaviour the broker has where
-// releases differ; the package's documentation has the differences.
+// Follow makes the broker behave as that release of RabbitMQ. The package's documentation
+// lists the differences.
 func Follow(v Version) Option { return func(c *config) { c.follow = v } }
 
 // since reports whether the broker follows that release or a later one.
 func (b *Broker) since(v Version) bool { return b.cfg.follow >= v }
 
-// defaultMaxMessage is the release's greatest message, in octets.
+// defaultMaxMessage is the release's greatest message, in bytes.
 func (v Version) defaultMaxMessage() int {
 	if v >= RabbitMQ40 {
 		return 16 << 20
@@ -54,3 +54,6 @@ func (v Version) otherProtocol() string {
 	}
 	return frame.ProtocolHeader
 }
+
+// Follows returns the release that the broker follows.
+func (b *Broker) Follows() Version { return b.cfg.follow }

@@ -111,7 +111,7 @@ const whatBothShows = `
 
 6. A call to a queue that nobody serves, with ten seconds to wait
    code     unavailable
-   message  call rpc_queue.nobody: there is no such queue (312 NO_ROUTE): has a server registered it on this virtual host?
+   message  there is no such queue (312 NO_ROUTE): has a server registered it on this virtual host?
    outcome  not-executed: no handler ran, or ever will
    known after TIME, not after ten seconds
 

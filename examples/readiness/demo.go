@@ -24,6 +24,8 @@ type demo struct {
 	srv    *amqprpc.Server
 	broker *amqptest.Broker
 	log    logLines
+
+	started, release chan struct{} // the handler sends when it starts, and waits until it may end
 }
 
 func run(ctx context.Context, out io.Writer) error {
@@ -38,10 +40,10 @@ func run(ctx context.Context, out io.Writer) error {
 		return a
 	}}))
 	d.srv = amqprpc.NewServer(d.broker.URL(), amqprpc.WithLogger(logger), amqprpc.WithConnectionName("square-1"))
-	started, release := make(chan struct{}), make(chan struct{})
+	d.started, d.release = make(chan struct{}), make(chan struct{})
 	Square.Register(d.srv, func(_ context.Context, n int) (int, error) {
-		started <- struct{}{}
-		<-release
+		d.started <- struct{}{}
+		<-d.release
 		return n * n, nil
 	})
 	d.show("before Serve", false, "")
@@ -61,33 +63,38 @@ func run(ctx context.Context, out io.Writer) error {
 		return err
 	}
 	d.show("the broker is back", true, "queue is served")
+	if err := d.calls(stop); err != nil {
+		return err
+	}
+	err := <-served
+	d.show("the server has drained", false, "server has drained")
+	return err
+}
 
-	cli, err := amqprpc.Dial(ctx, d.broker.URL(), amqprpc.WithLogger(nil))
+// calls calls the server while the broker has an alarm, and while the server drains.
+func (d *demo) calls(stop func()) error {
+	cli, err := amqprpc.Dial(d.ctx, d.broker.URL(), amqprpc.WithLogger(nil))
 	if err != nil {
 		return err
 	}
 	defer cli.Close()
-	call := Square.Go(ctx, cli, 5)
-	<-started
+	call := Square.Go(d.ctx, cli, 5)
+	<-d.started
 	d.broker.BlockPublishers("low on disk")
-	release <- struct{}{} // the broker reports an alarm to publishers only, so the server must publish its reply
+	d.release <- struct{}{} // the broker reports an alarm to publishers only, so the server must publish its reply
 	d.show("the broker has an alarm", false, "blocked")
 	d.broker.UnblockPublishers()
 	d.show("the alarm is over", true, "unblocked")
-	if _, err = call.Await(ctx); err != nil {
+	if _, err = call.Await(d.ctx); err != nil {
 		return err
 	}
 
-	call = Square.Go(ctx, cli, 6)
-	<-started
+	call = Square.Go(d.ctx, cli, 6)
+	<-d.started
 	stop()
 	d.show("the server drains", false, "server drains")
-	close(release)
-	if _, err = call.Await(ctx); err != nil {
-		return err
-	}
-	err = <-served
-	d.show("the server has drained", false, "server has drained")
+	close(d.release)
+	_, err = call.Await(d.ctx)
 	return err
 }
 

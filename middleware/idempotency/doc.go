@@ -18,9 +18,9 @@
 // so the reply queue becomes part of the key. A request that has neither ID is passed on
 // as if there were no middleware.
 //
-// A request that has the ID of an earlier call, the same content type and a different
-// body is refused with failed_precondition. [WithAnyBody] allows such requests. Bodies
-// of different content types are not compared. A repetition is answered with the stored
+// A request that has the ID of an earlier call and a different body is refused with
+// failed_precondition. [WithAnyBody] allows such requests. Bodies of different content
+// types are compared by what they decode to: as JSON of the request's type. A repetition is answered with the stored
 // bytes and the stored content type, and the caller decodes by that content type.
 //
 // # Which answers are stored

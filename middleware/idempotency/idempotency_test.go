@@ -265,6 +265,10 @@ func TestBodies(t *testing.T) {
 		{"same", "application/json", "2", "failed_precondition", ""},
 		{"same", "application/json", "1", "", "1"},
 		{"same", "application/msgpack", "\x01", "", "1"},
+		{"same", "application/msgpack", "\x02", "failed_precondition", ""},
+		{"same", "", "1", "", "1"},
+		{"same", "", "2", "failed_precondition", ""},
+		{"same", "application/msgpack", "1", "failed_precondition", ""}, // the number 49
 		{"any", "application/json", "1", "", "2"},
 		{"any", "application/json", "2", "", "2"},
 	} {

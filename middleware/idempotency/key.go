@@ -3,6 +3,7 @@ package idempotency
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"strconv"
 	"strings"
 
@@ -34,17 +35,33 @@ func (c *config) key(req *amqprpc.Request) string {
 	}
 }
 
-// fingerprint identifies a body: its hash, and its media type.
-func fingerprint(req *amqprpc.Request) string {
-	sum := sha256.Sum256(req.Body())
+// fingerprint identifies a body: by its hash, its media type, and the hash of its
+// message, "" if the message cannot be encoded as JSON.
+func fingerprint(req *amqprpc.Request, msg any) string {
 	mediaType, _, _ := strings.Cut(req.ContentType(), ";")
-	return hex.EncodeToString(sum[:16]) + " " + strings.ToLower(strings.TrimSpace(mediaType))
+	message := ""
+	if b, err := json.Marshal(msg); err == nil {
+		message = hash(b)
+	}
+	return strings.Join([]string{hash(req.Body()), strings.ToLower(strings.TrimSpace(mediaType)), message}, " ")
 }
 
-// contradicts reports whether two fingerprints are certainly of different bodies.
-// Bodies of different media types cannot be compared.
+func hash(b []byte) string {
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:16])
+}
+
+// contradicts reports whether two fingerprints are of different bodies. Under
+// different media types different bytes may be the same message. A fingerprint that
+// was not made here contradicts nothing.
 func contradicts(a, b string) bool {
-	sumA, typeA, _ := strings.Cut(a, " ")
-	sumB, typeB, _ := strings.Cut(b, " ")
-	return typeA == typeB && sumA != sumB
+	x, y := strings.Split(a, " "), strings.Split(b, " ")
+	switch {
+	case len(x) != 3 || len(y) != 3:
+		return false
+	case x[1] == y[1] || x[2] == "":
+		return x[0] != y[0]
+	default:
+		return x[2] != y[2]
+	}
 }

@@ -36,7 +36,8 @@ func New(store Store, opts ...Option) amqprpc.Middleware {
 				return next(ctx, req)
 			}
 			// The caller may correct a request that cannot be decoded, and send it again.
-			if _, err := req.Message(); err != nil {
+			msg, err := req.Message()
+			if err != nil {
 				return next(ctx, req)
 			}
 			key := c.key(req)
@@ -44,7 +45,7 @@ func New(store Store, opts ...Option) amqprpc.Middleware {
 				return next(ctx, req)
 			}
 			x := &execution{config: c, req: req, next: next, key: key, claim: Claim{
-				Owner: c.owner + strconv.FormatUint(c.claims.Add(1), 36), Fingerprint: fingerprint(req), Lease: c.lease,
+				Owner: c.owner + strconv.FormatUint(c.claims.Add(1), 36), Fingerprint: fingerprint(req, msg), Lease: c.lease,
 			}}
 			return x.run(ctx)
 		}

@@ -35,18 +35,28 @@ func (r *renewal) renew() {
 	if r.stopped {
 		return
 	}
+	if r.once() {
+		r.timer.Reset(r.lease / 3)
+	}
+}
+
+// once renews the claim once, and reports whether to go on. It goes on after a panic of
+// the store or of the log, which no request's goroutine recovers here.
+func (r *renewal) once() (goOn bool) {
+	goOn = true
+	defer func() { recover() }()
 	e, err := r.begin(r.ctx)
 	switch {
 	case r.ctx.Err() != nil:
-		return
+		return false
 	case err != nil:
 		r.log.WarnContext(r.ctx, "amqprpc: idempotency: the store fails", "operation", "renew",
 			"queue", r.req.Queue(), "id", r.req.ID(), "error", err)
 	case e.State != Claimed:
 		r.lose(ErrClaimLost)
-		return
+		return false
 	}
-	r.timer.Reset(r.lease / 3)
+	return true
 }
 
 // stop ends the renewal. After it returns, no renewal runs.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -341,4 +342,30 @@ func TestClaimIsTaken(t *testing.T) {
 			require.EqualValues(t, 1, runs.Load(), "one request runs its handler once")
 		})
 	}
+}
+
+// A store that panics while a handler runs costs nothing but the renewal.
+func TestStoreThatPanicsInARenewal(t *testing.T) {
+	t.Parallel()
+	var begun, panics atomic.Int64
+	store := &faultyStore{Store: idempotency.NewMemoryStore(0, 0)}
+	store.begin = func(ctx context.Context, c idempotency.Claim) (idempotency.Entry, error) {
+		if begun.Add(1) > 1 {
+			panics.Add(1)
+			panic("Begin")
+		}
+		return store.Store.Begin(ctx, "key", c)
+	}
+	url := startBroker(t)
+	startServer(t, url, func(s *amqprpc.Server) {
+		amqprpc.Register(s, "q", func(ctx context.Context, n int) (int, error) {
+			for panics.Load() < 2 && ctx.Err() == nil {
+				runtime.Gosched()
+			}
+			return n, nil
+		}, amqprpc.WithMiddleware(idempotency.New(store, idempotency.WithLease(0), idempotency.WithLogger(nil))))
+	})
+	got, err := amqprpc.Call[int, int](testContext(t), dial(t, url), "q", 7)
+	require.NoError(t, err)
+	require.Equal(t, 7, got)
 }

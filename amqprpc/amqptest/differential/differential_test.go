@@ -94,6 +94,10 @@ func realBroker(t *testing.T) *broker {
 	}
 	b, err := brokerAt(n.URL(), func(on bool) error { return n.SetMemoryAlarm(context.Background(), on) })
 	require.NoError(t, err)
+	b.operate = func(args ...string) error {
+		_, err := n.Ctl(context.Background(), args...)
+		return err
+	}
 	return &b
 }
 
@@ -104,13 +108,14 @@ func inProcess(t *testing.T, release string, g group) broker {
 	t.Cleanup(func() { require.NoError(t, b.Close()) })
 	at, err := brokerAt(b.URL(), func(on bool) error {
 		if on {
-			b.BlockPublishers("low on memory")
+			b.RaiseAlarm(amqptest.MemoryAlarm)
 		} else {
-			b.UnblockPublishers()
+			b.ClearAlarm(amqptest.MemoryAlarm)
 		}
 		return nil
 	})
 	require.NoError(t, err)
+	at.operate = func(args ...string) error { return operate(b, args...) }
 	return at
 }
 

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/bbebcec1/amqprpc-go/amqprpc/amqptest"
 )
 
 // HalfClose ends the client's side of the connection and goes on reading.
@@ -29,9 +31,35 @@ func (c *Conn) Ended() {
 	c.log(0, "<", "(the broker ends the connection "+how+")")
 }
 
+// refusedLogin fails in a handshake and notes whether that took its time.
+func refusedLogin(h handshake) func(*S) {
+	return func(s *S) {
+		c := s.Connect()
+		began := time.Now()
+		h.stopAfter = "start-ok"
+		if h.frameMax != 0 || h.vhost != "" {
+			h.stopAfter = "tune-ok"
+		}
+		if h.mechanism == "" {
+			h.mechanism, h.response = "PLAIN", "\x00guest\x00guest"
+		}
+		h.run(c)
+		if h.vhost != "" {
+			c.send(0, "connection.open", M{"virtual-host": h.vhost})
+		}
+		if m := c.take(0, named("connection.close")); m != nil {
+			c.log(0, "<", describeReceived(m))
+			s.Note("after two seconds or more: %v", time.Since(began) > 2*time.Second)
+			c.send(0, "connection.close-ok", nil)
+		}
+		c.Ended()
+		s.Note("ended after two seconds or more: %v", time.Since(began) > 2*time.Second)
+	}
+}
+
 // endingScenarios are about the last a client hears of a connection.
 func endingScenarios() group {
-	return group{name: "ending", scenarios: []scenario{
+	return group{name: "ending", options: []amqptest.Option{amqptest.WithLoginDelay(3 * time.Second)}, scenarios: []scenario{
 		{"half-close", func(s *S) {
 			c := s.Dial()
 			c.HalfClose()
@@ -100,22 +128,13 @@ func endingScenarios() group {
 			c.send(0, "connection.close-ok", nil)
 			c.Ended()
 		}},
-		{"login-refused", func(s *S) {
-			c := s.Connect()
-			handshake{mechanism: "PLAIN", response: "\x00guest\x00wrong", stopAfter: "start-ok"}.run(c)
-			m := c.take(0, named("connection.close"))
-			if m != nil {
-				c.log(0, "<", describeReceived(m))
-			}
-			c.Ended()
-		}},
-		{"login-refused-without-a-word", func(s *S) {
-			c := s.Connect()
-			handshake{mechanism: "PLAIN", response: "\x00guest\x00wrong", capabilities: Table{}, stopAfter: "start-ok"}.run(c)
-			began := time.Now()
-			c.Ended()
-			s.Note("after two seconds or more: %v", time.Since(began) > 2*time.Second)
-		}},
+		{"login-refused", refusedLogin(handshake{mechanism: "PLAIN", response: "\x00guest\x00wrong"})},
+		{"login-refused-without-a-word", refusedLogin(handshake{mechanism: "PLAIN", response: "\x00guest\x00wrong", capabilities: Table{}})},
+		{"unknown-user", refusedLogin(handshake{mechanism: "PLAIN", response: "\x00nobody\x00wrong"})},
+		{"unknown-mechanism", refusedLogin(handshake{mechanism: "GSSAPI", response: "x"})},
+		{"malformed-response", refusedLogin(handshake{mechanism: "PLAIN", response: "guest guest"})},
+		{"unknown-vhost", refusedLogin(handshake{vhost: "nowhere"})},
+		{"frame-max-refused", refusedLogin(handshake{frameMax: 1 << 20})},
 		{"another-protocol", func(s *S) {
 			c := s.Connect()
 			c.Raw("(another protocol header)", []byte("GET / HT"))

@@ -55,9 +55,38 @@ func equivalenceScenarios() group {
 		sc := again(name, 10, as, quorum, durable)
 		scenarios = append(scenarios, scenario{"quorum-" + name, sc.run})
 	}
+	for _, name := range []string{"x-consumer-timeout", "x-quorum-target-group-size", "x-max-age", "x-queue-leader-locator"} {
+		value := any(600000)
+		if name == "x-queue-leader-locator" {
+			value = "balanced"
+		}
+		scenarios = append(scenarios, again(name, value, long, nil, nil))
+		sc := again(name, value, long, quorum, durable)
+		scenarios = append(scenarios, scenario{"quorum-" + name, sc.run})
+	}
 	for _, name := range []string{"x-message-ttl", "x-max-length"} {
 		sc := again(name, 10, as, quorum, durable)
 		scenarios = append(scenarios, scenario{"quorum-" + name, sc.run})
+	}
+	for name, values := range map[string][]any{
+		"x-expires": {600000}, "x-message-ttl": {600000}, "x-max-length": {10}, "x-max-length-bytes": {10},
+		"x-dead-letter-exchange": {"dlx"}, "x-dead-letter-strategy": {"at-most-once", "at-least-once"},
+		"x-max-in-memory-length": {10}, "x-max-in-memory-bytes": {10}, "x-max-priority": {5}, "x-overflow": {"reject-publish"},
+		"x-queue-mode": {"lazy"}, "x-queue-version": {2}, "x-single-active-consumer": {true}, "x-quorum-initial-group-size": {1},
+		"x-quorum-target-group-size": {1}, "x-queue-leader-locator": {"balanced", "client-local", "random", "nearest", 1},
+		"x-delivery-limit": {5, -1, "5", 1.5}, "x-max-age": {"1h"}, "x-stream-max-segment-size-bytes": {100}, "x-initial-cluster-size": {1},
+		"x-consumer-timeout": {600000, 0, -1, "1", 1.5}, "x-consumer-disconnected-timeout": {600000}, "x-delayed-retry-type": {"all"},
+		"x-stream-filter-size-bytes": {32}, "x-cancel-on-ha-failover": {true}, "x-ha-policy": {"all"}, "x-priority": {1},
+	} {
+		scenarios = append(scenarios, scenario{"allowed-" + name, func(s *S) {
+			c := s.Dial()
+			for i, v := range values {
+				for _, kind := range []string{"classic", "quorum"} {
+					c.Channel().Call("queue.declare", M{"queue": s.N(fmt.Sprint(kind, i)), "durable": true,
+						"arguments": Table{"x-queue-type": kind, name: v}})
+				}
+			}
+		}})
 	}
 	scenarios = append(scenarios, scenario{"floats-in-print", func(s *S) {
 		c := s.Dial()

@@ -12,8 +12,8 @@ func allScenarios() []group {
 		deadLetterScenarios(), quorumScenarios(), directReplyScenarios(),
 		expiryScenarios(), equivalenceScenarios(), fairnessScenarios(), nameScenarios(), replyAddressScenarios(),
 		endingScenarios(), sizeScenarios(), xdeathScenarios(),
-		permissionScenarios(),
+		permissionScenarios(), policyScenarios(), operatorScenarios(), defaultTypeScenarios(),
 		walkScenarios(1, recordedWalks), consumerWalkScenarios(1, recordedConsumerWalks),
-		alarmScenarios(), timeoutScenarios(),
+		alarmScenarios(), timeoutScenarios(), stopScenarios(),
 	}
 }

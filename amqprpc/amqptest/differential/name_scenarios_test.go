@@ -22,7 +22,9 @@ func nameScenarios() group {
 		{"used", func(s *S, ch *Chan, name string) {
 			ch.Call("queue.declare", M{"queue": name})
 			c := ch.c
-			c.Channel().Consume(name, "c")
+			con := c.Channel()
+			con.Consume(name, "c")
+			con.Call("basic.cancel", M{"consumer-tag": "c"})
 			c.Channel().Get(name)
 			c.Channel().Call("queue.purge", M{"queue": name})
 			c.Channel().Bind(name, "amq.direct", "k")
@@ -77,7 +79,10 @@ func nameScenarios() group {
 			ch.Publish("", q, "x", M{"correlation-id": name, "reply-to": name, "type": name, "headers": Table{name: name}})
 			ch.GetAll(q)
 			ch.Publish("", q, "x", M{"expiration": name})
-			ch.Quiet()
+			ch.Closed()
+			ch = ch.c.Channel()
+			ch.Publish("", q, "x", M{"expiration": "10" + name[len(name)-3:]}) // a longer one is printed on several lines
+			ch.Closed()
 		}},
 		{"as-user-id", func(s *S, ch *Chan, name string) {
 			ch.Publish("", s.N("q"), "x", M{"user-id": name})

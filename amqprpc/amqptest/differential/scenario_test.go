@@ -41,6 +41,8 @@ type broker struct {
 	addr string
 	// block raises or clears the memory alarm.
 	block func(on bool) error
+	// operate does what rabbitmqctl does with these arguments.
+	operate func(args ...string) error
 }
 
 func brokerAt(amqpURL string, block func(on bool) error) (broker, error) {

@@ -20,6 +20,16 @@ func xdeathScenarios() group {
 	}{
 		{"no-count", func(q, _ string) any { return []any{entry(nil, "queue", q, "reason", "rejected")} }},
 		{"count-of-five", func(q, _ string) any { return []any{entry(Table{"count": 5}, "queue", q, "reason", "rejected")} }},
+		{"count-of-another-width", func(q, _ string) any {
+			return []any{entry(Table{"count": int32(5)}, "queue", q, "reason", "rejected")}
+		}},
+		{"count-of-another-width-twice", func(q, _ string) any {
+			return []any{entry(Table{"count": int32(5)}, "queue", q, "reason", "rejected"), entry(nil, "queue", q, "reason", "rejected")}
+		}},
+		{"count-negative", func(q, _ string) any { return []any{entry(Table{"count": -3}, "queue", q, "reason", "rejected")} }},
+		{"names-in-bytes", func(q, _ string) any {
+			return []any{entry(Table{"queue": []byte(q), "reason": []byte("rejected"), "count": 2})}
+		}},
 		{"twice-without-count", func(q, _ string) any {
 			return []any{entry(nil, "queue", q, "reason", "rejected"), entry(nil, "queue", q, "reason", "rejected")}
 		}},

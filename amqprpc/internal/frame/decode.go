@@ -7,6 +7,9 @@ import "encoding/binary"
 type decoder struct {
 	b      []byte
 	failed bool
+
+	valid   func(short []byte) bool // of short strings; nil for any
+	invalid bool                    // one was not
 }
 
 func (d *decoder) take(n int) []byte {
@@ -50,7 +53,13 @@ func (d *decoder) uint64() uint64 {
 // shortBytes returns a short string without a copy.
 func (d *decoder) shortBytes() []byte { return d.take(int(d.uint8())) }
 
-func (d *decoder) shortString() string { return string(d.shortBytes()) }
+func (d *decoder) shortString() string {
+	s := d.shortBytes()
+	if d.valid != nil && !d.valid(s) {
+		d.invalid = true
+	}
+	return string(s)
+}
 
 // longBytes returns a long string without a copy.
 func (d *decoder) longBytes() []byte {

@@ -135,6 +135,13 @@ func (e *FieldsError) Error() string {
 	return fmt.Sprintf("frame: malformed fields of %s", e.ID)
 }
 
+// StringError reports an invalid short string of a method.
+type StringError struct{ ID ID }
+
+func (e *StringError) Error() string {
+	return fmt.Sprintf("frame: invalid short string in %s", e.ID)
+}
+
 // MethodID returns the id at the front of a method frame's payload, and the fields after the
 // id. It returns false if the payload is too short.
 func MethodID(payload []byte) (ID, []byte, bool) {
@@ -146,15 +153,22 @@ func MethodID(payload []byte) (ID, []byte, bool) {
 
 // ParseMethod decodes the fields of the method. Strings and tables are copies, but []byte
 // fields alias fields. The error is an *UnknownMethodError or a *FieldsError.
-func ParseMethod(id ID, fields []byte) (Method, error) {
+func ParseMethod(id ID, fields []byte) (Method, error) { return ParseMethodStrings(id, fields, nil) }
+
+// ParseMethodStrings is ParseMethod with a check of the short strings. The error for an
+// invalid short string is a *StringError.
+func ParseMethodStrings(id ID, fields []byte, valid func(short []byte) bool) (Method, error) {
 	m := newMethod(id)
 	if m == nil {
 		return nil, &UnknownMethodError{ID: id}
 	}
-	d := decoder{b: fields}
+	d := decoder{b: fields, valid: valid}
 	m.parse(&d)
-	if !d.done() {
+	switch {
+	case !d.done():
 		return nil, &FieldsError{ID: id, Fields: fields}
+	case d.invalid:
+		return nil, &StringError{ID: id}
 	}
 	return m, nil
 }

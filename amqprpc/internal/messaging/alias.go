@@ -51,6 +51,10 @@ func Code(err error) int { return transport.Code(err) }
 // RefusalOf returns the refusal within err, else 0.
 func RefusalOf(err error) Refusal { return transport.RefusalOf(err) }
 
+// TooLarge returns the broker's limit of a message, if err is the end of a channel on
+// which a message was larger.
+func TooLarge(err error) (limit int, ok bool) { return transport.TooLarge(err) }
+
 // Permanent marks err as one that another attempt cannot cure.
 func Permanent(err error) error { return transport.Permanent(err) }
 

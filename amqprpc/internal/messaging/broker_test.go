@@ -113,7 +113,7 @@ type served struct {
 func serve(t *testing.T, broker *amqptest.Broker, queue string) *served {
 	t.Helper()
 	s := &served{requests: make(chan *request, 100), ready: make(chan struct{}, 100), unserved: make(chan error, 100)}
-	w := &ReplyWriter{MaxBody: 1 << 20, Handled: &s.handled, InHand: func() bool { return true }}
+	w := &ReplyWriter{MaxBody: bodies(1 << 20), Handled: &s.handled, InHand: func() bool { return true }}
 	base, cancel := context.WithCancel(context.Background())
 	s.consumer = &Consumer{
 		Queue: queue, Prefetch: 10, Concurrency: 10, Replies: w, Base: base,
@@ -168,3 +168,10 @@ func (bodyReceiver) Closed(*transport.Exception)  {}
 func (bodyReceiver) Confirmed(uint64, bool, bool) {}
 
 var silent = slog.New(slog.DiscardHandler)
+
+// bodies is a limit of bodies.
+func bodies(n int) *atomic.Int64 {
+	limit := new(atomic.Int64)
+	limit.Store(int64(n))
+	return limit
+}

@@ -1,6 +1,9 @@
 package messaging
 
-import "context"
+import (
+	"context"
+	"sync"
+)
 
 // Client is what a client has on the broker, on one connection after the other: a
 // publisher for its requests and a mailbox for the replies.
@@ -18,6 +21,8 @@ type Client struct {
 // Init makes the client ready.
 func (c *Client) Init() {
 	c.Publisher.Init()
+	c.Mailbox.init()
+	c.Control.init()
 	c.inspector.init()
 }
 
@@ -31,18 +36,25 @@ func (c *Client) Use(ctx, closing context.Context, conn *Conn, up func()) error 
 	setup, cancel := context.WithTimeout(ctx, SetupTimeout)
 	defer cancel()
 	c.number++
-	x, err := c.Publisher.open(setup, conn, c.number, &c.Mailbox, stop)
+	x, err := c.Publisher.open(setup, work, conn, c.number, &c.Mailbox)
 	if err != nil {
 		return err
 	}
 	if err = c.Mailbox.open(setup, conn, c.number, stop); err != nil {
 		return err
 	}
+	if c.Mailbox.marker != nil {
+		c.Mailbox.marker.place(setup)
+	}
 	cancel()
 	c.inspector.use(conn)
 	c.Control.use(conn)
 	up()
-	x.run(work)
+	var keeping sync.WaitGroup
+	if k := c.Mailbox.marker; k != nil {
+		keeping.Go(func() { c.Mailbox.keepMarker(work, conn, k) })
+	}
+	stop(c.publish(work, conn, x))
 	c.Mailbox.close()
 	if closing.Err() != nil {
 		farewell, done := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
@@ -55,7 +67,7 @@ func (c *Client) Use(ctx, closing context.Context, conn *Conn, up func()) error 
 	}
 	c.Control.use(nil)
 	c.inspector.use(nil)
-	x.wait()
+	keeping.Wait()
 	return context.Cause(work)
 }
 

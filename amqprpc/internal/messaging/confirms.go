@@ -1,6 +1,9 @@
 package messaging
 
-import "sync"
+import (
+	"slices"
+	"sync"
+)
 
 // confirms holds what was published on a channel and is not confirmed yet, by the
 // order of publishing, which is what confirms count.
@@ -29,6 +32,15 @@ func (c *confirms) undo(n int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.ring = c.ring[:len(c.ring)-n]
+}
+
+// rest takes all items that are left, in their order.
+func (c *confirms) rest() []Item {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	items := slices.DeleteFunc(slices.Clone(c.ring[c.head:]), func(it Item) bool { return it == nil })
+	c.ring = c.ring[:c.head]
+	return items
 }
 
 func (c *confirms) empty() bool {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -80,6 +81,10 @@ func (c *Consumer) serve(ctx context.Context, conn *Conn, tasks *sync.WaitGroup)
 			return nil
 		}
 		if err != nil {
+			if c.Prefetch > c.Concurrency && timedOut(err) {
+				c.Prefetch = c.Concurrency
+				err = fmt.Errorf("%w; from now on no more requests are prefetched than handlers run (WithConcurrency), since those that wait time out, too", err)
+			}
 			s.drop()
 			s.ch.Forget()
 		} else {
@@ -93,6 +98,12 @@ func (c *Consumer) serve(ctx context.Context, conn *Conn, tasks *sync.WaitGroup)
 		sleep(ctx, pause)
 	}
 	return nil
+}
+
+// timedOut reports whether a channel was closed since a delivery was not acknowledged
+// in time (https://www.rabbitmq.com/docs/consumers#acknowledgement-timeout).
+func timedOut(err error) bool {
+	return Code(err) == CodePreconditionFailed && strings.Contains(err.Error(), "timed out")
 }
 
 // explainConsume says what the broker's refusal of a consumer means.
@@ -150,6 +161,20 @@ func (c *Consumer) redirect(t task) {
 	if (c.current == nil || !c.current.take(t)) && len(c.orphans) < orphansMost {
 		c.orphans = append(c.orphans, t)
 	}
+}
+
+// owedPause is how often a drain looks at what is owed, which is rare.
+const owedPause = 10 * time.Millisecond
+
+// owed is how many replies redirect is still to have: of what was acknowledged on a
+// channel that is lost, and is being handled.
+func (c *Consumer) owed() (n int) {
+	c.Each(func(w Work) {
+		if d := w.Base(); d.Acked() && d.sub.lost() {
+			n++
+		}
+	})
+	return n
 }
 
 // drop gives the connection up.

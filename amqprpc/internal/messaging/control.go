@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"sync"
 )
 
 // ControlSender publishes control messages, on a channel of its own: the broker
@@ -14,24 +13,30 @@ type ControlSender struct {
 	Exchange string
 	Log      *slog.Logger
 
-	mu   sync.Mutex
-	conn *Conn    // nil while there is none
-	ch   *Channel // opened when first wanted
-	off  bool     // the broker refuses control messages on this connection
+	turn chan struct{} // holds something while what follows is used, which may be for as long as the broker takes nothing
+	conn *Conn         // nil while there is none
+	ch   *Channel      // opened when first wanted
+	off  bool          // the broker refuses control messages on this connection
 }
+
+func (s *ControlSender) init() { s.turn = make(chan struct{}, 1) }
 
 // use makes conn the connection that messages go on; nil is none.
 func (s *ControlSender) use(conn *Conn) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.turn <- struct{}{}
+	defer func() { <-s.turn }()
 	s.conn, s.ch, s.off = conn, nil, false
 }
 
 // Send publishes a message, if there is a connection and the broker takes control
 // messages. A message that no queue takes is dropped.
 func (s *ControlSender) Send(ctx context.Context, key string, properties, body []byte) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	select {
+	case s.turn <- struct{}{}:
+		defer func() { <-s.turn }()
+	case <-ctx.Done():
+		return
+	}
 	if s.conn == nil || s.off {
 		return
 	}

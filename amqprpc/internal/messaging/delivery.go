@@ -35,7 +35,7 @@ type Done struct {
 	// Reject rejects the delivery without requeue instead of acknowledging it.
 	Reject bool
 	// SettleFirst settles the delivery before the reply is sent: the reply says that
-	// nobody runs the request.
+	// nobody runs the request. A reply to a direct address always comes after.
 	SettleFirst bool
 }
 
@@ -83,8 +83,12 @@ func (d *Delivery) Finish(done Done) {
 const heartbeatsMost = 1024
 
 // Heartbeat sends a reply that settles nothing, if there is a channel that has the
-// time for it.
+// time for it. It sends none to a direct reply-to address: each could close the
+// connection.
 func (d *Delivery) Heartbeat(to string, r protocol.Reply) {
+	if protocol.IsDirect(to) {
+		return
+	}
 	sub := d.sub
 	if d.acked.Load() && sub.lost() {
 		sub = sub.consumer.latest()

@@ -29,9 +29,9 @@ type Binding struct {
 }
 
 const (
-	mailboxPrefetch = 2000                   // messages that the broker sends ahead of their acknowledgement
-	mailboxAckDelay = 100 * time.Millisecond // until a message is acknowledged, at most
-	resumeTimeout   = 5 * time.Second        // of going back to a queue, which otherwise takes a millisecond
+	mailboxPrefetch = 2000            // messages that the broker sends ahead of their acknowledgement
+	mailboxAckDelay = time.Second     // until a message is acknowledged, at most: a fleet of clients sends few acknowledgements
+	resumeTimeout   = 5 * time.Second // of going back to a queue, which otherwise takes a millisecond
 )
 
 // Mailbox is a queue of a process's own. A resumable one is the same queue on each
@@ -50,15 +50,33 @@ type Mailbox struct {
 	// Forgotten is called when the queue of earlier connections is gone, and with it
 	// what was in it.
 	Forgotten func(queue string, err error)
+	// Restarted is called when the queue is there, but the broker has restarted
+	// since the last connection, and has lost all transient messages. Nil: nobody
+	// wants to know.
+	Restarted func(queue string)
 
 	queue  string // of earlier connections; "" if there is none
 	number int64  // of the connection
+	marks  marks
+	loose  chan struct{} // receives when the mailbox's consumer got a marker that nobody holds
 
 	// Of this connection:
 	address string
 	box     *box
+	marker  *marker
 	ended   func(error)
 }
+
+func (m *Mailbox) init() {
+	if m.Restarted != nil {
+		m.marks.secret, m.loose = protocol.NewID(), make(chan struct{}, 1)
+	}
+}
+
+// priority is that of the consumer. A half-open predecessor of this connection goes on
+// receiving messages until the broker notices; the higher priority leaves it only what
+// it has.
+func (m *Mailbox) priority() int32 { return int32(2 * min(m.number, 1<<29)) }
 
 // Address returns where messages to the mailbox are sent. It is valid while there
 // is a connection.
@@ -68,7 +86,7 @@ func (m *Mailbox) Address() string { return m.address }
 // with the publisher's channel. ended is called when the mailbox ends before the
 // connection; it must not wait.
 func (m *Mailbox) open(ctx context.Context, conn *Conn, number int64, ended func(error)) error {
-	m.number, m.box, m.ended = number, nil, ended
+	m.number, m.box, m.marker, m.ended = number, nil, nil, ended
 	switch m.Mode {
 	case Direct:
 		return nil
@@ -106,6 +124,7 @@ func (m *Mailbox) resume(ctx context.Context, conn *Conn) error {
 		}
 		m.Forgotten(m.queue, err)
 		m.queue = ""
+		m.marks.held.Store(0)
 		if silent {
 			return err // the connection was given up with the question
 		}
@@ -143,9 +162,16 @@ func (m *Mailbox) openQueue(ctx context.Context, conn *Conn, q QueueDeclaration)
 		if err = b.ch.Prefetch(ctx, mailboxPrefetch); err != nil {
 			return fail(fmt.Errorf("set its prefetch: %w", err))
 		}
-		// A half-open predecessor of this connection goes on receiving messages until
-		// the broker notices; the higher priority leaves it only what it has.
-		args = Table{"x-priority": int32(min(m.number, 1<<30))}
+		if m.Restarted != nil {
+			if m.marker, err = m.openMarker(ctx, conn, info.Name); err != nil {
+				return fail(err)
+			}
+			if q.Passive && m.marker.gone(ctx, info.Messages, info.Consumers) {
+				m.marks.held.Store(0)
+				m.Restarted(info.Name)
+			}
+		}
+		args = Table{"x-priority": m.priority()}
 	}
 	b.live.Store(true)
 	b.timer = time.AfterFunc(time.Hour, b.acknowledge)
@@ -208,9 +234,14 @@ type box struct {
 
 // Deliver implements transport.Receiver.
 func (b *box) Deliver(m *Message) {
-	b.mailbox.Receive(m)
 	if !b.manual {
+		b.mailbox.Receive(m)
 		return
+	}
+	if n := b.mailbox.marks.number(m); n == 0 {
+		b.mailbox.Receive(m)
+	} else if held := &b.mailbox.marks.held; held.CompareAndSwap(n, 0) || held.Load() == 0 {
+		signal(b.mailbox.loose)
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -103,7 +103,7 @@ func TestMailboxIsResumed(t *testing.T) {
 		eventually(t, "it is acknowledged", func() bool { q, _ := broker.Queue(queue); return q.Unacked == 0 })
 	}
 	info, _ = broker.Queue(queue)
-	require.EqualValues(t, 3, info.Consumers[0].Priority, "a later connection comes first")
+	require.EqualValues(t, 6, info.Consumers[0].Priority, "a later connection comes first")
 	require.Empty(t, c.lost)
 
 	ch, err := conn.Open(t.Context(), ignore{})
@@ -177,11 +177,13 @@ func (l *letter) Unclaim() {
 	defer l.mu.Unlock()
 	l.unclaims++
 }
-func (l *letter) Wanted() bool            { return !l.unwanted }
-func (l *letter) Queue() string           { return l.to }
-func (l *letter) NeedsConfirm() bool      { return true }
-func (l *letter) Ends() time.Time         { return time.Time{} }
-func (l *letter) Confirmed(ack bool) bool { l.confirmed <- ack; return true }
+func (l *letter) Wanted() bool       { return !l.unwanted }
+func (l *letter) Queue() string      { return l.to }
+func (l *letter) NeedsConfirm() bool { return true }
+func (l *letter) Size() int          { return len(l.body) }
+func (l *letter) Taken()             {}
+func (l *letter) Ends() time.Time    { return time.Time{} }
+func (l *letter) Confirmed(ack bool) { l.confirmed <- ack }
 func (l *letter) Publishing(p *Publishing, replyTo string) {
 	p.Key, p.Body = l.to, []byte(l.body+" "+replyTo)
 	p.Properties = append(p.Properties, 0, 0)
@@ -231,7 +233,7 @@ func TestPublisherAfterItsChannelWasClosed(t *testing.T) {
 	p := &Publisher{Returned: func(*Message) {}, Others: func() bool { return false }, Log: silent}
 	p.Init()
 	m := &Mailbox{Mode: Exclusive, Receive: func(*Message) {}}
-	x, err := p.open(t.Context(), conn, 1, m, func(error) {})
+	x, err := p.open(t.Context(), t.Context(), conn, 1, m)
 	require.NoError(t, err)
 	require.NoError(t, x.calls.ch.Close(t.Context()))
 	var letters []*letter
@@ -254,7 +256,7 @@ func TestLongItems(t *testing.T) {
 	broker := amqptest.Start(t)
 	p := &Publisher{Returned: func(*Message) {}, Others: func() bool { return false }, Log: silent}
 	p.Init()
-	x, err := p.open(t.Context(), connect(t, broker), 1, &Mailbox{Mode: Exclusive}, func(error) {})
+	x, err := p.open(t.Context(), t.Context(), connect(t, broker), 1, &Mailbox{Mode: Exclusive})
 	require.NoError(t, err)
 	body := string(make([]byte, 1<<20))
 	for range 64 {

@@ -32,8 +32,12 @@ type Item interface {
 	// publisher does with others.
 	NeedsConfirm() bool
 	// Confirmed is called with the broker's answer, if it comes: basic.ack or
-	// basic.nack. It reports whether a nack may be the fault of the channel.
-	Confirmed(ack bool) (blame bool)
+	// basic.nack.
+	Confirmed(ack bool)
+	// Size is the number of octets of the body.
+	Size() int
+	// Taken says that the broker has handled the item, though it will not confirm it.
+	Taken()
 	// Ends is the time after which no reply is waited for; zero is none.
 	Ends() time.Time
 }
@@ -47,6 +51,9 @@ type Publisher struct {
 	Unconfirmed bool
 	// Returned takes a message that no queue took, on the reading goroutine.
 	Returned func(*Message)
+	// TooLarge is called when the broker has closed a channel because an item was larger
+	// than its limit, on the connection of that number.
+	TooLarge func(connection int64, limit int)
 	// Others reports whether more items may be about to be queued.
 	Others func() bool
 	Log    *slog.Logger
@@ -66,7 +73,8 @@ type publishing struct {
 	conn    *Conn
 	number  int64
 	mailbox *Mailbox
-	ended   func(error) // called when a channel ends that is in use; it must not wait
+	ctx     context.Context // ends when a channel ends that is in use, which is its cause
+	ended   func(error)
 
 	mu          sync.Mutex
 	work        context.Context // of run
@@ -81,10 +89,10 @@ type publishing struct {
 	message   Publishing // memory that is used again
 }
 
-// open opens the channels of a connection. ended is called when one of them ends
-// before the connection; it must not wait.
-func (p *Publisher) open(ctx context.Context, conn *Conn, number int64, m *Mailbox, ended func(error)) (*publishing, error) {
-	x := &publishing{Publisher: p, conn: conn, number: number, mailbox: m, ended: ended, pause: refusalsBorne}
+// open opens the channels of a connection, to be used until work is done.
+func (p *Publisher) open(ctx, work context.Context, conn *Conn, number int64, m *Mailbox) (*publishing, error) {
+	x := &publishing{Publisher: p, conn: conn, number: number, mailbox: m, pause: refusalsBorne}
+	x.ctx, x.ended = context.WithCancelCause(work)
 	var err error
 	if x.calls, err = x.openChannel(ctx, !p.Unconfirmed); err != nil {
 		return nil, err
@@ -109,23 +117,24 @@ func (x *publishing) openConfirmed(ctx context.Context) (*publishChannel, error)
 	if err == nil && x.mailbox.Mode == Direct && !x.Unconfirmed {
 		err = x.mailbox.consumeDirect(ctx, c.ch)
 	}
+	if err != nil && c != nil && !x.conn.IsClosed() {
+		c.ch.Close(ctx)
+	}
 	return c, err
 }
 
-// run publishes what is queued, until ctx is done.
-func (x *publishing) run(ctx context.Context) {
+// run publishes what is queued, until ctx is done, and returns why it is. When run
+// returns, nothing runs any more.
+func (x *publishing) run() error {
 	x.mu.Lock()
-	x.work = ctx
+	x.work = x.ctx
 	x.mu.Unlock()
-	x.box.run(ctx.Done(), x)
-}
-
-// wait waits for what run has begun.
-func (x *publishing) wait() {
+	x.box.run(x.ctx.Done(), x)
 	x.mu.Lock()
 	x.work = nil
 	x.mu.Unlock()
 	x.replacement.Wait()
+	return context.Cause(x.ctx)
 }
 
 func (x *publishing) others() bool { return x.Others() }
@@ -178,6 +187,7 @@ type publishChannel struct {
 	refusals refusals
 	answered time.Time // when the last item ends whose reply comes through this channel
 	retired  atomic.Bool
+	broken   atomic.Bool   // the broker has closed the channel
 	left     chan struct{} // closed when nothing is written to the channel any more
 	frames   []byte        // about to be written
 	items    []Item
@@ -227,6 +237,7 @@ func (c *publishChannel) flush() {
 
 // Closed implements transport.Receiver.
 func (c *publishChannel) Closed(e *transport.Exception) {
+	c.broken.Store(true)
 	if !c.retired.Load() {
 		c.owner.ended(fmt.Errorf("the channel of the requests was closed: %w", e))
 	}
@@ -263,12 +274,10 @@ func (c *publishChannel) settle(it Item, ack bool) {
 	if it == nil {
 		return
 	}
-	switch blame := it.Confirmed(ack); {
-	case ack:
+	it.Confirmed(ack)
+	if ack {
 		c.refusals.took(it.Queue())
-	case blame:
-		if c.refusals.refused(it.Queue()) {
-			c.owner.replaceIfRefused(c)
-		}
+	} else if c.refusals.refused(it.Queue()) {
+		c.owner.replaceIfRefused(c)
 	}
 }

@@ -45,7 +45,7 @@ func (c *replyChannel) add(b *replyBatch, done *Done) bool {
 		body = c.appendReply(body, b.first)
 	}
 	body = c.appendReply(body, done)
-	if len(body) > min(batchedBody, c.sub.consumer.Replies.MaxBody) {
+	if len(body) > min(batchedBody, int(c.sub.consumer.Replies.MaxBody.Load())) {
 		return false
 	}
 	b.body = body

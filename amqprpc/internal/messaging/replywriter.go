@@ -12,7 +12,7 @@ import (
 // overtakes its reply, nor a refusal its acknowledgement.
 type ReplyWriter struct {
 	// MaxBody bounds the body of a batch.
-	MaxBody int
+	MaxBody *atomic.Int64
 	// Handled counts deliveries that are done.
 	Handled *atomic.Int64
 	// InHand reports whether requests are being handled, whose replies may be about
@@ -59,14 +59,23 @@ func (w *ReplyWriter) prepare(t task) {
 	}
 	c.posted++
 	c.apply(t)
-	if len(c.frames) >= batchLong {
-		c.write()
+	if len(c.frames)+len(c.direct) >= batchLong {
+		c.write(false)
 	}
 }
 
 func (w *ReplyWriter) flush() {
+	alone := len(w.dirty) == 1
+	for _, c := range w.dirty {
+		c.write(!alone)
+	}
 	for i, c := range w.dirty {
-		c.flush()
+		if last := i == len(w.dirty)-1; !alone && (last || w.dirty[i+1].sub.conn != c.sub.conn) {
+			c.sub.conn.Flush()
+		}
+	}
+	for i, c := range w.dirty {
+		c.release()
 		w.dirty[i] = nil
 	}
 	w.dirty = w.dirty[:0]
@@ -74,12 +83,14 @@ func (w *ReplyWriter) flush() {
 
 // replyChannel is the reply writer's side of a subscription.
 type replyChannel struct {
-	sub     *subscription
-	acks    ackTracker
-	frames  []byte // about to be written
-	batches replyBatches
-	scratch []byte // a property list
-	posted  int    // tasks to release when they are written
+	sub      *subscription
+	acks     ackTracker
+	frames   []byte // about to be written
+	direct   []byte // replies to direct addresses, about to be written after all that is settled
+	batches  replyBatches
+	scratch  []byte // a property list
+	finished int    // answers that are about to be written
+	posted   int    // tasks to release when they are written
 }
 
 func (c *replyChannel) init(s *subscription) {
@@ -111,6 +122,7 @@ func (c *replyChannel) apply(t task) {
 		c.publish(done)
 	}
 	c.sub.left.Add(-1)
+	c.finished++
 	c.sub.consumer.Replies.Handled.Add(1)
 	switch {
 	case !settles, done.SettleFirst:
@@ -127,15 +139,19 @@ func (c *replyChannel) publish(done *Done) {
 	c.publishMessage(done.To, c.scratch, done.Body)
 }
 
+// publishMessage adds a message to the frames. RabbitMQ 3.10 and 4.0 close the
+// connection that publishes to a direct reply-to address which they cannot resolve, and
+// no check of the address finds all of those. So such a reply comes after what settles
+// its delivery, and the delivery does not come back to close another connection.
 func (c *replyChannel) publishMessage(to string, properties, body []byte) {
-	c.frames = c.sub.ch.AppendPublish(c.frames, &Publishing{
-		Key: to,
-		// RabbitMQ 3.10 and 4.0 both deliver a mandatory message to a direct reply-to
-		// address and return it.
-		Mandatory:  !protocol.IsDirect(to),
-		Properties: properties,
-		Body:       body,
-	})
+	p := Publishing{Key: to, Properties: properties, Body: body}
+	if protocol.IsDirect(to) {
+		// Those versions both deliver and return a mandatory message to such an address.
+		c.direct = c.sub.ch.AppendPublish(c.direct, &p)
+		return
+	}
+	p.Mandatory = true
+	c.frames = c.sub.ch.AppendPublish(c.frames, &p)
 }
 
 // settle acknowledges or rejects one delivery at this point of the frames.
@@ -148,24 +164,30 @@ func (c *replyChannel) settle(tag uint64, reject bool) {
 	c.acks.settled(tag)
 }
 
-// write writes what there is so far.
-func (c *replyChannel) write() {
+// write writes what there is so far, or leaves it for the connection's Flush.
+func (c *replyChannel) write(later bool) {
 	c.publishBatches()
 	c.acks.flush(func(tag uint64, multiple bool) {
 		c.frames = c.sub.ch.AppendAck(c.frames, tag, multiple)
 	})
-	if len(c.frames) > 0 {
-		// An error is the channel's end, which its consumer learns elsewhere.
+	c.frames, c.direct = append(c.frames, c.direct...), c.direct[:0]
+	// An error is the channel's end, which its consumer learns elsewhere.
+	switch {
+	case len(c.frames) == 0:
+	case later:
+		c.sub.ch.WriteLater(c.frames)
+	default:
 		c.sub.ch.Write(c.frames)
 	}
+	c.sub.written.Add(int64(c.finished))
+	c.finished = 0
 	if c.frames = c.frames[:0]; cap(c.frames) > batchMemory {
-		c.frames = nil
+		c.frames, c.direct = nil, nil
 	}
 }
 
-// flush writes all, and releases the tasks.
-func (c *replyChannel) flush() {
-	c.write()
+// release releases the tasks that are written.
+func (c *replyChannel) release() {
 	for ; c.posted > 0; c.posted-- {
 		c.sub.release()
 	}

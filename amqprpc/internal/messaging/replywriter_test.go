@@ -43,7 +43,7 @@ func newWriterTest(t *testing.T, maxBody, deliveries int) *writerTest {
 		require.NoError(t, err)
 	}
 	x := &writerTest{t: t}
-	x.w = &ReplyWriter{MaxBody: maxBody, Handled: &x.handled, InHand: func() bool { return true }}
+	x.w = &ReplyWriter{MaxBody: bodies(maxBody), Handled: &x.handled, InHand: func() bool { return true }}
 	x.w.box.init(nil)
 	x.sub = newSubscription()
 	x.sub.consumer = &Consumer{Replies: x.w}

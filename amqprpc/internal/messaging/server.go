@@ -4,11 +4,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"slices"
 	"sync"
 	"time"
-
-	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/protocol"
 )
 
 // Server is what a server has on the broker: the consumers of its queues, and the
@@ -39,6 +36,9 @@ type Server struct {
 func (s *Server) Use(ctx, closing context.Context, conn *Conn, up func()) error {
 	work, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
+	if most, want := conn.ChannelMax(), len(s.Consumers); most > 0 && want > most {
+		return Permanent(fmt.Errorf("%d queues need a channel each, and the broker allows a connection %d (channel_max): serve them with several servers", want, most))
+	}
 	for _, c := range s.Consumers {
 		c.begin()
 	}
@@ -65,7 +65,7 @@ func (s *Server) Use(ctx, closing context.Context, conn *Conn, up func()) error 
 		tasks.Wait()
 		return context.Cause(work)
 	}
-	s.drained = s.drain(conn, &serving)
+	d := s.drain(conn, &serving)
 	if s.Instance != nil {
 		farewell, done := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 		select {
@@ -75,7 +75,10 @@ func (s *Server) Use(ctx, closing context.Context, conn *Conn, up func()) error 
 		}
 		done()
 	}
-	conn.Close(closeTimeout)
+	if conn.Close(closeTimeout) && !d.lost {
+		d.unsure = 0 // the broker answers after all that came before
+	}
+	s.drained, s.overran = d.err(s.DrainTimeout, conn), d.overran
 	s.drop(conn)
 	tasks.Wait()
 	return nil
@@ -93,75 +96,6 @@ func (s *Server) drop(conn *Conn) {
 		c.drop()
 	}
 	conn.Abort()
-}
-
-// drain cancels the consumers, and waits until what they have got is answered.
-func (s *Server) drain(conn *Conn, serving *sync.WaitGroup) error {
-	limit, cancel := context.WithTimeout(context.Background(), s.DrainTimeout)
-	defer cancel()
-	s.Draining()
-	var before []*subscription // lost before the drain, which is not to blame for them
-	for _, c := range s.Consumers {
-		for _, sub := range c.subscriptions() {
-			if sub.lost() {
-				before = append(before, sub)
-			}
-		}
-	}
-	stopped := make(chan struct{})
-	go func() { serving.Wait(); close(stopped) }()
-	select {
-	case <-stopped:
-	case <-limit.Done():
-		s.drop(conn)
-		<-stopped
-	}
-	var subs []*subscription
-	for _, c := range s.Consumers {
-		subs = append(subs, c.subscriptions()...)
-	}
-	var draining sync.WaitGroup
-	for _, sub := range subs {
-		draining.Go(func() { sub.drain(limit) })
-	}
-	finished := make(chan struct{})
-	go func() { draining.Wait(); close(finished) }()
-	lost := false
-	select {
-	case <-finished:
-	case <-conn.Lost():
-		lost = true
-		s.drop(conn)
-		<-finished
-	}
-	left := 0
-	for _, sub := range subs {
-		if !slices.Contains(before, sub) {
-			left += int(sub.left.Load())
-		}
-	}
-	switch {
-	case left == 0:
-		return nil
-	case lost && limit.Err() == nil:
-		return fmt.Errorf("the connection was lost while draining: %d requests are not answered; what is not at most once will be delivered again", left)
-	default:
-		s.overran = true
-		return fmt.Errorf("the drain limit of %v passed: %d requests were handed back; what is not at most once will be delivered again", s.DrainTimeout, left)
-	}
-}
-
-// drain ends the consumer, and waits until all that it got is answered.
-func (s *subscription) drain(limit context.Context) {
-	s.ch.Cancel(limit, protocol.ConsumerTag)
-	s.deafen()
-	select {
-	case <-s.drained:
-		// The broker answers the close after all that came before it.
-		s.ch.Close(limit)
-	case <-s.ctx.Done():
-	case <-limit.Done():
-	}
 }
 
 // Stop ends the workers and the reply writer. It waits for both, but for handlers

@@ -14,6 +14,9 @@ const (
 	SetupTimeout = 10 * time.Second
 	// closeTimeout bounds what is done in good order on a connection that ends.
 	closeTimeout = 2 * time.Second
+	// reconnectMost is the longest pause after a connection that worked. A peer whose
+	// requests cost connections must not make a server wait for longer.
+	reconnectMost = time.Second
 )
 
 // Session keeps a connection to the broker, for ever: a connection that is lost is
@@ -66,6 +69,9 @@ func (s *Session) Run(ctx context.Context, use func(ctx context.Context, conn *C
 			wait.failures++ // the first attempt after a loss comes at once
 		} else {
 			pause = wait.next()
+		}
+		if wasUp {
+			pause = min(pause, reconnectMost) // the broker is not down
 		}
 		s.Down(err, wasUp, pause)
 		sleep(ctx, pause)

@@ -23,6 +23,8 @@ type subscription struct {
 	cancelled chan struct{} // closed when the broker has cancelled the consumer
 	drained   chan struct{} // closed when nothing is left to do for any delivery
 	left      atomic.Int64  // deliveries that are not answered
+	written   atomic.Int64  // answers
+	unsure    int           // answers that the broker may not have taken, after the drain
 
 	mu      sync.Mutex // never held while anything is waited for: the reading goroutine takes it
 	deaf    bool       // no more deliveries are taken
@@ -47,8 +49,8 @@ func (c *Consumer) subscribe(ctx context.Context, conn *Conn) (_ *subscription, 
 		return nil, err
 	}
 	if err = s.start(ctx); err != nil {
-		if IsPermanent(err) || Code(err) != 0 {
-			s.ch.Close(ctx) // else the connection is in doubt, and its end ends the channel
+		if !conn.IsClosed() {
+			s.ch.Close(ctx)
 		}
 		return nil, err
 	}

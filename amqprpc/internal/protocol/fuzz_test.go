@@ -1,6 +1,7 @@
 package protocol
 
 import (
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -37,6 +38,8 @@ func fitting(texts ...string) bool {
 func FuzzRequest(f *testing.F) {
 	f.Add("application/json", "identity", "id.2", "id", "amq.gen-x", uint8(2), uint8(0), int64(1500), 2, true, int64(250), "abc", "tenant", "x")
 	f.Add("", "", "", "", "", uint8(0), uint8(9), int64(-1), -1, false, int64(-1), "", "a,b", "c,d")
+	f.Add("", "", "", "", "amq.gen-x", uint8(255), uint8(255), int64(math.MaxInt64), math.MaxInt, false, int64(math.MaxInt64), "", "\xff", "\n")
+	f.Add("", "", "", "", "amq.gen-x", uint8(255), uint8(255), int64(math.MinInt64), math.MinInt, false, int64(math.MinInt64), "", "\x00", "\xff")
 	f.Fuzz(func(t *testing.T, contentType, encoding, correlation, message, replyTo string, mode, priority uint8,
 		left int64, attempt int, batches bool, heartbeat int64, client, names, values string,
 	) {

@@ -31,15 +31,9 @@ func clampHeartbeat(d time.Duration) time.Duration {
 // that is further off than RabbitMQ allows is brought nearer in both, since
 // servers compute the time of publishing from them.
 func timeLeft(deadline, now time.Time) (expiration, stated int64) {
-	left := deadline.Sub(now) // at most the largest Duration
-	if left > MaxExpiration {
-		left, deadline = MaxExpiration, now.Add(MaxExpiration)
-	}
-	if epoch := time.UnixMilli(0); deadline.Before(epoch) {
-		left, deadline = 0, epoch
-	}
+	left := min(deadline.Sub(now), MaxExpiration) // on the monotonic clock; at least the smallest Duration
 	if left > 0 {
 		expiration = int64((left + time.Millisecond - 1) / time.Millisecond)
 	}
-	return max(expiration, 1), deadline.UnixMilli()
+	return max(expiration, 1), max(now.Add(left).UnixMilli(), 0)
 }

@@ -131,7 +131,11 @@ func (r *Request) End(arrived time.Time, skew time.Duration) time.Time {
 		end = arrived.Add(r.Expires)
 	}
 	if r.Stated >= 0 {
-		if stated := time.UnixMilli(r.Stated).Add(skew); end.IsZero() || stated.Before(end) {
+		stated := time.UnixMilli(r.Stated)
+		if left := stated.Sub(arrived); left < MaxExpiration {
+			stated = arrived.Add(left) // later steps of the clock change nothing
+		}
+		if stated = stated.Add(skew); end.IsZero() || stated.Before(end) {
 			end = stated
 		}
 	}

@@ -44,13 +44,29 @@ type Channel struct {
 	driver   *amqp.Channel
 	assembly assembly
 	closed   chan *amqp.Error
-	closing  sync.Once // a second channel.close would end the connection
+	turn     chan struct{} // holds something while a method waits for the broker
+	closing  sync.Once     // a second channel.close would end the connection
 	closeErr error
+}
+
+// do is the connection's do, for one method of the channel at a time: a method behind
+// channel.close would end the connection.
+func (ch *Channel) do(ctx context.Context, f func() error) error {
+	select {
+	case ch.turn <- struct{}{}:
+		defer func() { <-ch.turn }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if ch.assembly.closed.Load() {
+		return ErrClosed
+	}
+	return ch.conn.do(ctx, f)
 }
 
 // Open opens a channel whose messages go to r.
 func (c *Conn) Open(ctx context.Context, r Receiver) (*Channel, error) {
-	ch := &Channel{conn: c, assembly: assembly{to: r}}
+	ch := &Channel{conn: c, assembly: assembly{to: r}, turn: make(chan struct{}, 1)}
 	err := c.do(ctx, func() (err error) {
 		ch.driver, ch.assembly.channel, err = c.open()
 		return err
@@ -83,8 +99,10 @@ func (ch *Channel) IsClosed() bool { return ch.driver.IsClosed() }
 // before on the channel.
 func (ch *Channel) Close(ctx context.Context) error {
 	ch.closing.Do(func() {
-		ch.assembly.closed.Store(true) // a frame behind channel.close would end the connection
+		ch.turn <- struct{}{} // whoever has it ends with the broker's answer or the connection
+		ch.assembly.closed.Store(true)
 		ch.closeErr = ch.conn.do(ctx, ch.driver.Close)
+		<-ch.turn
 		ch.Forget()
 	})
 	return ch.closeErr
@@ -115,15 +133,27 @@ func (ch *Channel) AppendReject(dst []byte, tag uint64) []byte {
 	return m.AppendFrame(dst, ch.assembly.channel)
 }
 
+// AppendRequeue adds a rejection to dst that has the broker deliver the message again.
+func (ch *Channel) AppendRequeue(dst []byte, tag uint64) []byte {
+	m := frame.BasicReject{DeliveryTag: tag, Requeue: true}
+	return m.AppendFrame(dst, ch.assembly.channel)
+}
+
 // Write writes frames of this channel. [ErrClosed] means that certainly nothing was
 // written; another error, or none, that the broker may have the frames.
 func (ch *Channel) Write(frames []byte) error {
-	return ch.conn.socket.writeFrames(&ch.assembly, frames)
+	return ch.conn.socket.writeFrames(&ch.assembly, frames, false)
+}
+
+// WriteLater is Write, but the frames may wait for those of other channels until the
+// connection's Flush, so that all go in one system call.
+func (ch *Channel) WriteLater(frames []byte) error {
+	return ch.conn.socket.writeFrames(&ch.assembly, frames, true)
 }
 
 // Confirm puts the channel in confirm mode.
 func (ch *Channel) Confirm(ctx context.Context) error {
-	err := ch.conn.do(ctx, func() error { return ch.driver.Confirm(false) })
+	err := ch.do(ctx, func() error { return ch.driver.Confirm(false) })
 	if err != nil {
 		return fmt.Errorf("ask for publisher confirms: %w", err)
 	}
@@ -132,12 +162,12 @@ func (ch *Channel) Confirm(ctx context.Context) error {
 
 // Prefetch bounds the unacknowledged deliveries of each consumer of the channel.
 func (ch *Channel) Prefetch(ctx context.Context, n int) error {
-	return ch.conn.do(ctx, func() error { return ch.driver.Qos(n, 0, false) })
+	return ch.do(ctx, func() error { return ch.driver.Qos(n, 0, false) })
 }
 
 // Consume starts a consumer. Its deliveries go to the channel's Receiver.
 func (ch *Channel) Consume(ctx context.Context, queue, tag string, autoAck bool, args Table) error {
-	return ch.conn.do(ctx, func() error {
+	return ch.do(ctx, func() error {
 		// No delivery comes through the driver's channel. The driver closes it.
 		_, err := ch.driver.Consume(queue, tag, autoAck, false, false, false, args)
 		return err
@@ -146,5 +176,5 @@ func (ch *Channel) Consume(ctx context.Context, queue, tag string, autoAck bool,
 
 // Cancel ends a consumer. What was delivered before is the receiver's still.
 func (ch *Channel) Cancel(ctx context.Context, tag string) error {
-	return ch.conn.do(ctx, func() error { return ch.driver.Cancel(tag, false) })
+	return ch.do(ctx, func() error { return ch.driver.Cancel(tag, false) })
 }

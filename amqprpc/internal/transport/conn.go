@@ -70,16 +70,25 @@ func (c *Conn) FrameMax() int { return c.driver.Config.FrameSize }
 // ChannelMax is how many channels the broker allows; 0 is no limit but AMQP's.
 func (c *Conn) ChannelMax() int { return int(c.driver.Config.ChannelMax) }
 
-// Close ends the connection in good order, within the time given.
-func (c *Conn) Close(within time.Duration) {
-	c.driver.CloseDeadline(time.Now().Add(within))
+// Flush writes what was given to WriteLater.
+func (c *Conn) Flush() { c.socket.flush() }
+
+// Close ends the connection in good order, within the time given. It reports whether
+// the broker has answered. When it returns, no
+// Receiver is called any more.
+func (c *Conn) Close(within time.Duration) (answered bool) {
+	err := c.driver.CloseDeadline(time.Now().Add(within))
 	c.socket.raw.Close()
+	<-c.socket.ended
+	return err == nil
 }
 
-// Abort drops the connection without a word to the broker.
+// Abort drops the connection without a word to the broker. When it returns, no Receiver
+// is called any more: what was read still comes before.
 func (c *Conn) Abort() {
 	c.socket.raw.Close()
 	c.driver.CloseDeadline(time.Now())
+	<-c.socket.ended
 }
 
 // do runs a call of the driver, which takes no ctx. When ctx ends first, the

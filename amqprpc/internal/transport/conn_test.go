@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -236,4 +237,51 @@ func TestMayPublish(t *testing.T) {
 	err := c.MayPublish(t.Context(), "probe")
 	require.Error(t, err)
 	require.False(t, transport.IsPermanent(err))
+}
+
+// slow is a Receiver that takes its time for a delivery.
+type slow struct {
+	*collector
+	entered, leave chan struct{}
+}
+
+func (s slow) Deliver(*transport.Message) { close(s.entered); <-s.leave }
+
+// Whoever has ended a connection can rely on it that its receivers are not called any
+// more, beside those of the next connection.
+func TestEndWaitsForTheReader(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(c *transport.Conn){
+		"close": func(c *transport.Conn) { c.Close(time.Second) },
+		"abort": (*transport.Conn).Abort,
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				broker := amqptest.Start(t, amqptest.WithoutListener())
+				cfg := config(broker.URL())
+				cfg.Dial = broker.Dial
+				c, err := newDialer(t, cfg).Dial(t.Context())
+				require.NoError(t, err)
+				go c.Watch(func(transport.Blocking) {})
+				s := slow{newCollector(), make(chan struct{}), make(chan struct{})}
+				ch, err := c.Open(t.Context(), s)
+				require.NoError(t, err)
+				_, err = ch.DeclareQueue(t.Context(), transport.QueueDeclaration{Name: "q", Durable: true})
+				require.NoError(t, err)
+				require.NoError(t, ch.Consume(t.Context(), "q", "tag", true, nil))
+				require.NoError(t, publish(ch, "q", "x"))
+				<-s.entered
+				ended := make(chan struct{})
+				go func() { defer close(ended); end(c) }()
+				time.Sleep(time.Minute) // of the bubble
+				select {
+				case <-ended:
+					require.Fail(t, "a message is still being received")
+				default:
+				}
+				close(s.leave)
+				<-ended
+			})
+		})
+	}
 }

@@ -153,12 +153,10 @@ func (d *Dialer) driverConfig(ctx context.Context, t *target, dialled chan<- *so
 			}
 			conn := raw
 			if t.tls != nil {
-				secure := tls.Client(raw, t.tls)
-				if err := secure.HandshakeContext(ctx); err != nil {
+				if conn, err = handshake(ctx, raw, t.tls); err != nil {
 					raw.Close()
 					return nil, err
 				}
-				conn = secure
 			}
 			s := newSocket(conn, raw, 2*d.cfg.Heartbeat)
 			if deadline, ok := ctx.Deadline(); ok {
@@ -197,18 +195,4 @@ func (d *Dialer) dialRaw(ctx context.Context, network, addr string) (net.Conn, e
 		}()
 		return nil, ctx.Err()
 	}
-}
-
-// callDial turns a panic of the user's dial function into an error.
-func callDial(dial func(network, addr string) (net.Conn, error), network, addr string) (conn net.Conn, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("the dial function panicked: %v", p)
-		}
-	}()
-	conn, err = dial(network, addr)
-	if conn == nil && err == nil {
-		err = errors.New("the dial function returned neither a connection nor an error")
-	}
-	return conn, err
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -54,6 +55,19 @@ func Code(err error) int {
 		return e.Code
 	}
 	return 0
+}
+
+// TooLarge returns the broker's limit of a message, if err is the end of a channel on
+// which a message was larger (https://www.rabbitmq.com/docs/configure, max_message_size).
+// The broker has handled what came before on the channel, and nothing that came after.
+func TooLarge(err error) (limit int, ok bool) {
+	e, ok := errors.AsType[*amqp.Error](err)
+	if !ok || e.Code != amqp.PreconditionFailed || !strings.Contains(e.Reason, "message size ") {
+		return 0, false
+	}
+	words := strings.Fields(e.Reason)
+	limit, err = strconv.Atoi(strings.TrimRight(words[len(words)-1], ".'"))
+	return limit, err == nil && limit > 0
 }
 
 // Reply codes that callers tell apart.

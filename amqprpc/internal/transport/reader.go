@@ -16,6 +16,7 @@ type reader struct {
 	changing   sync.Mutex // of assemblies, which the reading goroutine uses without a lock
 	assemblies atomic.Pointer[[]*assembly]
 	forDriver  pipe
+	ended      chan struct{} // closed when nothing is read any more
 
 	// What follows belongs to the reading goroutine.
 	frames *frame.Reader
@@ -26,6 +27,7 @@ type reader struct {
 func (r *reader) initReader(conn net.Conn) {
 	r.frames = frame.NewReader(conn, frameMax)
 	r.shown = time.Now()
+	r.ended = make(chan struct{})
 	r.forDriver.came.L = &r.forDriver.mu
 }
 
@@ -34,6 +36,7 @@ func (s *socket) Read(p []byte) (int, error) { return s.forDriver.Read(p) }
 
 // read reads the connection until it ends.
 func (r *reader) read() {
+	defer close(r.ended)
 	for {
 		if !r.frames.Ready() {
 			r.showHeartbeat()

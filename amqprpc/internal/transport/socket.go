@@ -35,6 +35,7 @@ type writer struct {
 	writing sync.Mutex // held while something is written; the reader does not take it
 	between sync.Cond  // signalled when the driver has ended a frame, or a write failed
 	scan    driverScan
+	pending []byte // frames that wait for a flush
 	failed  error
 
 	deadlines sync.Mutex // its own, so that a deadline can end a write under way
@@ -54,6 +55,7 @@ func (s *socket) Write(p []byte) (int, error) {
 		return 0, s.failed
 	}
 	s.scan.write(p)
+	s.writePending()
 	s.write(p)
 	s.between.Broadcast()
 	if s.failed != nil {
@@ -62,8 +64,9 @@ func (s *socket) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// writeFrames writes whole frames for one channel; see [Channel.Write].
-func (s *socket) writeFrames(a *assembly, frames []byte) error {
+// writeFrames writes whole frames for one channel; see [Channel.Write]. With more, the
+// frames may wait for those of other channels, until flush.
+func (s *socket) writeFrames(a *assembly, frames []byte, more bool) error {
 	s.writing.Lock()
 	defer s.writing.Unlock()
 	for s.failed == nil && !s.scan.between() {
@@ -74,8 +77,27 @@ func (s *socket) writeFrames(a *assembly, frames []byte) error {
 	if a.closed.Load() || s.failed != nil {
 		return ErrClosed
 	}
+	if more && len(s.pending)+len(frames) <= writePiece {
+		s.pending = append(s.pending, frames...)
+		return nil
+	}
+	s.writePending()
 	s.write(frames)
 	return s.failed
+}
+
+// flush writes the frames that wait.
+func (s *socket) flush() {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	s.writePending()
+}
+
+func (s *socket) writePending() {
+	if len(s.pending) > 0 {
+		s.write(s.pending)
+		s.pending = s.pending[:0]
+	}
 }
 
 func (s *socket) write(p []byte) {

@@ -24,7 +24,7 @@ type QueueInfo struct {
 
 // DeclareQueue declares or checks a queue. A refusal closes the channel.
 func (ch *Channel) DeclareQueue(ctx context.Context, q QueueDeclaration) (info QueueInfo, err error) {
-	err = ch.conn.do(ctx, func() error {
+	err = ch.do(ctx, func() error {
 		declare := ch.driver.QueueDeclare
 		if q.Passive {
 			declare = ch.driver.QueueDeclarePassive
@@ -38,7 +38,7 @@ func (ch *Channel) DeclareQueue(ctx context.Context, q QueueDeclaration) (info Q
 
 // DeleteQueue deletes a queue, whatever is in it.
 func (ch *Channel) DeleteQueue(ctx context.Context, name string) error {
-	return ch.conn.do(ctx, func() error {
+	return ch.do(ctx, func() error {
 		_, err := ch.driver.QueueDelete(name, false, false, false)
 		return err
 	})
@@ -46,7 +46,7 @@ func (ch *Channel) DeleteQueue(ctx context.Context, name string) error {
 
 // DeclareExchange declares a durable exchange of the kind given.
 func (ch *Channel) DeclareExchange(ctx context.Context, name, kind string) error {
-	return ch.conn.do(ctx, func() error { return ch.driver.ExchangeDeclare(name, kind, true, false, false, false, nil) })
+	return ch.do(ctx, func() error { return ch.driver.ExchangeDeclare(name, kind, true, false, false, false, nil) })
 }
 
 // Kinds of exchanges.
@@ -58,5 +58,5 @@ const (
 // BindQueue binds a queue to an exchange. With pipelined it does not wait for the
 // broker's answer: a refusal closes the channel.
 func (ch *Channel) BindQueue(ctx context.Context, queue, key, exchange string, pipelined bool, args Table) error {
-	return ch.conn.do(ctx, func() error { return ch.driver.QueueBind(queue, key, exchange, pipelined, args) })
+	return ch.do(ctx, func() error { return ch.driver.QueueBind(queue, key, exchange, pipelined, args) })
 }

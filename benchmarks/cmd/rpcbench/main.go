@@ -68,7 +68,7 @@ func parse(args []string, stderr io.Writer) (*settings, error) {
 	flags.IntVar(&s.config.Pending, "pending", 10_000, "how many `calls` are pending in the scenario memory")
 	flags.StringVar(&s.config.Profiles, "cpuprofile", "", "a `directory` for CPU profiles of every client and server, the last of each scenario")
 	flags.StringVar(&s.json, "json", "", "a `file` for the results, every round of them")
-	flags.StringVar(&s.docs, "docs", "", "the documentation's `directory`: its performance.md and charts are brought up to date")
+	flags.StringVar(&s.docs, "docs", "", "the documentation's `directory`: its performance.md and charts, and the benchmarks' README.md, are brought up to date")
 	o := &s.config.Options
 	flags.IntVar(&o.Payload, "payload", 0, "`bytes` of the message; 0 is an int")
 	flags.StringVar(&o.Codec, "codec", "json", "json, msgpack, or raw with a payload")

@@ -128,9 +128,6 @@ func dialFramework(ctx context.Context, o Options) (Client, error) {
 	default:
 		return nil, fmt.Errorf("the reply mode %q is none of resumable, exclusive and direct", o.Reply)
 	}
-	if o.MaxLength > 0 {
-		opts = append(opts, amqprpc.WithRejectPublish())
-	}
 	if o.Unconfirmed {
 		opts = append(opts, amqprpc.WithoutConfirms())
 	}

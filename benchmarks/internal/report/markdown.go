@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/bbebcec1/amqprpc-go/benchmarks/internal/bench"
+	"github.com/bbebcec1/amqprpc-go/benchmarks/internal/contender"
 )
 
 // markdown renders a table. The first row is the header.
@@ -32,6 +34,47 @@ func byCase(r *bench.Result, m bench.Metric) [][]string {
 		for _, kase := range cases {
 			v, ok := r.Find(name, kase).Ratio(r.Find(r.Base, kase), m)
 			row = append(row, orDash(number(v)+" ×", ok))
+		}
+		table = append(table, row)
+	}
+	return table
+}
+
+// byShape returns one metric with a row for each case and a column for each name except the
+// base.
+func byShape(r *bench.Result, m bench.Metric) [][]string {
+	head := []string{string(m) + ", against " + r.Base}
+	var names []string
+	for _, name := range r.Names() {
+		if name != r.Base {
+			names = append(names, name)
+		}
+	}
+	table := [][]string{append(head, names...)}
+	for _, kase := range r.Cases() {
+		row := []string{kase}
+		for _, name := range names {
+			v, ok := r.Find(name, kase).Ratio(r.Find(r.Base, kase), m)
+			row = append(row, orDash(number(v)+" ×", ok))
+		}
+		table = append(table, row)
+	}
+	return table
+}
+
+// speed returns the framework's absolute numbers with a row for each case.
+func speed(r *bench.Result) [][]string {
+	metrics := []bench.Metric{bench.CallsPerSecond, bench.P50, bench.P99, bench.CPUPerCall, bench.BrokerCPU}
+	head := []string{""}
+	for _, m := range metrics {
+		head = append(head, string(m))
+	}
+	table := [][]string{head}
+	for _, kase := range r.Cases() {
+		row := []string{kase}
+		for _, m := range metrics {
+			v, ok := r.Find(contender.Framework, kase).Median(m)
+			row = append(row, orDash(number(v), ok))
 		}
 		table = append(table, row)
 	}
@@ -141,7 +184,7 @@ func overloadChart(r *bench.Result) *chart {
 	return c
 }
 
-// sections returns the sections of performance.md that a run updates, by name.
+// sections returns the sections of the pages that a run updates, by name.
 func sections(results bench.Results, verdicts []bench.Verdict) map[string]string {
 	all := make(map[string]string)
 	if len(verdicts) > 0 {
@@ -149,8 +192,11 @@ func sections(results bench.Results, verdicts []bench.Verdict) map[string]string
 	}
 	for name, r := range results {
 		switch name {
-		case "memory", "allocations":
+		case "memory", "allocations", "idle":
 			all[name] = markdown(values(r))
+		case "fleet":
+			all[name] = markdown(byShape(r, bench.CallsPerSecond))
+			all[name+" CPU"] = markdown(byShape(r, bench.CPUPerCall))
 		case "overload":
 			all[name] = markdown(ofPeak(r))
 		case "latency", "wire", "slow":
@@ -159,6 +205,7 @@ func sections(results bench.Results, verdicts []bench.Verdict) map[string]string
 			all[name] = markdown(byCase(r, r.Metrics[0]))
 		}
 		if name == "throughput" {
+			all["speed"] = markdown(speed(r))
 			for _, kase := range r.Cases() {
 				all[name+" "+kase] = markdown(costs(r, kase))
 			}
@@ -172,7 +219,7 @@ func charts(results bench.Results) map[string]*chart {
 	all := make(map[string]*chart)
 	for name, r := range results {
 		switch name {
-		case "memory", "allocations":
+		case "memory", "allocations", "fleet", "idle":
 		case "overload":
 			all[name+".svg"] = overloadChart(r)
 		case "latency":
@@ -184,15 +231,10 @@ func charts(results bench.Results) map[string]*chart {
 	return all
 }
 
-// Docs updates dir/performance.md and the charts in dir/img. It replaces the text between
-// <!-- rpcbench NAME --> and <!-- end --> if this run has results for NAME. Other sections
-// stay unchanged.
+// Docs updates dir/performance.md, the charts in dir/img and the README of the benchmarks
+// next to dir. It replaces the text between <!-- rpcbench NAME --> and <!-- end --> if this
+// run has results for NAME. Other sections stay unchanged.
 func Docs(dir string, at Circumstances, results bench.Results, verdicts []bench.Verdict) error {
-	page := filepath.Join(dir, "performance.md")
-	text, err := os.ReadFile(page)
-	if err != nil {
-		return err
-	}
 	parts := sections(results, verdicts)
 	parts["circumstances"] = at.String() + "\n"
 	if len(results) < len(bench.Scenarios()) {
@@ -200,10 +242,12 @@ func Docs(dir string, at Circumstances, results bench.Results, verdicts []bench.
 		delete(parts, "circumstances")
 		delete(parts, "goals")
 	}
-	for name, part := range parts {
-		if text, err = replaceSection(text, name, part); err != nil {
-			return fmt.Errorf("%s: %w", page, err)
-		}
+	if err := replaceSections(filepath.Join(dir, "performance.md"), parts); err != nil {
+		return err
+	}
+	bounds := filepath.Join(dir, "..", "benchmarks", "README.md")
+	if err := replaceSections(bounds, parts); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
 	images := filepath.Join(dir, "img")
 	if err := os.MkdirAll(images, 0o755); err != nil {
@@ -216,6 +260,20 @@ func Docs(dir string, at Circumstances, results bench.Results, verdicts []bench.
 		}
 		if err := errors.Join(c.write(f), f.Close()); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// replaceSections replaces the sections that the page has.
+func replaceSections(page string, parts map[string]string) error {
+	text, err := os.ReadFile(page)
+	if err != nil {
+		return err
+	}
+	for name, part := range parts {
+		if text, err = replaceSection(text, name, part); err != nil {
+			return fmt.Errorf("%s: %w", page, err)
 		}
 	}
 	return os.WriteFile(page, text, 0o644)

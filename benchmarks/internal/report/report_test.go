@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -84,6 +85,68 @@ kept
 
 	_, err = replaceSection([]byte("<!-- rpcbench x -->\n"), "x", "y")
 	require.ErrorContains(t, err, "no end")
+}
+
+// A run fills the page's tables of speed, fleet and idle, and the README of the
+// benchmarks.
+func TestDocsOfAFleet(t *testing.T) {
+	t.Parallel()
+	docs := filepath.Join(t.TempDir(), "docs")
+	benchmarks := filepath.Join(docs, "..", "benchmarks")
+	require.NoError(t, os.Mkdir(docs, 0o755))
+	require.NoError(t, os.Mkdir(benchmarks, 0o755))
+	marker := func(name string) string { return "<!-- rpcbench " + name + " -->\nplaceholder\n<!-- end -->\n" }
+	page, readme := filepath.Join(docs, "performance.md"), filepath.Join(benchmarks, "README.md")
+	require.NoError(t, os.WriteFile(page, []byte(marker("speed")+marker("fleet")+marker("fleet CPU")+marker("idle")), 0o644))
+	require.NoError(t, os.WriteFile(readme, []byte(marker("fleet")), 0o644))
+	fleet := &bench.Result{Scenario: "fleet", Base: "baseline", Metrics: []bench.Metric{bench.CallsPerSecond, bench.CPUPerCall}, Series: []bench.Series{
+		{Name: "baseline", Case: "1 queue", Samples: []bench.Sample{{bench.CallsPerSecond: 100, bench.CPUPerCall: 50}}},
+		{Name: "amqprpc", Case: "1 queue", Samples: []bench.Sample{{bench.CallsPerSecond: 150, bench.CPUPerCall: 20}}},
+	}}
+	idle := &bench.Result{Scenario: "idle", Base: "baseline", Metrics: []bench.Metric{bench.Memory, bench.Ready}, Series: []bench.Series{
+		{Name: "amqprpc", Case: "500 queues", Samples: []bench.Sample{{bench.Memory: 12, bench.Ready: 340}}},
+	}}
+	require.NoError(t, Docs(docs, Circumstances{}, bench.Results{"throughput": throughput(), "fleet": fleet, "idle": idle}, nil))
+	text, err := os.ReadFile(page)
+	require.NoError(t, err)
+	for _, want := range []string{
+		"|  | calls/s | p50 µs | p99 µs | CPU µs/call | broker CPU µs/call |\n|---|---|---|---|---|---|\n| 64 callers | 13500 | 175 | – | – | – |\n",
+		"| calls/s, against baseline | amqprpc |\n|---|---|\n| 1 queue | 1.50 × |\n",
+		"| CPU µs/call, against baseline | amqprpc |\n|---|---|\n| 1 queue | 0.40 × |\n",
+		"| amqprpc | 500 queues | 12.0 | 340 |\n",
+	} {
+		require.Contains(t, string(text), want)
+	}
+	require.NotContains(t, string(text), "placeholder")
+	text, err = os.ReadFile(readme)
+	require.NoError(t, err)
+	require.Contains(t, string(text), "| 1 queue | 1.50 × |")
+	require.NoFileExists(t, filepath.Join(docs, "img", "fleet.svg"))
+}
+
+// The pages have a section for each scenario, and none that no run fills.
+func TestSectionsOfThePages(t *testing.T) {
+	t.Parallel()
+	var pages string
+	for _, page := range []string{"../../../docs/performance.md", "../../README.md"} {
+		text, err := os.ReadFile(page)
+		require.NoError(t, err)
+		pages += string(text)
+	}
+	results := make(bench.Results)
+	for _, s := range bench.Scenarios() {
+		results[s.Name] = &bench.Result{Scenario: s.Name, Base: "b", Metrics: []bench.Metric{bench.CallsPerSecond}, Series: []bench.Series{
+			{Name: "b", Case: "1 caller"}, {Name: "b", Case: "64 callers"},
+		}}
+	}
+	filled := sections(results, bench.Judge(bench.Results{"throughput": throughput()}))
+	filled["circumstances"] = ""
+	for _, s := range bench.Scenarios() {
+		require.Contains(t, pages, "<!-- rpcbench "+s.Name+" -->")
+	}
+	for _, m := range regexp.MustCompile(`<!-- rpcbench (.+?) -->`).FindAllStringSubmatch(pages, -1) {
+		require.Contains(t, filled, m[1])
+	}
 }
 
 func TestJSON(t *testing.T) {

@@ -1,23 +1,26 @@
-// Amqptest serves an in-memory AMQP 0-9-1 broker on a port of its own, so that
+// Amqptest serves an in-memory AMQP 0-9-1 broker on ports of its own, so that
 // several processes and clients of any language can use what tests use:
 //
 //	go run ./amqprpc/amqptest/cmd/amqptest -addr 127.0.0.1:5680
 //
 // It keeps nothing: when it ends, queues and messages are gone. It listens on
-// loopback unless -addr names another address, and ends on an interrupt.
+// loopback unless -addr names another address, and ends on an interrupt. With
+// -management it also serves a sliver of RabbitMQ's management HTTP API.
 package main
 
 import (
 	"context"
-	"flag"
+	"errors"
 	"fmt"
 	"io"
-	"log/slog"
+	"net"
+	"net/http"
 	"os"
 	"os/signal"
-	"strings"
+	"time"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc/amqptest"
+	"github.com/bbebcec1/amqprpc-go/amqprpc/amqptest/management"
 )
 
 func main() {
@@ -29,43 +32,45 @@ func main() {
 	}
 }
 
-// releases are those that -follow knows. Nothing changes the map.
-var releases = map[string]amqptest.Version{
-	"3.10": amqptest.RabbitMQ310, "4.0": amqptest.RabbitMQ40, "4.3": amqptest.RabbitMQ43,
-}
-
 // run serves until ctx is done.
 func run(ctx context.Context, args []string, out io.Writer) error {
-	flags := flag.NewFlagSet("amqptest", flag.ContinueOnError)
-	flags.SetOutput(out)
-	addr := flags.String("addr", "127.0.0.1:5680", "the `address` to listen on; another host than loopback opens it to the network")
-	user := flags.String("user", "guest", "the user's `name`")
-	password := flags.String("password", "guest", "the user's password")
-	vhosts := flags.String("vhosts", "", "further virtual hosts, `separated by commas`")
-	follow := flags.String("follow", "3.10", "the `release` of RabbitMQ to follow: 3.10, 4.0 or 4.3")
-	verbose := flags.Bool("v", false, "say what happens to connections and channels")
-	if err := flags.Parse(args); err != nil {
-		return err
-	}
-	release, ok := releases[*follow]
-	if !ok {
-		return fmt.Errorf("amqptest: -follow %s: want 3.10, 4.0 or 4.3", *follow)
-	}
-	opts := []amqptest.Option{amqptest.WithUser(*user, *password), amqptest.Follow(release)}
-	if *vhosts != "" {
-		opts = append(opts, amqptest.WithVHosts(strings.Split(*vhosts, ",")...))
-	}
-	if *verbose {
-		opts = append(opts, amqptest.WithLogger(slog.New(slog.NewTextHandler(out,
-			&slog.HandlerOptions{Level: slog.LevelDebug}))))
-	}
-	b, err := amqptest.Listen(*addr, opts...)
+	s, err := parse(args, out)
 	if err != nil {
 		return err
 	}
+	b, err := amqptest.Listen(s.addr, s.options...)
+	if err != nil {
+		return err
+	}
+	err = s.prepare(b)
+	var api *http.Server
+	if err == nil && s.management != "" {
+		api, err = serveAPI(b, s.management, out)
+	}
+	if err != nil {
+		return errors.Join(err, b.Close())
+	}
 	fmt.Fprintf(out, "amqptest: an AMQP 0-9-1 broker in memory, for tests: it keeps nothing.\n"+
-		"amqptest: listening on %s as user %s. Interrupt it to end.\n", b.Addr(), *user)
+		"amqptest: listening on %s as user %s. Interrupt it to end.\n", b.Addr(), s.user)
+	if addr := b.TLSAddr(); addr != "" {
+		fmt.Fprintf(out, "amqptest: listening on %s with TLS.\n", addr)
+	}
 	<-ctx.Done()
 	fmt.Fprintln(out, "amqptest: closing; queues and messages are gone.")
-	return b.Close()
+	if api != nil {
+		err = api.Close()
+	}
+	return errors.Join(err, b.Close())
+}
+
+// serveAPI serves the management API on addr.
+func serveAPI(b *amqptest.Broker, addr string, out io.Writer) (*http.Server, error) {
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("amqptest: -management: %w", err)
+	}
+	s := &http.Server{Handler: management.Handler(b), ReadHeaderTimeout: 10 * time.Second}
+	go func() { _ = s.Serve(l) }() // until it is closed
+	fmt.Fprintf(out, "amqptest: the management API is at http://%s/api/\n", l.Addr())
+	return s, nil
 }

@@ -24,8 +24,10 @@ func TestOnRabbitMQ(t *testing.T) { // not parallel, as TestCluster
 	t.Run("RollingDeploy", testRollingDeploy)
 	t.Run("CallsReturnWithTheirContextUnderMemoryAlarm", testMemoryAlarm)
 	t.Run("CallsReturnWithTheirContextWhenTheBrokerIsStopped", testStoppedBroker)
+	t.Run("DrainUnderMemoryAlarm", testDrainUnderMemoryAlarm)
 	t.Run("Faults", testFaults)
 	t.Run("PersistentCallsSurviveABrokerKilled", testBrokerKilled)
+	t.Run("CallsInFlightWhenTheBrokerRestarts", testRestartInMidCall)
 }
 
 // testFaults is [TestFaultsThroughProxies] on a node, with faults of the node as well.

@@ -34,11 +34,11 @@ type stage struct {
 const stageQueue = "stage"
 
 // onStage runs a scene with a handler that waits until it is released.
-func onStage(t *testing.T, handler []amqprpc.HandlerOption, client []amqprpc.ClientOption, scene func(*testing.T, *stage)) {
+func onStage(t *testing.T, handler []amqprpc.HandlerOption, client []amqprpc.ClientOption, scene func(*testing.T, *stage), broker ...amqptest.Option) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		s := &stage{
-			t: t, broker: amqptest.Start(t, amqptest.WithoutListener(), amqptest.WithHeartbeat(heartbeat)),
+			t: t, broker: amqptest.Start(t, append(broker, amqptest.WithoutListener(), amqptest.WithHeartbeat(heartbeat))...),
 			started: make(chan int, 1000), release: make(chan struct{}),
 		}
 		s.let = sync.OnceFunc(func() { close(s.release) })

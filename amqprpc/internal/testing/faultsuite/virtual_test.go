@@ -53,6 +53,7 @@ func runVirtually(t *testing.T, seed uint64) {
 	harm.Go(func() {
 		err = Inject(ctx, rec, seed, 5*time.Second, virtualHarms(broker, wire, rec, fleet, queues)...)
 	})
+	harm.Go(func() { besiege(ctx, broker, seed, queues) })
 	w := &Workload{
 		Rec: rec, Seed: seed, URL: broker.URL(), Queues: queues, Clients: 4, Callers: 4,
 		Options: []amqprpc.ClientOption{amqprpc.WithDialer(wire.Dial), amqprpc.WithReplyQueueExpiry(8 * time.Second)},

@@ -3,8 +3,10 @@ package faultsuite
 import (
 	"context"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -121,6 +123,17 @@ type plan struct {
 	cancel  time.Duration // when the caller cancels the call; zero for never
 }
 
+// atLimits are options at the limits of their values, which change nothing that the
+// guarantees say.
+var atLimits = []amqprpc.CallOption{
+	amqprpc.WithTimeout(math.MaxInt64),
+	amqprpc.WithTimeout(math.MinInt64),
+	amqprpc.WithLiveness(math.MaxInt64),
+	amqprpc.WithPriority(math.MaxUint8),
+	amqprpc.WithHeader("h", strings.Repeat("x", 7<<10)),
+	amqprpc.WithHeader("\xff\x00\n", "\xff\x00\n"),
+}
+
 // plan draws a call or a notification of a random kind. It draws everything that is random,
 // so a seed draws the same however the calls end.
 func (w *Workload) plan(client, id string, warm bool, rng *rand.Rand) plan {
@@ -145,6 +158,12 @@ func (w *Workload) plan(client, id string, warm bool, rng *rand.Rand) plan {
 	}
 	if once(20) {
 		opts = append(opts, amqprpc.WithFailFast())
+	}
+	if once(5) {
+		opts = append(opts, atLimits[rng.IntN(len(atLimits))])
+	}
+	if once(5) {
+		opts = append(opts, amqprpc.WithLiveness(time.Second))
 	}
 	timeout := 20*time.Millisecond + upTo(rng, w.Timeout)
 	cancel := upTo(rng, w.Timeout)
