@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Each call is woken when it asked for, not before, whatever others ask for, change or
-// drop meanwhile.
+// Each call wakes at its own time, not before, even while other calls set, change or drop
+// their alarms.
 func TestAlarms(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -25,7 +25,7 @@ func TestAlarms(t *testing.T) {
 			pc.alarm.target = pc
 			require.True(t, table.add(pc, n))
 			require.Same(t, pc, table.get(pc.number))
-			// What was asked for first does not count.
+			// The second wakeAt replaces the first.
 			table.wakeAt(pc, begun.Add(time.Duration(1+rng.IntN(2000))*time.Millisecond))
 			at := begun.Add(time.Duration(1+rng.IntN(2000)) * time.Millisecond)
 			table.wakeAt(pc, at)
@@ -69,7 +69,7 @@ func TestAlarms(t *testing.T) {
 	})
 }
 
-// The table takes no more calls than it may.
+// The table accepts at most its limit of calls.
 func TestPendingTableLimit(t *testing.T) {
 	t.Parallel()
 	var table pendingTable

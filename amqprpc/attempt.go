@@ -52,8 +52,9 @@ func (a *attempt) Claim(connection int64, frameMax int) bool {
 	return a.state.CompareAndSwap(attemptQueued, attemptWritten)
 }
 
-// Unclaim implements messaging.Item.
-func (a *attempt) Unclaim() { a.state.Store(attemptQueued) }
+// Unclaim implements messaging.Item. An attempt that was given up meanwhile stays so:
+// its cancel may have been sent, and nothing would end its handler.
+func (a *attempt) Unclaim() { a.state.CompareAndSwap(attemptWritten, attemptQueued) }
 
 // Wanted implements messaging.Item: the attempt still counts for its call.
 func (a *attempt) Wanted() bool {

@@ -12,8 +12,8 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
 )
 
-// A call that is made again under its own id, as WithCallID is for, is a call of
-// its own to the client that makes it: its answer finds it, and no other.
+// A second call under the same id (WithCallID) is a separate call for its client. It gets its
+// own answer and not the answer of the first call.
 func TestCallIDOfAnEarlierCall(t *testing.T) {
 	t.Parallel()
 	url, queue := brokerURL(t), queueName(t)
@@ -34,8 +34,8 @@ func TestCallIDOfAnEarlierCall(t *testing.T) {
 	require.Zero(t, cli.Stats().LateReplies)
 }
 
-// Signs of life of an attempt that has ended say nothing of the next one, whose
-// handler has not started.
+// Heartbeats of an ended attempt do not count for the next attempt, whose handler has not
+// started.
 func TestLivenessOfTheNextAttempt(t *testing.T) {
 	t.Parallel()
 	const sign = 100 * time.Millisecond
@@ -59,7 +59,7 @@ func TestLivenessOfTheNextAttempt(t *testing.T) {
 	require.NoError(t, server.ch.Publish("", first.ReplyTo, false, false, amqp.Publishing{
 		CorrelationId: first.CorrelationId, Headers: amqp.Table{"rpc-heartbeat": int64(sign / time.Millisecond)},
 	}))
-	second := <-requests // the first one's server is taken to be dead
+	second := <-requests // the client assumes that the server of the first attempt is dead
 	select {
 	case <-f.Done():
 		_, err := f.Await(testContext(t))
@@ -72,7 +72,7 @@ func TestLivenessOfTheNextAttempt(t *testing.T) {
 	require.Equal(t, 9, got)
 }
 
-// A request that comes back is no sign of life, though it wishes for some.
+// A bounced request is not a heartbeat, even if the call asks for heartbeats.
 func TestBounceWithLiveness(t *testing.T) {
 	t.Parallel()
 	url, queue := brokerURL(t), queueName(t)
@@ -86,8 +86,8 @@ func TestBounceWithLiveness(t *testing.T) {
 	require.ErrorContains(t, err, "came back from the queue")
 }
 
-// Middleware may take the ctx of a call off the way to the wire; the call ends at
-// its deadline all the same, and does not spin until then.
+// Middleware may pass a ctx without the call's ctx as parent. The call still ends at its
+// deadline, and does not spin until then.
 func TestMiddlewareThatDropsTheDeadline(t *testing.T) {
 	t.Parallel()
 	url, queue := brokerURL(t), queueName(t)
@@ -107,7 +107,7 @@ func TestMiddlewareThatDropsTheDeadline(t *testing.T) {
 	require.NoError(t, ctx.Err(), "the call outlived its deadline")
 }
 
-// A panic of middleware is the error of its call, and leaves nothing behind.
+// A panic of middleware becomes the error of its call, and leaves no pending call.
 func TestPanicOfClientMiddleware(t *testing.T) {
 	t.Parallel()
 	url, queue := brokerURL(t), queueName(t)
@@ -129,8 +129,8 @@ func TestPanicOfClientMiddleware(t *testing.T) {
 	require.Zero(t, cli.Stats().Pending)
 }
 
-// That a repetition was never sent, or found no queue, does not make it safe to
-// call again: what it repeats may have run.
+// A repetition of a call may fail with not-sent or not-executed. The outcome stays unknown,
+// because the earlier call may have run.
 func TestOutcomeOfARepetition(t *testing.T) {
 	t.Parallel()
 	url, queue := brokerURL(t), queueName(t)

@@ -20,8 +20,8 @@ type small struct {
 	N int8 `json:"n"`
 }
 
-// Every request that is wrong gets an answer, never a redelivery, and the next
-// one is served.
+// Every malformed request gets an answer and is not redelivered. The server then serves the
+// next request.
 func TestBadInputIsAnswered(t *testing.T) {
 	t.Parallel()
 	url, queue := brokerURL(t), queueName(t)
@@ -92,7 +92,8 @@ func TestBadInputIsAnswered(t *testing.T) {
 	require.Zero(t, srv.Stats().Reconnects)
 }
 
-// What a foreign client may leave out, or put in beyond what is understood.
+// Foreign clients may omit optional properties, and may add properties that the server does
+// not know.
 func TestUnusualInputIsServed(t *testing.T) {
 	t.Parallel()
 	url, queue := brokerURL(t), queueName(t)
@@ -145,7 +146,7 @@ func TestUnusualInputIsServed(t *testing.T) {
 	}, s.Header)
 	require.Equal(t, 3, s.Attempt)
 
-	// No reply_to: it runs, and nobody is answered.
+	// A request without reply_to runs without a reply.
 	require.NoError(t, p.ch.Publish("", queue, true, false, amqp.Publishing{Body: []byte("1"), CorrelationId: "n1"}))
 	require.Equal(t, "notification", (<-got).Kind)
 	d = p.ask(queue, amqp.Publishing{Body: []byte("41"), CorrelationId: "after"})
@@ -194,7 +195,7 @@ func TestReplyToPolicy(t *testing.T) {
 	require.Equal(t, "5", string((<-replies).Body))
 }
 
-// A direct reply-to address that is well formed but leads nowhere costs nothing.
+// A valid direct reply-to address without a client does no harm.
 func TestDirectReplyToOfTheDead(t *testing.T) {
 	t.Parallel()
 	url, queue := brokerURL(t), queueName(t)
@@ -212,7 +213,7 @@ func TestDirectReplyToOfTheDead(t *testing.T) {
 	address := <-addresses
 	require.NoError(t, cli.Close())
 	p := newPeer(t, url)
-	// Of an address, everything but its key is the broker's to read.
+	// Only the broker reads the parts of an address other than its key.
 	dead := []string{address, address[:len(address)-4] + "AA=="}
 	for _, to := range dead {
 		p.send(queue, amqp.Publishing{ReplyTo: to, Body: []byte("1")})

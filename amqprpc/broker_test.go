@@ -10,11 +10,11 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/testing/rabbitmq"
 )
 
-// brokerURL is a broker for one test: of its own in process, or the package's
-// real one.
+// brokerURL returns the URL of a broker for one test: a new in-process broker, or the
+// package's real broker.
 func brokerURL(t *testing.T) string {
 	t.Helper()
-	// Asked here as well, the variable counts for go test's cache of results.
+	// This read makes go test's cache depend on the variable.
 	require.Equal(t, os.Getenv(rabbitmq.EnvVersion) != "", node != nil, rabbitmq.EnvVersion)
 	if node != nil {
 		return node.URL()

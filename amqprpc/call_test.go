@@ -106,7 +106,7 @@ func TestCallNone(t *testing.T) {
 		_, err := amqprpc.Call[amqprpc.None, amqprpc.None](testContext(t), cli, queue, amqprpc.None{}, amqprpc.WithCodec(c))
 		require.NoError(t, err)
 	}
-	// A receiver of None ignores what there is.
+	// A caller with response type None ignores the answer.
 	_, err := amqprpc.Call[string, amqprpc.None](testContext(t), cli, queue, "anything")
 	require.NoError(t, err)
 }
@@ -211,8 +211,8 @@ func TestErrorsCrossTheWire(t *testing.T) {
 	}
 }
 
-// An error that a handler passes on from a call of its own says nothing of the
-// outcome of the call that it answers.
+// A handler may return the error of its own call. That error's outcome is not the outcome of
+// the call that the handler answers.
 func TestOutcomeIsNotPassedOn(t *testing.T) {
 	t.Parallel()
 	url, queue := brokerURL(t), queueName(t)
@@ -393,8 +393,8 @@ func TestPendingLimit(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// What would end the connection, or another's, is refused before it is sent, and
-// the next call works.
+// The client refuses a message that would make the broker close the connection or a channel.
+// The next call succeeds.
 func TestOutboundLimits(t *testing.T) {
 	t.Parallel()
 	url, queue := brokerURL(t), queueName(t)

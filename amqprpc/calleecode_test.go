@@ -12,8 +12,8 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
 )
 
-// What a callee of a handler's answers does not reach the handler's caller as the
-// handler's own answer, unless the handler says so.
+// A handler may return the error of a callee. The caller does not get the callee's code
+// unless the handler allows it.
 func TestCodesOfCallees(t *testing.T) {
 	t.Parallel()
 	url, queue := brokerURL(t), queueName(t)
@@ -86,7 +86,8 @@ func TestCodesOfCallees(t *testing.T) {
 	require.EqualValues(t, 4, cli.Stats().Failed[amqprpc.CodeInternal])
 }
 
-// The code of its own ctx is a handler's own, though a call has found it out.
+// If the handler's own ctx ends, the handler's code is the ctx's code, even if a call
+// returned it.
 func TestCalleeFindsTheDeadline(t *testing.T) {
 	t.Parallel()
 	url, queue := brokerURL(t), queueName(t)

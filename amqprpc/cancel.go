@@ -123,6 +123,14 @@ func (c *cancelled) add(id string, until time.Time) {
 	c.known.Add(id, until)
 }
 
+func (c *cancelled) remove(id string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.known != nil {
+		c.known.Remove(id)
+	}
+}
+
 // has reports whether an attempt was cancelled.
 func (c *cancelled) has(id string) bool {
 	c.mu.Lock()
@@ -183,16 +191,14 @@ func (e *endpoint) receiveCancel(m *messaging.Message) {
 	ids := make(map[string]bool, len(c.IDs))
 	for _, id := range c.IDs {
 		ids[id] = true
+		e.cancelled.add(id, time.Now().Add(c.Expires)) // first: a worker may be about to take it
 	}
 	e.consumer.Each(func(w messaging.Work) {
 		if in := w.(*inbound); ids[in.message.CorrelationID] {
-			delete(ids, in.message.CorrelationID)
 			in.cancel()
+			e.cancelled.remove(in.message.CorrelationID)
 		}
 	})
-	for id := range ids {
-		e.cancelled.add(id, time.Now().Add(c.Expires))
-	}
 }
 
 // cancel ends the handler's ctx, and has the request not answered.

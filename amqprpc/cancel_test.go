@@ -3,6 +3,7 @@ package amqprpc_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -13,7 +14,7 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc/amqptest"
 )
 
-// waiting is a handler that waits for its ctx, and says why that ended.
+// waiting is a handler that waits for the end of its ctx and reports the cause.
 type waiting struct {
 	started chan string
 	ended   chan error
@@ -31,7 +32,7 @@ func (w *waiting) handle(ctx context.Context, _ int) (int, error) {
 	return 0, ctx.Err()
 }
 
-// hasInstance waits until a server listens to cancels.
+// hasInstance waits until a server consumes cancels.
 func hasInstance(t *testing.T, url, queue string) {
 	t.Helper()
 	p := newPeer(t, url)
@@ -56,7 +57,7 @@ func hasInstance(t *testing.T, url, queue string) {
 	})
 }
 
-// A caller that gives up ends the ctx of the handler, and no reply is sent.
+// When the caller cancels, the handler's ctx ends and the server sends no reply.
 func TestCancelReachesTheHandler(t *testing.T) {
 	t.Parallel()
 	url, queue := brokerURL(t), queueName(t)
@@ -90,7 +91,7 @@ func TestCancelReachesTheHandler(t *testing.T) {
 	}
 }
 
-// A cancelled request that still waits is dropped before it runs.
+// A request that is cancelled while it waits does not run.
 func TestCancelledRequestDoesNotRun(t *testing.T) {
 	t.Parallel()
 	url, queue := brokerURL(t), queueName(t)
@@ -111,7 +112,7 @@ func TestCancelledRequestDoesNotRun(t *testing.T) {
 	var later []*amqprpc.Future[int]
 	ctx, cancel := context.WithCancel(testContext(t))
 	defer cancel()
-	for range 5 { // the first of them is prefetched, the others wait in the queue
+	for range 5 { // the first request is prefetched, the others wait in the queue
 		later = append(later, amqprpc.Go[int, int](ctx, cli, queue, 2))
 	}
 	eventually(t, "all are sent", func() bool { return waitingIn(t, url, queue) == 4 })
@@ -122,7 +123,7 @@ func TestCancelledRequestDoesNotRun(t *testing.T) {
 	}
 	last := amqprpc.Go[int, int](testContext(t), cli, queue, 7, amqprpc.WithCallID("last"))
 	eventually(t, "the cancels are sent", func() bool { return cli.Stats().Cancelled == 5 })
-	for n := range 20 { // long enough for what went before
+	for n := range 20 { // enough requests to follow all earlier ones
 		_, err := amqprpc.Call[int, int](testContext(t), cli, queue+".ping", n)
 		require.NoError(t, err)
 	}
@@ -136,7 +137,7 @@ func TestCancelledRequestDoesNotRun(t *testing.T) {
 	require.EqualValues(t, 5, srv.Stats().Cancelled)
 }
 
-// waitingIn is how many messages wait in a queue.
+// waitingIn returns the number of messages in a queue.
 func waitingIn(t *testing.T, url, queue string) int {
 	t.Helper()
 	q, err := newPeer(t, url).ch.QueueDeclarePassive(queue, true, false, false, false, nil)
@@ -144,7 +145,7 @@ func waitingIn(t *testing.T, url, queue string) int {
 	return q.Messages
 }
 
-// A call that ends by its deadline, or with an answer, sends no cancel.
+// A call that ends by its deadline or with an answer sends no cancel.
 func TestNoCancelWithoutNeed(t *testing.T) {
 	t.Parallel()
 	url, queue := brokerURL(t), queueName(t)
@@ -168,7 +169,7 @@ func TestNoCancelWithoutNeed(t *testing.T) {
 	require.Zero(t, srv.Stats().Cancelled)
 }
 
-// An attempt that middleware abandons is cancelled; the next one is not.
+// If middleware abandons an attempt, the client cancels that attempt but not the next one.
 func TestAbandonedAttemptIsCancelled(t *testing.T) {
 	t.Parallel()
 	url, queue := brokerURL(t), queueName(t)
@@ -198,8 +199,8 @@ func TestAbandonedAttemptIsCancelled(t *testing.T) {
 	require.ErrorIs(t, <-w.ended, context.Canceled)
 }
 
-// WithoutControl sends no cancels, and without a control exchange they are dropped:
-// calls go on as ever.
+// A client with WithoutControl sends no cancels. Without a control exchange, the broker drops
+// cancels. Calls still work.
 func TestWithoutControl(t *testing.T) {
 	t.Parallel()
 	url, queue := brokerURL(t), queueName(t)
@@ -229,7 +230,7 @@ func TestWithoutControl(t *testing.T) {
 	require.Zero(t, srv.Stats().Cancelled)
 }
 
-// What is no cancel, or names no request that is here, changes nothing.
+// The server ignores malformed cancels and cancels of unknown requests.
 func TestHostileControlMessages(t *testing.T) {
 	t.Parallel()
 	url, queue := brokerURL(t), queueName(t)
@@ -251,11 +252,13 @@ func TestHostileControlMessages(t *testing.T) {
 		{Type: "cancel", Expiration: "1000", Body: []byte(`[1,2]`)},
 		{Type: "cancel", Body: []byte(`["x"]`)},
 		{Type: "launch", Expiration: "1000", Body: []byte(`["x"]`)},
+		{Type: "cancel", Expiration: "1000", Body: []byte(`[""]`)}, // would drop each request that has no correlation id
+		{Type: "cancel", Expiration: "1000", Body: []byte(`["` + strings.Repeat("x", 256) + `"]`)},
 	}
 	for _, m := range bad {
 		cancel(m)
 	}
-	for _, id := range []string{"", "x", "1", "AAAAAAAAAAAAAAAA1"} {
+	for _, id := range []string{"x", "1", "AAAAAAAAAAAAAAAA1"} {
 		cancel(amqp.Publishing{Type: "cancel", Expiration: "1000", Body: []byte(`["` + id + `"]`)})
 	}
 	eventually(t, "the bad ones are counted", func() bool { return srv.Stats().BadControl == int64(len(bad)) })
@@ -297,4 +300,27 @@ func TestCloseWhileACancelWaits(t *testing.T) {
 	case <-time.After(patience):
 		require.FailNow(t, "Close waits for the alarm's end")
 	}
+}
+
+// A server whose mailbox is deleted makes it anew, and leaves no channel behind.
+func TestDeletedInstanceQueueLeavesNoChannel(t *testing.T) {
+	t.Parallel()
+	broker := amqptest.Start(t)
+	startServer(t, broker.URL(), func(s *amqprpc.Server) { amqprpc.Register(s, queueName(t), square) }, amqprpc.WithConnectionName("server"))
+	p := newPeer(t, broker.URL())
+	instance := func() string {
+		for _, q := range broker.Queues() {
+			if strings.HasPrefix(q.Name, "amqprpc.instance.") && len(q.Consumers) == 1 {
+				return q.Name
+			}
+		}
+		return ""
+	}
+	for range 3 {
+		eventually(t, "there is a mailbox", func() bool { return instance() != "" })
+		_, err := p.ch.QueueDelete(instance(), false, false, false)
+		require.NoError(t, err)
+	}
+	eventually(t, "there is a mailbox again", func() bool { return instance() != "" })
+	require.Len(t, broker.Connection("server").Info().Channels, 2, "that of the queue, and that of the mailbox")
 }

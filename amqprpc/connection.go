@@ -72,9 +72,7 @@ func (c *Client) connectTo(dialer *messaging.Dialer) {
 // run keeps the client connected until ctx is done.
 func (c *Client) run(ctx context.Context) {
 	c.session.Run(ctx, func(work context.Context, conn *messaging.Conn, up func()) error {
-		err := c.broker.Use(work, ctx, conn, up)
-		c.blocked.Store(false)
-		return explainReplyQueue(err)
+		return explainReplyQueue(c.broker.Use(work, ctx, conn, up))
 	})
 	c.health.end(ErrClientClosed, time.Time{})
 }
@@ -109,6 +107,7 @@ func (c *Client) tried(err error) {
 // disconnected is called when the connection is lost, or an attempt to make it has
 // failed.
 func (c *Client) disconnected(err error, wasUp bool, retryIn time.Duration) {
+	c.blocked.Store(false) // now that nobody tells what the broker said on the connection
 	c.health.down(err, wasUp, retryIn)
 	if wasUp {
 		c.loseConnection(err)

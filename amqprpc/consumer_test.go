@@ -12,8 +12,8 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc/amqptest"
 )
 
-// A channel whose consumer the broker has cancelled is closed once what came on it
-// is answered: a broker allows a connection only so many.
+// When the broker cancels a consumer, the server answers that channel's requests and then
+// closes the channel. Otherwise the connection would reach its channel limit.
 func TestCancelledConsumersLeaveNoChannels(t *testing.T) {
 	t.Parallel()
 	broker, queue := amqptest.Start(t), queueName(t)
@@ -42,7 +42,7 @@ func TestCancelledConsumersLeaveNoChannels(t *testing.T) {
 	eventually(t, "the others are, too", func() bool { return channels() == 1 })
 }
 
-// A handler at most once that outlives its time is answered for.
+// The server answers for an at-most-once handler that exceeds its time.
 func TestAtMostOnceBeyondItsTime(t *testing.T) {
 	t.Parallel()
 	url, queue := brokerURL(t), queueName(t)
@@ -57,7 +57,7 @@ func TestAtMostOnceBeyondItsTime(t *testing.T) {
 	require.Equal(t, amqprpc.OutcomeUnknown, amqprpc.OutcomeOf(err))
 }
 
-// A dialer that does not come back holds up neither Dial nor Close.
+// A dialer that never returns does not block Dial or Close.
 func TestDialerThatHangs(t *testing.T) {
 	t.Parallel()
 	release := make(chan struct{})
@@ -89,8 +89,8 @@ func TestDialerThatHangs(t *testing.T) {
 	}
 }
 
-// A queue that belongs to another connection alone can be called, though not
-// looked at.
+// A client can call an exclusive queue of another connection, although it cannot inspect that
+// queue.
 func TestFailFastWithAnExclusiveQueue(t *testing.T) {
 	t.Parallel()
 	url, queue := brokerURL(t), queueName(t)
@@ -100,7 +100,8 @@ func TestFailFastWithAnExclusiveQueue(t *testing.T) {
 	require.Equal(t, "1", string((<-requests).Body))
 }
 
-// A prefetch beyond what the protocol can say is the most that it can, not none.
+// A prefetch above the protocol's maximum becomes that maximum, not zero, which means no
+// limit.
 func TestPrefetchIsAShortInteger(t *testing.T) {
 	t.Parallel()
 	broker, queue := amqptest.Start(t), queueName(t)

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// endedContext has ended, and has not told its children yet.
+// endedContext has ended but has not yet ended its children.
 type endedContext struct {
 	context.Context
 	ended bool
@@ -22,8 +22,8 @@ func (c *endedContext) Err() error {
 	return nil
 }
 
-// Whoever saw the parent's end, or the deadline pass, finds a reason, even if the
-// inner context has not heard of it.
+// After the parent's end or the deadline, Err returns a reason, even if the inner context has
+// not ended yet.
 func TestDeadlineContextEndsWithItsParent(t *testing.T) {
 	t.Parallel()
 	parent := &endedContext{Context: t.Context()}
@@ -41,7 +41,7 @@ func TestDeadlineContextEndsWithItsParent(t *testing.T) {
 	}
 }
 
-// The first reason stands, as every context's does.
+// Like every context, a deadline context keeps its first reason.
 func TestDeadlineContextKeepsItsReason(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

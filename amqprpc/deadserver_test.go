@@ -11,8 +11,8 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
 )
 
-// A server that dies with a request, with none to take over, costs its caller the
-// deadline and no more; the request is back in the queue.
+// A server dies with a request and no other server runs. The call ends at its deadline, and
+// the request is back in the queue.
 func TestCallOfADeadServerEndsAtItsDeadline(t *testing.T) {
 	t.Parallel()
 	url, queue := brokerURL(t), queueName(t)

@@ -41,7 +41,7 @@ func TestFailFast(t *testing.T) {
 	_, err = p.ch.QueueDelete(queue, false, false, false)
 	require.NoError(t, err)
 	fails("no such queue")
-	fails("no such queue") // the channel that the broker closed is made anew
+	fails("no such queue") // the client has replaced the channel that the broker closed
 	_, stop := startServer(t, url, func(s *amqprpc.Server) { amqprpc.Register(s, queue, square) })
 	got, err := amqprpc.Call[int, int](testContext(t), cli, queue, 3)
 	require.NoError(t, err)
@@ -56,7 +56,7 @@ func TestFailFast(t *testing.T) {
 	require.NoError(t, proxy.Accept())
 }
 
-// A call that ends at its deadline says what it saw of the queue.
+// The error of a call that ends at its deadline describes the queue.
 func TestLateCallLooksAtTheQueue(t *testing.T) {
 	t.Parallel()
 	url, queue := brokerURL(t), queueName(t)
@@ -69,8 +69,8 @@ func TestLateCallLooksAtTheQueue(t *testing.T) {
 	require.Equal(t, amqprpc.OutcomeUnknown, amqprpc.OutcomeOf(err))
 }
 
-// An unconfirmed request is lost from sight with the connection; an idempotent
-// call is sent again under its id, and its first answer counts.
+// The connection is lost before the request is confirmed. The client resends an idempotent
+// call under the same id, and the first answer counts.
 func TestIdempotentCallIsSentAgain(t *testing.T) {
 	t.Parallel()
 	for _, idempotent := range []bool{false, true} {
@@ -90,7 +90,7 @@ func TestIdempotentCallIsSentAgain(t *testing.T) {
 			proxy, clientURL := proxied(t, url)
 			conn, dialer := observed()
 			cli := dial(t, clientURL, dialer)
-			// What the client sends from now on does not reach the broker.
+			// From now on, the broker receives nothing from the client.
 			proxy.Stall(faultproxy.ToBroker)
 			before := conn.Load().writes.Load()
 			var opts []amqprpc.CallOption
@@ -135,13 +135,13 @@ func TestAtMostOnce(t *testing.T) {
 	if err == nil {
 		require.Equal(t, 81, got, "the handler outlives its channel and answers on the next one")
 	} else {
-		// The acknowledgement was lost with the connection.
+		// The ack was lost with the connection.
 		require.ErrorIs(t, err, amqprpc.CodeAborted)
 		require.Equal(t, amqprpc.OutcomeUnknown, amqprpc.OutcomeOf(err))
 	}
 	require.Equal(t, 1, g.total())
 
-	// One that is delivered again is not run.
+	// The server does not run a redelivered request.
 	d := p.ask(queue, amqp.Publishing{Body: []byte("3"), CorrelationId: "again", Headers: amqp.Table{"rpc-deliveries": int32(2)}})
 	require.Equal(t, "aborted", d.Headers["rpc-code"])
 	require.Equal(t, "unknown", d.Headers["rpc-outcome"])
@@ -151,7 +151,7 @@ func TestAtMostOnce(t *testing.T) {
 	eventually(t, "the notification ran", func() bool { return g.total() == 3 })
 }
 
-// killer is a server that takes a request and dies, again and again.
+// killer is a server that takes a request and dies, repeatedly.
 func killer(t *testing.T, url, queue string) {
 	t.Helper()
 	conn, err := amqp.Dial(url)
@@ -169,8 +169,8 @@ func killer(t *testing.T, url, queue string) {
 	}
 }
 
-// A request that was delivered three times without an answer is refused, whoever
-// counts: the broker on a quorum queue, the servers on others.
+// A request is refused after three deliveries without an answer. On a quorum queue the broker
+// counts the deliveries, on other queues the servers count.
 func TestPoison(t *testing.T) {
 	t.Parallel()
 	url := brokerURL(t)
@@ -191,9 +191,9 @@ func TestPoison(t *testing.T) {
 			require.NoError(t, err)
 			cli := dial(t, url)
 
-			// Every server takes it off the queue and hands it back past its drain
-			// limit, which is as good as dying for the broker's account of it. The limit
-			// leaves time for what was counted to be acknowledged.
+			// Each server takes the request and requeues it after its drain limit. The broker
+			// counts this like a death of the server. The drain limit leaves time to ack the
+			// counted request.
 			var runs counting
 			var f *amqprpc.Future[int]
 			for i := range 3 {
@@ -245,7 +245,7 @@ func TestPoison(t *testing.T) {
 	}
 }
 
-// What the caller says of earlier deliveries is believed only to its own harm.
+// A caller can set the delivery counts of its own requests, but that harms only the caller.
 func TestDeliveryCountsOfCallersAreNotTrusted(t *testing.T) {
 	t.Parallel()
 	url, queue := brokerURL(t), queueName(t)
@@ -263,7 +263,7 @@ func TestDeliveryCountsOfCallersAreNotTrusted(t *testing.T) {
 		_, err = p.ch.QueueDelete(queue+".k", false, false, false)
 		require.NoError(t, err)
 	}
-	// A request that goes back to the queue is not copied to where CC says.
+	// A requeued request is not copied to the queues in CC a second time.
 	copies, err := p.ch.QueueDeclare("", false, true, true, false, nil)
 	require.NoError(t, err)
 	again := queue + ".again"
@@ -318,7 +318,7 @@ func TestLiveness(t *testing.T) {
 
 	silent := amqprpc.Go[int, int](testContext(t), cli, queue, 3, amqprpc.WithLiveness(sign))
 	<-g.started
-	select { // until a sign of this handler is certain to have come
+	select { // wait until a heartbeat of this handler must have arrived
 	case <-silent.Done():
 		require.Fail(t, "it is alive")
 	case <-time.After(5 * sign):
@@ -360,7 +360,7 @@ func TestBounce(t *testing.T) {
 	url, queue := brokerURL(t), queueName(t)
 	cli := dial(t, url, amqprpc.WithBounce())
 	other := dial(t, url, amqprpc.WithBounce())
-	// A server declares the queues, and goes.
+	// A server declares the queues and stops.
 	_, stop := startServer(t, url, func(s *amqprpc.Server) {
 		amqprpc.Register(s, queue+".ttl", square, amqprpc.WithQueue(amqprpc.Queue{Bounce: true, MessageTTL: 50 * time.Millisecond, Expires: time.Minute}))
 		amqprpc.Register(s, queue+".full", square, amqprpc.WithQueue(amqprpc.Queue{Bounce: true, MaxLength: 1, Expires: time.Minute}))
@@ -433,8 +433,8 @@ func TestSeveralBrokers(t *testing.T) {
 	require.ErrorContains(t, err, "amqp://")
 }
 
-// That nobody else calls does not keep a refusal from its caller, though a confirm
-// alone does not wake the client at once.
+// A refusal reaches its caller although no other call wakes the client, and a confirm alone
+// does not wake the client at once.
 func TestLoneCallThatIsRefused(t *testing.T) {
 	t.Parallel()
 	url, queue := brokerURL(t), queueName(t)
@@ -453,8 +453,8 @@ func TestLoneCallThatIsRefused(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// A request that must go back to its queue to be counted is not lost where a
-// policy lets the queue take no more. The in-process broker knows no policies.
+// A counted request must go back to its queue. It is not lost if a policy makes the queue
+// refuse it. The in-process broker has no policies.
 func TestSendBackToAFullQueue(t *testing.T) {
 	t.Parallel()
 	url, queue := brokerURL(t), queueName(t)

@@ -129,7 +129,7 @@ func TestAttackWithDirectAddresses(t *testing.T) {
 			var runs counting
 			addresses := make(chan string, 1)
 			release := make(chan struct{})
-			srv, stop := startServer(t, url, func(s *amqprpc.Server) {
+			srv, stop := serve(t, url, func(s *amqprpc.Server) {
 				amqprpc.Register(s, queue, func(ctx context.Context, n int) (int, error) {
 					r, _ := amqprpc.RequestFromContext(ctx)
 					runs.ran(r.ID())
@@ -166,13 +166,16 @@ func TestAttackWithDirectAddresses(t *testing.T) {
 				got, err := amqprpc.Call[int, int](testContext(t), honest, queue+".honest", 3)
 				require.NoError(t, err, shape)
 				require.Equal(t, 9, got)
-				require.LessOrEqual(t, srv.Stats().Reconnects, before.Reconnects+1, shape)
+				// The connection may end after the honest answer.
+				require.LessOrEqual(t, srv.Stats().Reconnects, sent, shape)
 			}
 			close(release)
 			got, err := slow.Await(testContext(t))
 			require.NoError(t, err)
 			require.Equal(t, 7, got)
-			stop()
+			if err := stop(); err != nil { // the last attack may cost the connection only now
+				require.ErrorContains(t, err, "the connection was lost while draining: 0 requests are not answered")
+			}
 			for shape := range shapes {
 				if k.body == "1" {
 					require.Equal(t, 2, runs.ran(shape), "%s ran once", shape)

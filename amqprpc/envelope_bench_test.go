@@ -10,7 +10,7 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
 )
 
-// BenchmarkEnvelope is the body of an error on the wire, both ways.
+// BenchmarkEnvelope encodes and decodes the body of an error.
 func BenchmarkEnvelope(b *testing.B) {
 	plain := amqprpc.NewError(amqprpc.CodeNotFound, errors.New("there is no order 4711"))
 	detailed := plain.WithDetail("order", map[string]int{"id": 4711}).WithDetail("retry", true)

@@ -35,7 +35,7 @@ func ExampleDetail() {
 	err := amqprpc.Errorf(amqprpc.CodeOutOfRange, "too late").WithDetail("closed", "18:00")
 	fmt.Println(amqprpc.Detail[string](err, "closed"))
 	fmt.Println(amqprpc.Detail[string](err, "opens"))
-	fmt.Println(amqprpc.Detail[int](err, "closed")) // it is there, and no int
+	fmt.Println(amqprpc.Detail[int](err, "closed")) // the detail exists but is not an int
 	// Output:
 	// 18:00 true
 	//  false
@@ -58,7 +58,7 @@ func ExampleErrorf() {
 	// Output: invalid_argument | n is -1: unsupported operation
 }
 
-// A handler may return a code and nothing else.
+// A handler may return only a code.
 func ExampleCode() {
 	cli, closeAll := connected(func(srv *amqprpc.Server) {
 		amqprpc.Register(srv, "secret", func(context.Context, amqprpc.None) (string, error) {
@@ -95,11 +95,11 @@ func ExampleOutcomeOf() {
 
 	_, err := amqprpc.Call[int, int](ctx, cli, "nobody", 1) // no such queue
 	fmt.Println(amqprpc.CodeOf(err), amqprpc.OutcomeOf(err))
-	_, err = amqprpc.Call[string, int](ctx, cli, "slow", "one") // does not decode
+	_, err = amqprpc.Call[string, int](ctx, cli, "slow", "one") // the message does not decode
 	fmt.Println(amqprpc.CodeOf(err), amqprpc.OutcomeOf(err))
 	short, cancel := context.WithTimeout(ctx, 20*time.Millisecond)
 	defer cancel()
-	_, err = amqprpc.Call[int, int](short, cli, "slow", 1) // did it run? nobody knows
+	_, err = amqprpc.Call[int, int](short, cli, "slow", 1) // the handler may or may not have run
 	fmt.Println(amqprpc.CodeOf(err), amqprpc.OutcomeOf(err))
 	// Output:
 	// unavailable not-executed
@@ -115,16 +115,15 @@ func ExampleIsRemote() {
 	})
 	defer closeAll()
 	_, err := amqprpc.Call[int, int](context.Background(), cli, "busy", 1)
-	fmt.Println(amqprpc.CodeOf(err), amqprpc.IsRemote(err)) // the server said so
+	fmt.Println(amqprpc.CodeOf(err), amqprpc.IsRemote(err)) // the server returned this error
 	_, err = amqprpc.Call[int, int](context.Background(), cli, "nobody", 1)
-	fmt.Println(amqprpc.CodeOf(err), amqprpc.IsRemote(err)) // the client found out
+	fmt.Println(amqprpc.CodeOf(err), amqprpc.IsRemote(err)) // the client returned this error
 	// Output:
 	// unavailable true
 	// unavailable false
 }
 
-// The caller learns nothing of a panic but that there was one; middleware finds all
-// of it.
+// The caller learns only that a panic happened. Middleware sees the value and the stack.
 func ExamplePanicError() {
 	report := func(next amqprpc.Invoker) amqprpc.Invoker {
 		return func(ctx context.Context, req *amqprpc.Request) (*amqprpc.Response, error) {
@@ -147,8 +146,8 @@ func ExamplePanicError() {
 	// boom: internal: internal error
 }
 
-// Middleware that replays an error: no handler ran for this request, but one did for
-// the call.
+// Middleware replays an error. No handler ran for this request, but a handler ran earlier for
+// the same call.
 func ExampleError_WithOutcome() {
 	replay := func(amqprpc.Invoker) amqprpc.Invoker {
 		return func(context.Context, *amqprpc.Request) (*amqprpc.Response, error) {

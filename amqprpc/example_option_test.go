@@ -35,8 +35,7 @@ func ExampleWithMiddleware() {
 	// 55 <nil>
 }
 
-// Middleware of a server that refuses by metadata alone: nothing is decoded for
-// strangers.
+// Server middleware that refuses by metadata alone, before the message is decoded.
 func ExampleMiddleware() {
 	onlyFriends := func(next amqprpc.Invoker) amqprpc.Invoker {
 		return func(ctx context.Context, req *amqprpc.Request) (*amqprpc.Response, error) {
@@ -59,7 +58,7 @@ func ExampleMiddleware() {
 	// 55 <nil>
 }
 
-// Middleware of a client that asks again, where that is safe.
+// Client middleware that retries when a retry is safe.
 func ExampleMiddleware_retry() {
 	retry := func(next amqprpc.Invoker) amqprpc.Invoker {
 		return func(ctx context.Context, req *amqprpc.Request) (*amqprpc.Response, error) {
@@ -83,7 +82,7 @@ func ExampleMiddleware_retry() {
 	// unavailable
 }
 
-// A cache in front of the wire.
+// Client middleware that answers from a cache.
 func ExampleNewResponse() {
 	known := map[int]int64{30: 832040}
 	cache := func(next amqprpc.Invoker) amqprpc.Invoker {
@@ -108,7 +107,7 @@ func ExampleNewResponse() {
 	// 832040 <nil>
 }
 
-// An answer out of a store, which has it encoded.
+// Middleware that answers with an encoded response from a store.
 func ExampleNewRawResponse() {
 	replay := func(next amqprpc.Invoker) amqprpc.Invoker {
 		return func(ctx context.Context, req *amqprpc.Request) (*amqprpc.Response, error) {
@@ -169,7 +168,7 @@ func ExampleWithReplyHeader() {
 	defer closeAll()
 	var h amqprpc.Header
 	fmt.Println(Fib.Call(context.Background(), cli, 10, amqprpc.WithReplyHeader(&h)))
-	fmt.Println(h != nil, len(h)) // this handler says nothing
+	fmt.Println(h != nil, len(h)) // this handler sent no metadata
 	// Output:
 	// 55 <nil>
 	// true 0
@@ -205,7 +204,7 @@ func ExampleWithAcceptedCodecs() {
 func ExampleWithTimeout() {
 	cli, closeAll := connected(func(srv *amqprpc.Server) {
 		amqprpc.Register(srv, "slow", func(ctx context.Context, _ int) (int, error) {
-			<-ctx.Done() // the deadline came with the request
+			<-ctx.Done() // the deadline traveled with the request
 			return 0, ctx.Err()
 		})
 	})
@@ -215,8 +214,8 @@ func ExampleWithTimeout() {
 	// Output: true
 }
 
-// A request whose confirm is lost with the connection is sent again under the same
-// id, instead of ending the call with an unknown outcome.
+// If the connection is lost before the confirm, the client resends the request under the same
+// id. Without the option, the call would end with an unknown outcome.
 func ExampleWithIdempotent() {
 	broker := amqptest.NewBroker()
 	defer broker.Close()
@@ -248,7 +247,7 @@ func ExampleWithIdempotent() {
 	// 7 <nil>
 }
 
-// Nobody consumes the queue: the caller need not wait for its deadline to learn that.
+// No server consumes the queue, so the call fails at once instead of at its deadline.
 func ExampleWithFailFast() {
 	broker := amqptest.NewBroker()
 	defer broker.Close()
@@ -274,7 +273,7 @@ func ExampleWithQueue() {
 	Fib.Register(srv, fib, amqprpc.WithQueue(amqprpc.Queue{
 		Type:                 "quorum",
 		MaxLength:            10_000,
-		DeadLetterRoutingKey: "rpc_queue.dead", // through the default exchange, to a queue of that name
+		DeadLetterRoutingKey: "rpc_queue.dead", // the default exchange routes to the queue of this name
 	}))
 	defer start(srv)()
 	q, _ := broker.Queue("rpc_queue")
@@ -282,7 +281,7 @@ func ExampleWithQueue() {
 	// Output: quorum true 10000
 }
 
-// A request that nobody took in time comes back to its caller.
+// A request that no server takes in time comes back to its caller.
 func ExampleWithBounce() {
 	broker := amqptest.NewBroker()
 	defer broker.Close()
@@ -380,8 +379,8 @@ func ExampleWithHeader() {
 	// Output: Guten Tag, Ada <nil>
 }
 
-// The caller's own id: a server that remembers answers knows the call by it, even if
-// it is made again after a restart.
+// The caller sets the id. A server that stores answers recognizes the call, even if it is
+// repeated after a restart.
 func ExampleWithCallID() {
 	cli, closeAll := connected(func(srv *amqprpc.Server) {
 		amqprpc.Register(srv, "pay", func(ctx context.Context, cents int) (string, error) {
@@ -394,8 +393,7 @@ func ExampleWithCallID() {
 	// Output: 350 cents for order-4711 <nil>
 }
 
-// The caller has an hour's patience with the handler, and six seconds' with a server
-// that died.
+// The caller waits an hour for the handler, but only six seconds for a dead server.
 func ExampleWithLiveness() {
 	cli, closeAll := connected(func(srv *amqprpc.Server) {
 		amqprpc.Register(srv, "report", func(_ context.Context, year int) (string, error) {
@@ -408,7 +406,7 @@ func ExampleWithLiveness() {
 	// Output: all was well in 2025 <nil>
 }
 
-// When a broker cannot be reached the next is tried.
+// If a broker is unreachable, the client tries the next broker.
 func ExampleWithBrokers() {
 	gone, there := amqptest.NewBroker(), amqptest.NewBroker()
 	defer there.Close()
@@ -419,7 +417,7 @@ func ExampleWithBrokers() {
 	// Output: <nil>
 }
 
-// A broker without a port, reached through memory.
+// A broker without a port, connected through memory.
 func ExampleWithDialer() {
 	broker := amqptest.NewBroker(amqptest.WithoutListener())
 	defer broker.Close()
@@ -429,8 +427,8 @@ func ExampleWithDialer() {
 	// Output: <nil>
 }
 
-// A handler asks another service. What that service refuses the handler is internal to
-// the handler's caller, but for what the option lets through.
+// A handler calls another service. The handler's caller gets the code internal for errors of
+// that service, except for the codes that the option allows.
 func ExampleWithCalleeCodes() {
 	var inner *amqprpc.Client
 	cli, closeAll := connected(func(srv *amqprpc.Server) {
@@ -468,7 +466,7 @@ func ExampleWithHandlerTimeout() {
 	// Output: deadline_exceeded executed
 }
 
-// A notification that is worth nothing after a minute.
+// A notification that is worthless after a minute.
 func ExampleWithExpiration() {
 	left := make(chan time.Duration, 1)
 	cli, closeAll := connected(func(srv *amqprpc.Server) {
@@ -498,7 +496,7 @@ func ExampleWithPriority() {
 	// Output: 9 <nil>
 }
 
-// A handler that skips what is not worth while for a request that has waited for long.
+// A handler that skips optional work if the request waited long in the queue.
 func ExampleRequest_QueueTime() {
 	cli, closeAll := connected(func(srv *amqprpc.Server) {
 		amqprpc.Register(srv, "report", func(ctx context.Context, _ int) (string, error) {

@@ -11,14 +11,14 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc/amqptest"
 )
 
-// A client whose program starts without waiting for the broker.
+// A program that starts without waiting for the broker.
 func ExampleNewClient() {
 	broker := amqptest.NewBroker()
 	defer broker.Close()
 	broker.RefuseConnections()
 	cli, err := amqprpc.NewClient(broker.URL(), amqprpc.WithLogger(nil))
 	if err != nil {
-		log.Fatal(err) // the URL or an option is wrong
+		log.Fatal(err) // the URL or an option is invalid
 	}
 	defer cli.Close()
 	_, err = Fib.Call(context.Background(), cli, 10, amqprpc.WithFailFast())
@@ -43,7 +43,7 @@ func ExampleClient_Status() {
 	// not connected: the client is closed
 }
 
-// A readiness probe. The program examples/readiness shows it with all that can happen.
+// A readiness probe. The program examples/readiness shows the probe under faults.
 func ExampleServer_Status() {
 	srv := amqprpc.NewServer("amqp://localhost/", amqprpc.WithLogger(nil))
 	Fib.Register(srv, fib)
@@ -58,7 +58,7 @@ func ExampleServer_Status() {
 	// Output: 503 not connected: Serve has not been called
 }
 
-// A client for the calls of one tenant, and one whose calls may be repeated.
+// One client for each tenant, and one client with idempotent calls.
 func ExampleClient_With() {
 	cli, closeAll := connected(func(srv *amqprpc.Server) {
 		amqprpc.Register(srv, "whose", func(ctx context.Context, _ amqprpc.None) (string, error) {

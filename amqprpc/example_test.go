@@ -10,7 +10,7 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc/amqptest"
 )
 
-// Fib is the contract of both sides: a queue's name, and the types that travel on it.
+// Fib is the contract of both sides: the queue's name and the types of request and response.
 const Fib amqprpc.Method[int, int64] = "rpc_queue"
 
 func fib(_ context.Context, n int) (int64, error) {
@@ -21,8 +21,8 @@ func fib(_ context.Context, n int) (int64, error) {
 	return a, nil
 }
 
-// A server and a client. The broker is one inside the process; in its place goes
-// RabbitMQ's URL.
+// A server and a client. This example uses a broker inside the process. Your program uses
+// RabbitMQ's URL instead.
 func Example() {
 	broker := amqptest.NewBroker()
 	defer broker.Close()
@@ -37,7 +37,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	<-srv.Ready() // the first to declare the queue is the server
+	<-srv.Ready() // the server has declared the queue
 	fmt.Println(Fib.Call(ctx, cli, 30))
 
 	cli.Close()
@@ -48,8 +48,8 @@ func Example() {
 	// <nil>
 }
 
-// connected is what most examples begin with: a server with the handlers that
-// register puts on it, and a client, on a broker of their own.
+// connected starts a broker, a server with the handlers that register registers, and a
+// client. Most examples use it.
 func connected(register func(*amqprpc.Server), opts ...amqprpc.ClientOption) (cli *amqprpc.Client, closeAll func()) {
 	broker := amqptest.NewBroker()
 	srv := amqprpc.NewServer(broker.URL(), amqprpc.WithLogger(nil))
@@ -125,7 +125,7 @@ func ExampleRegister() {
 		Cents int `json:"cents"`
 	}
 	cli, closeAll := connected(func(srv *amqprpc.Server) {
-		// The types are those of the handler.
+		// The types come from the handler.
 		amqprpc.Register(srv, "orders", func(_ context.Context, o Order) (Receipt, error) {
 			if o.Item != "tea" {
 				return Receipt{}, amqprpc.Errorf(amqprpc.CodeNotFound, "we have no %s", o.Item)
@@ -158,8 +158,8 @@ func ExampleCall() {
 	cli, closeAll := connected(func(srv *amqprpc.Server) { Fib.Register(srv, fib) })
 	defer closeAll()
 
-	// What comes back cannot be inferred, so that both types are named; a Method
-	// names them once.
+	// Go cannot infer the response type, so the call names both types. A Method names them
+	// once.
 	n, err := amqprpc.Call[int, int64](context.Background(), cli, "rpc_queue", 12)
 	fmt.Println(n, err)
 
@@ -176,7 +176,7 @@ func ExampleGo() {
 	ctx := context.Background()
 
 	a := amqprpc.Go[int, int64](ctx, cli, "rpc_queue", 10)
-	b := amqprpc.Go[int, int64](ctx, cli, "rpc_queue", 20) // both are on their way
+	b := amqprpc.Go[int, int64](ctx, cli, "rpc_queue", 20) // both calls are now in flight
 	fmt.Println(a.Await(ctx))
 	fmt.Println(b.Await(ctx))
 	// Output:
@@ -210,7 +210,7 @@ func ExampleNotify() {
 	})
 	defer closeAll()
 
-	// It returns when the broker has it, which may be before the handler runs.
+	// Notify returns when the broker has the message, possibly before the handler runs.
 	fmt.Println(amqprpc.Notify(context.Background(), cli, "log", "hello"))
 	fmt.Println(<-said)
 	// Output:
@@ -219,8 +219,7 @@ func ExampleNotify() {
 }
 
 func ExampleMethod() {
-	// const Greet amqprpc.Method[string, string] = "greet", in a package that client
-	// and server import.
+	// Greet belongs in a package that client and server import.
 	const Greet amqprpc.Method[string, string] = "greet"
 
 	cli, closeAll := connected(func(srv *amqprpc.Server) {

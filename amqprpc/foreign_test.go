@@ -17,8 +17,9 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/testing/faultproxy"
 )
 
-// envNode names the Node that runs the JavaScript client, with amqplib in NODE_PATH.
-// Where it is set, as it is in CI, a Node or amqplib that is missing fails the test.
+// envNode is the variable with the path of Node for the JavaScript client. NODE_PATH must
+// contain amqplib. If the variable is set, as in CI, a missing Node or amqplib fails the
+// test.
 const envNode = "AMQPRPC_NODE"
 
 // heartbeat makes the broker give up a connection that is silent for three seconds.
@@ -30,8 +31,8 @@ var foreignClients = map[string]struct{ env, program string }{
 	"javascript": {envNode, "client.mjs"},
 }
 
-// startForeign starts a program of examples/foreign, or skips where its interpreter
-// is not asked for.
+// startForeign starts a program of examples/foreign. It skips the test if the interpreter's
+// variable is unset.
 func startForeign(t *testing.T, env, program string, args ...string) (io.Writer, *bufio.Reader) {
 	t.Helper()
 	interpreter := os.Getenv(env)
@@ -52,7 +53,7 @@ func startForeign(t *testing.T, env, program string, args ...string) (io.Writer,
 	return stdin, bufio.NewReader(stdout)
 }
 
-// foreignAnswer is what a client prints for a call.
+// foreignAnswer is a client's printed result of a call.
 type foreignAnswer struct {
 	Result  any
 	Code    string
@@ -61,7 +62,7 @@ type foreignAnswer struct {
 	Details []any
 }
 
-// foreignCaller returns what makes calls with a foreign client.
+// foreignCaller returns a function that makes calls with a foreign client.
 func foreignCaller(t *testing.T, client, url string) func(queue string, request any, timeout time.Duration) foreignAnswer {
 	t.Helper()
 	stdin, stdout := startForeign(t, foreignClients[client].env, foreignClients[client].program, url+heartbeat)
@@ -79,8 +80,8 @@ func foreignCaller(t *testing.T, client, url string) func(queue string, request 
 	}
 }
 
-// idle waits until a peer has sent eight heartbeats, which takes longer than the
-// broker bears with a silent connection.
+// idle waits until a peer has sent eight heartbeats. The broker would close a silent
+// connection before that.
 func idle(t *testing.T, proxy *faultproxy.Proxy) {
 	t.Helper()
 	const frame = 8
@@ -88,7 +89,7 @@ func idle(t *testing.T, proxy *faultproxy.Proxy) {
 	require.Eventually(t, func() bool { return proxy.Stats().ToBroker >= want }, patience, 10*time.Millisecond, "no heartbeats")
 }
 
-// Clients that were written from docs/protocol.md call a server of ours.
+// Clients written from docs/protocol.md call our server.
 func TestForeignClients(t *testing.T) {
 	t.Parallel()
 	for name := range foreignClients {
@@ -144,7 +145,7 @@ func TestForeignClients(t *testing.T) {
 	}
 }
 
-// The server that docs/protocol.md prints serves clients of ours and of others.
+// The server in docs/protocol.md serves our clients and foreign clients.
 func TestForeignServer(t *testing.T) {
 	t.Parallel()
 	url, queue := brokerURL(t), queueName(t)
@@ -184,7 +185,7 @@ func TestForeignServer(t *testing.T) {
 	}
 }
 
-// checkForeignRefusals checks what a core server refuses, and in which order.
+// checkForeignRefusals checks the refusals of a core server and their order.
 func checkForeignRefusals(t *testing.T, url, queue string) {
 	t.Helper()
 	p := newPeer(t, url)

@@ -13,8 +13,8 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc/amqptest"
 )
 
-// A request that is delivered again goes back to its queue with a count. What it has fits
-// into a frame then, or it is refused.
+// A redelivered request goes back to its queue with a count. If the request with the count
+// does not fit into a frame, the server refuses the request.
 func TestRequeueFitsAFrame(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -59,8 +59,7 @@ func TestRequeueFitsAFrame(t *testing.T) {
 	}
 }
 
-// Metadata that a broker of small frames does not take ends the call, not the
-// connection.
+// Metadata that exceeds the broker's frame size ends the call, not the connection.
 func TestHeadersBeyondAFrame(t *testing.T) {
 	t.Parallel()
 	broker, queue := amqptest.Start(t, amqptest.WithFrameMax(4096)), queueName(t)

@@ -15,8 +15,8 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/testing/faultproxy"
 )
 
-// A handler that waits for another request, of its queue or of another one on the same
-// connection, does not keep that request from being handled.
+// A handler may wait for another request, on its own queue or on another queue of the same
+// connection. The server still handles that other request.
 func TestHandlerThatWaitsForOthers(t *testing.T) {
 	t.Parallel()
 	url, queue, other := brokerURL(t), queueName(t), queueName(t)
@@ -47,7 +47,7 @@ func TestHandlerThatWaitsForOthers(t *testing.T) {
 	}
 }
 
-// Handlers in flight are as many as the concurrency allows, and no more.
+// The server runs as many handlers as the concurrency allows, and no more.
 func TestHandlersAreBounded(t *testing.T) {
 	t.Parallel()
 	url, queue := brokerURL(t), queueName(t)
@@ -83,8 +83,8 @@ func TestHandlersAreBounded(t *testing.T) {
 	}
 }
 
-// A handler that ends its goroutine, as a test's FailNow does, is answered for like one
-// that panics, and the queue goes on being served.
+// A handler may end its goroutine, as a test's FailNow does. The server answers as for a
+// panic and continues to serve the queue.
 func TestHandlerThatEndsItsGoroutine(t *testing.T) {
 	t.Parallel()
 	url, queue := brokerURL(t), queueName(t)
@@ -98,7 +98,7 @@ func TestHandlerThatEndsItsGoroutine(t *testing.T) {
 		}, amqprpc.WithConcurrency(2))
 	}, amqprpc.WithLogger(log.logger()))
 	cli, ctx := dial(t, url), testContext(t)
-	for range 5 { // more than there are workers
+	for range 5 { // more than the number of workers
 		_, err := amqprpc.Call[int, int](ctx, cli, queue, -1)
 		require.ErrorIs(t, err, amqprpc.CodeInternal)
 		require.Equal(t, amqprpc.OutcomeExecuted, amqprpc.OutcomeOf(err))
@@ -112,7 +112,7 @@ func TestHandlerThatEndsItsGoroutine(t *testing.T) {
 	require.Zero(t, srv.Stats().InFlight)
 }
 
-// A handler that panics costs its worker nothing.
+// A worker survives a panic of its handler.
 func TestHandlersThatPanic(t *testing.T) {
 	t.Parallel()
 	url, queue := brokerURL(t), queueName(t)
@@ -125,7 +125,7 @@ func TestHandlersThatPanic(t *testing.T) {
 		}, amqprpc.WithConcurrency(2))
 	})
 	cli, ctx := dial(t, url), testContext(t)
-	for range 5 { // more than there are workers
+	for range 5 { // more than the number of workers
 		_, err := amqprpc.Call[int, int](ctx, cli, queue, -1)
 		require.ErrorIs(t, err, amqprpc.CodeInternal)
 		require.Equal(t, amqprpc.OutcomeExecuted, amqprpc.OutcomeOf(err))
@@ -138,7 +138,7 @@ func TestHandlersThatPanic(t *testing.T) {
 	require.Zero(t, srv.Stats().InFlight)
 }
 
-// A handler hears of the loss of its connection, and its request is handled again.
+// The loss of the connection ends the handler's ctx, and the request is handled again.
 func TestHandlerWhoseConnectionIsLost(t *testing.T) {
 	t.Parallel()
 	url, queue := brokerURL(t), queueName(t)
@@ -152,7 +152,7 @@ func TestHandlerWhoseConnectionIsLost(t *testing.T) {
 			case <-ctx.Done():
 				once()
 				return 0, ctx.Err()
-			case <-cancelled: // the second time
+			case <-cancelled: // second delivery
 				return n, nil
 			}
 		})
@@ -166,8 +166,8 @@ func TestHandlerWhoseConnectionIsLost(t *testing.T) {
 	require.Equal(t, 7, got)
 }
 
-// To stop in the middle of quick handlers loses no answer: what was handled is neither
-// unanswered nor in the queue again.
+// A stop during quick handlers loses no answer. Every handled request is answered and not in
+// the queue.
 func TestDrainOfQuickHandlers(t *testing.T) {
 	t.Parallel()
 	url, queue := brokerURL(t), queueName(t)
@@ -183,7 +183,7 @@ func TestDrainOfQuickHandlers(t *testing.T) {
 			callers.Go(func() {
 				for ctx.Err() == nil {
 					if _, err := amqprpc.Call[int, int](ctx, cli, queue, 1, amqprpc.WithTimeout(200*time.Millisecond)); err != nil {
-						return // nobody serves any more
+						return // no server consumes any more
 					}
 				}
 			})
@@ -205,8 +205,7 @@ func TestDrainOfQuickHandlers(t *testing.T) {
 	}
 }
 
-// A handler that does not heed its deadline is answered for, and what it returns later
-// goes nowhere.
+// If a handler ignores its deadline, the server answers for it and drops its later result.
 func TestHandlerPastItsDeadline(t *testing.T) {
 	t.Parallel()
 	url, queue := brokerURL(t), queueName(t)
@@ -215,7 +214,7 @@ func TestHandlerPastItsDeadline(t *testing.T) {
 		amqprpc.Register(s, queue, func(_ context.Context, n int) (int, error) { <-release; return n, nil })
 	})
 	p := newPeer(t, url)
-	// The caller waits for longer than the request may be handled for, as a foreign one may.
+	// The caller waits longer than the request's time limit, as a foreign caller may do.
 	d := p.ask(queue, amqp.Publishing{Body: []byte("1"), CorrelationId: "late", Expiration: "500"})
 	require.Equal(t, "late", d.CorrelationId)
 	require.Equal(t, "deadline_exceeded", d.Headers["rpc-code"])
@@ -227,7 +226,8 @@ func TestHandlerPastItsDeadline(t *testing.T) {
 	require.Empty(t, p.replies)
 }
 
-// A drain waits for the requests of a channel whose consumer the broker has cancelled.
+// If the broker has cancelled a consumer, a drain still waits for the requests on its
+// channel.
 func TestDrainAfterACancelledConsumer(t *testing.T) {
 	t.Parallel()
 	url, queue := brokerURL(t), queueName(t)

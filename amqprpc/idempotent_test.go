@@ -19,17 +19,17 @@ import (
 	"github.com/bbebcec1/amqprpc-go/middleware/idempotency"
 )
 
-// These tests run the idempotency middleware with lost connections and, if
-// AMQPRPC_RABBITMQ is set, on a real broker. They are here because they need the internal
-// tools of this package. The middleware's other tests are in its own package.
+// These tests run the idempotency middleware with lost connections and, if AMQPRPC_RABBITMQ
+// is set, on a real broker. They are here because they need this package's internal test
+// tools. The other tests of the middleware are in its own package.
 
-// idempotent is the idempotency middleware with a store of its own.
+// idempotent returns the idempotency middleware with a new store.
 func idempotent(opts ...idempotency.Option) amqprpc.MiddlewareOption {
 	return amqprpc.WithMiddleware(idempotency.New(idempotency.NewMemoryStore(0, 0),
 		append([]idempotency.Option{idempotency.WithLogger(nil)}, opts...)...))
 }
 
-// arrivals counts what reaches a server's chain, before any other middleware.
+// arrivals counts the requests that arrive, before any other middleware.
 type arrivals struct{ atomic.Int32 }
 
 func (a *arrivals) option() amqprpc.MiddlewareOption {
@@ -41,7 +41,7 @@ func (a *arrivals) option() amqprpc.MiddlewareOption {
 	})
 }
 
-// The same message twice, as a publisher sends it that did not hear of the first.
+// A publisher that gets no confirm sends the same message twice.
 func TestIdempotentDuplicateMessages(t *testing.T) {
 	t.Parallel()
 	type article struct {
@@ -96,11 +96,11 @@ func TestIdempotentDuplicateMessages(t *testing.T) {
 	}
 }
 
-// The server's connection is cut at each of the last bytes of a reply and its
-// acknowledgement: the request comes again, and does not run again.
+// The server's connection is cut at each of the last bytes of a reply and its ack. The
+// request is redelivered and does not run again.
 func TestIdempotentCutBetweenReplyAndAck(t *testing.T) {
 	t.Parallel()
-	const ack = 21 // bytes of basic.ack on the wire
+	const ack = 21 // bytes of a basic.ack frame
 	for _, missing := range []int64{1, 4, 12, ack - 1, ack, ack + 1, ack + 9, ack + 60} {
 		t.Run(fmt.Sprint(missing, " bytes missing"), func(t *testing.T) {
 			t.Parallel()
@@ -121,7 +121,7 @@ func TestIdempotentCutBetweenReplyAndAck(t *testing.T) {
 				require.NoError(t, err)
 				require.Equal(t, 7, got)
 			}
-			// How many bytes a call takes: as many twice running.
+			// Measure the bytes of a call until two calls in a row have the same size.
 			var sent, size int64
 			calls := 0
 			for same := false; !same; {
@@ -143,7 +143,8 @@ func TestIdempotentCutBetweenReplyAndAck(t *testing.T) {
 	}
 }
 
-// A handler that is cancelled with its connection gives the call back.
+// A handler that the loss of its connection cancels releases the call, so the call runs
+// again.
 func TestIdempotentRunsAgainAfterALostConnection(t *testing.T) {
 	t.Parallel()
 	url, queue := brokerURL(t), queueName(t)
@@ -163,7 +164,7 @@ func TestIdempotentRunsAgainAfterALostConnection(t *testing.T) {
 	require.Equal(t, 2, g.total())
 }
 
-// A handler that finishes although its connection is lost has answered its call.
+// A handler that finishes after its connection is lost has answered its call.
 func TestIdempotentKeepsTheAnswerOfALostConnection(t *testing.T) {
 	t.Parallel()
 	url, queue := brokerURL(t), queueName(t)
@@ -189,8 +190,8 @@ func TestIdempotentKeepsTheAnswerOfALostConnection(t *testing.T) {
 	require.EqualValues(t, 1, runs.Load())
 }
 
-// A client that did not hear whether the broker has its request sends it again, under
-// the same id, while the first still runs.
+// A client that gets no confirm resends the request under the same id while the first one
+// still runs.
 func TestIdempotentClientSendsAgain(t *testing.T) {
 	t.Parallel()
 	url, queue := brokerURL(t), queueName(t)
@@ -198,7 +199,7 @@ func TestIdempotentClientSendsAgain(t *testing.T) {
 	startServer(t, url, func(s *amqprpc.Server) { amqprpc.Register(s, queue, g.handle, arrived.option(), idempotent()) })
 	proxy, clientURL := proxied(t, url)
 	cli := dial(t, clientURL)
-	proxy.Stall(faultproxy.ToClient) // the broker's confirm
+	proxy.Stall(faultproxy.ToClient) // holds back the broker's confirm
 	f := amqprpc.Go[int, int](testContext(t), cli, queue, 9, amqprpc.WithIdempotent())
 	<-g.started
 	proxy.Cut(faultproxy.RST)
@@ -212,8 +213,8 @@ func TestIdempotentClientSendsAgain(t *testing.T) {
 	require.EqualValues(t, 1, cli.Stats().Resent)
 }
 
-// Callers who repeat their calls until they are answered, while connections on both
-// sides are cut at random: each call runs once, and has one answer for all who ask.
+// Callers repeat their calls until they get an answer, while connections on both sides are
+// cut at random. Each call runs once, and all repetitions get the same answer.
 func TestIdempotentUnderCuts(t *testing.T) {
 	t.Parallel()
 	seed := uint64(time.Now().UnixNano())
@@ -242,8 +243,8 @@ func TestIdempotentUnderCuts(t *testing.T) {
 	cli, direct := dial(t, clientURL), dial(t, url)
 	ctx := testContext(t)
 
-	// ask repeats the call until the handler has answered. An error of a handler whose
-	// connection is lost just then is no answer, so another run's may be the one.
+	// ask repeats the call until the handler has answered. A handler whose connection is lost
+	// may return an error. That error is not an answer, so a later run may answer.
 	var words sync.Map
 	ask := func(cli *amqprpc.Client, n int) {
 		for ctx.Err() == nil {
@@ -294,8 +295,8 @@ func TestIdempotentUnderCuts(t *testing.T) {
 	}
 }
 
-// At most once, a request that is delivered again is refused; its answer, if there is
-// one, is better.
+// On an at-most-once queue, a redelivered request is refused. If the store has its answer,
+// the caller gets the answer.
 func TestIdempotentAtMostOnce(t *testing.T) {
 	t.Parallel()
 	url, queue := brokerURL(t), queueName(t)

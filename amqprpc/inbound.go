@@ -97,7 +97,7 @@ func (in *inbound) Handle() {
 	in.ctx.begin(base, in.deadline)
 	in.ctx.req = &in.req
 	in.late.target = in
-	e.clock.set(&in.late, in.deadline.Add(answerGrace))
+	e.clock.set(&in.late, later(in.deadline, time.Now()).Add(answerGrace)) // an expired request is refused by its chain
 	returned := false
 	defer func() {
 		if !returned {
@@ -339,4 +339,11 @@ func (in *inbound) expired() *Error {
 	default:
 		return &Error{code: CodeDeadlineExceeded, message: "the request's deadline passed", cause: context.DeadlineExceeded}
 	}
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }

@@ -21,7 +21,7 @@ type jsonEdge struct {
 	Bytes []byte         `json:"bytes"`
 }
 
-// What docs/protocol.md says of the cases that RFC 8259 leaves open.
+// The test checks the cases that RFC 8259 leaves open, as docs/protocol.md defines them.
 func TestJSONEdgeCases(t *testing.T) {
 	t.Parallel()
 	url, queue := brokerURL(t), queueName(t)
@@ -29,10 +29,10 @@ func TestJSONEdgeCases(t *testing.T) {
 		amqprpc.Register(s, queue, func(_ context.Context, v jsonEdge) (jsonEdge, error) { return v, nil })
 	})
 	p := newPeer(t, url)
-	nested := func(levels int) string { // with the object around it
+	nested := func(levels int) string { // includes the level of the surrounding object
 		return `{"any":` + strings.Repeat("[", levels-1) + strings.Repeat("]", levels-1) + `}`
 	}
-	for name, c := range map[string]struct{ body, want string }{ // want: a part of the echo, "" if refused
+	for name, c := range map[string]struct{ body, want string }{ // want is a part of the echo, "" if refused
 		"byte order mark":         {"\xef\xbb\xbf{}", ""},
 		"UTF-16":                  {"\xff\xfe{\x00}\x00", ""},
 		"white space":             {"\t\n\r {} \n", `"n":0`},

@@ -20,25 +20,25 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/testing/rabbitmq"
 )
 
-// node is the real broker that AMQPRPC_RABBITMQ asks for, nil for the in-process
-// one.
+// node is the real broker that AMQPRPC_RABBITMQ selects, or nil for the in-process broker.
 var node *rabbitmq.Node
 
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(rabbitmq.Main(m, func(n *rabbitmq.Node) { node = n }))
 }
 
-// patience is how long a test waits for what must happen.
+// patience limits each wait for something that must happen.
 const patience = 20 * time.Second
 
-// testContext is done when the test ends, or when patience does.
+// testContext ends when the test ends or after patience.
 func testContext(t *testing.T) context.Context {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
 	t.Cleanup(cancel)
 	return ctx
 }
 
-// queueName is a queue of this test's alone: a real broker is shared by all.
+// queueName returns a queue name that only this test uses, because all tests share a real
+// broker.
 func queueName(t *testing.T) string {
 	return strings.NewReplacer("/", ".", " ", "_").Replace(t.Name()) + "." + uuid.NewString()[:8]
 }
@@ -75,7 +75,7 @@ func startServer(t *testing.T, url string, register func(*amqprpc.Server), opts 
 	return srv, clean
 }
 
-// serve begins to serve; stop ends it and returns what Serve did.
+// serve starts a server. stop ends the server and returns Serve's error.
 func serve(t *testing.T, url string, register func(*amqprpc.Server), opts ...amqprpc.ServerOption) (*amqprpc.Server, func() error) {
 	t.Helper()
 	opts = append([]amqprpc.ServerOption{amqprpc.WithLogger(nil)}, opts...)
@@ -100,7 +100,7 @@ func serve(t *testing.T, url string, register func(*amqprpc.Server), opts ...amq
 	return srv, stop
 }
 
-// dial connects a client; when the test ends no call of it may be pending.
+// dial connects a client. No call of the client may be pending when the test ends.
 func dial(t *testing.T, url string, opts ...amqprpc.ClientOption) *amqprpc.Client {
 	t.Helper()
 	opts = append([]amqprpc.ClientOption{amqprpc.WithLogger(nil)}, opts...)
@@ -113,7 +113,7 @@ func dial(t *testing.T, url string, opts ...amqprpc.ClientOption) *amqprpc.Clien
 	return cli
 }
 
-// observedConn counts what is written to a connection. The test may write besides.
+// observedConn counts the bytes written to a connection. The test may also write to it.
 type observedConn struct {
 	net.Conn
 	mu     sync.Mutex
@@ -127,7 +127,7 @@ func (c *observedConn) Write(p []byte) (int, error) {
 	return c.Conn.Write(p)
 }
 
-// observed has a client or server use such connections, and tells the newest.
+// observed returns an option for such connections, and a pointer to the newest one.
 func observed() (*atomic.Pointer[observedConn], amqprpc.ConnOption) {
 	conn := new(atomic.Pointer[observedConn])
 	return conn, amqprpc.WithDialer(func(network, addr string) (net.Conn, error) {
@@ -140,7 +140,7 @@ func observed() (*atomic.Pointer[observedConn], amqprpc.ConnOption) {
 	})
 }
 
-// peer is a bare AMQP client: a foreign caller, or a foreign server.
+// peer is a plain AMQP client that acts as a foreign caller or a foreign server.
 type peer struct {
 	t       *testing.T
 	conn    *amqp.Connection
@@ -161,8 +161,8 @@ func newPeer(t *testing.T, url string) *peer {
 	return p
 }
 
-// own declares a queue that is the peer's alone, and consumes it. The broker names it if
-// name is empty.
+// own declares an exclusive queue and consumes it. If name is empty, the broker chooses the
+// name.
 func (p *peer) own(name string) (string, <-chan amqp.Delivery) {
 	p.t.Helper()
 	q, err := p.ch.QueueDeclare(name, false, true, true, false, nil)
@@ -172,7 +172,7 @@ func (p *peer) own(name string) (string, <-chan amqp.Delivery) {
 	return q.Name, deliveries
 }
 
-// send publishes a request as it is, but for reply_to if that is empty.
+// send publishes a request unchanged. It only sets an empty reply_to.
 func (p *peer) send(queue string, m amqp.Publishing) {
 	p.t.Helper()
 	if m.ReplyTo == "" {
@@ -201,7 +201,7 @@ func (p *peer) ask(queue string, m amqp.Publishing) amqp.Delivery {
 
 func square(_ context.Context, n int) (int, error) { return n * n, nil }
 
-// counting is a handler that remembers how often it ran for each request.
+// counting is a handler that counts its runs for each request.
 type counting struct {
 	mu   sync.Mutex
 	runs map[string]int

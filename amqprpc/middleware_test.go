@@ -53,7 +53,7 @@ func TestMiddlewareOrder(t *testing.T) {
 	}, l.steps)
 }
 
-// Both ends of a chain see and change everything of a request and its response.
+// The middleware of both sides can read and change every part of a request and its response.
 func TestMiddlewareSeesAndChanges(t *testing.T) {
 	t.Parallel()
 	url, queue := brokerURL(t), queueName(t)
@@ -158,7 +158,7 @@ func TestMiddlewareAnswersByItself(t *testing.T) {
 		require.NoError(t, err, name)
 		require.Equal(t, 36, got, name)
 		require.Equal(t, name == "raw", h["hit"] == "yes")
-		// On the client likewise, and without any server.
+		// The same works on the client without a server.
 		got, err = amqprpc.Call[int, int](ctx, cli, queue+".nobody", 2, amqprpc.WithMiddleware(answering(a, nil)))
 		require.NoError(t, err, name)
 		require.Equal(t, 36, got, name)
@@ -173,7 +173,7 @@ func TestMiddlewareAnswersByItself(t *testing.T) {
 	require.ErrorIs(t, err, amqprpc.CodeInternal)
 }
 
-// sees asserts that what comes out of the chain below is an error with code.
+// sees checks that the inner chain returns an error with code.
 func sees(t *testing.T, code amqprpc.Code) amqprpc.Middleware {
 	return func(next amqprpc.Invoker) amqprpc.Invoker {
 		return func(ctx context.Context, req *amqprpc.Request) (*amqprpc.Response, error) {
@@ -214,7 +214,7 @@ func TestMiddlewareRefuses(t *testing.T) {
 	require.ErrorIs(t, err, amqprpc.CodeInvalidArgument)
 
 	plain := errors.New("not today")
-	// Middleware that answers in the handler's place may know better what happened.
+	// Middleware that answers instead of the handler may set the outcome.
 	replay := func(next amqprpc.Invoker) amqprpc.Invoker {
 		return func(ctx context.Context, req *amqprpc.Request) (*amqprpc.Response, error) {
 			e := amqprpc.NewError(amqprpc.CodeAborted, plain).WithOutcome(amqprpc.OutcomeExecuted)
@@ -240,7 +240,7 @@ func TestMiddlewareRefuses(t *testing.T) {
 	require.ErrorIs(t, err, plain)
 	require.ErrorIs(t, err, amqprpc.CodeUnknown)
 	require.Equal(t, amqprpc.OutcomeNotSent, amqprpc.OutcomeOf(err), "the chain never reached the wire")
-	// The error of another call is none of this one's.
+	// An error of another call does not set the outcome of this call.
 	other := func(amqprpc.Invoker) amqprpc.Invoker {
 		return func(ctx context.Context, _ *amqprpc.Request) (*amqprpc.Response, error) {
 			_, err := amqprpc.Call[string, int](ctx, cli, queue+".garbage", "x")
@@ -265,7 +265,7 @@ func (c spyCodec) Unmarshal(b []byte, v any) error {
 	return codec.JSON{}.Unmarshal(b, v)
 }
 
-// Middleware that calls next again makes another attempt at the same call.
+// If middleware calls next again, that is another attempt of the same call.
 func TestMiddlewareRetries(t *testing.T) {
 	t.Parallel()
 	url, queue := brokerURL(t), queueName(t)

@@ -11,11 +11,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The doc comments of the four kinds of options list all options that they take, and no
-// others.
+// The doc comments of the four option types list exactly the options of each type.
 func TestOptionsAreListed(t *testing.T) {
 	t.Parallel()
-	takes := map[string][]string{ // by the type that an option's function returns
+	takes := map[string][]string{ // key: the type that an option's function returns
 		"ServerOption": {"ServerOption"}, "HandlerOption": {"HandlerOption"}, "ClientOption": {"ClientOption"}, "CallOption": {"CallOption"},
 	}
 	docs, options := map[string]string{}, map[string]string{}

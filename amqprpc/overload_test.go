@@ -17,7 +17,7 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc/amqptest"
 )
 
-// clockedCaller calls a queue by a clock of its own, and counts what becomes of it.
+// clockedCaller calls a queue with its own clock and counts the results.
 type clockedCaller struct {
 	queue    string
 	ahead    time.Duration // of the server's clock
@@ -26,7 +26,7 @@ type clockedCaller struct {
 	ch      *amqp.Channel
 	replyTo string
 	calls   atomic.Int64
-	sent    sync.Map // time.Time by correlation id
+	sent    sync.Map // correlation id → time.Time
 	inTime  atomic.Int64
 	late    atomic.Int64
 	refused atomic.Int64
@@ -61,7 +61,7 @@ func newClockedCaller(t *testing.T, b *amqptest.Broker, queue string, ahead, dea
 	return c
 }
 
-// offer calls so many times a second, for so long.
+// offer makes calls at a given rate for a given time.
 func (c *clockedCaller) offer(t *testing.T, rate float64, length time.Duration) {
 	begin := time.Now()
 	for at := begin; at.Sub(begin) < length; at = at.Add(time.Duration(rand.ExpFloat64() / rate * float64(time.Second))) {
@@ -76,9 +76,9 @@ func (c *clockedCaller) offer(t *testing.T, rate float64, length time.Duration) 
 	}
 }
 
-// Offered twice what it can do, a server answers as many calls in time as it can at
-// best: it begins what it will finish, though the callers' clocks are not its own, and
-// some are new to it. It does not forget while the overload lasts.
+// Under twice the load that it can handle, a server answers as many calls in time as at its
+// best rate. It starts only requests that it can finish, although the callers' clocks differ
+// and some callers are new. The server keeps its estimates while the overload lasts.
 func TestGoodputUnderOverload(t *testing.T) {
 	t.Parallel()
 	const (
@@ -134,7 +134,7 @@ func TestGoodputUnderOverload(t *testing.T) {
 	}
 }
 
-// A busy server refuses what it would not finish, before its caller's deadline.
+// A busy server refuses a request that it cannot finish, before the caller's deadline.
 func TestShedding(t *testing.T) {
 	t.Parallel()
 	url, queue := brokerURL(t), queueName(t)
@@ -172,7 +172,7 @@ func TestShedding(t *testing.T) {
 	require.ErrorContains(t, err, "busy")
 	require.EqualValues(t, 1, srv.Stats().Shed)
 
-	// What has not waited is not refused, however little time it has.
+	// A request that has not waited is not refused, even with little time left.
 	_, err = amqprpc.Call[int, int](ctx, cli, queue, 0, amqprpc.WithTimeout(typical))
 	require.NoError(t, err)
 	require.EqualValues(t, 1, srv.Stats().Shed)

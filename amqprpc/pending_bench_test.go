@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// BenchmarkPendingTable is what every call does to the table: it is registered, found by
-// its reply, and forgotten, with a thousand others in the table.
+// BenchmarkPendingTable registers, finds and removes a call, with a thousand other calls in
+// the table.
 func BenchmarkPendingTable(b *testing.B) {
 	var table pendingTable
 	for i := range 1000 {
@@ -31,7 +31,7 @@ func BenchmarkPendingTable(b *testing.B) {
 	})
 }
 
-// BenchmarkChain is a request through so many middleware that do nothing.
+// BenchmarkChain is a request through several middleware functions that do nothing.
 func BenchmarkChain(b *testing.B) {
 	nothing := func(next Invoker) Invoker {
 		return func(ctx context.Context, req *Request) (*Response, error) { return next(ctx, req) }

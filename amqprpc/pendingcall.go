@@ -30,6 +30,7 @@ type pendingCall struct {
 	result    result
 	has       bool // a result that is not taken yet
 	over      bool // the call has ended: nothing more counts
+	steps     int  // how many of its chain's last steps run; more than none once it is over only where middleware did not wait
 	doubt     bool // an attempt that has ended may have run
 	attempts  int  // how many there were
 	current   *attempt
@@ -114,6 +115,9 @@ func (pc *pendingCall) ring() { pc.wake() }
 func (pc *pendingCall) take() (r result, ok bool) {
 	pc.mu.Lock()
 	defer pc.mu.Unlock()
+	if pc.over {
+		return result{err: pc.overError()}, true
+	}
 	r, ok = pc.result, pc.has
 	pc.result, pc.has = result{}, false
 	return r, ok
@@ -126,16 +130,50 @@ func (pc *pendingCall) isAnswered() bool {
 	return pc.has
 }
 
-// end says that nothing counts any more. woken is then free for another call, which
-// it may wake for nothing.
-func (pc *pendingCall) end() {
+func (pc *pendingCall) overError() *Error {
+	return localError(CodeCanceled, OutcomeUnknown, pc.req.queue, "a middleware returned before the step that it had begun")
+}
+
+// enter begins a step of the chain that waits for an answer, unless the call is over.
+func (pc *pendingCall) enter() bool {
 	pc.mu.Lock()
+	defer pc.mu.Unlock()
+	if pc.over {
+		return false
+	}
+	pc.steps++
+	return true
+}
+
+// leave ends a step, and reports whether it was the last thing of the call.
+func (pc *pendingCall) leave() bool {
+	pc.mu.Lock()
+	defer pc.mu.Unlock()
+	pc.steps--
+	return pc.over && pc.idle()
+}
+
+// end says that nothing counts any more, and reports whether no step runs either.
+func (pc *pendingCall) end() bool {
+	pc.mu.Lock()
+	defer pc.mu.Unlock()
 	pc.over = true
-	pc.mu.Unlock()
+	return pc.idle()
+}
+
+// idle reports whether no step runs, which may still wait for woken; else it wakes one.
+// Without any, woken is free for another call, which it may wake for nothing. The lock
+// is held.
+func (pc *pendingCall) idle() bool {
+	if pc.steps > 0 {
+		pc.wake()
+		return false
+	}
 	select {
 	case <-pc.woken:
 	default:
 	}
+	return true
 }
 
 // failed says that the attempt that counts has ended with err. Its answer, should

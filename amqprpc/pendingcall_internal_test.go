@@ -2,6 +2,7 @@ package amqprpc
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -17,9 +18,9 @@ func newPendingCall() *pendingCall {
 	return &pendingCall{client: &Client{clientState: &clientState{}}, prefix: "p-", woken: make(chan struct{}, 1), req: &Request{kind: KindUnary}}
 }
 
-// What is known of one attempt is not said of the next: a refusal of the first that
-// comes while the second is about to begin keeps it from being sent, and the loss of a
-// connection says nothing of an attempt that had ended before.
+// A result belongs to one attempt. A refusal of the first attempt, received before the second
+// starts, prevents the second. The loss of a connection does not affect an attempt that ended
+// earlier.
 func TestResultBetweenAttempts(t *testing.T) {
 	t.Parallel()
 	refused := &reply{isError: true, code: "deadline_exceeded", outcome: OutcomeNotExecuted}
@@ -49,7 +50,7 @@ func TestResultBetweenAttempts(t *testing.T) {
 	require.False(t, pc.isAnswered())
 }
 
-// A reply to an earlier attempt counts if it proves an execution, and once.
+// A reply to an earlier attempt counts if it proves an execution, and it counts once.
 func TestRepliesToEarlierAttempts(t *testing.T) {
 	t.Parallel()
 	refused, result := &reply{isError: true, outcome: OutcomeNotExecuted}, &reply{}
@@ -68,7 +69,7 @@ func TestRepliesToEarlierAttempts(t *testing.T) {
 	require.Empty(t, pc.woken)
 }
 
-// An attempt is either written or given up, whichever comes first.
+// An attempt is either written or abandoned, whichever comes first.
 func TestAttemptIsAbandonedOrWritten(t *testing.T) {
 	t.Parallel()
 	pc := newPendingCall()
@@ -80,6 +81,13 @@ func TestAttemptIsAbandonedOrWritten(t *testing.T) {
 	a.Unclaim()
 	require.True(t, a.abandon())
 	require.False(t, a.Claim(8, 0))
+	given := pc.begin(nil, time.Now().Add(time.Hour))
+	require.True(t, given.Claim(8, 0))
+	pc.client.closed = make(chan struct{})
+	close(pc.client.closed) // no task sends the cancel
+	pc.client.giveUp(given)
+	given.Unclaim()
+	require.False(t, given.Claim(9, 0), "given up before it was put back: it is not published")
 	b := pc.begin(Header{"a": strings.Repeat("x", 5000)}, time.Time{})
 	require.False(t, a.Wanted(), "there is a later one")
 	require.False(t, b.Claim(8, 4096), "its headers do not fit a frame")
@@ -91,8 +99,8 @@ func TestAttemptIsAbandonedOrWritten(t *testing.T) {
 	require.False(t, b.Wanted())
 }
 
-// Bodies that share memory are each the receiver's own, to append to as well, and long
-// ones share none.
+// Bodies may share memory, but an append to one does not change another. Long bodies share no
+// memory.
 func TestBodies(t *testing.T) {
 	t.Parallel()
 	var b bodies
@@ -129,7 +137,8 @@ func TestEnvelopeWithin(t *testing.T) {
 	}
 }
 
-// A user who may not have a reply queue is told what to grant, once and for all.
+// If the user may not declare a reply queue, the error names the missing permission, and the
+// client stops trying.
 func TestExplainReplyQueue(t *testing.T) {
 	t.Parallel()
 	denied := fmt.Errorf("declare: %w", &amqp.Error{Code: amqp.AccessRefused, Server: true})
@@ -139,4 +148,16 @@ func TestExplainReplyQueue(t *testing.T) {
 	require.ErrorContains(t, err, "grant it configure and read")
 	require.NoError(t, explainReplyQueue(nil))
 	require.Equal(t, context.Canceled, explainReplyQueue(context.Canceled))
+}
+
+// A change of connection.blocked that is told while a connection ends says nothing of
+// the next one.
+func TestBlockedAtTheEndOfAConnection(t *testing.T) {
+	t.Parallel()
+	c, err := newClient("amqp://localhost", []ClientOption{WithLogger(nil)})
+	require.NoError(t, err)
+	c.session.Blocked(true, "low on memory")
+	require.True(t, c.blocked.Load())
+	c.session.Down(errors.New("the connection was lost"), true, 0)
+	require.False(t, c.blocked.Load())
 }

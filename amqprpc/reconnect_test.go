@@ -17,7 +17,7 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/testing/faultproxy"
 )
 
-// proxied is a fault proxy before the broker at brokerURL, and its URL.
+// proxied returns a fault proxy in front of the broker, and its URL.
 func proxied(t *testing.T, brokerURL string) (*faultproxy.Proxy, string) {
 	t.Helper()
 	u, err := url.Parse(brokerURL)
@@ -30,8 +30,8 @@ func proxied(t *testing.T, brokerURL string) (*faultproxy.Proxy, string) {
 	return p, proxyURL
 }
 
-// gated is a handler that says when it starts and waits until it may go on, or
-// its ctx is done.
+// gated is a handler that reports its start and waits for permission to continue or for the
+// end of its ctx.
 type gated struct {
 	counting
 	started chan struct{}
@@ -54,8 +54,8 @@ func (g *gated) handle(ctx context.Context, n int) (int, error) {
 	}
 }
 
-// awaitConfirms returns once the broker has confirmed what cli has sent so far:
-// confirms are followed in order, and Notify returns with its own.
+// awaitConfirms returns after the broker has confirmed all earlier messages of cli. The
+// client processes confirms in order, and Notify returns after its own confirm.
 func awaitConfirms(t *testing.T, url string, cli *amqprpc.Client) {
 	t.Helper()
 	require.NoError(t, amqprpc.Notify(testContext(t), cli, newPeer(t, url).replyTo, 0))
@@ -111,7 +111,7 @@ func TestCallSurvivesTheServersConnection(t *testing.T) {
 	f := amqprpc.Go[int, int](testContext(t), cli, queue, 9)
 	<-g.started
 	proxy.Cut(faultproxy.RST)
-	<-g.started // again, on the new connection
+	<-g.started // runs again on the new connection
 	close(g.release)
 	got, err := f.Await(testContext(t))
 	require.NoError(t, err)
@@ -122,7 +122,7 @@ func TestCallSurvivesTheServersConnection(t *testing.T) {
 	require.Zero(t, cli.Stats().RepeatedReplies, "the cancelled handler answered nothing")
 }
 
-// In the other modes the replies cannot find the client again.
+// In the other reply modes, replies cannot reach a client that has reconnected.
 func TestCallsFailAtOnceWhereRepliesAreLost(t *testing.T) {
 	t.Parallel()
 	for _, mode := range []amqprpc.ReplyMode{amqprpc.ReplyExclusive, amqprpc.ReplyDirect} {
@@ -147,7 +147,8 @@ func TestCallsFailAtOnceWhereRepliesAreLost(t *testing.T) {
 	}
 }
 
-// A client that was away for longer than its reply queue lives says so at once.
+// If the client is disconnected for longer than its reply queue lives, its calls fail at once
+// after the reconnection.
 func TestCallFailsWhenTheReplyQueueIsGone(t *testing.T) {
 	t.Parallel()
 	url, queue := brokerURL(t), queueName(t)
@@ -178,7 +179,7 @@ func TestCallFailsWhenTheReplyQueueIsGone(t *testing.T) {
 	require.Equal(t, 25, got)
 }
 
-// The reply queue deleted under a connected client is found out just the same.
+// The client also notices the deletion of its reply queue while it is connected.
 func TestReplyQueueDeletedUnderTheClient(t *testing.T) {
 	t.Parallel()
 	url, queue := brokerURL(t), queueName(t)
@@ -237,8 +238,8 @@ func TestRequestQueueDeletedUnderTheServer(t *testing.T) {
 	require.Zero(t, srv.Stats().Reconnects)
 }
 
-// The server that dies between its reply and the acknowledgement: the next one
-// runs the request again, and the caller sees one answer.
+// The server dies between its reply and the ack. The next server runs the request again, and
+// the caller gets one answer.
 func TestServerDiesBetweenReplyAndAcknowledgement(t *testing.T) {
 	t.Parallel()
 	url, queue := brokerURL(t), queueName(t)
@@ -269,7 +270,7 @@ func TestServerDiesBetweenReplyAndAcknowledgement(t *testing.T) {
 	require.EqualValues(t, 1, srv.Stats().Redelivered)
 }
 
-// A second answer that comes while the call is still there is counted as such.
+// A second answer to a pending call is counted as a repeated reply.
 func TestRepeatedReplies(t *testing.T) {
 	t.Parallel()
 	url, queue := brokerURL(t), queueName(t)
@@ -309,8 +310,8 @@ func TestRepeatedReplies(t *testing.T) {
 	require.Equal(t, 9, got)
 }
 
-// Calls that are made without a connection wait for it; those whose time runs
-// out say that they were not sent, and why.
+// Calls wait for a connection. If their time ends first, their errors have the outcome
+// not-sent and the reason.
 func TestCallsWaitForTheConnection(t *testing.T) {
 	t.Parallel()
 	url, queue := brokerURL(t), queueName(t)
@@ -319,7 +320,7 @@ func TestCallsWaitForTheConnection(t *testing.T) {
 	cli := dial(t, clientURL)
 	proxy.Refuse()
 	proxy.Cut(faultproxy.RST)
-	// From the first refused attempt on the client knows.
+	// The client notices the loss at the first refused attempt.
 	eventually(t, "the client notices", func() bool {
 		_, err := amqprpc.Call[int, int](testContext(t), cli, queue, 1, amqprpc.WithTimeout(20*time.Millisecond))
 		return err != nil && amqprpc.OutcomeOf(err) == amqprpc.OutcomeNotSent
@@ -338,8 +339,8 @@ func TestCallsWaitForTheConnection(t *testing.T) {
 	require.NoError(t, <-n)
 }
 
-// Under calls that go on all the while, every connection is cut again and again:
-// no call is stranded, and none gets another's answer.
+// All connections are cut repeatedly while calls are running. No call is stranded or gets
+// another call's answer.
 func TestCutAgainAndAgain(t *testing.T) {
 	t.Parallel()
 	url, queue := brokerURL(t), queueName(t)
@@ -394,8 +395,8 @@ func TestCutAgainAndAgain(t *testing.T) {
 	t.Logf("%d answered, %d unknown", answered, unknown)
 }
 
-// A reply that was not acknowledged when the connection was lost comes twice. That makes
-// no late reply of it.
+// A reply that was not acked before the connection was lost arrives twice. The second copy
+// does not count as late.
 func TestRedeliveredReplyIsNotLate(t *testing.T) {
 	t.Parallel()
 	broker := amqptest.Start(t)
@@ -405,7 +406,7 @@ func TestRedeliveredReplyIsNotLate(t *testing.T) {
 	require.NoError(t, err)
 	broker.Connection("client").Cut()
 	eventually(t, "connected again", func() bool { return cli.Stats().Reconnects == 1 })
-	_, err = amqprpc.Call[int, int](testContext(t), cli, "q", 3) // its reply comes behind the first one
+	_, err = amqprpc.Call[int, int](testContext(t), cli, "q", 3) // its reply arrives after the redelivered reply
 	require.NoError(t, err)
 	require.Zero(t, cli.Stats().LateReplies)
 	require.Zero(t, cli.Stats().RepeatedReplies)

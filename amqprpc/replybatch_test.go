@@ -18,7 +18,7 @@ import (
 
 const contentTypeBatch = "application/vnd.amqprpc.replies"
 
-// batched is a reply in a batch, as docs/protocol.md has it.
+// batched is a reply in a batch as docs/protocol.md defines it.
 type batched struct {
 	props frame.Properties
 	body  []byte
@@ -51,8 +51,9 @@ func joinBatch(all ...batched) (b []byte) {
 	return b
 }
 
-// A server sends replies that are ready together in one message, to callers who say that
-// they understand it and to no others; metadata and errors are in it as in single ones.
+// A server sends replies that are ready together in one message, but only to callers that
+// announce support for batches. Replies in a batch have metadata and errors like single
+// replies.
 func TestServerSendsReplyBatches(t *testing.T) {
 	t.Parallel()
 	const calls = 30
@@ -120,8 +121,8 @@ func TestServerSendsReplyBatches(t *testing.T) {
 	require.Zero(t, q.Messages, "all are acknowledged")
 }
 
-// A client takes each reply of a batch for what it is, and of one that is broken what
-// comes before the break.
+// A client handles each reply of a batch like a single reply. Of a broken batch it handles
+// the replies before the defect.
 func TestClientTakesReplyBatches(t *testing.T) {
 	t.Parallel()
 	url, queue := brokerURL(t), queueName(t)
@@ -130,7 +131,7 @@ func TestClientTakesReplyBatches(t *testing.T) {
 	for name, mode := range map[string]amqprpc.ReplyMode{
 		"resumable": amqprpc.ReplyResumable, "exclusive": amqprpc.ReplyExclusive, "direct": amqprpc.ReplyDirect,
 	} {
-		t.Run(name, func(t *testing.T) { // one after the other: they have one peer
+		t.Run(name, func(t *testing.T) { // sequential, because all cases share one peer
 			cli := dial(t, url, amqprpc.WithReplyMode(mode))
 			var meta amqprpc.Header
 			futures := []*amqprpc.Future[string]{
@@ -171,7 +172,7 @@ func TestClientTakesReplyBatches(t *testing.T) {
 			require.ErrorIs(t, err, amqprpc.CodeNotFound)
 			require.ErrorContains(t, err, "none")
 			require.Equal(t, amqprpc.OutcomeExecuted, amqprpc.OutcomeOf(err))
-			send(nil) // a batch of none
+			send(nil) // an empty batch
 			unreadable := reply(`"first"`, `"unread"`, frame.Table{{Key: "k", Value: "v"}})
 			unreadable.props.Headers = append(unreadable.props.Headers, 1) // a name without an end
 			long := reply(`"first"`, `"long"`, frame.Table{{Key: "k", Value: strings.Repeat("v", 200<<10)}})
@@ -191,7 +192,7 @@ func TestClientTakesReplyBatches(t *testing.T) {
 	}
 }
 
-// Replies in a batch whose queue is gone are counted one by one.
+// If the queue of a batch is gone, each reply counts as returned.
 func TestReplyBatchIsReturned(t *testing.T) {
 	t.Parallel()
 	const calls = 10

@@ -65,11 +65,17 @@ func (c *Client) start(ctx context.Context, o *outgoing, cfg *callConfig) (*Resp
 // forget ends a call that has returned.
 func (c *Client) forget(o *outgoing) {
 	o.ctx.end()
-	if o.call.registered {
-		c.pending.remove(&o.call)
+	if o.call.end() {
+		c.release(&o.call)
 	}
-	o.call.end()
-	c.wakes.put(o.call.woken)
+}
+
+// release gives back what a call had that is over, once no step of it runs.
+func (c *Client) release(pc *pendingCall) {
+	if pc.registered {
+		c.pending.remove(pc)
+	}
+	c.wakes.put(pc.woken)
 }
 
 // bound returns when a call must end: at the earlier of ctx's deadline and the
@@ -98,6 +104,15 @@ func (c *Client) attempt(ctx context.Context, req *Request) (*Response, error) {
 		defer cancel()
 		ctx = bounded
 	}
+	pc := &req.out.call
+	if !pc.enter() {
+		return nil, pc.overError()
+	}
+	defer func() {
+		if pc.leave() {
+			c.release(pc)
+		}
+	}()
 	resp, err := c.roundTrip(ctx, req)
 	if err != nil {
 		req.out.call.failed(err)

@@ -14,10 +14,10 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc/amqptest"
 )
 
-// BenchmarkRoundTrip is a call of the framework's, and BenchmarkDriverRoundTrip the
-// same message there and back on the driver alone, both over the in-process broker in
-// this one process: what the two differ by is the framework's doing. The broker's own
-// work is within both. (benchmarks/cmd/rpcbench measures on RabbitMQ.)
+// BenchmarkRoundTrip is a call with the framework. BenchmarkDriverRoundTrip sends the same
+// message and reply with the driver only. Both use the in-process broker in this process, so
+// the difference is the cost of the framework. Both include the broker's own work.
+// benchmarks/cmd/rpcbench measures on RabbitMQ.
 func BenchmarkRoundTrip(b *testing.B) {
 	for _, bench := range []struct {
 		name string
@@ -43,7 +43,7 @@ func BenchmarkRoundTrip(b *testing.B) {
 	}
 }
 
-// BenchmarkNotify is a request without a reply, up to the broker's confirm.
+// BenchmarkNotify is a request without a reply, including the broker's confirm.
 func BenchmarkNotify(b *testing.B) {
 	cli := benchmarkClient(b)
 	benchmarkCallers(b, 1, func(i int) error { return amqprpc.Notify(context.Background(), cli, "bench", i) })
@@ -58,8 +58,8 @@ func BenchmarkGo(b *testing.B) {
 	})
 }
 
-// BenchmarkBrokers is the same call on the in-process broker and, where the
-// environment asks for one, on RabbitMQ, in one run:
+// BenchmarkBrokers is the same call on the in-process broker and, if AMQPRPC_RABBITMQ is set,
+// on RabbitMQ, in one run:
 //
 //	AMQPRPC_RABBITMQ=3.10 go test -run '^$' -bench Brokers -count 5 ./amqprpc
 func BenchmarkBrokers(b *testing.B) {
@@ -80,12 +80,12 @@ func BenchmarkBrokers(b *testing.B) {
 	}
 }
 
-// benchmarkClient is a client of a broker of its own.
+// benchmarkClient returns a client of a new broker.
 func benchmarkClient(b *testing.B, opts ...amqprpc.ClientOption) *amqprpc.Client {
 	return benchmarkClientOf(b, amqptest.Start(b).URL(), opts...)
 }
 
-// benchmarkClientOf is a client of the broker at url, on which a server echoes ints.
+// benchmarkClientOf returns a client of the broker at url. A server echoes ints.
 func benchmarkClientOf(b *testing.B, url string, opts ...amqprpc.ClientOption) *amqprpc.Client {
 	srv := amqprpc.NewServer(url, amqprpc.WithLogger(nil))
 	amqprpc.Register(srv, "bench", func(_ context.Context, n int) (int, error) { return n, nil })
@@ -103,9 +103,9 @@ func benchmarkClientOf(b *testing.B, url string, opts ...amqprpc.ClientOption) *
 	return cli
 }
 
-// benchmarkCallers has b.N calls made by so many goroutines.
+// benchmarkCallers makes b.N calls from several goroutines.
 func benchmarkCallers(b *testing.B, callers int, call func(i int) error) {
-	require.NoError(b, call(0)) // connections and pools are warm
+	require.NoError(b, call(0)) // warms up connections and pools
 	b.ReportAllocs()
 	b.ResetTimer()
 	var wg sync.WaitGroup
@@ -128,7 +128,7 @@ func benchmarkCallers(b *testing.B, callers int, call func(i int) error) {
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "calls/s")
 }
 
-// BenchmarkDriverRoundTrip carries the properties of a call, as the driver sends them.
+// BenchmarkDriverRoundTrip sends the properties of a call with the driver.
 func BenchmarkDriverRoundTrip(b *testing.B) {
 	for _, callers := range []int{1, 64} {
 		b.Run(fmt.Sprintf("callers=%d", callers), func(b *testing.B) {
@@ -139,7 +139,7 @@ func BenchmarkDriverRoundTrip(b *testing.B) {
 	}
 }
 
-// echoDriver answers with what it is sent.
+// echoDriver serves a queue with the driver and echoes each message.
 func echoDriver(b *testing.B, url string) {
 	conn, err := amqp.Dial(url)
 	require.NoError(b, err)

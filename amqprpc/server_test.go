@@ -101,8 +101,8 @@ func TestDialReturnsWhatCannotSucceed(t *testing.T) {
 	require.ErrorContains(t, err, silent.Addr().String())
 }
 
-// What a user may not do is said at once, with the permission that is missing.
-// On the in-process broker the same is tested with the table of docs/operations.md.
+// If the user lacks a permission, Serve and Dial return at once with an error that names it.
+// On the in-process broker, a test in docs checks the table of docs/operations.md.
 func TestPermissions(t *testing.T) {
 	t.Parallel()
 	brokerURL(t)
@@ -224,7 +224,7 @@ func TestDrainFinishesWhatWasPrefetched(t *testing.T) {
 	}
 	<-started
 	<-started
-	// All eight are prefetched once the queue itself is empty.
+	// When the queue is empty, all eight requests are prefetched.
 	p := newPeer(t, url)
 	eventually(t, "the requests are prefetched", func() bool {
 		q, err := p.ch.QueueDeclarePassive(queue, true, false, false, false, nil)
@@ -281,7 +281,7 @@ func TestDrainLimitHandsBack(t *testing.T) {
 	require.True(t, <-redelivered)
 }
 
-// To lose the connection as the server stops is no failure of the stop.
+// The loss of the connection during a stop does not make the stop fail.
 func TestStopAsTheConnectionIsLost(t *testing.T) {
 	t.Parallel()
 	url := brokerURL(t)
@@ -328,7 +328,7 @@ func TestQueueProperties(t *testing.T) {
 	require.NoError(t, err)
 	_, err = p.ch.QueueDeclare(queue+".c", true, false, false, false, amqp.Table{"x-queue-type": "quorum"})
 	require.NoError(t, err)
-	// As it is, whatever it is.
+	// The server uses the existing queue with any arguments.
 	startServer(t, url, func(s *amqprpc.Server) {
 		amqprpc.Register(s, queue+".b", square, amqprpc.WithQueue(amqprpc.Queue{Passive: true}))
 	})
@@ -342,7 +342,7 @@ func TestQueueProperties(t *testing.T) {
 	}
 }
 
-// A request that waited past its deadline behind others is not started.
+// A request that is past its deadline after waiting does not start.
 func TestDeadlineIsCheckedBeforeTheHandlerStarts(t *testing.T) {
 	t.Parallel()
 	url, queue := brokerURL(t), queueName(t)
@@ -361,8 +361,7 @@ func TestDeadlineIsCheckedBeforeTheHandlerStarts(t *testing.T) {
 	<-started
 	p.send(queue, amqp.Publishing{Body: []byte("2"), CorrelationId: "second", Expiration: "30"})
 	expired := time.After(60 * time.Millisecond)
-	// It has been prefetched, so that the broker cannot drop it, when the queue
-	// is empty.
+	// When the queue is empty, the request is prefetched, so the broker cannot drop it.
 	q := newPeer(t, url)
 	eventually(t, "prefetched", func() bool {
 		info, err := q.ch.QueueDeclarePassive(queue, true, false, false, false, nil)

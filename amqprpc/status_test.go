@@ -16,14 +16,14 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc/amqptest"
 )
 
-// stateLog is what a state callback was told.
+// stateLog records the calls of a state callback.
 type stateLog struct{ testLog }
 
 func (l *stateLog) option() amqprpc.ConnOption {
 	return amqprpc.WithStateCallback(func(s amqprpc.State) { l.Write([]byte(s.String() + ";")) })
 }
 
-// At each change of a queue, Status, the state callback and the log tell the same.
+// At each change of a queue, Status, the state callback and the log report the same.
 func TestServerStatus(t *testing.T) {
 	t.Parallel()
 	broker := amqptest.Start(t)
@@ -49,7 +49,8 @@ func TestServerStatus(t *testing.T) {
 	require.Equal(t, "prices", status.Queues[1].Name)
 	eventually(t, "states", func() bool { return states.String() == "connected;serving;" })
 
-	// The queue is deleted and, before the server can, declared otherwise.
+	// Another user deletes the queue and declares it with other arguments before the server
+	// can.
 	p := newPeer(t, broker.URL())
 	_, err := p.ch.QueueDelete("prices", false, false, false)
 	require.NoError(t, err)
@@ -80,7 +81,7 @@ func TestServerStatus(t *testing.T) {
 	require.NoError(t, broker.AcceptConnections())
 	eventually(t, "connected again", func() bool { return srv.Status().Err() == nil })
 
-	// It drains while a handler runs.
+	// The server drains while a handler runs.
 	f := amqprpc.Go[int, int](testContext(t), dial(t, broker.URL()), "orders", 1)
 	<-started
 	require.EqualValues(t, 1, srv.Stats().Pending)
@@ -131,7 +132,7 @@ func TestClientStatus(t *testing.T) {
 	require.ErrorContains(t, cli.Status().Err(), "the client is closed")
 }
 
-// A client that is made before there is a broker connects when there is one.
+// A client made before the broker starts connects when the broker has started.
 func TestNewClientNeverWaits(t *testing.T) {
 	t.Parallel()
 	broker := amqptest.Start(t)
@@ -149,7 +150,7 @@ func TestNewClientNeverWaits(t *testing.T) {
 	_, err = waiting.Await(testContext(t))
 	require.Equal(t, amqprpc.OutcomeNotExecuted, amqprpc.OutcomeOf(err), "%v", err)
 
-	// What Dial returns at once, NewClient goes on trying.
+	// NewClient keeps retrying after errors that Dial returns at once.
 	wrong, err := amqprpc.NewClient(strings.Replace(broker.URL(), "guest:guest", "guest:secret99", 1), amqprpc.WithLogger(nil))
 	require.NoError(t, err)
 	defer wrong.Close()
@@ -160,7 +161,7 @@ func TestNewClientNeverWaits(t *testing.T) {
 	require.ErrorIs(t, err, amqprpc.CodeInvalidArgument)
 }
 
-// Dial says whether it was its caller's patience that ended, or its own.
+// Dial's error shows whether the caller's ctx ended or Dial's own limit.
 func TestDialWithoutABroker(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -188,7 +189,7 @@ func TestDialWithoutABroker(t *testing.T) {
 	})
 }
 
-// The broker's lists show which process a connection is.
+// The broker's lists show the process of a connection.
 func TestClientProperties(t *testing.T) {
 	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -25,7 +25,7 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
 )
 
-// certificate is a self-signed one for localhost.
+// certificate returns a self-signed certificate for localhost.
 func certificate(t *testing.T) (tls.Certificate, []byte) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -40,7 +40,7 @@ func certificate(t *testing.T) (tls.Certificate, []byte) {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
 }
 
-// tlsFront is a TLS listener before the broker, and the amqps URL for it.
+// tlsFront starts a TLS listener in front of the broker and returns its amqps URL.
 func tlsFront(t *testing.T, brokerURL string, cert tls.Certificate) string {
 	t.Helper()
 	u, err := url.Parse(brokerURL)

@@ -12,8 +12,8 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
 )
 
-// envPython names the Python, with pika, that runs the tutorial's own programs.
-// Where it is set, as it is in CI, a Python or pika that is missing fails the test.
+// envPython is the variable with the path of Python, with pika, for the tutorial's programs.
+// If the variable is set, as in CI, a missing Python or pika fails the test.
 const envPython = "AMQPRPC_PYTHON"
 
 func fibonacci(_ context.Context, n int) (int, error) {
@@ -27,8 +27,8 @@ func fibonacci(_ context.Context, n int) (int, error) {
 	return a, nil
 }
 
-// RabbitMQ's tutorial works against this library, unchanged, on both sides. Its
-// queue has one name, so this is one test.
+// RabbitMQ's unchanged tutorial works with this library on both sides. The tutorial's queue
+// name is fixed, so this is one test.
 func TestTutorial(t *testing.T) {
 	python := os.Getenv(envPython)
 	if python == "" {
@@ -46,7 +46,7 @@ func TestTutorial(t *testing.T) {
 	require.NoError(t, err, string(out))
 	require.Equal(t, " [x] Requesting fib(30)\n [.] Got 832040\n", string(out))
 	stop()
-	// The tutorial declares the queue otherwise.
+	// The tutorial declares the queue with other arguments.
 	_, err = newPeer(t, url).ch.QueueDelete(queue, false, false, false)
 	require.NoError(t, err)
 

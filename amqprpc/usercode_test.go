@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -331,4 +332,50 @@ func TestConnectionSurvivesTheUsersCode(t *testing.T) {
 		require.Equal(t, i*i, got)
 	}
 	require.NotZero(t, srv.Stats().Reconnects+cli.Stats().Reconnects)
+}
+
+// Middleware that returns while its step still runs harms no other call, and the step
+// ends.
+func TestMiddlewareThatDoesNotWait(t *testing.T) {
+	t.Parallel()
+	url, queue := brokerURL(t), queueName(t)
+	w := newWaiting()
+	startServer(t, url, func(s *amqprpc.Server) {
+		amqprpc.Register(s, queue, func(ctx context.Context, n int) (int, error) {
+			if n < 0 {
+				return w.handle(ctx, n)
+			}
+			return n, nil
+		}, amqprpc.WithHandlerTimeout(2*time.Second))
+	})
+	cli := dial(t, url)
+	gone := errors.New("gone")
+	left := make(chan error, 10)
+	hasty := func(next amqprpc.Invoker) amqprpc.Invoker {
+		return func(ctx context.Context, req *amqprpc.Request) (*amqprpc.Response, error) {
+			go func() {
+				_, err := next(ctx, req)
+				left <- err
+			}()
+			<-w.started
+			return nil, gone
+		}
+	}
+	for range cap(left) {
+		_, err := amqprpc.Call[int, int](testContext(t), cli, queue, -1, amqprpc.WithMiddleware(hasty))
+		require.ErrorIs(t, err, gone)
+	}
+	for n := range 200 {
+		got, err := amqprpc.Call[int, int](testContext(t), cli, queue, n, amqprpc.WithTimeout(3*time.Second))
+		require.NoError(t, err)
+		require.Equal(t, n, got)
+	}
+	for range cap(left) {
+		select {
+		case err := <-left:
+			require.Error(t, err)
+		case <-time.After(patience):
+			require.FailNow(t, "a step waits for ever")
+		}
+	}
 }

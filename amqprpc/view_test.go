@@ -46,7 +46,7 @@ func TestClientWith(t *testing.T) {
 	}
 	view := cli.With(amqprpc.WithCodec(codec.MsgPack{}), amqprpc.WithTimeout(time.Minute),
 		amqprpc.WithHeader("tenant", "blue"), amqprpc.WithIdempotent(), amqprpc.WithMiddleware(note), amqprpc.WithPriority(7))
-	for range 2 { // no call changes the view
+	for range 2 { // the calls do not change the view
 		got := call(view, amqprpc.WithHeader("more", "than that"))
 		require.Equal(t, "application/msgpack", got.contentType)
 		require.Equal(t, amqprpc.Header{"tenant": "blue", "more": "than that", "noted": "yes"}, got.header)
@@ -74,7 +74,7 @@ func TestClientWith(t *testing.T) {
 	require.ErrorIs(t, err, amqprpc.ErrClientClosed, "Close of a view closes the client")
 }
 
-// Where a queue has priorities, an urgent request overtakes the others.
+// On a queue with priorities, an urgent request overtakes other requests.
 func TestPriority(t *testing.T) {
 	t.Parallel()
 	url, queue := brokerURL(t), queueName(t)
@@ -101,7 +101,7 @@ func TestPriority(t *testing.T) {
 	require.Equal(t, []int{3, 2, 1}, []int{<-order, <-order, <-order})
 }
 
-// The server knows how long a request was in its queue.
+// The server reports how long a request was in its queue.
 func TestQueueTime(t *testing.T) {
 	t.Parallel()
 	url, queue := brokerURL(t), queueName(t)

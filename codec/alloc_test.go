@@ -1,7 +1,6 @@
 //go:build !race
 
-// The race detector makes sync.Pool forget things at random, to find those
-// that rely on it.
+// Under the race detector, sync.Pool drops random items, so allocations cannot be counted.
 
 package codec_test
 
@@ -13,7 +12,7 @@ import (
 	"github.com/bbebcec1/amqprpc-go/codec"
 )
 
-// TestAllocations holds MsgPack to what msgpack by itself takes.
+// TestAllocations compares the allocations of MsgPack with those of plain msgpack.
 func TestAllocations(t *testing.T) {
 	o := newOrder(9)
 	marshal := testing.AllocsPerRun(200, func() {

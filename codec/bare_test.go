@@ -14,8 +14,8 @@ import (
 	"github.com/bbebcec1/amqprpc-go/codec"
 )
 
-// bare is msgpack v5 by itself as a careful program uses it: pooled, with the
-// options that make the bytes that MsgPack makes.
+// bare is plain msgpack v5 as a careful program uses it: pooled, and with options that
+// produce the same bytes as MsgPack.
 type bare struct{}
 
 type bareEncoder struct {
@@ -56,8 +56,8 @@ func (bare) Unmarshal(data []byte, v any) error {
 	return d.msgpack.Decode(v)
 }
 
-// BenchmarkBare shows what the strict layer costs: the ratio of medians, of
-// batches taken in turn, since the machine is never quiet.
+// BenchmarkBare measures the cost of the strict layer. It takes the ratio of medians of
+// alternating batches, because the machine is never quiet.
 func BenchmarkBare(b *testing.B) {
 	small, big, number := newOrder(9), newOrder(1250), 832040
 	for _, tt := range []struct {
@@ -91,7 +91,7 @@ func compare(b *testing.B, batch int, ours, theirs func() error) {
 	var times [2][]time.Duration
 	for turn := 0; b.Loop(); turn++ {
 		for i := range 2 {
-			i = (i + turn) % 2 // what comes second finds other caches
+			i = (i + turn) % 2 // alternate the order, because the second finds warmer caches
 			f := []func() error{ours, theirs}[i]
 			start := time.Now()
 			for range batch {

@@ -9,8 +9,7 @@ import (
 	"github.com/bbebcec1/amqprpc-go/codec"
 )
 
-// order is a message such as services exchange: mostly strings and numbers,
-// some of them nested.
+// order is a typical message of a service: mostly strings and numbers, some of them nested.
 type order struct {
 	ID       string            `json:"id"`
 	Customer customer          `json:"customer"`
@@ -35,7 +34,7 @@ type orderLine struct {
 	Price    float64 `json:"price"`
 }
 
-// newOrder returns an order of so many lines; nine make about 1 KiB of JSON.
+// newOrder returns an order with this number of lines. Nine lines are about 1 KiB of JSON.
 func newOrder(lines int) order {
 	note := "leave it with the neighbour"
 	o := order{

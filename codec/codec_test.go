@@ -9,13 +9,12 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	// msgpack keeps a goroutine for each type of struct that is embedded as a
-	// pointer: it makes values ahead.
+	// msgpack starts a goroutine for each struct type that is embedded as a pointer. The
+	// goroutine makes values ahead of time.
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/vmihailenco/msgpack/v5.cachedValue.func1"))
 }
 
-// both runs a test with each of the two codecs, which is how most of what
-// they promise is stated: the same for either.
+// both runs a test with each codec. Most promises are the same for both.
 func both(t *testing.T, test func(t *testing.T, c codec.Codec)) {
 	for _, c := range []codec.Codec{codec.JSON{}, codec.MsgPack{}} {
 		t.Run(shortName(c), func(t *testing.T) {

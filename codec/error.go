@@ -9,24 +9,23 @@ import (
 	"strings"
 )
 
-// maxPathParts is how many parts of a path an error shows. A message may have
-// thousands, and an error is for people to read.
+// maxPathParts is the most parts of a path that an error shows. A hostile message may have
+// thousands.
 const maxPathParts = 16
 
-// errShort is what a body that ends too early decodes to.
+// errShort is the error for a body that ends too early.
 var errShort = fmt.Errorf("the body ends in the middle of a value: %w", io.ErrUnexpectedEOF)
 
-// errDeep keeps hostile bodies, and Go values that contain themselves, from
-// overflowing the stack, which no recover would catch.
+// errDeep prevents a stack overflow by hostile bodies or cyclic Go values. Go cannot recover
+// from a stack overflow.
 var errDeep = fmt.Errorf("nested deeper than %d levels", maxDepth)
 
-// maxDepth is how deep arrays and objects may nest; it is the limit that
-// encoding/json has for decoding.
+// maxDepth limits the nesting of arrays and objects. encoding/json has the same limit for
+// decoding.
 const maxDepth = 10_000
 
-// codecError is an error of a codec: which one, where in the message, what. It
-// is made on the way back from an error only, so that the path costs nothing as
-// long as all goes well.
+// codecError is an error with its codec, its path in the message and its cause. The path is
+// built only while an error returns, so a success pays nothing for it.
 type codecError struct {
 	codec string
 	path  []string // the innermost part first: "name", "[3]", "[key]"
@@ -52,8 +51,8 @@ func (e *codecError) Error() string {
 
 func (e *codecError) Unwrap() error { return e.err }
 
-// toCodecError returns err as one of ours that is not finished: a finished one
-// is from a codec that a user's method has used.
+// toCodecError returns err as an unfinished codecError. A finished codecError is wrapped,
+// because it comes from a codec that a user's method has used.
 func toCodecError(err error) *codecError {
 	if e, ok := err.(*codecError); ok && e.codec == "" {
 		return e
@@ -61,7 +60,7 @@ func toCodecError(err error) *codecError {
 	return &codecError{err: err}
 }
 
-// finish makes the error that users see.
+// finish returns the error for users.
 func finish(codec string, err error) error {
 	e := toCodecError(err)
 	e.codec = codec
@@ -74,7 +73,7 @@ func inField(err error, name string) error {
 	return e
 }
 
-// reason is an error with a text of ours for another's, which it still wraps.
+// reason replaces the text of an error and wraps the error.
 type reason struct {
 	text string
 	err  error
@@ -83,13 +82,13 @@ type reason struct {
 func (r *reason) Error() string { return r.text }
 func (r *reason) Unwrap() error { return r.err }
 
-// withoutPrefix leaves out of an error the name of the package that it is from.
+// withoutPrefix removes the package name from the text of an error.
 func withoutPrefix(err error, prefix string) error {
 	return &reason{text: strings.TrimPrefix(err.Error(), prefix), err: err}
 }
 
-// printable is what came from outside, fit for an error: cut to a readable
-// length, and nothing in it that a terminal or a log would not show.
+// printable makes foreign text fit for an error: it truncates the text and escapes
+// unprintable characters.
 func printable(s string) string {
 	const limit = 40
 	end := ""
@@ -100,8 +99,8 @@ func printable(s string) string {
 	return q[1:len(q)-1] + end
 }
 
-// guarded calls f with v, and makes an error of a panic of a user's method or
-// of the library.
+// guarded calls f with v, and converts a panic of a user's method or of the library to an
+// error.
 func guarded(f func(any) error, v any) (err error) {
 	defer func() {
 		switch r := recover().(type) {
@@ -127,7 +126,7 @@ func errUnsupported(t reflect.Type) error {
 	return fmt.Errorf("type %s has no encoding", t)
 }
 
-// checkTarget refuses what nothing can be decoded into.
+// checkTarget refuses a v that Unmarshal cannot decode into.
 func checkTarget(v any) (reflect.Value, error) {
 	rv := reflect.ValueOf(v)
 	if rv.Kind() != reflect.Pointer || rv.IsNil() {

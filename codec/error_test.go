@@ -42,15 +42,15 @@ type person struct {
 	*person2
 }
 
-// person2 is embedded as a pointer and unexported: nothing can make one.
+// person2 is unexported and embedded as a pointer, so no decoder can allocate it.
 type person2 struct{ Unreachable int }
 
 type visit struct {
 	Minutes *uint16 `json:"minutes"`
 }
 
-// decodeErrors is the table of what both codecs refuse, and how. A body is
-// written by encoding/json and by msgpack itself, not by what is tested.
+// decodeErrors lists bodies that both codecs refuse, with the errors. encoding/json and plain
+// msgpack write the bodies, so the test does not depend on the tested code.
 var decodeErrors = []struct {
 	name   string
 	body   any
@@ -145,7 +145,8 @@ var decodeErrors = []struct {
 	{"big.Int of a float", 1.5, big.Int{}, "1.5"},
 }
 
-// msgpackSays is what MsgPack says of a body instead; "-" if it takes the body.
+// msgpackSays has MsgPack's error for a body if that error differs; "-" if MsgPack accepts
+// the body.
 var msgpackSays = map[string]string{
 	"uintptr negative":               "type uintptr has no encoding",
 	"in a field of another case":     "-",
@@ -173,7 +174,7 @@ var msgpackSays = map[string]string{
 	"big.Int of a float":             "cannot decode a float into big.Int",
 }
 
-// shortList has a method of its own that fails.
+// shortList has a decoding method that fails.
 type shortList []int
 
 func (*shortList) UnmarshalJSON([]byte) error { return errTooLong }
@@ -204,7 +205,7 @@ func TestDecodeErrors(t *testing.T) {
 	}
 }
 
-// foreignBody encodes v for c by other means than c.
+// foreignBody encodes v in the format of c without c.
 func foreignBody(t *testing.T, c codec.Codec, v any) []byte {
 	t.Helper()
 	var body []byte
@@ -218,8 +219,8 @@ func foreignBody(t *testing.T, c codec.Codec, v any) []byte {
 	return body
 }
 
-// TestDecodeErrorPaths holds MsgPack to naming the whole way to the field,
-// where encoding/json leaves out elements and keys.
+// MsgPack's errors have the full path of a field, while encoding/json omits elements and
+// keys.
 func TestDecodeErrorPaths(t *testing.T) {
 	t.Parallel()
 	for want, tt := range map[string]struct{ body, target any }{
@@ -321,7 +322,7 @@ func TestMarshalErrors(t *testing.T) {
 				require.True(t, strings.HasPrefix(err.Error(), "codec: "+shortName(c)+": "), err)
 				require.Nil(t, body)
 
-				// The failure leaves nothing behind in what is reused.
+				// A failure does not affect later uses of the pooled encoder.
 				body, err = c.Marshal("next")
 				require.NoError(t, err)
 				requireDecodes(t, c, body, "next")

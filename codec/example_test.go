@@ -10,11 +10,11 @@ import (
 	"github.com/bbebcec1/amqprpc-go/codec"
 )
 
-// table is a message that both ends exchange as a spreadsheet.
+// table is a message that both sides exchange as CSV.
 type table [][]string
 
-// csvCodec is a codec of one's own: all that it takes is three methods, and a
-// fourth for the other names of the format.
+// csvCodec is a user's own codec. It needs three methods, and a fourth for the format's other
+// names.
 type csvCodec struct{}
 
 func (csvCodec) ContentType() string { return "text/csv" }
@@ -41,8 +41,7 @@ func (csvCodec) Unmarshal(data []byte, v any) error {
 	return err
 }
 
-// A program's own codec, in a registry beside the two that come with the
-// package.
+// A user's own codec in a registry beside the codecs of this package.
 func Example() {
 	registry, err := codec.NewRegistry(codec.JSON{}, codec.MsgPack{}, csvCodec{})
 	if err != nil {

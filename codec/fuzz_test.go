@@ -17,8 +17,7 @@ import (
 	"github.com/bbebcec1/amqprpc-go/codec"
 )
 
-// rich is what fuzzed bodies are decoded into: all that the decoders have
-// code of its own for.
+// rich is the target of fuzzed bodies. It has every type with decoding code of its own.
 type rich struct {
 	everything
 	Ints    [4]int8
@@ -96,8 +95,8 @@ func seedsHostile(f *testing.F) {
 	}
 }
 
-// fuzzDecode decodes what may be anything. What is accepted must be a whole
-// body, must encode again, and must come back the same from that.
+// fuzzDecode decodes arbitrary bytes. An accepted body must be complete and must encode
+// again, and that encoding must decode to the same value.
 func fuzzDecode[T any](t *testing.T, c codec.Codec, body []byte) {
 	original := bytes.Clone(body)
 	var first, second, third T
@@ -114,8 +113,7 @@ func fuzzDecode[T any](t *testing.T, c codec.Codec, body []byte) {
 	again, err := c.Marshal(&first)
 	require.NoError(t, err)
 	require.NoError(t, c.Unmarshal(again, &second), "%q", again)
-	// A number may have been spelled 1e2 at first; after one round it has the
-	// spelling that it keeps.
+	// A number may be spelled 1e2 at first. After one round trip its spelling is stable.
 	settled, err := c.Marshal(&second)
 	require.NoError(t, err)
 	require.NoError(t, c.Unmarshal(settled, &third), "%q", settled)
@@ -124,7 +122,7 @@ func fuzzDecode[T any](t *testing.T, c codec.Codec, body []byte) {
 	require.Equal(t, settled, last)
 }
 
-// alike is what comes back alike through both codecs, whatever is in it.
+// alike has only types that both codecs return unchanged.
 type alike struct {
 	Bool    bool              `json:"bool"`
 	Int     int8              `json:"int"`
@@ -157,7 +155,7 @@ type alike struct {
 	Public
 }
 
-// times moves the times to UTC: MessagePack has no offset.
+// times converts the times to UTC, because MessagePack has no offset.
 func (a *alike) times() {
 	for ; a != nil; a = a.Next {
 		if a.Time != nil {
@@ -166,8 +164,8 @@ func (a *alike) times() {
 	}
 }
 
-// FuzzParity makes a value of a JSON text, and holds the two codecs to the same
-// value when it has gone through each.
+// FuzzParity decodes a JSON text and sends the value through each codec. Both results must be
+// equal.
 func FuzzParity(f *testing.F) {
 	seeds(f, codec.JSON{})
 	for _, text := range []string{

@@ -15,8 +15,8 @@ import (
 	"github.com/bbebcec1/amqprpc-go/codec"
 )
 
-// TestLengthsThatAreNotThere claims lengths that the body does not have, for
-// every head with a length and every kind of Go type that could believe it.
+// The test claims lengths that exceed the body, for every head with a length and every kind
+// of Go type that could use it.
 func TestLengthsThatAreNotThere(t *testing.T) {
 	heads := []string{
 		"\x9f", "\xdc\xff\xff", "\xdd\xff\xff\xff\xff", // arrays
@@ -47,7 +47,7 @@ func TestLengthsThatAreNotThere(t *testing.T) {
 	}
 }
 
-// allocated measures what f allocates, in bytes.
+// allocated returns the bytes that f allocates.
 func allocated(f func()) uint64 {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
@@ -56,8 +56,8 @@ func allocated(f func()) uint64 {
 	return after.TotalAlloc - before.TotalAlloc
 }
 
-// TestMemoryIsInProportion decodes bodies that hold as many elements as they
-// claim, of types that are much bigger in memory.
+// The bodies have as many elements as they claim, and the elements' Go types are much bigger
+// in memory.
 func TestMemoryIsInProportion(t *testing.T) {
 	type wide struct{ A, B, C, D, E, F, G, H [16]int64 }
 	const n = 100
@@ -68,13 +68,13 @@ func TestMemoryIsInProportion(t *testing.T) {
 	require.Len(t, v, n)
 	require.Less(t, grown, uint64(4*n*1024))
 
-	// With one bad element, nothing is made of the others.
+	// With one bad element, the decoder allocates no elements.
 	body[5+3] = 0xc1
 	grown = allocated(func() { require.ErrorContains(t, codec.MsgPack{}.Unmarshal(body, &v), "code 0xc1") })
 	require.Less(t, grown, uint64(4096))
 }
 
-// TestNestedClaims nests arrays and maps that each claim the rest of the body.
+// The test nests arrays and maps that each claim the rest of the body.
 func TestNestedClaims(t *testing.T) {
 	type lists []lists
 	type maps map[string]maps
@@ -112,7 +112,7 @@ func TestEveryPrefixIsShort(t *testing.T) {
 	}
 }
 
-// TestDepth nests 10,000 levels, which both codecs take, and one more.
+// Both codecs accept 10,000 levels and refuse one more.
 func TestDepth(t *testing.T) {
 	t.Parallel()
 	type list struct{ Next *list }
@@ -152,7 +152,7 @@ func TestDepth(t *testing.T) {
 		require.Error(t, tt.codec.Unmarshal([]byte(tt.body(limit+1)), reflect.New(tt.target).Interface()), tt.target)
 		require.Error(t, tt.codec.Unmarshal([]byte(tt.body(1<<20)), reflect.New(tt.target).Interface()), tt.target)
 
-		// What can be decoded can be sent on.
+		// A value that decodes also encodes.
 		body, err := tt.codec.Marshal(v.Interface())
 		require.NoError(t, err)
 		require.NoError(t, tt.codec.Unmarshal(body, reflect.New(tt.target).Interface()))

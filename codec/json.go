@@ -11,22 +11,21 @@ import (
 	"sync"
 )
 
-// JSON is the codec of content type application/json, over encoding/json.
-// The zero value is ready to use.
+// JSON is the codec of content type application/json. It uses encoding/json. The zero value
+// is ready to use.
 //
-// It does what encoding/json does, but for these: HTML characters are not
-// escaped (a message body is no web page), there is no newline at the end, and
-// pointer-receiver MarshalJSON and MarshalText methods are called on a struct
-// that Marshal gets by value as they are on one that it gets by pointer.
+// It differs from encoding/json in three points. It does not escape HTML characters. It
+// writes no newline at the end. If Marshal gets a struct by value, it also calls the struct's
+// MarshalJSON and MarshalText methods with pointer receivers.
 //
-// Errors name the field and wrap what encoding/json or a user's method said.
+// Errors name the field and wrap the error of encoding/json or of a user's method.
 type JSON struct {
-	// DisallowUnknownFields makes Unmarshal refuse an object that has a key
-	// which no field of the Go struct takes.
+	// DisallowUnknownFields makes Unmarshal refuse an object with a key that no field of the
+	// Go struct has.
 	DisallowUnknownFields bool
 
-	// UseNumber makes Unmarshal store a number in an any as a json.Number,
-	// which keeps every digit, instead of as a float64.
+	// UseNumber makes Unmarshal store a number in an any as a json.Number, which keeps every
+	// digit, instead of as a float64.
 	UseNumber bool
 }
 
@@ -37,7 +36,7 @@ func (JSON) ContentType() string { return "application/json" }
 func (JSON) Marshal(v any) ([]byte, error) {
 	e := jsonEncoders.Get().(*jsonEncoder)
 	if err := guarded(e.json.Encode, withAddress(v)); err != nil {
-		return nil, finish("json", jsonReason(err)) // and e, which may be broken, is dropped
+		return nil, finish("json", jsonReason(err)) // drop e, which may be broken
 	}
 	out := e.out
 	e.out = nil
@@ -45,8 +44,8 @@ func (JSON) Marshal(v any) ([]byte, error) {
 	return bytes.TrimSuffix(out, []byte("\n")), nil
 }
 
-// Unmarshal decodes the JSON value data into what v points to. White space
-// around the value is allowed; anything else after it is an error.
+// Unmarshal decodes the JSON value data into the value that v points to. White space around
+// the value is allowed. Anything else after the value is an error.
 func (c JSON) Unmarshal(data []byte, v any) error {
 	if _, err := checkTarget(v); err != nil {
 		return finish("json", err)
@@ -70,7 +69,7 @@ func (c JSON) unmarshal(data []byte, v any) error {
 	}
 	switch err := dec.Decode(v); {
 	case err == io.EOF:
-		return json.Unmarshal(nil, v) // which has the better words
+		return json.Unmarshal(nil, v) // json.Unmarshal has the better error text
 	case err != nil:
 		return err
 	}
@@ -80,8 +79,8 @@ func (c JSON) unmarshal(data []byte, v any) error {
 	return nil
 }
 
-// jsonEncoder is a reusable encoding/json encoder. It hands over each value in
-// one piece, so that the copy made of it is the only one, and the caller's.
+// jsonEncoder is a reusable encoding/json encoder. It gets each value as one write, so each
+// encoding is copied only once.
 type jsonEncoder struct {
 	json *json.Encoder
 	out  []byte
@@ -101,8 +100,8 @@ func (e *jsonEncoder) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// withAddress returns v or, if it is no pointer, a pointer to a copy: a method
-// with a pointer receiver is called only on what has an address.
+// withAddress returns v if it is a pointer, or else a pointer to a copy, because a method
+// with a pointer receiver needs an address.
 func withAddress(v any) any {
 	switch v.(type) {
 	case nil, bool, string, []byte, int, int32, int64, uint32, uint64, float64:
@@ -117,7 +116,7 @@ func withAddress(v any) any {
 	return p.Interface()
 }
 
-// jsonReason says in this package's words what encoding/json said in its own.
+// jsonReason rewrites an error of encoding/json in this package's words.
 func jsonReason(err error) error {
 	switch err := err.(type) {
 	case *json.UnmarshalTypeError:

@@ -12,43 +12,43 @@ import (
 	"github.com/vmihailenco/msgpack/v5/msgpcode"
 )
 
-// MsgPack is the codec of content type application/msgpack, over
+// MsgPack is the codec of content type application/msgpack. It uses
 // github.com/vmihailenco/msgpack/v5. The zero value is ready to use.
 //
-// The msgpack tag of a field comes before its json tag. Types encode themselves
-// with the interfaces of msgpack, and with extensions registered there. The
-// package documentation has what differs from JSON.
+// A field's msgpack tag takes precedence over its json tag. Types can encode themselves with
+// msgpack's interfaces or with registered extensions. The package documentation lists the
+// differences from JSON.
 //
-// Errors name the field and wrap what a user's method said.
+// Errors name the field and wrap the error of a user's method.
 type MsgPack struct {
-	// DisallowUnknownFields makes Unmarshal refuse an object that has a key
-	// which no field of the Go struct takes.
+	// DisallowUnknownFields makes Unmarshal refuse an object with a key that no field of the
+	// Go struct has.
 	DisallowUnknownFields bool
 
-	// UseNumber makes Unmarshal store a number in an any as a json.Number.
-	// Without it, a number becomes a float64, as in JSON, but for integers
-	// beyond ±2^53, which become an int64 or a uint64.
+	// UseNumber makes Unmarshal store a number in an any as a json.Number. Without UseNumber,
+	// a number becomes a float64, as in JSON. The exception is an integer beyond ±2^53,
+	// which becomes an int64 or a uint64.
 	UseNumber bool
 }
 
 // ContentType returns "application/msgpack".
 func (MsgPack) ContentType() string { return "application/msgpack" }
 
-// Aliases returns the other names that MessagePack goes under:
-// "application/x-msgpack" and "application/vnd.msgpack".
+// Aliases returns the other names of MessagePack: "application/x-msgpack" and
+// "application/vnd.msgpack".
 func (MsgPack) Aliases() []string {
 	return []string{"application/x-msgpack", "application/vnd.msgpack"}
 }
 
-// maxPooled bounds what one huge message can leave behind in a pool, in bytes.
+// maxPooled is the largest buffer in bytes that a pool keeps.
 const maxPooled = 1 << 20
 
-// Marshal returns the MessagePack encoding of v. Equal values have equal
-// encodings: the keys of maps are sorted.
+// Marshal returns the MessagePack encoding of v. Equal values have equal encodings, because
+// the keys of maps are sorted.
 func (MsgPack) Marshal(v any) ([]byte, error) {
 	e := encoders.Get().(*encoder)
 	if err := e.marshal(v); err != nil {
-		return nil, finish("msgpack", err) // and e, which may be broken, is dropped
+		return nil, finish("msgpack", err) // drop e, which may be broken
 	}
 	out := bytes.Clone(e.buf)
 	if cap(e.buf) <= maxPooled {
@@ -66,10 +66,10 @@ type encoder struct {
 
 var encoders = sync.Pool{New: func() any { return &encoder{msgpack: msgpack.NewEncoder(nil)} }}
 
-// Write is called with one float at a time, and with much else.
+// msgpack calls Write with one float at a time, and with other data.
 func (e *encoder) Write(p []byte) (int, error) {
-	// Without append, e.buf seldom changes but in length, and the garbage
-	// collector need not hear of it.
+	// Without append, usually only the length of e.buf changes. Such a change needs no write
+	// barrier.
 	old := len(e.buf)
 	if cap(e.buf)-old < len(p) {
 		e.buf = slices.Grow(e.buf, len(p))
@@ -116,8 +116,8 @@ func (e *encoder) marshal(v any) error {
 	return nil
 }
 
-// Unmarshal decodes the MessagePack value data into what v points to. Bytes
-// after the value are an error.
+// Unmarshal decodes the MessagePack value data into the value that v points to. Bytes after
+// the value are an error.
 func (m MsgPack) Unmarshal(data []byte, v any) error {
 	target, err := checkTarget(v)
 	if err == nil {
@@ -131,7 +131,7 @@ func (m MsgPack) Unmarshal(data []byte, v any) error {
 
 func (m MsgPack) unmarshal(data []byte, v any, target reflect.Value) error {
 	w := walker{data: data, knownFields: m.DisallowUnknownFields}
-	if n, ok := v.(*int); ok { // the shortest messages cost least without msgpack
+	if n, ok := v.(*int); ok { // the shortest messages are fastest without msgpack
 		if k, bits, err := w.token(); err == nil && w.pos == len(data) &&
 			(k == kindNegative && int64(bits) >= math.MinInt || k == kindInt && bits <= math.MaxInt) {
 			*n = int(bits)
@@ -162,7 +162,7 @@ func (m MsgPack) unmarshal(data []byte, v any, target reflect.Value) error {
 	d.msgpack.SetCustomStructTag("json")
 	if err := guarded(d.msgpack.Decode, v); err != nil {
 		read := len(body) - d.Len()
-		return locate(body[:max(read-1, 0)], p, err) // and d, which may be broken, is dropped
+		return locate(body[:max(read-1, 0)], p, err) // drop d, which may be broken
 	}
 	rest := d.Len()
 	d.Reader.Reset(nil)
@@ -185,8 +185,8 @@ type decoder struct {
 	msgpack *msgpack.Decoder
 	bytes.Reader
 
-	// DecodeMapLen of msgpack takes the inside of an extension for a map. No
-	// walker has been there, so that it may claim any length and any depth.
+	// msgpack's DecodeMapLen reads the inside of an extension as a map. The walker has not
+	// checked that map, so it may claim any length and any depth.
 	extensions []int
 }
 
@@ -199,8 +199,8 @@ func (d *decoder) ReadByte() (byte, error) {
 	return d.Reader.ReadByte()
 }
 
-// locate adds to an error of msgpack where it happened: where the bytes that
-// were written or read by then end.
+// locate adds the place to an error of msgpack: the end of the bytes that were written or
+// read so far.
 func locate(data []byte, p *plan, err error) error {
 	err = withoutPrefix(err, "msgpack: ")
 	w := walker{data: data, encoded: true}

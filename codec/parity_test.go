@@ -21,10 +21,9 @@ import (
 
 var moment = time.Date(2026, 3, 14, 15, 9, 26, 535897932, time.UTC)
 
-// parity is the table of what is equal through both codecs, and what is not. A
-// value comes back as it was, but where json says what JSON makes of it.
-// MsgPack makes the same, but where msgpack says something else, or where
-// Marshal refuses the value with an error.
+// parity lists the values that are equal through both codecs, and the differences. A value
+// comes back unchanged unless json is set to JSON's result. MsgPack's result is the same
+// unless msgpack is set, or Marshal refuses the value with an error.
 var parity = []struct {
 	name          string
 	value         any
@@ -224,7 +223,7 @@ func TestParity(t *testing.T) {
 	}
 }
 
-// requireDecodes decodes into a fresh variable of want's type.
+// requireDecodes decodes into a new variable of want's type.
 func requireDecodes(t *testing.T, c codec.Codec, body []byte, want any) {
 	t.Helper()
 	got := reflect.New(reflect.TypeOf(want))
@@ -258,7 +257,7 @@ func TestParityOfOneBigStruct(t *testing.T) {
 	})
 }
 
-// TestTagsOfMsgpack holds that a msgpack tag comes before a json tag.
+// A msgpack tag takes precedence over a json tag.
 func TestTagsOfMsgpack(t *testing.T) {
 	t.Parallel()
 	type tagged struct {
@@ -301,8 +300,8 @@ func TestTagsOfMsgpack(t *testing.T) {
 	require.EqualError(t, err, "codec: msgpack: element [0]: 128 does not fit int8")
 }
 
-// TestPointerMethodsInAMap is one more difference: what is in a map has no
-// address. JSON passes over the method, and MsgPack refuses the value.
+// A value in a map has no address. JSON ignores its pointer method, and MsgPack refuses the
+// value.
 func TestPointerMethodsInAMap(t *testing.T) {
 	t.Parallel()
 	value := map[string]big.Int{"a": *big.NewInt(7)}
@@ -313,7 +312,7 @@ func TestPointerMethodsInAMap(t *testing.T) {
 	require.ErrorContains(t, err, `element [a]: Encode(non-addressable big.Int)`)
 }
 
-// TestNamesOfFields is another: JSON also finds a field regardless of case.
+// JSON also finds a field whose name differs in case.
 func TestNamesOfFields(t *testing.T) {
 	t.Parallel()
 	type target struct {
@@ -327,8 +326,7 @@ func TestNamesOfFields(t *testing.T) {
 	}
 }
 
-// TestKeysOfMaps is another: only JSON writes integers as strings. In an any,
-// a map has strings for keys.
+// Only JSON writes integer keys as strings. A map in an any has string keys.
 func TestKeysOfMaps(t *testing.T) {
 	t.Parallel()
 	for c, want := range map[codec.Codec]string{codec.JSON{}: `{"7":true}`, codec.MsgPack{}: "\x81\x07\xc3"} {
@@ -342,8 +340,7 @@ func TestKeysOfMaps(t *testing.T) {
 	require.EqualError(t, err, "codec: msgpack: element [7]: cannot decode a string into int")
 }
 
-// TestNil is another: JSON leaves what knows no nil as it is, MsgPack makes it
-// zero.
+// For a type without nil, JSON leaves the value unchanged and MsgPack sets it to zero.
 func TestNil(t *testing.T) {
 	t.Parallel()
 	type target struct {
@@ -371,11 +368,11 @@ func TestNil(t *testing.T) {
 		require.NoError(t, c.Unmarshal(body, &got))
 		require.Equal(t, want, got)
 	}
-	// msgpack has no way to make a time.Time zero.
+	// msgpack cannot set a time.Time to zero.
 	require.Error(t, codec.MsgPack{}.Unmarshal([]byte("\x81\xa4Time\xc0"), new(struct{ Time time.Time })))
 }
 
-// TestArraysOfAnotherLength is another: only JSON drops what is too much.
+// Only JSON drops surplus elements.
 func TestArraysOfAnotherLength(t *testing.T) {
 	t.Parallel()
 	both(t, func(t *testing.T, c codec.Codec) {
@@ -390,7 +387,7 @@ func TestArraysOfAnotherLength(t *testing.T) {
 	})
 }
 
-// TestForms is what a message of MessagePack has where JSON has something else.
+// TestForms checks the values whose MessagePack form differs from their JSON form.
 func TestForms(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {

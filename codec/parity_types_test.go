@@ -59,7 +59,7 @@ type omitting struct {
 	Both   map[string]string `json:"both,omitempty,omitzero"`
 }
 
-// isZero calls 7 zero.
+// isZero considers 7 to be zero.
 type isZero int
 
 func (z isZero) IsZero() bool { return z == 7 }
@@ -80,7 +80,7 @@ type quoted struct {
 	Nil     *bool       `json:",string"`
 	Number  json.Number `json:",string"`
 	Omitted uint8       `json:",omitempty,string"`
-	Ignored []int       `json:",string"` // no scalar: the option means nothing
+	Ignored []int       `json:",string"` // not a scalar, so the option has no effect
 }
 
 type base struct {
@@ -102,13 +102,12 @@ type embedding struct {
 	*Public
 	middle
 	named2  `json:"named"`
-	Version int // hides base's
+	Version int // hides base's Version
 }
 
 type named2 struct{ Inside int }
 
-// ambiguous embeds two fields of one name: neither counts, unless a tag
-// decides.
+// ambiguous embeds two fields with the same name. Neither counts unless a tag decides.
 type ambiguous struct {
 	left
 	right
@@ -124,7 +123,7 @@ type right struct {
 	Won  int
 }
 
-// diamond embeds one struct twice, at one level, and once more below.
+// diamond embeds one struct twice at one level, and once more below.
 type diamond struct {
 	viaLeft
 	viaRight
@@ -135,7 +134,7 @@ type viaLeft struct{ base }
 
 type viaRight struct{ base }
 
-// hiding has a name for an embedded struct that is not exported.
+// hiding names an embedded struct that is not exported.
 type hiding struct {
 	base `json:"base"`
 }
@@ -194,7 +193,7 @@ func (p *point) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// shape writes itself as a JSON object with all that JSON has.
+// shape writes itself as a JSON object with every JSON type.
 type shape struct{ text string }
 
 func (s shape) MarshalJSON() ([]byte, error) {
@@ -209,7 +208,7 @@ func (s *shape) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// secret is a number kind with a text form: the text wins.
+// secret is a number with a text form. The text form takes precedence.
 type secret uint8
 
 func (secret) MarshalText() ([]byte, error)    { return []byte("***"), nil }

@@ -16,19 +16,19 @@ import (
 	"github.com/vmihailenco/tagparser/v2"
 )
 
-// plan is what the strict layer knows of a Go type: what msgpack makes of it.
-// A pointer has the plan of what it points to.
+// plan is the strict layer's description of a Go type as msgpack handles it. A pointer has
+// the plan of its element.
 type plan struct {
 	typ       reflect.Type
-	want      kind              // what msgpack decodes into the type
-	max, min  uint64            // of an integer: the greatest, and the least without its sign
+	want      kind              // the kind that msgpack decodes into the type
+	max, min  uint64            // of an integer: the maximum, and the absolute value of the minimum
 	bits      int               // of a float
-	key, elem *plan             // of what is in a map; elem also of what is in a list
+	key, elem *plan             // of a map's key; of a map's or a list's element
 	fields    []*field          // of a struct, in the order of encoding
 	byName    map[string]*field // of a struct, for decoding
-	own, all  traits            // of the type; and also of all below it
+	own, all  traits            // of the type; of the type and all types in it
 	below     []*plan
-	err       error // msgpack cannot take the type, and does not say so
+	err       error // msgpack cannot handle the type but returns no error
 }
 
 type field struct {
@@ -46,8 +46,8 @@ const (
 	isRecursive                    // holds values of its own type
 )
 
-// The plans of a value that nobody looks into, of one that DecodeMsgpack gets,
-// and of a key in an any, which becomes a map[string]any.
+// The plans of a value that is not checked, of a value that DecodeMsgpack reads, and of a key
+// of a map[string]any in an any.
 var (
 	opaque     = newPlan(nil, 0)
 	custom     = newPlan(nil, isCustom)
@@ -60,7 +60,8 @@ func newPlan(t reflect.Type, own traits) *plan {
 	return p
 }
 
-// methods are those by which msgpack encodes and decodes a type, in its order.
+// methods lists the methods by which msgpack encodes and decodes a type, in the order in
+// which it tries them.
 var methods = [4][2]reflect.Type{
 	{reflect.TypeFor[msgpack.CustomEncoder](), reflect.TypeFor[msgpack.CustomDecoder]()},
 	{reflect.TypeFor[msgpack.Marshaler](), reflect.TypeFor[msgpack.Unmarshaler]()},
@@ -68,8 +69,7 @@ var methods = [4][2]reflect.Type{
 	{reflect.TypeFor[encoding.TextMarshaler](), reflect.TypeFor[encoding.TextUnmarshaler]()},
 }
 
-// plans caches the plans. A plan is a pure function of its type and never
-// changes, so the cache is invisible but for the time that it saves.
+// plans caches the plans. A plan depends only on its type and never changes.
 var plans sync.Map // reflect.Type → *plan
 
 // planOf returns the plan of t, or an error if msgpack must not see t.
@@ -78,7 +78,7 @@ func planOf(t reflect.Type) (*plan, error) {
 	if !ok {
 		c := compiler{made: make(map[reflect.Type]*plan)}
 		made := c.plan(t, &plan{})
-		for range c.made { // as often as it may take to come up to t
+		for range c.made { // so often, the traits of all parts reach t
 			for _, p := range c.made {
 				p.all |= p.own
 				for _, q := range p.below {
@@ -93,10 +93,10 @@ func planOf(t reflect.Type) (*plan, error) {
 	return p, p.err
 }
 
-// compiler makes the plan of one type and of all types that it consists of.
+// compiler makes the plan of a type and of all types in it.
 type compiler struct {
 	made map[reflect.Type]*plan
-	open []*plan // being made
+	open []*plan // unfinished plans
 }
 
 // plan returns the plan of t, which is a part of above.
@@ -126,8 +126,8 @@ func (p *plan) has(method reflect.Type) bool {
 	return p.typ.Implements(method) || reflect.PointerTo(p.typ).Implements(method)
 }
 
-// byMethods reports whether methods of the type, or those that msgpack has for
-// it, make its form.
+// byMethods reports whether methods of the type, or functions that msgpack has for it, encode
+// it.
 func (p *plan) byMethods() bool {
 	i := slices.IndexFunc(methods[:], func(m [2]reflect.Type) bool { return p.has(m[0]) || p.has(m[1]) })
 	switch {
@@ -142,8 +142,7 @@ func (p *plan) byMethods() bool {
 	return i >= 0
 }
 
-// sortedElems are the types of elements of those maps with plain strings as
-// keys that msgpack sorts.
+// sortedElems lists the element types of the maps with string keys that msgpack sorts.
 var sortedElems = []reflect.Type{reflect.TypeFor[string](), reflect.TypeFor[bool](), reflect.TypeFor[any]()}
 
 func (c *compiler) byKind(p *plan) {
@@ -159,7 +158,7 @@ func (c *compiler) byKind(p *plan) {
 	case reflect.String:
 		p.want = kindString
 	case reflect.Interface:
-		if t != reflect.TypeFor[error]() { // which is a string
+		if t != reflect.TypeFor[error]() { // msgpack writes an error as a string
 			p.own, p.key = isAny, stringPlan
 		}
 	case reflect.Slice, reflect.Array:
@@ -183,8 +182,8 @@ func (c *compiler) byKind(p *plan) {
 	}
 }
 
-// fields adds to p the fields of the struct t, which is at index in p's type,
-// by the rules of msgpack. The structs that t is embedded in are outer.
+// fields adds the fields of the struct t to p by msgpack's rules. t is at index in p's type.
+// outer lists the structs that embed t.
 func (c *compiler) fields(p *plan, t reflect.Type, index []int, outer []reflect.Type) error {
 	if slices.Contains(outer, t) {
 		return errors.New("it is embedded in itself")

@@ -12,8 +12,8 @@ import (
 	"github.com/bbebcec1/amqprpc-go/codec"
 )
 
-// TestMarshalledBytesAreTheCallers keeps many results while others are made
-// of the same pooled buffers, and then looks at them again.
+// The test keeps many results while the pooled buffers are reused, and then checks the
+// results.
 func TestMarshalledBytesAreTheCallers(t *testing.T) {
 	t.Parallel()
 	both(t, func(t *testing.T, c codec.Codec) {
@@ -35,7 +35,7 @@ func TestMarshalledBytesAreTheCallers(t *testing.T) {
 						t.Errorf("result %d changed", i)
 						return
 					}
-					// What is appended to one result is nobody else's.
+					// An append to one result does not change another.
 					_ = append(kept[i], "overwritten"...)
 				}
 			})
@@ -44,8 +44,7 @@ func TestMarshalledBytesAreTheCallers(t *testing.T) {
 	})
 }
 
-// TestUnmarshalDoesNotKeepData overwrites the body, and then looks at what
-// was decoded.
+// The test overwrites the body and then checks the decoded value.
 func TestUnmarshalDoesNotKeepData(t *testing.T) {
 	t.Parallel()
 	type target struct {
@@ -111,8 +110,7 @@ func TestConcurrentUse(t *testing.T) {
 	})
 }
 
-// TestHugeMessagesLeaveNothingBehind checks that a pooled buffer which once
-// grew beyond measure is not kept: what comes after still works.
+// A pooled buffer that once became huge is not kept, and later messages still work.
 func TestHugeMessagesLeaveNothingBehind(t *testing.T) {
 	t.Parallel()
 	huge := strings.Repeat("x", 3<<20)

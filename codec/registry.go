@@ -12,20 +12,19 @@ import (
 // property, a short string (AMQP 0-9-1, section 4.2.5.3).
 const maxContentType = 255
 
-// A Registry finds the codec for a content type. It does not change once it
-// is made, so any number of goroutines may use it. Make one with NewRegistry;
-// the zero value has no codec.
+// A Registry finds the codec for a content type. A Registry never changes, so it is safe for
+// concurrent use. Make one with NewRegistry; the zero value has no codec.
 type Registry struct {
 	byType map[string]Codec
-	types  []string // the codecs' own content types, in the order given
+	types  []string // the codecs' own content types in the given order
 	first  Codec
 }
 
-// NewRegistry makes a registry of the codecs; the first is the default.
+// NewRegistry makes a registry of the codecs. The first codec is the default.
 //
-// It returns an error if there are none, if one is nil, if a content type or
-// an alias (see Aliaser) is not a bare media type (type "/" subtype, without
-// parameters, at most 255 bytes), or if two codecs claim the same one.
+// It returns an error if there is no codec, if a codec is nil, if a content type or an alias
+// (see Aliaser) is not a bare media type (type "/" subtype, without parameters, at most 255
+// bytes), or if two codecs claim the same content type.
 func NewRegistry(codecs ...Codec) (*Registry, error) {
 	if len(codecs) == 0 {
 		return nil, errors.New("codec: registry: no codecs")
@@ -51,8 +50,8 @@ func NewRegistry(codecs ...Codec) (*Registry, error) {
 			}
 			owner[key] = i
 			r.byType[key] = c
-			// The spelling that the codec itself sends is the hot one: it
-			// must be found without lowering it first.
+			// Also store the codec's own spelling, so that the frequent lookup need not
+			// change the case.
 			r.byType[name] = c
 		}
 		r.types = append(r.types, own)
@@ -60,11 +59,11 @@ func NewRegistry(codecs ...Codec) (*Registry, error) {
 	return r, nil
 }
 
-// Lookup returns the codec that reads contentType. Case and parameters
-// ("; charset=utf-8") are ignored; the parameters are not even checked. An
-// empty content type finds nothing: what it means is the caller's to decide.
+// Lookup returns the codec that reads contentType. It ignores case and parameters (";
+// charset=utf-8") and does not check the parameters. An empty content type finds no codec:
+// the caller decides its meaning.
 //
-// The spelling that codecs themselves send is found without an allocation.
+// For the codecs' own spelling, Lookup does not allocate.
 func (r *Registry) Lookup(contentType string) (Codec, bool) {
 	if c, ok := r.byType[contentType]; ok {
 		return c, true
@@ -74,12 +73,11 @@ func (r *Registry) Lookup(contentType string) (Codec, bool) {
 	return c, ok
 }
 
-// Default returns the first codec that the registry was made of.
+// Default returns the first codec of the registry.
 func (r *Registry) Default() Codec { return r.first }
 
-// ContentTypes lists the codecs' own content types, without aliases, in the
-// order in which the codecs were given: what an error message or an
-// "accepts" line names. The slice is the caller's own.
+// ContentTypes returns the codecs' own content types, without aliases, in the given order.
+// The caller owns the slice.
 func (r *Registry) ContentTypes() []string { return slices.Clone(r.types) }
 
 func isNilCodec(c Codec) bool {
@@ -98,7 +96,7 @@ func checkContentType(s string) error {
 	return nil
 }
 
-// isToken reports whether s is a token as RFC 9110, section 5.6.2, has it.
+// isToken reports whether s is a token (RFC 9110, section 5.6.2).
 func isToken(s string) bool {
 	for i := range len(s) {
 		c := s[i]

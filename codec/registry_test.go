@@ -9,8 +9,7 @@ import (
 	"github.com/bbebcec1/amqprpc-go/codec"
 )
 
-// named is a codec of any name; the tests of the registry do not use it for
-// more.
+// named is a codec with a given content type. The tests of the registry need no encoding.
 type named struct {
 	codec.JSON
 	contentType string

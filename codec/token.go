@@ -7,7 +7,7 @@ import (
 	"github.com/vmihailenco/msgpack/v5/msgpcode"
 )
 
-// kind is what a code of MessagePack begins.
+// kind is the kind of value that a code of MessagePack starts.
 type kind uint8
 
 const (
@@ -22,10 +22,10 @@ const (
 	kindArray
 	kindMap
 	kindExt
-	kindAny // of a plan: every one of these
+	kindAny // of a plan: all kinds
 )
 
-// String names the kind with JSON's words: both codecs' errors read alike.
+// String returns JSON's name of the kind, so that errors of both codecs read alike.
 func (k kind) String() string {
 	return [...]string{
 		"a reserved code", "nil", "a bool", "an integer", "an integer", "a float", "a string",
@@ -33,9 +33,9 @@ func (k kind) String() string {
 	}[k]
 }
 
-// takes reports whether msgpack decodes the kind into the type. A nil makes a
-// zero value. An extension may be registered for any type, but for a map
-// msgpack would take the inside of every one.
+// takes reports whether msgpack decodes the kind into the type. A nil decodes into every type
+// as zero. An extension may be registered for any type except a map, because msgpack would
+// read the inside of every extension as a map.
 func (p *plan) takes(k kind) bool {
 	switch k {
 	case kindNil:
@@ -50,12 +50,12 @@ func (p *plan) takes(k kind) bool {
 	return k == p.want || p.want == kindAny || p.want == kindFloat && k == kindInt
 }
 
-// errNotFinite refuses what JSON cannot write: a handler that is tested with
-// one codec must not meet new values with the other.
+// errNotFinite refuses values that JSON cannot write, so that both codecs accept the same
+// messages.
 var errNotFinite = errors.New("NaN and infinities have no encoding")
 
-// heads has what the codes from 0xc0 on begin, and the size of the number after
-// the code (https://github.com/msgpack/msgpack/blob/master/spec.md#formats).
+// heads has the kind of each code from 0xc0 on, and the size of the number after the code
+// (https://github.com/msgpack/msgpack/blob/master/spec.md#formats).
 var heads = [32]struct {
 	kind kind
 	size int
@@ -67,8 +67,8 @@ var heads = [32]struct {
 	{kindArray, 2}, {kindArray, 4}, {kindMap, 2}, {kindMap, 4},
 }
 
-// token reads a code and what belongs to it: all but the elements of an array
-// or a map. The number is the length, the count, or the bits.
+// token reads a code and its data, except the elements of an array or a map. The number is
+// the length, the count, or the bits.
 func (w *walker) token() (k kind, n uint64, err error) {
 	if w.pos >= len(w.data) {
 		return 0, 0, errShort
@@ -102,7 +102,7 @@ func (w *walker) token() (k kind, n uint64, err error) {
 		if h.size == 0 {
 			n = 1 << (c - msgpcode.FixExt1)
 		}
-		err = w.skip(n + 1) // with its type
+		err = w.skip(n + 1) // the type is one byte
 	case kindNegative:
 		shift := 64 - 8*h.size
 		if n = uint64(int64(n<<shift) >> shift); int64(n) >= 0 {

@@ -6,23 +6,23 @@ import (
 	"reflect"
 )
 
-// visitor goes through a Go value beside its plan, to the interfaces in it.
+// visitor walks a Go value and its plan to find the interfaces in the value.
 type visitor struct {
 	task  task
-	found traits // of what is in interfaces
+	found traits // of the values in interfaces
 	depth int
 }
 
 type task int
 
 const (
-	survey        task = iota // before encoding: msgpack would follow a cycle until the stack ends
-	empty                     // before decoding: msgpack would decode into what is there
-	settle                    // after decoding: numbers get the types that JSON gives them,
+	survey        task = iota // before encoding: msgpack would follow a cycle until the stack overflows
+	empty                     // before decoding: msgpack would decode into the existing value
+	settle                    // after decoding: numbers get the types that JSON uses,
 	settleNumbers             // or become a json.Number
 )
 
-// visit goes through what v, a pointer, points to.
+// visit walks the value that v points to.
 func visit(v reflect.Value, p *plan, t task) (traits, error) {
 	o := visitor{task: t, found: p.all}
 	err := o.value(v, p)
@@ -38,7 +38,7 @@ func (o *visitor) value(v reflect.Value, p *plan) (err error) {
 			return nil
 		}
 	}
-	if o.depth++; o.depth > 2*maxDepth { // an interface and what is in it are two
+	if o.depth++; o.depth > 2*maxDepth { // an interface and its value count as two levels
 		return errDeep
 	}
 	switch {
@@ -60,7 +60,7 @@ func (o *visitor) value(v reflect.Value, p *plan) (err error) {
 	return err
 }
 
-// parts goes through the elements or fields of a value.
+// parts visits the elements or fields of a value.
 func (o *visitor) parts(v reflect.Value, p *plan) (err error) {
 	switch kind := v.Kind(); {
 	case kind == reflect.Slice || kind == reflect.Array:
@@ -75,14 +75,14 @@ func (o *visitor) parts(v reflect.Value, p *plan) (err error) {
 		}
 	case kind == reflect.Map && o.task != empty:
 		for pair := v.MapRange(); pair.Next() && err == nil; {
-			elem := reflect.New(v.Type().Elem()).Elem() // what is in a map cannot be set
+			elem := reflect.New(v.Type().Elem()).Elem() // a value in a map cannot be set
 			elem.Set(pair.Value())
 			err = o.value(elem, p.elem)
 			v.SetMapIndex(pair.Key(), elem)
 		}
 	}
 	for i := 0; i < len(p.fields) && err == nil; i++ {
-		// An embedded pointer that is nil has no fields.
+		// A nil embedded pointer has no fields.
 		if fv, none := v.FieldByIndexErr(p.fields[i].index); none == nil {
 			err = o.value(fv, p.fields[i].plan)
 		}
@@ -102,14 +102,14 @@ func settled(x any, asNumber bool) any {
 		}
 	}
 	v := reflect.ValueOf(x)
-	if !v.IsValid() || v.Type().PkgPath() != "" { // of a registered extension
+	if !v.IsValid() || v.Type().PkgPath() != "" { // the type of a registered extension
 		return x
 	}
 	isNumber := v.CanInt() || v.CanUint() || v.CanFloat()
 	if v.CanUint() && v.Uint() <= math.MaxInt64 {
 		v = reflect.ValueOf(int64(v.Uint()))
 	}
-	const exact = 1 << 53 // up to here a float64 holds every integer
+	const exact = 1 << 53 // a float64 holds every integer up to here
 	switch {
 	case asNumber && isNumber:
 		text, _ := json.Marshal(x)

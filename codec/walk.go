@@ -13,27 +13,27 @@ import (
 	"github.com/vmihailenco/msgpack/v5/msgpcode"
 )
 
-// walker looks through a body beside the plan of a Go type, and refuses what
-// msgpack by itself would let pass. Nothing is made of a body before that.
+// walker checks a body against the plan of a Go type before msgpack decodes the body. It
+// refuses bodies that plain msgpack would accept.
 type walker struct {
 	data  []byte
 	pos   int
 	depth int
 
-	knownFields bool // refuse other fields
-	encoded     bool // the body is our own: msgpack has chosen its forms
-	sort        bool // bring the keys of maps into order, in place
+	knownFields bool // refuse unknown fields
+	encoded     bool // msgpack encoded the body, so its forms are right
+	sort        bool // sort the keys of maps in place
 
-	// changed is the body as far as copied, with another form of some numbers.
+	// changed is the copied part of the body, in which some numbers have another form.
 	changed []byte
 	copied  int
 
-	extensions []int // where those begin, after their type, that DecodeMsgpack may meet
+	extensions []int // starts of the extensions, after their type, that DecodeMsgpack may read
 }
 
-// walk looks through the whole body, which must be one value. But EncodeMsgpack,
-// which may have a part in it, may write several values for one: where these
-// end, only DecodeMsgpack knows.
+// walk checks the whole body, which must be one value. EncodeMsgpack may write several values
+// for one Go value, and only DecodeMsgpack knows where they end. In such a
+// body, walk only checks each value by itself.
 func (w *walker) walk(p *plan, parts traits) error {
 	probe := walker{data: w.data}
 	if parts&isCustom != 0 && (probe.value(opaque) != nil || probe.pos < len(w.data)) {
@@ -56,10 +56,10 @@ func (w *walker) walk(p *plan, parts traits) error {
 	return nil
 }
 
-// value looks through the next value.
+// value checks the next value.
 func (w *walker) value(p *plan) error {
 	start := w.pos
-	if start < len(w.data) { // the shortest way for what is most frequent
+	if start < len(w.data) { // a short path for the most frequent values
 		switch c := w.data[start]; {
 		case p.want == kindInt && c <= msgpcode.PosFixedNumHigh:
 			w.pos++
@@ -94,9 +94,8 @@ func (w *walker) value(p *plan) error {
 	return err
 }
 
-// number checks that a number fits the type. A float64 for a float32, and an
-// integer above the greatest int64 for a float, get the form that msgpack
-// understands.
+// number checks that a number fits the type. It converts a float64 for a float32, and an
+// integer above the greatest int64 for a float, to a form that msgpack accepts.
 func (w *walker) number(p *plan, start int, k kind, n uint64) error {
 	if p.want == kindInt && (k == kindInt && n > p.max || k == kindNegative && -n > p.min) {
 		return errRange(integer(k, n), p.typ)
@@ -123,7 +122,7 @@ func (w *walker) number(p *plan, start int, k kind, n uint64) error {
 	return nil
 }
 
-// parts looks through the elements of an array or the pairs of a map.
+// parts checks the elements of an array or the pairs of a map.
 func (w *walker) parts(p *plan, k kind, n uint64) (err error) {
 	elem, begin := p.elem, w.pos
 	isMap, isStruct := k == kindMap && p.byName == nil, k == kindMap && p.byName != nil
@@ -166,7 +165,7 @@ func (w *walker) parts(p *plan, k kind, n uint64) (err error) {
 // member reads the name of a member, and returns the plan of its value.
 func (w *walker) member(p *plan, i int) (*plan, error) {
 	if i < len(p.fields) && bytes.HasPrefix(w.data[w.pos:], p.fields[i].encoded) {
-		// Most senders have the same fields in the same order.
+		// Most senders write the same fields in the same order.
 		w.pos += len(p.fields[i].encoded)
 		return p.fields[i].plan, nil
 	}
@@ -186,13 +185,13 @@ func (w *walker) member(p *plan, i int) (*plan, error) {
 	return opaque, nil
 }
 
-// pair is a key of a map with its value, as they are encoded.
+// pair is an encoded key of a map with its encoded value.
 type pair struct {
-	key   []byte // without the code, if it is a string
+	key   []byte // without the code if the key is a string
 	whole []byte
 }
 
-// order brings the pairs, which data consists of, into the order of their keys.
+// order sorts the pairs in data by their keys.
 func order(data []byte, pairs []pair) {
 	compare := func(a, b pair) int {
 		return cmp.Or(bytes.Compare(a.key, b.key), bytes.Compare(a.whole, b.whole))
@@ -216,7 +215,7 @@ func integer(k kind, n uint64) string {
 	return strconv.FormatUint(n, 10)
 }
 
-// payload returns the bytes of an encoded string, or the whole of another value.
+// payload returns the bytes of an encoded string, or the whole encoding of another value.
 func payload(value []byte) []byte {
 	w := walker{data: value}
 	if k, n, err := w.token(); err == nil && (k == kindString || k == kindBinary) {
@@ -225,7 +224,7 @@ func payload(value []byte) []byte {
 	return value
 }
 
-// name returns an encoded key for an error.
+// name returns an encoded key as text for an error.
 func name(value []byte) string {
 	w := walker{data: value}
 	if k, n, err := w.token(); err == nil && (k == kindInt || k == kindNegative) {

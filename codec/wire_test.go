@@ -16,7 +16,7 @@ import (
 	"github.com/bbebcec1/amqprpc-go/codec"
 )
 
-// wire is what goes over the wire, byte by byte: other languages depend on it.
+// wire lists encodings byte by byte, because other languages depend on them.
 var wire = []struct {
 	value   any
 	json    string
@@ -41,7 +41,7 @@ var wire = []struct {
 	{-129, `-129`, "d1ff7f"},
 	{-32769, `-32769`, "d2ffff7fff"},
 	{math.MinInt32 - 1, `-2147483649`, "d3ffffffff7fffffff"},
-	{int64(7), `7`, "07"}, // the Go type does not show
+	{int64(7), `7`, "07"}, // the encoding does not show the Go type
 	{uint16(7), `7`, "07"},
 	{time.Duration(7), `7`, "07"},
 	{1.0, `1`, "cb3ff0000000000000"},
@@ -91,8 +91,8 @@ func TestWire(t *testing.T) {
 	}
 }
 
-// TestGoldenOrder compares one whole message with the files that other
-// languages' tests may read too.
+// TestGoldenOrder compares one message with files that tests in other languages can also
+// read.
 func TestGoldenOrder(t *testing.T) {
 	t.Parallel()
 	want := newOrder(2)
@@ -110,7 +110,7 @@ func TestGoldenOrder(t *testing.T) {
 	})
 }
 
-// TestMapsAreSorted holds the codecs to equal bytes for equal values.
+// Equal values have equal encodings.
 func TestMapsAreSorted(t *testing.T) {
 	t.Parallel()
 	type inner struct {

@@ -16,7 +16,7 @@ import (
 	"sync"
 )
 
-// block is a fenced piece of code of a page.
+// block is a fenced code block of a page.
 type block struct {
 	page string
 	line int // of its first line of code
@@ -24,7 +24,7 @@ type block struct {
 	text string
 }
 
-// blocks returns the fenced code of a page.
+// blocks returns the fenced code blocks of a page.
 func blocks(page string, text []byte) []block {
 	var all []block
 	var open *block
@@ -45,7 +45,7 @@ func blocks(page string, text []byte) []block {
 	return all
 }
 
-// packages are what Go blocks may use without saying so, by their names.
+// packages are the packages that Go blocks may use without an import, by name.
 var packages = map[string]string{
 	"context": "context",
 	"errors":  "errors",
@@ -77,7 +77,7 @@ var packages = map[string]string{
 	"require":     "github.com/stretchr/testify/require",
 }
 
-// given is what Go blocks may use without declaring it.
+// given declares the names that Go blocks may use without a declaration.
 const given = `package page
 
 import (
@@ -103,14 +103,14 @@ var (
 )
 `
 
-// checker type-checks the Go blocks of pages as a compiler would.
+// checker type-checks the Go blocks of pages.
 type checker struct {
 	mu       sync.Mutex
 	fset     *token.FileSet
 	importer types.Importer
 }
 
-// newChecker finds the compiled packages that blocks may import, once.
+// newChecker finds the compiled packages that blocks may import. It runs once.
 var newChecker = sync.OnceValues(func() (*checker, error) {
 	args := []string{"list", "-export", "-deps", "-f", "{{.ImportPath}}\t{{.Export}}"}
 	for _, path := range packages {
@@ -138,12 +138,11 @@ var newChecker = sync.OnceValues(func() (*checker, error) {
 	return c, nil
 })
 
-// check returns what a compiler would say of a page's Go blocks. A block that
-// begins with a package clause stands for itself; all others of a page are one
-// package, in which a block is either declarations or the body of a function.
-// Unused variables and imports are forgiven.
+// check returns the compiler errors of a page's Go blocks. A block with a package clause is a
+// package of its own. All other blocks of a page form one package. Each of these blocks is
+// either declarations or a function body. Unused variables and imports are allowed.
 func (c *checker) check(all []block) []error {
-	c.mu.Lock() // neither file set nor importer is for concurrent use
+	c.mu.Lock() // the file set and the importer are not safe for concurrent use
 	defer c.mu.Unlock()
 	var errs []error
 	var page []*ast.File
@@ -171,7 +170,7 @@ func (c *checker) check(all []block) []error {
 	return errs
 }
 
-// parse makes a file of a block; it keeps its place in the page.
+// parse parses a block as a file and keeps the block's line numbers.
 func (c *checker) parse(b block) (*ast.File, error) {
 	place := fmt.Sprintf("//line %s:%d\n", b.page, b.line)
 	code := place + b.text
@@ -194,7 +193,7 @@ func (c *checker) parse(b block) (*ast.File, error) {
 	return parser.ParseFile(c.fset, b.page, "package page\n"+imports(f)+code, 0)
 }
 
-// imports are the import declarations that f needs.
+// imports returns the import declarations that f needs.
 func imports(f *ast.File) string {
 	used := make(map[string]bool)
 	ast.Inspect(f, func(n ast.Node) bool {

@@ -1,4 +1,4 @@
-// Package docs_test holds the documentation to the code.
+// Package docs_test checks the documentation against the code.
 package docs_test
 
 import (
@@ -17,8 +17,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// pages are all pages of the repository's root, of docs with the guide, of the
-// benchmarks and of the examples, by their paths from the root.
+// pages returns the pages of the repository's root, docs, guide, benchmarks and examples, by
+// path.
 func pages(t *testing.T) map[string][]byte {
 	t.Helper()
 	all := make(map[string][]byte)
@@ -93,7 +93,7 @@ func TestIndexOfTheGuide(t *testing.T) {
 	}
 }
 
-// Every Go block is formatted as gofmt would.
+// Every Go block has the format of gofmt.
 func TestGoBlocksFormatted(t *testing.T) {
 	t.Parallel()
 	for page, text := range pages(t) {
@@ -109,7 +109,7 @@ func TestGoBlocksFormatted(t *testing.T) {
 	}
 }
 
-// The check finds what is wrong, where it is wrong.
+// The check reports errors with their places.
 func TestCheck(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ name, text, err string }{
@@ -147,7 +147,7 @@ var (
 	changeDir = regexp.MustCompile(`^cd ([\w./-]+)`)
 )
 
-// anchors are the fragments that a page's headings give it.
+// anchors returns the fragments of a page's headings.
 func anchors(text []byte) map[string]bool {
 	all := make(map[string]bool)
 	for _, h := range heading.FindAllSubmatch(text, -1) {
@@ -166,7 +166,7 @@ func anchors(text []byte) map[string]bool {
 	return all
 }
 
-// Every link within the repository leads somewhere.
+// Every link within the repository has a target.
 func TestLinks(t *testing.T) {
 	t.Parallel()
 	all := pages(t)
@@ -193,7 +193,7 @@ func TestLinks(t *testing.T) {
 	}
 }
 
-// The directories that shell blocks name are there.
+// The directories in shell blocks exist.
 func TestCommands(t *testing.T) {
 	t.Parallel()
 	n := 0
@@ -220,7 +220,7 @@ func TestCommands(t *testing.T) {
 
 var testName = regexp.MustCompile("`(Test[A-Za-z]+)`")
 
-// The tests that a page names are there.
+// The tests that a page names exist.
 func TestNamedTests(t *testing.T) {
 	t.Parallel()
 	there := make(map[string]bool)

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Every test that guarantees.md names is there.
+// Every test that guarantees.md names exists.
 func TestGuaranteesNameTheirTests(t *testing.T) {
 	t.Parallel()
 	var code strings.Builder

@@ -13,14 +13,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The tests that the guide shows pass. With all the guide's other declarations they
-// become a package that is there only for the compiler.
+// The tests in the guide pass. All other declarations of the guide are compiled with these
+// tests, in the same package.
 func TestTestsOfTheGuide(t *testing.T) {
 	t.Parallel()
 	var code string
 	for _, b := range guideBlocks(t) {
 		_, err := parser.ParseFile(token.NewFileSet(), "", "package page\n"+b.text, 0)
-		if b.lang == "go" && err == nil { // declarations, neither statements nor a program
+		if b.lang == "go" && err == nil { // the block has declarations only, not statements or a program
 			code += b.text
 		}
 	}

@@ -14,8 +14,7 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
 )
 
-// Every line that is logged is in the operations page's table, with its level, and no
-// other is.
+// The operations page's table has exactly the lines that the code logs, with their levels.
 func TestLogsOfThePage(t *testing.T) {
 	t.Parallel()
 	type line struct{ level, message string }
@@ -48,7 +47,7 @@ func TestLogsOfThePage(t *testing.T) {
 	}
 }
 
-// Every counter is in the operations page's tables.
+// The operations page's tables have every counter.
 func TestCountersOfThePage(t *testing.T) {
 	t.Parallel()
 	page := string(pages(t)["docs/operations.md"])

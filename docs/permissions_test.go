@@ -15,24 +15,25 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc/amqptest"
 )
 
-// permissions are the patterns of a row: configure, write, read.
+// permissions are the three patterns of a row: configure, write, read.
 type permissions [3]string
 
-// permissionRows are the rows of the page's tables of permissions, by who needs them.
+// permissionRows returns the rows of the page's tables of permissions, by role.
 func permissionRows(page []byte) map[string]permissions {
 	row := regexp.MustCompile("(?m)^\\| ([^|]*) \\| `(\\^.*)` \\| `(\\^.*)` \\| `(\\^.*)` \\|$")
 	rows := make(map[string]permissions)
 	for _, m := range row.FindAllSubmatch(page, -1) {
 		var p permissions
 		for i := range p {
-			p[i] = strings.ReplaceAll(string(m[i+2]), `\|`, "|") // as a table must write it
+			p[i] = strings.ReplaceAll(string(m[i+2]), `\|`, "|") // a Markdown table must escape |
 		}
 		rows[string(m[1])] = p
 	}
 	return rows
 }
 
-// without are the permissions with one alternative of one pattern less, each in turn.
+// without returns the permissions with one alternative of one pattern removed, for each
+// alternative.
 func (p permissions) without() []permissions {
 	var all []permissions
 	for i := range p {
@@ -52,7 +53,7 @@ func (p permissions) without() []permissions {
 	return all
 }
 
-// The permissions of the operations page are enough, and none of them is too much.
+// The permissions of the operations page are sufficient, and each of them is necessary.
 func TestPermissionsOfThePage(t *testing.T) {
 	t.Parallel()
 	server := func(q amqprpc.Queue) func(ctx context.Context, mine, other string) error {
@@ -100,7 +101,7 @@ func TestPermissionsOfThePage(t *testing.T) {
 			return err
 		}
 		defer cli.Close()
-		time.Sleep(200 * time.Millisecond) // the mailbox opens after the queues, and may not
+		time.Sleep(200 * time.Millisecond) // the mailbox opens after the queues, and its declaration may be refused
 		calling, giveUp := context.WithCancel(ctx)
 		defer giveUp()
 		f := amqprpc.Go[int, int](calling, cli, "orders", 1)
@@ -120,7 +121,7 @@ func TestPermissionsOfThePage(t *testing.T) {
 	}
 	roles := map[string]struct {
 		run     func(ctx context.Context, mine, other string) error
-		queue   amqprpc.Queue // as it is declared by others, before
+		queue   amqprpc.Queue // the queue as another user declared it before
 		passive bool
 		alone   bool // no other server
 	}{
@@ -147,7 +148,7 @@ func TestPermissionsOfThePage(t *testing.T) {
 				ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 				defer cancel()
 				mine, other := "amqp://least:secret@"+broker.Addr()+"/", "amqp://all:secret@"+broker.Addr()+"/"
-				if strings.HasPrefix(who, "server") || role.alone { // the broker asks for more where the queue is not there yet
+				if strings.HasPrefix(who, "server") || role.alone { // the broker needs more permissions if the queue does not exist yet
 					return role.run(ctx, mine, other)
 				}
 				srv := amqprpc.NewServer(other, amqprpc.WithLogger(nil))
@@ -161,7 +162,7 @@ func TestPermissionsOfThePage(t *testing.T) {
 					require.NoError(t, err)
 				}
 				if role.passive {
-					stop() // the answers shall be those of the other
+					stop() // the server of role.run must answer
 					<-served
 				}
 				err := role.run(ctx, mine, other)

@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The listings of docs/protocol.md are the programs that the tests of amqprpc run,
-// and are as short as the page promises.
+// The listings of docs/protocol.md are the programs that the tests of amqprpc run. They are
+// as short as the page promises.
 func TestListingsOfTheProtocolPage(t *testing.T) {
 	t.Parallel()
 	var listings []block

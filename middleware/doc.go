@@ -1,16 +1,16 @@
 // Package middleware has ready middleware for servers and clients of amqprpc. Each is an
-// ordinary [amqprpc.Middleware] on the public API of package amqprpc, so your own
-// middleware can do the same.
+// ordinary [amqprpc.Middleware] on the public API of package amqprpc, so your own middleware
+// can do the same.
 //
 //	srv := amqprpc.NewServer(url, amqprpc.WithMiddleware(
 //		middleware.Logging(logger),
 //		middleware.Validate(),
 //	))
 //
-// The first middleware is the outermost: here, Logging logs the refusals of Validate.
-// Package idempotency, below this one, answers repeated calls.
+// The first middleware is the outermost: here, Logging logs the refusals of Validate. The
+// subpackage idempotency answers repeated calls.
 //
 // No middleware recovers from panics, because servers already do: the caller gets the code
-// internal with a neutral text, and the server logs the stack. Middleware that reports
-// panics finds the value and the stack in [amqprpc.PanicError].
+// internal with a neutral text, and the server logs the stack. Middleware that reports panics
+// finds the value and the stack in [amqprpc.PanicError].
 package middleware

@@ -31,7 +31,7 @@ func ExampleLogging() {
 	broker := amqptest.NewBroker()
 	defer broker.Close()
 
-	// These lines leave out the attributes that differ from run to run.
+	// The example removes the attributes that differ from run to run.
 	logger := slog.New(slog.NewTextHandler(os.Stdout, &slog.HandlerOptions{
 		ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
 			switch a.Key {
@@ -128,7 +128,7 @@ func ExampleTimeout() {
 
 	srv := amqprpc.NewServer(broker.URL(), amqprpc.WithLogger(nil))
 	amqprpc.Register(srv, "slow", func(ctx context.Context, _ amqprpc.None) (string, error) {
-		<-ctx.Done() // a query, say, that takes ctx
+		<-ctx.Done() // stands for a query that takes ctx
 		return "", ctx.Err()
 	}, amqprpc.WithMiddleware(middleware.Timeout(20*time.Millisecond)))
 	defer serve(srv)()

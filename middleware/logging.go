@@ -19,22 +19,21 @@ type logging struct {
 	attrs func(*amqprpc.Request) []slog.Attr
 }
 
-// Logging writes one line for each request, when it is done, on servers and on clients:
+// Logging writes one line for each finished request, on servers and on clients:
 //
 //	level=INFO msg=rpc side=server kind=unary queue=orders id=… attempt=1 code=ok duration=1.2ms
 //	level=WARN msg=rpc side=client kind=unary queue=orders id=… attempt=1 code=unavailable duration=420µs outcome=not-executed error="…"
 //
-// Every line has side, kind, queue, id, attempt, code and duration (a [time.Duration]).
-// A server adds redelivered=true for a request that may have been delivered before. An
-// error adds its text as error, on a client its outcome, and as cause what the text leaves
-// out since it is nothing for callers: a panic, or the error of a callee. The message and the
-// metadata are not logged, see [WithLogAttrs]. The logger's handler gets the context of
-// the call.
+// Every line has side, kind, queue, id, attempt, code and duration (a [time.Duration]). A
+// server adds redelivered=true for a request that may have been delivered before. For an
+// error, Logging adds the text as error and, on a client, the outcome. It adds the attribute
+// cause if the error has a cause that callers do not see: a panic, or the error of a callee.
+// The message and the metadata are not logged, see [WithLogAttrs]. The logger's handler gets
+// the context of the call.
 //
-// The level is that of [DefaultLogLevel], or of [WithLogLevel]. If the logger does not
-// write the level, Logging builds no attributes. A nil logger writes nothing. Put
-// Logging outermost, so that it sees the answers and the duration of the other
-// middleware.
+// The level is that of [DefaultLogLevel], or of [WithLogLevel]. If the logger does not write
+// the level, Logging builds no attributes. A nil logger writes nothing. Put Logging
+// outermost, so that it sees the answers and the duration of the other middleware.
 func Logging(logger *slog.Logger, opts ...LoggingOption) amqprpc.Middleware {
 	l := &logging{log: logger, level: DefaultLogLevel}
 	for _, o := range opts {
@@ -48,7 +47,7 @@ func Logging(logger *slog.Logger, opts ...LoggingOption) amqprpc.Middleware {
 			start := time.Now()
 			returned := false
 			defer func() {
-				if !returned { // middleware has panicked; the server answers the request
+				if !returned { // middleware has panicked, and the server will answer the request
 					err = amqprpc.Errorf(amqprpc.CodeInternal, "panic")
 				}
 				l.write(ctx, req, err, time.Since(start))
@@ -66,8 +65,8 @@ func WithLogLevel(level func(amqprpc.Code) slog.Level) LoggingOption {
 	return func(l *logging) { l.level = level }
 }
 
-// WithLogAttrs adds attributes to each line, for example of the request's metadata or
-// of its message. f runs on the request's goroutine, when the request is done.
+// WithLogAttrs adds attributes to each line, for example from the request's metadata or from
+// its message. f runs on the request's goroutine after the request.
 func WithLogAttrs(f func(*amqprpc.Request) []slog.Attr) LoggingOption {
 	return func(l *logging) { l.attrs = f }
 }

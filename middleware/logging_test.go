@@ -149,7 +149,7 @@ func TestLogging(t *testing.T) {
 	})
 }
 
-// A client logs the refusal of middleware further in as not sent.
+// A client logs a refusal of inner middleware as not sent.
 func TestLoggingRefusedOnClient(t *testing.T) {
 	t.Parallel()
 	var client jsonLog
@@ -163,7 +163,7 @@ func TestLoggingRefusedOnClient(t *testing.T) {
 	require.Equal(t, err.Error(), line["error"])
 }
 
-// A retry by middleware further in counts as a further attempt.
+// A retry by inner middleware counts as another attempt.
 func TestLoggingAttempts(t *testing.T) {
 	t.Parallel()
 	url := startBroker(t)
@@ -203,7 +203,7 @@ func TestLoggingRedelivered(t *testing.T) {
 	t.Parallel()
 	url := startBroker(t)
 
-	// This consumer takes the request and leaves without an acknowledgement.
+	// This consumer takes the request and closes its connection without an ack.
 	conn, err := amqp.Dial(url)
 	require.NoError(t, err)
 	ch, err := conn.Channel()
@@ -257,7 +257,7 @@ func TestLoggingOptions(t *testing.T) {
 	require.Empty(t, quiet.take(t), "below the level of the logger")
 }
 
-// A panic of middleware is logged, too.
+// Logging also logs a panic of middleware.
 func TestLoggingPanic(t *testing.T) {
 	t.Parallel()
 	url := startBroker(t)

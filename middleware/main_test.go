@@ -15,7 +15,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// patience bounds every wait that is expected to end.
+// patience limits each wait for something that must happen.
 const patience = 20 * time.Second
 
 func testContext(t *testing.T) context.Context {

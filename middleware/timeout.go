@@ -9,20 +9,19 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
 )
 
-// Timeout ends the context of the rest of the chain after d. An earlier deadline stays.
-// Timeout runs nothing on another goroutine, so it ends only what honours its context:
-// a client's call does, and a server's handler must.
+// Timeout ends the context of the inner chain after d. An earlier deadline stays. Timeout
+// starts no goroutine, so it ends only code that honours its context. A client's call honours
+// its context, and a server's handler must.
 //
 // On a client, the shorter deadline travels with the request, and the call ends with
-// deadline_exceeded. On a server, a bare context error of the handler gets a text that
-// names this limit. Any other result is returned as it is, even if it is late.
+// deadline_exceeded. On a server, a bare context error of the handler gets a text that names
+// this limit. Any other result is returned unchanged, even if it is late.
 //
-// To limit each attempt of a call, put Timeout inside a middleware that retries. If one
-// limit for the whole call is enough, use [amqprpc.WithTimeout]. On servers, use
-// [amqprpc.WithHandlerTimeout], which also answers for handlers that ignore their
-// context.
+// To limit each attempt of a call, put Timeout inside a middleware that retries. If one limit
+// for the whole call is enough, use [amqprpc.WithTimeout]. On servers, use
+// [amqprpc.WithHandlerTimeout], which also answers for handlers that ignore their context.
 //
-// A d of zero or below is no limit.
+// If d is zero or negative, there is no limit.
 func Timeout(d time.Duration) amqprpc.Middleware {
 	return func(next amqprpc.Invoker) amqprpc.Invoker {
 		if d <= 0 {
@@ -41,8 +40,8 @@ func Timeout(d time.Duration) amqprpc.Middleware {
 	}
 }
 
-// isBareDeadline reports whether err is a context's deadline without a code and a text
-// that somebody chose.
+// isBareDeadline reports whether err is a context's deadline error without a code or a text
+// of its own.
 func isBareDeadline(err error) bool {
 	if _, ok := errors.AsType[*amqprpc.Error](err); ok {
 		return false

@@ -82,7 +82,7 @@ func TestTimeoutOnClient(t *testing.T) {
 		})
 	})
 	cli := dial(t, url)
-	for d := 50 * time.Millisecond; ; d *= 2 { // longer, if the request does not arrive in time
+	for d := 50 * time.Millisecond; ; d *= 2 { // a longer limit for a request that did not arrive in time
 		require.Less(t, d, patience)
 		start := time.Now()
 		_, err := amqprpc.Call[amqprpc.None, amqprpc.None](testContext(t), cli, "q", amqprpc.None{},
@@ -98,7 +98,7 @@ func TestTimeoutOnClient(t *testing.T) {
 	}
 }
 
-// The error of a call that the limit ends names the limit.
+// If the limit ends a call, the error names the limit.
 func TestTimeoutNamesItself(t *testing.T) {
 	t.Parallel()
 	cli := dial(t, startBroker(t))
@@ -114,7 +114,7 @@ func TestTimeoutNamesItself(t *testing.T) {
 	require.ErrorContains(t, err, "(time limit of 1ms)")
 	require.Equal(t, amqprpc.OutcomeNotSent, amqprpc.OutcomeOf(err))
 
-	// The caller's own deadline is not this limit.
+	// The caller's own deadline is not reported as this limit.
 	ctx, cancel := context.WithCancel(testContext(t))
 	cancel()
 	_, err = amqprpc.Call[int, int](ctx, cli, "q", 1, amqprpc.WithMiddleware(middleware.Timeout(time.Hour), wait))

@@ -61,8 +61,8 @@ func validate(msg any) error {
 			}
 			return nil
 		default:
-			// A value in an interface has no address, and so lacks the methods of its
-			// pointer: copy it to where it has one.
+			// A value in an interface has no address, so it lacks its pointer's methods. Copy
+			// the value into a variable.
 			p := reflect.New(v.Type())
 			p.Elem().Set(v)
 			v = p

@@ -33,7 +33,7 @@ func positive(n int) error {
 	return nil
 }
 
-// chosen returns the validation error that its text names.
+// chosen is a message whose text selects the validation error.
 type chosen string
 
 func (c chosen) Validate() error {
@@ -99,7 +99,7 @@ func TestValidateOnServer(t *testing.T) {
 		{queue: "to_pointer", msg: nil, code: amqprpc.CodeInvalidArgument, message: "the message is null"},
 		{queue: "plain", msg: plain{-1}},
 		{queue: "to_plain", msg: nil},
-		{queue: "any", msg: byValue{-1}}, // an object of no Go type
+		{queue: "any", msg: byValue{-1}}, // a JSON object, not the Go type
 		{queue: "any", msg: nil},
 		{queue: "chosen", msg: "fine"},
 		{queue: "chosen", msg: "code", code: amqprpc.CodeNotFound, message: "not_found"},
@@ -119,7 +119,7 @@ func TestValidateOnServer(t *testing.T) {
 			var e *amqprpc.Error
 			require.ErrorAs(t, err, &e)
 			if tt.message == undecoded {
-				require.Contains(t, e.Message(), undecoded) // the rest of the text is the codec's
+				require.Contains(t, e.Message(), undecoded) // the codec chooses the rest of the text
 			} else {
 				require.Equal(t, tt.message, e.Message())
 			}
@@ -202,7 +202,7 @@ func TestValidateOnClient(t *testing.T) {
 	require.EqualValues(t, 2, ran.Load())
 }
 
-// errors.Is finds the validation error on the side that made it.
+// errors.Is finds the validation error on the side that returned it.
 func TestValidateKeepsTheCause(t *testing.T) {
 	t.Parallel()
 	cli := dial(t, startBroker(t), amqprpc.WithMiddleware(middleware.Validate()))

@@ -11,8 +11,8 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc/amqptest"
 )
 
-// both plays server and client in one process, with a broker if there is no URL,
-// and shows what happens to calls of all sorts.
+// both runs server and client in one process, with a private broker if there is no URL, and
+// shows the result of different calls.
 func (p *program) both(ctx context.Context) (err error) {
 	url := p.url
 	if url == "" {
@@ -66,8 +66,8 @@ func (p *program) both(ctx context.Context) (err error) {
 	return nil
 }
 
-// demo is the sequence of calls that role both shows. Each step checks what it
-// shows, so that a surprise ends the program with an error.
+// demo is the sequence of calls of role both. Each step checks its result, so an unexpected
+// result ends the program with an error.
 type demo struct {
 	*program
 	cli *amqprpc.Client
@@ -90,8 +90,8 @@ func (d *demo) one(ctx context.Context) error {
 	return nil
 }
 
-// hundred asks a hundred questions at once over the one client, and checks that
-// each got its own answer.
+// hundred makes a hundred calls at once with one client, and checks that each call gets its
+// own answer.
 func (d *demo) hundred(ctx context.Context) error {
 	d.title("A hundred calls at once, over the same client")
 	const calls = 100
@@ -160,7 +160,7 @@ func (d *demo) deadline(ctx context.Context) error {
 	}
 	d.line("deadline_exceeded after %s", took(start))
 
-	// The deadline travelled with the request, so the handler knows it as well.
+	// The deadline travels with the request, so the handler's ctx has the same deadline.
 	ctx, cancel := context.WithTimeout(ctx, d.patient)
 	defer cancel()
 	for d.srv.Stats().InFlight > 0 {
@@ -174,9 +174,9 @@ func (d *demo) deadline(ctx context.Context) error {
 	return nil
 }
 
-// expect shows a call's error, which is to have that code.
+// expect prints a call's error and checks its code.
 func (d *demo) expect(err error, code amqprpc.Code) error {
-	if !errors.Is(err, code) { // works across the wire
+	if !errors.Is(err, code) { // also works for errors of the server
 		return fmt.Errorf("expected an error %s, got %v", code, err)
 	}
 	d.line("code     %s", amqprpc.CodeOf(err))
@@ -191,7 +191,7 @@ func (d *demo) expect(err error, code amqprpc.Code) error {
 	return nil
 }
 
-// meaning says what a caller may conclude from an outcome.
+// meaning explains each outcome to a caller.
 var meaning = map[amqprpc.Outcome]string{
 	amqprpc.OutcomeUnknown:     "a handler may have run",
 	amqprpc.OutcomeNotSent:     "the request never left",
@@ -199,7 +199,7 @@ var meaning = map[amqprpc.Outcome]string{
 	amqprpc.OutcomeExecuted:    "the handler ran, and answered so",
 }
 
-// took is the time since start, to be read.
+// took returns the time since start, rounded for the reader.
 func took(start time.Time) time.Duration {
 	d := time.Since(start)
 	if d < time.Millisecond {

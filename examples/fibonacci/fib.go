@@ -6,26 +6,26 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
 )
 
-// The contract: what client and server share.
+// The contract that client and server share.
 const (
-	// Fib is the tutorial's queue. Its Python client and server speak on it too.
+	// Fib is the tutorial's queue. The tutorial's Python client and server also use this
+	// queue.
 	Fib amqprpc.Method[int, int64] = "rpc_queue"
-	// Recursive computes the same as the tutorial does, by plain recursion, and
-	// so takes practically for ever from 60 or so on.
+	// Recursive computes Fib by plain recursion, as the tutorial does. From about n = 60, it
+	// practically never ends.
 	Recursive amqprpc.Method[int, int64] = "rpc_queue.recursive"
 )
 
 // maxN is the last n whose Fibonacci number fits an int64.
 const maxN = 92
 
-// Bounds is a detail of the error that a server answers a wrong n with.
+// Bounds is an error detail. It tells the caller which n are valid.
 type Bounds struct {
 	Min int `json:"min"`
 	Max int `json:"max"`
 }
 
-// check is what the tutorial leaves open: that a message makes sense before it is
-// worked on.
+// check validates n before the work starts. The tutorial has no such check.
 func check(n int) error {
 	bounds := Bounds{Min: 0, Max: maxN}
 	switch {
@@ -51,8 +51,8 @@ func fib(_ context.Context, n int) (int64, error) {
 	return a, nil
 }
 
-// fibRecursive is the handler of Recursive. It stops when nobody waits for the
-// answer any longer, which its ctx tells it.
+// fibRecursive is the handler of Recursive. It stops when its ctx ends, because then no
+// caller waits for the answer.
 func fibRecursive(ctx context.Context, n int) (int64, error) {
 	if err := check(n); err != nil {
 		return 0, err
@@ -76,12 +76,11 @@ func fibRecursive(ctx context.Context, n int) (int64, error) {
 	return result, nil
 }
 
-// newServer makes the server of both methods.
+// newServer returns a server of both methods.
 func newServer(url string, opts ...amqprpc.ServerOption) *amqprpc.Server {
 	srv := amqprpc.NewServer(url, opts...)
-	// Transient is how the tutorial's server declares the queue, so that it and
-	// this one can share the work. The default, a durable queue, is what a service
-	// of your own wants.
+	// The tutorial's server declares a transient queue. This server does the same, so that
+	// both can serve one queue. For your own service, keep the default, a durable queue.
 	queue := amqprpc.WithQueue(amqprpc.Queue{Transient: true})
 	Fib.Register(srv, fib, queue)
 	Recursive.Register(srv, fibRecursive, queue)

@@ -1,17 +1,16 @@
-// Fibonacci is RabbitMQ's RPC tutorial, played with amqprpc, with answers to the
-// questions that the tutorial leaves open.
+// Fibonacci is RabbitMQ's RPC tutorial with amqprpc. It also answers the questions that the
+// tutorial leaves open.
 //
 //	go run ./examples/fibonacci
 //
-// needs nothing but Go: a broker, a server and a client run in one process. With
-// two terminals:
+// This command needs only Go: a broker, a server and a client run in one process. With two
+// terminals:
 //
 //	go run ./examples/fibonacci -role server
 //	go run ./examples/fibonacci -role client -n 30
 //
-// The first server brings a broker along, at 127.0.0.1:5680; further servers share
-// the work. A RabbitMQ of your own is used with -url, or AMQP_URL in the
-// environment.
+// The first server also starts a broker at 127.0.0.1:5680. Further servers share the work. To
+// use your own RabbitMQ, give -url, or set AMQP_URL in the environment.
 package main
 
 import (
@@ -34,15 +33,15 @@ func main() {
 	os.Exit(code)
 }
 
-// defaultAddr is where the first server's broker listens when no URL is given, and
-// where clients and further servers then look for it. It is not RabbitMQ's port, so
-// that one that runs here is left alone.
+// defaultAddr is the address of the first server's broker if no URL is given. Clients and
+// further servers connect to this address. It is not RabbitMQ's port, so that the example
+// does not use a local RabbitMQ by accident.
 const defaultAddr = "127.0.0.1:5680"
 
 // program is one run.
 type program struct {
-	url     string // "" for a broker of our own
-	addr    string // of that broker, where processes share it
+	url     string // "" for a private broker
+	addr    string // address of the private broker that the processes share
 	n       int
 	verbose bool
 	stdout  io.Writer
@@ -50,8 +49,8 @@ type program struct {
 	patient time.Duration // how long to wait for the broker
 }
 
-// run is main with everything that it depends on. It returns the exit code: 0, 1
-// for a failure, 2 for wrong usage.
+// run is main with explicit dependencies. It returns the exit code: 0, 1 for a failure, 2 for
+// wrong usage.
 func run(ctx context.Context, args []string, envURL string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("fibonacci", flag.ContinueOnError)
 	flags.SetOutput(stderr)
@@ -74,7 +73,7 @@ func run(ctx context.Context, args []string, envURL string, stdout, stderr io.Wr
 	switch {
 	case *verbose:
 		p.log = slog.New(slog.NewTextHandler(stderr, nil))
-	case *role == "server": // it waits for its broker for ever, and so must say why
+	case *role == "server": // a server waits for its broker without a limit, so it must log why
 		p.log = slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	}
 	play, known := map[string]func(context.Context) error{

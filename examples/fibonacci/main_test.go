@@ -24,7 +24,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const patience = 20 * time.Second
 
-// output is what a program writes, to be read while it runs.
+// output holds a program's output. A test can read it while the program runs.
 type output struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
@@ -65,7 +65,7 @@ func startBroker(t *testing.T) *amqptest.Broker {
 	return b
 }
 
-// freeAddr is a loopback address that nobody listens on.
+// freeAddr returns a loopback address without a listener.
 func freeAddr(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -74,15 +74,15 @@ func freeAddr(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// The words of a codec's error are the codec's own.
+// The codec chooses the text after this prefix.
 var undecoded = regexp.MustCompile(`(the request does not decode: ).*`)
 
-// On a machine that is busy the request with the deadline may not even get there.
+// On a busy machine, the request with the deadline may not reach the handler.
 var handled = regexp.MustCompile(`10[45] requests handled`)
 
 var duration = regexp.MustCompile(`\b[0-9.]+(µs|ms|s)\b`)
 
-// whatBothShows is the output of role both with its times taken out.
+// whatBothShows is the output of role both without times.
 const whatBothShows = `
 1. One call, as in the tutorial
    fib(30) = 832040
@@ -155,7 +155,7 @@ func TestVerbose(t *testing.T) {
 	require.Contains(t, stderr, "level=INFO msg=rpc side=client kind=unary queue=rpc_queue ")
 }
 
-// build makes the program that tests run as processes of their own.
+// build builds the program for tests that run it as a process.
 func build(t *testing.T) string {
 	t.Helper()
 	exe := filepath.Join(t.TempDir(), "fibonacci")
@@ -164,15 +164,15 @@ func build(t *testing.T) string {
 	return exe
 }
 
-// command prepares the built program, with no AMQP_URL but what a test gives it.
+// command prepares the built program. AMQP_URL is unset unless a test sets it.
 func command(ctx context.Context, exe string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, exe, args...)
 	cmd.Env = append(os.Environ(), "AMQP_URL=")
 	return cmd
 }
 
-// TestTwoTerminals plays the tutorial as its reader does: a server, another one to
-// share the work, and clients that come and go, each a process.
+// TestTwoTerminals follows the tutorial: a server, a second server that shares the work, and
+// several clients, each in a process of its own.
 func TestTwoTerminals(t *testing.T) {
 	t.Parallel()
 	exe := build(t)
@@ -217,7 +217,7 @@ func TestTwoTerminals(t *testing.T) {
 			require.Equal(t, 1, client.ProcessState.ExitCode())
 			require.Equal(t, "fibonacci: rpc_queue: invalid_argument: there is no Fibonacci number before the first: n is -1\n", string(got))
 
-			for i := 1; i >= 0; i-- { // the first has the broker
+			for i := 1; i >= 0; i-- { // the first server runs the broker
 				require.NoError(t, servers[i].Process.Signal(syscall.SIGTERM))
 				require.NoError(t, servers[i].Wait(), errs[i].String())
 			}
@@ -281,7 +281,7 @@ func TestWrongUsage(t *testing.T) {
 	}
 }
 
-// An interrupt ends a client that waits, without a stack of errors.
+// An interrupt ends a waiting client with one short message.
 func TestInterrupted(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(context.Background())

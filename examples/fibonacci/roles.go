@@ -12,7 +12,7 @@ import (
 	"github.com/bbebcec1/amqprpc-go/middleware"
 )
 
-// client asks for one number, as the tutorial's client does.
+// client asks for one number, like the tutorial's client.
 func (p *program) client(ctx context.Context) error {
 	brokerURL := p.url
 	if brokerURL == "" {
@@ -26,7 +26,7 @@ func (p *program) client(ctx context.Context) error {
 	return p.ask(ctx, cli)
 }
 
-// sharedURL is the broker that the first server brings along.
+// sharedURL returns the URL of the first server's broker.
 func (p *program) sharedURL() string { return "amqp://guest:guest@" + p.addr + "/" }
 
 // ask prints fib(n).
@@ -44,7 +44,7 @@ func (p *program) ask(ctx context.Context, cli *amqprpc.Client) error {
 	return nil
 }
 
-// dial connects a client, or says after a while why it cannot.
+// dial connects a client. After p.patient, dial returns an error with the reason.
 func (p *program) dial(ctx context.Context, brokerURL string) (*amqprpc.Client, error) {
 	ctx, cancel := context.WithTimeout(ctx, p.patient)
 	defer cancel()
@@ -59,7 +59,7 @@ func (p *program) dial(ctx context.Context, brokerURL string) (*amqprpc.Client, 
 	return cli, err
 }
 
-// at says where a broker is, without the password that its URL holds.
+// at returns a broker's address without the URL's password.
 func at(brokerURL string) string {
 	u, err := url.Parse(brokerURL)
 	if err != nil || u.Host == "" {
@@ -68,7 +68,7 @@ func at(brokerURL string) string {
 	return "at " + u.Host
 }
 
-// chain is the middleware of both sides: with -v a line for each call.
+// chain returns the middleware of both sides: with -v, one line for each call.
 func (p *program) chain() amqprpc.MiddlewareOption {
 	if p.verbose {
 		return amqprpc.WithMiddleware(middleware.Logging(p.log))
@@ -76,7 +76,7 @@ func (p *program) chain() amqprpc.MiddlewareOption {
 	return amqprpc.WithMiddleware()
 }
 
-// server serves until it is interrupted, then finishes what it has begun.
+// server serves until an interrupt and then drains.
 func (p *program) server(ctx context.Context) error {
 	brokerURL, where := p.url, "the broker "+at(p.url)
 	if brokerURL == "" {
@@ -109,11 +109,11 @@ func (p *program) server(ctx context.Context) error {
 	return err
 }
 
-// narrate prints a line for each request, as the tutorial's server does.
+// narrate prints a line for each request, like the tutorial's server.
 func (p *program) narrate(next amqprpc.Invoker) amqprpc.Invoker {
 	return func(ctx context.Context, req *amqprpc.Request) (*amqprpc.Response, error) {
 		resp, err := next(ctx, req)
-		asked := "?" // what does not decode
+		asked := "?" // for a message that does not decode
 		if msg, merr := req.Message(); merr == nil {
 			asked = fmt.Sprint(*msg.(*int))
 		}

@@ -9,7 +9,7 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
 )
 
-// bank is the server: its handler has an effect that must not happen twice.
+// bank is the server. Its handler has an effect that must not happen twice.
 type bank struct {
 	out io.Writer
 
@@ -17,8 +17,8 @@ type bank struct {
 	booked []Payment
 	busy   bool // refuse the next payment
 
-	started chan struct{} // a slow charge has begun …
-	proceed chan struct{} // … and may end
+	started chan struct{} // receives when a slow charge starts
+	proceed chan struct{} // lets a slow charge end
 }
 
 func newBank(out io.Writer) *bank {
@@ -28,19 +28,19 @@ func newBank(out io.Writer) *bank {
 func (b *bank) charge(_ context.Context, p Payment) (Receipt, error) {
 	if p.Card == "slow" {
 		b.started <- struct{}{}
-		<-b.proceed // whoever moves money does not stop halfway, whatever its ctx says
+		<-b.proceed // a bank must not stop in the middle of a payment, so the handler ignores its ctx
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.busy {
 		b.busy = false
 		fmt.Fprintln(b.out, "  bank: too busy")
-		// Nothing was done, try again: not remembered.
+		// Nothing was done and the caller may retry, so the store does not keep this error.
 		return Receipt{}, amqprpc.Errorf(amqprpc.CodeUnavailable, "come back later")
 	}
 	if p.Card == "empty" {
 		fmt.Fprintln(b.out, "  bank: declines")
-		// An answer like any other: remembered.
+		// The store keeps this error like any other answer.
 		return Receipt{}, amqprpc.Errorf(amqprpc.CodeFailedPrecondition, "the card has no cover")
 	}
 	b.booked = append(b.booked, p)
@@ -48,7 +48,7 @@ func (b *bank) charge(_ context.Context, p Payment) (Receipt, error) {
 	return Receipt{Number: len(b.booked), Cents: p.Cents}, nil
 }
 
-// close lets go whoever still waits to proceed.
+// close releases all handlers that wait to proceed.
 func (b *bank) close() { close(b.proceed) }
 
 func (b *bank) total() (charges, cents int) {

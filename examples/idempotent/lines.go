@@ -5,7 +5,7 @@ import (
 	"sync"
 )
 
-// lines is what bank and shop both print to.
+// lines is the shared output of bank and shop.
 type lines struct {
 	mu  sync.Mutex
 	out io.Writer

@@ -1,10 +1,11 @@
 // Idempotent charges a card once although the request arrives more than once: the caller
-// times out and calls again, the server loses its connection before the acknowledgement,
-// and the message is published twice.
+// times out and calls again, the server loses its connection before the ack, and a publisher
+// sends the message twice.
 //
 //	go run ./examples/idempotent
 //
-// needs nothing but Go. A RabbitMQ is used with -url, or AMQP_URL in the environment.
+// This command needs only Go. To use your own RabbitMQ, give -url, or set AMQP_URL in the
+// environment.
 package main
 
 import (
@@ -22,7 +23,7 @@ import (
 	"github.com/bbebcec1/amqprpc-go/middleware/idempotency"
 )
 
-// Payment is what a caller asks for.
+// Payment is the request.
 type Payment struct {
 	Card  string `json:"card"`
 	Cents int    `json:"cents"`
@@ -64,16 +65,16 @@ func run(ctx context.Context, url string, output io.Writer) (err error) {
 	}
 	defer cli.Close()
 
-	line := &wire{} // the server's connection, which this program cuts
+	line := &wire{} // the server's connection, which this program can cut
 	bank := newBank(out)
-	// Authentication and validation would go before the idempotency middleware: their
-	// refusals must not be stored, and a caller that knows an ID gets its answer.
-	// Several servers would share a store, for example
+	// Put authentication and validation before the idempotency middleware. The store must not
+	// keep their refusals, and the middleware sends a stored answer to any caller that knows
+	// its ID. Several servers need a shared store, for example
 	// middleware/idempotency/redisstore.
 	srv := amqprpc.NewServer(url, amqprpc.WithLogger(nil), amqprpc.WithDialer(line.dial), amqprpc.WithMiddleware(
 		idempotency.New(idempotency.NewMemoryStore(10_000, 24*time.Hour), idempotency.WithReplayHeader("replayed")),
 	))
-	// Expires lets a real broker forget this example's queue.
+	// Expires makes the broker delete this example's unused queue.
 	Charge.Register(srv, bank.charge, amqprpc.WithQueue(amqprpc.Queue{Expires: time.Minute}))
 	serving, stop := context.WithCancel(ctx)
 	served := make(chan error, 1)

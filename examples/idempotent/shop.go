@@ -11,20 +11,20 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
 )
 
-// shop is the caller. It names each payment after its order, so that asking again is
-// asking for the same.
+// shop is the caller. The call ID is the order's name, so a repeated call for an order has
+// the same ID.
 type shop struct {
 	out  io.Writer
 	cli  *amqprpc.Client
 	bank *bank
 	line *wire
 	url  string
-	run  string // makes the orders of one run of this program its own
+	run  string // makes the order names of each run unique
 }
 
 func (s *shop) title(text string) { fmt.Fprintf(s.out, "\n%s\n", text) }
 
-// pay asks the bank to charge for an order, and prints what became of it.
+// pay asks the bank to charge for an order, and prints the result.
 func (s *shop) pay(ctx context.Context, order string, p Payment) {
 	var reply amqprpc.Header
 	r, err := Charge.Call(ctx, s.cli, p, amqprpc.WithCallID(s.run+"/"+order), amqprpc.WithReplyHeader(&reply))
@@ -42,7 +42,7 @@ func (s *shop) pay(ctx context.Context, order string, p Payment) {
 	}
 }
 
-// impatient gives up while the bank works, and asks again.
+// impatient times out while the bank works, and calls again.
 func (s *shop) impatient(ctx context.Context) error {
 	s.title("the caller gives up while the bank works")
 	err := s.meanwhile(ctx, "order 1", Payment{"slow", 1000}, func(giveUp context.CancelFunc, paid <-chan struct{}) {
@@ -53,15 +53,14 @@ func (s *shop) impatient(ctx context.Context) error {
 	return err
 }
 
-// cutOff loses the server's connection while the bank works: the broker delivers the
-// request again, as it would if the connection had been lost between the reply and its
-// acknowledgement.
+// cutOff cuts the server's connection while the bank works. The broker redelivers the
+// request, as it does if the connection is lost between the reply and its ack.
 func (s *shop) cutOff(ctx context.Context) error {
 	s.title("the server's connection is lost while the bank works")
 	return s.meanwhile(ctx, "order 2", Payment{"slow", 2000}, func(context.CancelFunc, <-chan struct{}) { s.line.cut() })
 }
 
-// meanwhile pays, and lets something happen while the bank works.
+// meanwhile pays and runs happen while the bank works.
 func (s *shop) meanwhile(ctx context.Context, order string, p Payment, happen func(giveUp context.CancelFunc, paid <-chan struct{})) error {
 	paying, giveUp := context.WithCancel(ctx)
 	defer giveUp()
@@ -81,8 +80,8 @@ func (s *shop) meanwhile(ctx context.Context, order string, p Payment, happen fu
 	return nil
 }
 
-// publishedTwice is a foreign client that sends a message and, for want of a confirm,
-// sends it again.
+// publishedTwice is a foreign client that sends a message twice, because it got no confirm
+// for the first.
 func (s *shop) publishedTwice(ctx context.Context) error {
 	s.title("a message is published twice")
 	conn, err := amqp.Dial(s.url)
@@ -125,7 +124,7 @@ func (s *shop) publishedTwice(ctx context.Context) error {
 	return nil
 }
 
-// declined asks again for what was refused for good.
+// declined repeats a call that was refused for good.
 func (s *shop) declined(ctx context.Context) error {
 	s.title("the bank's refusal is an answer")
 	s.pay(ctx, "order 4", Payment{"empty", 4000})
@@ -133,7 +132,7 @@ func (s *shop) declined(ctx context.Context) error {
 	return nil
 }
 
-// busy asks again for what was not done yet.
+// busy repeats a call that was refused for now.
 func (s *shop) busy(ctx context.Context) error {
 	s.title("come back later is none")
 	s.bank.mu.Lock()
@@ -144,7 +143,7 @@ func (s *shop) busy(ctx context.Context) error {
 	return nil
 }
 
-// mistaken uses an id for something else.
+// mistaken reuses an ID for a different payment.
 func (s *shop) mistaken(ctx context.Context) error {
 	s.title("an id that was used for another payment")
 	s.pay(ctx, "order 5", Payment{"gold", 1})

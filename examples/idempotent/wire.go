@@ -5,7 +5,7 @@ import (
 	"sync"
 )
 
-// wire gives the server connections that this program can cut, as a network does.
+// wire gives the server connections that this program can cut, as a network fault does.
 type wire struct {
 	mu   sync.Mutex
 	last net.Conn

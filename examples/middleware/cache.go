@@ -9,16 +9,15 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
 )
 
-// cache is for clients: what was answered once it answers itself, without calling
-// next. It is as simple as can be: it asks nobody who is asking, and nothing in it
-// ever expires.
+// cache is client middleware. It answers a repeated request without a call. To stay simple,
+// it ignores who calls, and its entries never expire.
 type cache struct {
 	mu      sync.Mutex
 	answers map[string]answer
 	hits    int
 }
 
-// answer is a response's parts. A Response itself belongs to its call.
+// answer holds copies of a response's parts, because a Response belongs to its call.
 type answer struct {
 	contentType string
 	body        []byte
@@ -27,8 +26,8 @@ type answer struct {
 
 func newCache() *cache { return &cache{answers: make(map[string]answer)} }
 
-// answer is the middleware. The encoded request is the key, so that it works for
-// messages of any type.
+// answer is the middleware. The encoded request is the key, so the cache works for messages
+// of any type.
 func (c *cache) answer(next amqprpc.Invoker) amqprpc.Invoker {
 	return func(ctx context.Context, req *amqprpc.Request) (*amqprpc.Response, error) {
 		if req.Kind() != amqprpc.KindUnary {
@@ -42,7 +41,7 @@ func (c *cache) answer(next amqprpc.Invoker) amqprpc.Invoker {
 		}
 		resp, err := next(ctx, req)
 		if err != nil {
-			return nil, err // errors are not for keeping
+			return nil, err // the cache does not keep errors
 		}
 		body, err := resp.Body()
 		if err != nil {

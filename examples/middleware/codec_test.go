@@ -2,7 +2,7 @@ package main
 
 import "github.com/bbebcec1/amqprpc-go/codec"
 
-// watched is JSON that tells of requests being decoded.
+// watched is a JSON codec that reports each decoded request.
 type watched struct{ decoded chan<- struct{} }
 
 func (watched) ContentType() string { return "application/json" }

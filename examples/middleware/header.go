@@ -6,8 +6,8 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
 )
 
-// tagCaller is for clients: it writes to the request's metadata on the way out and
-// to the reply's on the way in.
+// tagCaller is client middleware. It writes metadata to the request and reads metadata of the
+// reply.
 func tagCaller(name string) amqprpc.Middleware {
 	return func(next amqprpc.Invoker) amqprpc.Invoker {
 		return func(ctx context.Context, req *amqprpc.Request) (*amqprpc.Response, error) {
@@ -24,8 +24,8 @@ func tagCaller(name string) amqprpc.Middleware {
 	}
 }
 
-// servedBy is for servers: it reads the request's metadata and writes the reply's,
-// which travels with a result and with an error alike.
+// servedBy is server middleware. It reads metadata of the request and writes metadata to the
+// reply. The metadata travels with results and with errors.
 func servedBy(name string) amqprpc.Middleware {
 	return func(next amqprpc.Invoker) amqprpc.Invoker {
 		return func(ctx context.Context, req *amqprpc.Request) (*amqprpc.Response, error) {

@@ -1,10 +1,10 @@
-// Middleware shows what middleware of your own can do, on both sides of a call:
-// read and write the metadata of request and reply, refuse before anything is
-// decoded, and answer from a cache without asking the server.
+// Middleware shows what your own middleware can do on both sides of a call: read and write
+// the metadata of request and reply, refuse a request before it is decoded, and answer from a
+// cache without a call.
 //
 //	go run ./examples/middleware
 //
-// needs nothing but Go. A RabbitMQ is used with -url, or AMQP_URL in the
+// This command needs only Go. To use your own RabbitMQ, give -url, or set AMQP_URL in the
 // environment.
 package main
 
@@ -22,7 +22,7 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc/amqptest"
 )
 
-// Price is the contract: an article's name in, its price in cents out.
+// Price is the contract: the request is an article's name, the reply its price in cents.
 const Price amqprpc.Method[string, int] = "examples.price"
 
 func main() {
@@ -37,8 +37,8 @@ func main() {
 	}
 }
 
-// price is the handler. It knows nothing of the middleware around it, but can read
-// and add metadata as well.
+// price is the handler. It does not depend on the middleware, but it can also read and add
+// metadata.
 func price(ctx context.Context, article string) (int, error) {
 	cents, known := map[string]int{"tea": 350, "coffee": 420}[article]
 	if !known {
@@ -58,8 +58,8 @@ func run(ctx context.Context, url string, out io.Writer) (err error) {
 
 	dialing, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	// The first middleware is the outermost: what the cache answers is never
-	// tagged, let alone sent.
+	// The first middleware is the outermost. Requests that the cache answers are neither
+	// tagged nor sent.
 	cache := newCache()
 	cli, err := amqprpc.Dial(dialing, url, quiet,
 		amqprpc.WithMiddleware(cache.answer, tagCaller("till 3")))
@@ -70,7 +70,7 @@ func run(ctx context.Context, url string, out io.Writer) (err error) {
 
 	srv := amqprpc.NewServer(url, quiet,
 		amqprpc.WithMiddleware(servedBy("server 1"), requireToken("sesame")))
-	// Expires lets a real broker forget this example's queue.
+	// Expires makes the broker delete this example's unused queue.
 	Price.Register(srv, price, amqprpc.WithQueue(amqprpc.Queue{Expires: time.Minute}))
 	serving, stop := context.WithCancel(ctx)
 	served := make(chan error, 1)
@@ -93,7 +93,7 @@ func run(ctx context.Context, url string, out io.Writer) (err error) {
 	return nil
 }
 
-// show makes the calls and prints what became of them.
+// show makes the calls and prints their results.
 func show(ctx context.Context, cli *amqprpc.Client, out io.Writer) {
 	token := amqprpc.WithHeader("authorization", "sesame")
 	for _, c := range []struct {
@@ -120,7 +120,7 @@ func show(ctx context.Context, cli *amqprpc.Client, out io.Writer) {
 			}
 		}
 	}
-	// A body that does not decode: the refusal comes first, nothing was parsed.
+	// This body does not decode. The server refuses the request before it parses the body.
 	_, err := amqprpc.Call[int, int](ctx, cli, string(Price), 42)
 	fmt.Fprintf(out, "nonsense without a token\n  error        %v\n", err)
 	_, err = amqprpc.Call[int, int](ctx, cli, string(Price), 42, token)

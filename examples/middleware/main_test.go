@@ -73,7 +73,7 @@ func TestNoBroker(t *testing.T) {
 	require.ErrorContains(t, err, l.Addr().String())
 }
 
-// Whoever is refused for want of a token has nothing of theirs decoded.
+// The server does not decode a request without a token.
 func TestTokenBeforeDecoding(t *testing.T) {
 	t.Parallel()
 	b := amqptest.NewBroker()

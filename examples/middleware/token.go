@@ -7,9 +7,8 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
 )
 
-// requireToken is for servers: it refuses requests without the token. The message
-// is not decoded until somebody asks for it, so that whoever may not call cannot
-// make the server parse anything either.
+// requireToken is server middleware. It refuses requests without the token. The message is
+// decoded only on demand, so an unauthorized caller cannot make the server parse anything.
 func requireToken(token string) amqprpc.Middleware {
 	return func(next amqprpc.Invoker) amqprpc.Invoker {
 		return func(ctx context.Context, req *amqprpc.Request) (*amqprpc.Response, error) {

@@ -17,7 +17,7 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc/amqptest"
 )
 
-// demo does things to a server, and prints what the probe and the log say.
+// demo injects faults, and prints the answers of the probe and the log lines.
 type demo struct {
 	ctx    context.Context
 	out    io.Writer
@@ -81,7 +81,7 @@ func (d *demo) calls(stop func()) error {
 	call := Square.Go(d.ctx, cli, 5)
 	<-d.started
 	d.broker.BlockPublishers("low on disk")
-	d.release <- struct{}{} // the broker says so to whoever publishes: here the server its reply
+	d.release <- struct{}{} // the broker reports an alarm to publishers only, so the server must publish its reply
 	d.show("the broker has an alarm", false, "blocked")
 	d.broker.UnblockPublishers()
 	d.show("the alarm is over", true, "unblocked")
@@ -98,7 +98,7 @@ func (d *demo) calls(stop func()) error {
 	return err
 }
 
-// queue deletes the server's queue, and declares it otherwise.
+// queue deletes the server's queue, and declares it with other arguments.
 func (d *demo) queue() error {
 	conn, err := amqp.Dial(d.broker.URL())
 	if err != nil {
@@ -127,7 +127,7 @@ func (d *demo) queue() error {
 	return nil
 }
 
-// show waits until the probe says what it should and the log has a line with those words,
+// show waits until the probe has the expected status and the log has a line with these words,
 // and prints both.
 func (d *demo) show(what string, healthy bool, words string) {
 	var code int
@@ -153,7 +153,7 @@ func (d *demo) show(what string, healthy bool, words string) {
 	}
 }
 
-// logLines holds the lines that were not shown yet.
+// logLines holds the lines that show has not printed yet.
 type logLines struct {
 	mu    sync.Mutex
 	lines []string

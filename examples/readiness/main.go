@@ -1,10 +1,10 @@
-// Readiness shows a readiness probe over [amqprpc.Server.Status], and what the probe and
-// the log say when a queue is deleted, when somebody declares it otherwise, when the
-// broker is gone or has an alarm, and when the server drains.
+// Readiness shows a readiness probe that uses [amqprpc.Server.Status]. It prints the answers
+// of the probe and the log lines when a queue is deleted, when a queue is declared with other
+// arguments, when the broker is gone or has an alarm, and when the server drains.
 //
 //	go run ./examples/readiness
 //
-// The broker is one inside the program, since the program does all of that to it.
+// The program runs its own broker, because it injects these faults into the broker.
 package main
 
 import (
@@ -18,7 +18,7 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
 )
 
-// Square is the contract of the server whose health is shown.
+// Square is the contract of the server.
 const Square amqprpc.Method[int, int] = "examples.square"
 
 func main() {
@@ -31,10 +31,10 @@ func main() {
 	}
 }
 
-// ready answers a readiness probe: 200 if the server takes and answers requests on all of
-// its queues, else 503. The body says how things are, for whoever looks.
+// ready answers a readiness probe: 200 if the server takes and answers requests on all of its
+// queues, otherwise 503. The body describes the server's state for human readers.
 //
-// Do not use it as a liveness probe: to restart a process does not bring its broker back.
+// Do not use it as a liveness probe. A restart of the process does not bring its broker back.
 func ready(srv *amqprpc.Server) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		status := srv.Status()

@@ -53,7 +53,7 @@ the server has drained
   log:   level=INFO msg="amqprpc: server has drained" connection=square-1 handled=2
 `
 
-// changing are the parts of the output that differ from run to run.
+// changing lists the parts of the output that differ from run to run.
 var changing = []struct {
 	pattern *regexp.Regexp
 	name    string
@@ -72,6 +72,6 @@ func TestOutput(t *testing.T) {
 	for _, c := range changing {
 		got = c.pattern.ReplaceAllString(got, c.name)
 	}
-	lines := slices.Compact(strings.Split(got, "\n")) // a try may be made twice
+	lines := slices.Compact(strings.Split(got, "\n")) // a retry may repeat a line
 	require.Equal(t, want, strings.Join(lines, "\n"))
 }

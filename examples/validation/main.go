@@ -1,10 +1,9 @@
-// Validation shows struct tags as validation middleware. Which library reads the
-// tags is up to you; here it is go-playground/validator, and middleware for it
-// takes a page.
+// Validation checks struct tags in middleware. You can choose the library that reads the
+// tags. This example uses go-playground/validator with about a page of middleware.
 //
 //	cd examples/validation && go run .
 //
-// needs nothing but Go. A RabbitMQ is used with -url, or AMQP_URL in the
+// This command needs only Go. To use your own RabbitMQ, give -url, or set AMQP_URL in the
 // environment.
 package main
 
@@ -22,7 +21,7 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc/amqptest"
 )
 
-// SignUp is the request, with the rules that it must keep.
+// SignUp is the request. Its tags are the rules.
 type SignUp struct {
 	Name    string   `json:"name" validate:"required,max=40"`
 	Email   string   `json:"email" validate:"required,email"`
@@ -30,7 +29,7 @@ type SignUp struct {
 	Address *Address `json:"address,omitempty"`
 }
 
-// Address is checked where there is one.
+// Address is checked only if it is present.
 type Address struct {
 	City string `json:"city" validate:"required"`
 	Zip  string `json:"zip" validate:"numeric,len=5"`
@@ -68,7 +67,7 @@ func run(ctx context.Context, url string, out io.Writer) (err error) {
 
 	srv := amqprpc.NewServer(url, quiet, amqprpc.WithMiddleware(validateTags()))
 	Register.Register(srv, func(_ context.Context, s SignUp) (string, error) {
-		return "welcome, " + s.Name, nil // every rule is kept here
+		return "welcome, " + s.Name, nil // the message satisfies every rule here
 	}, amqprpc.WithQueue(amqprpc.Queue{Expires: time.Minute}))
 	serving, stop := context.WithCancel(ctx)
 	served := make(chan error, 1)

@@ -46,7 +46,7 @@ func TestOutput(t *testing.T) {
 	}
 }
 
-// What is no struct has no tags, and passes.
+// A message that is not a struct has no tags and passes.
 func TestOtherMessages(t *testing.T) {
 	t.Parallel()
 	b := amqptest.NewBroker()

@@ -12,20 +12,19 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
 )
 
-// Violation is one broken rule. The refusal's detail "violations" is a list of
-// them, which a caller reads with amqprpc.Detail[[]Violation].
+// Violation is one broken rule. The refusal's detail "violations" is a list of them. Callers
+// read it with amqprpc.Detail[[]Violation].
 type Violation struct {
 	Field string `json:"field"`
 	Rule  string `json:"rule"`
 }
 
 // validateTags checks messages by their struct tags
-// (https://pkg.go.dev/github.com/go-playground/validator/v10). It refuses as
-// middleware.Validate does, and like that works on servers and clients; what is
-// no struct passes.
+// (https://pkg.go.dev/github.com/go-playground/validator/v10). Like middleware.Validate, it
+// works on servers and on clients. A message that is not a struct passes.
 func validateTags() amqprpc.Middleware {
 	v := validator.New(validator.WithRequiredStructEnabled())
-	// Callers know fields by their names in JSON.
+	// Callers know fields by their JSON names.
 	v.RegisterTagNameFunc(func(f reflect.StructField) string {
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		return name
@@ -45,12 +44,12 @@ func validateTags() amqprpc.Middleware {
 	}
 }
 
-// refusal turns broken rules into the error that the caller gets.
+// refusal converts broken rules into the error for the caller.
 func refusal(broken validator.ValidationErrors) error {
 	violations := make([]Violation, 0, len(broken))
 	texts := make([]string, 0, len(broken))
 	for _, b := range broken {
-		_, field, _ := strings.Cut(b.Namespace(), ".") // without the struct's name
+		_, field, _ := strings.Cut(b.Namespace(), ".") // removes the struct's name
 		rule := b.Tag()
 		if b.Param() != "" {
 			rule += "=" + b.Param()

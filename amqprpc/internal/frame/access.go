@@ -2,7 +2,8 @@ package frame
 
 import "encoding/binary"
 
-// AccessRequest (access.request) asks for a ticket, a relic of AMQP 0-8.
+// AccessRequest (access.request) asks for an access ticket. AMQP 0-9-1 keeps it from AMQP
+// 0-8.
 type AccessRequest struct {
 	Realm     string
 	Exclusive bool

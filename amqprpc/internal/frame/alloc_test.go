@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The frames that carry messages cost no allocation in either direction.
+// The frames that carry messages need no allocation in either direction.
 func TestHotFramesDoNotAllocate(t *testing.T) {
 	p := everyProperty()
 	props := p.Append(nil)
@@ -44,7 +44,7 @@ func TestHotFramesDoNotAllocate(t *testing.T) {
 	require.Zero(t, testing.AllocsPerRun(100, func() { _, _ = FindField(p.Headers, "absent") }))
 }
 
-// decodeHot decodes a frame as a client or a broker on its hot path does.
+// decodeHot decodes a frame like the hot path of a client or a broker.
 func decodeHot(f Frame) bool {
 	switch f.Type {
 	case TypeHeader:

@@ -2,7 +2,7 @@ package frame
 
 import "encoding/binary"
 
-// BasicQos (basic.qos) bounds what may be delivered and not yet acknowledged.
+// BasicQos (basic.qos) limits the unacknowledged deliveries.
 type BasicQos struct {
 	PrefetchSize  uint32
 	PrefetchCount uint16
@@ -144,7 +144,7 @@ func (m *BasicPublish) append(dst []byte) []byte {
 	return append(dst, bits(m.Mandatory, m.Immediate))
 }
 
-// Parse decodes the fields that [MethodID] left; false if they are malformed.
+// Parse decodes the fields from [MethodID]. It returns false if they are malformed.
 func (m *BasicPublish) Parse(fields []byte) bool {
 	d := decoder{b: fields}
 	m.parse(&d)
@@ -157,7 +157,7 @@ func (m *BasicPublish) AppendFrame(dst []byte, channel uint16) []byte {
 	return appendEnd(m.append(dst), start)
 }
 
-// BasicReturn (basic.return) gives an unroutable message back. Its strings alias the frame.
+// BasicReturn (basic.return) returns an unroutable message. Its strings alias the frame.
 type BasicReturn struct {
 	ReplyCode  uint16
 	ReplyText  []byte
@@ -182,7 +182,7 @@ func (m *BasicReturn) append(dst []byte) []byte {
 	return AppendShortString(dst, m.RoutingKey)
 }
 
-// Parse decodes the fields that [MethodID] left; false if they are malformed.
+// Parse decodes the fields from [MethodID]. It returns false if they are malformed.
 func (m *BasicReturn) Parse(fields []byte) bool {
 	d := decoder{b: fields}
 	m.parse(&d)
@@ -195,7 +195,7 @@ func (m *BasicReturn) AppendFrame(dst []byte, channel uint16) []byte {
 	return appendEnd(m.append(dst), start)
 }
 
-// BasicDeliver (basic.deliver) brings a message to a consumer. Its strings alias the frame.
+// BasicDeliver (basic.deliver) delivers a message to a consumer. Its strings alias the frame.
 type BasicDeliver struct {
 	ConsumerTag []byte
 	DeliveryTag uint64
@@ -223,7 +223,7 @@ func (m *BasicDeliver) append(dst []byte) []byte {
 	return AppendShortString(dst, m.RoutingKey)
 }
 
-// Parse decodes the fields that [MethodID] left; false if they are malformed.
+// Parse decodes the fields from [MethodID]. It returns false if they are malformed.
 func (m *BasicDeliver) Parse(fields []byte) bool {
 	d := decoder{b: fields}
 	m.parse(&d)
@@ -258,7 +258,8 @@ func (m *BasicGet) append(dst []byte) []byte {
 	return append(dst, bits(m.NoAck))
 }
 
-// BasicGetOk (basic.get-ok) brings it, with how many are left. Its strings alias the frame.
+// BasicGetOk (basic.get-ok) delivers the message and the number of ready messages. Its
+// strings alias the frame.
 type BasicGetOk struct {
 	DeliveryTag  uint64
 	Redelivered  bool
@@ -286,7 +287,7 @@ func (m *BasicGetOk) append(dst []byte) []byte {
 	return binary.BigEndian.AppendUint32(dst, m.MessageCount)
 }
 
-// Parse decodes the fields that [MethodID] left; false if they are malformed.
+// Parse decodes the fields from [MethodID]. It returns false if they are malformed.
 func (m *BasicGetOk) Parse(fields []byte) bool {
 	d := decoder{b: fields}
 	m.parse(&d)
@@ -299,7 +300,7 @@ func (m *BasicGetOk) AppendFrame(dst []byte, channel uint16) []byte {
 	return appendEnd(m.append(dst), start)
 }
 
-// BasicGetEmpty (basic.get-empty) says that there is none.
+// BasicGetEmpty (basic.get-empty) reports that the queue is empty.
 type BasicGetEmpty struct {
 	ClusterID string
 }
@@ -315,7 +316,7 @@ func (m *BasicGetEmpty) append(dst []byte) []byte {
 	return AppendShortString(dst, m.ClusterID)
 }
 
-// BasicAck (basic.ack) acknowledges a delivery or confirms a publish.
+// BasicAck (basic.ack) acks a delivery or confirms a publish.
 type BasicAck struct {
 	DeliveryTag uint64
 	Multiple    bool
@@ -334,7 +335,7 @@ func (m *BasicAck) append(dst []byte) []byte {
 	return append(dst, bits(m.Multiple))
 }
 
-// Parse decodes the fields that [MethodID] left; false if they are malformed.
+// Parse decodes the fields from [MethodID]. It returns false if they are malformed.
 func (m *BasicAck) Parse(fields []byte) bool {
 	d := decoder{b: fields}
 	m.parse(&d)
@@ -366,7 +367,7 @@ func (m *BasicReject) append(dst []byte) []byte {
 	return append(dst, bits(m.Requeue))
 }
 
-// Parse decodes the fields that [MethodID] left; false if they are malformed.
+// Parse decodes the fields from [MethodID]. It returns false if they are malformed.
 func (m *BasicReject) Parse(fields []byte) bool {
 	d := decoder{b: fields}
 	m.parse(&d)
@@ -379,7 +380,7 @@ func (m *BasicReject) AppendFrame(dst []byte, channel uint16) []byte {
 	return appendEnd(m.append(dst), start)
 }
 
-// BasicRecoverAsync (basic.recover-async) is Recover without an answer.
+// BasicRecoverAsync (basic.recover-async) is Recover without a reply.
 type BasicRecoverAsync struct {
 	Requeue bool
 }
@@ -395,7 +396,7 @@ func (m *BasicRecoverAsync) append(dst []byte) []byte {
 	return append(dst, bits(m.Requeue))
 }
 
-// BasicRecover (basic.recover) requeues all that the channel has not acknowledged.
+// BasicRecover (basic.recover) requeues all unacknowledged deliveries of the channel.
 type BasicRecover struct {
 	Requeue bool
 }
@@ -421,7 +422,7 @@ func (*BasicRecoverOk) parse(*decoder) {}
 
 func (*BasicRecoverOk) append(dst []byte) []byte { return dst }
 
-// BasicNack (basic.nack) refuses deliveries, or says that a publish was.
+// BasicNack (basic.nack) refuses deliveries, or reports that the broker refused a publish.
 type BasicNack struct {
 	DeliveryTag uint64
 	Multiple    bool
@@ -442,7 +443,7 @@ func (m *BasicNack) append(dst []byte) []byte {
 	return append(dst, bits(m.Multiple, m.Requeue))
 }
 
-// Parse decodes the fields that [MethodID] left; false if they are malformed.
+// Parse decodes the fields from [MethodID]. It returns false if they are malformed.
 func (m *BasicNack) Parse(fields []byte) bool {
 	d := decoder{b: fields}
 	m.parse(&d)

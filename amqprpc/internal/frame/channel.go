@@ -34,7 +34,7 @@ func (m *ChannelOpenOk) append(dst []byte) []byte {
 	return AppendLongString(dst, m.ChannelID)
 }
 
-// ChannelFlow (channel.flow) asks the peer to stop or go on sending content.
+// ChannelFlow (channel.flow) asks the peer to stop or continue sending content.
 type ChannelFlow struct {
 	Active bool
 }
@@ -66,7 +66,8 @@ func (m *ChannelFlowOk) append(dst []byte) []byte {
 	return append(dst, bits(m.Active))
 }
 
-// ChannelClose (channel.close) ends a channel, with the method that caused it if one did.
+// ChannelClose (channel.close) ends a channel. It names the method that caused the close, if
+// any.
 type ChannelClose struct {
 	ReplyCode uint16
 	ReplyText string

@@ -2,7 +2,8 @@ package frame
 
 import "encoding/binary"
 
-// ConnectionStart (connection.start) opens the handshake: what the server is and how one may log in.
+// ConnectionStart (connection.start) starts the handshake. It has the server's properties and
+// login mechanisms.
 type ConnectionStart struct {
 	VersionMajor     uint8
 	VersionMinor     uint8
@@ -30,7 +31,7 @@ func (m *ConnectionStart) append(dst []byte) []byte {
 	return AppendLongString(dst, m.Locales)
 }
 
-// ConnectionStartOk (connection.start-ok) chooses a mechanism and logs in.
+// ConnectionStartOk (connection.start-ok) selects a mechanism and logs in.
 type ConnectionStartOk struct {
 	ClientProperties Table
 	Mechanism        string
@@ -55,7 +56,7 @@ func (m *ConnectionStartOk) append(dst []byte) []byte {
 	return AppendShortString(dst, m.Locale)
 }
 
-// ConnectionSecure (connection.secure) asks for more from a mechanism that needs it.
+// ConnectionSecure (connection.secure) is a further challenge of the login mechanism.
 type ConnectionSecure struct {
 	Challenge []byte
 }
@@ -87,7 +88,8 @@ func (m *ConnectionSecureOk) append(dst []byte) []byte {
 	return AppendLongString(dst, m.Response)
 }
 
-// ConnectionTune (connection.tune) proposes limits; zero is 'no limit', and for Heartbeat, in seconds, 'none'.
+// ConnectionTune (connection.tune) proposes limits. Zero means no limit. Heartbeat is in
+// seconds, and zero means no heartbeats.
 type ConnectionTune struct {
 	ChannelMax uint16
 	FrameMax   uint32
@@ -109,7 +111,7 @@ func (m *ConnectionTune) append(dst []byte) []byte {
 	return binary.BigEndian.AppendUint16(dst, m.Heartbeat)
 }
 
-// ConnectionTuneOk (connection.tune-ok) settles the limits.
+// ConnectionTuneOk (connection.tune-ok) fixes the limits.
 type ConnectionTuneOk struct {
 	ChannelMax uint16
 	FrameMax   uint32
@@ -131,7 +133,7 @@ func (m *ConnectionTuneOk) append(dst []byte) []byte {
 	return binary.BigEndian.AppendUint16(dst, m.Heartbeat)
 }
 
-// ConnectionOpen (connection.open) enters a virtual host.
+// ConnectionOpen (connection.open) selects a virtual host.
 type ConnectionOpen struct {
 	VirtualHost  string
 	Capabilities string
@@ -169,7 +171,8 @@ func (m *ConnectionOpenOk) append(dst []byte) []byte {
 	return AppendShortString(dst, m.KnownHosts)
 }
 
-// ConnectionClose (connection.close) ends the connection, with the method that caused it if one did.
+// ConnectionClose (connection.close) ends the connection. It names the method that caused the
+// close, if any.
 type ConnectionClose struct {
 	ReplyCode uint16
 	ReplyText string
@@ -204,7 +207,7 @@ func (*ConnectionCloseOk) parse(*decoder) {}
 
 func (*ConnectionCloseOk) append(dst []byte) []byte { return dst }
 
-// ConnectionBlocked (connection.blocked) says that the broker will read no more publishes.
+// ConnectionBlocked (connection.blocked) reports that the broker stops reading publishes.
 type ConnectionBlocked struct {
 	Reason string
 }
@@ -220,7 +223,7 @@ func (m *ConnectionBlocked) append(dst []byte) []byte {
 	return AppendShortString(dst, m.Reason)
 }
 
-// ConnectionUnblocked (connection.unblocked) says that it reads them again.
+// ConnectionUnblocked (connection.unblocked) reports that the broker reads publishes again.
 type ConnectionUnblocked struct{}
 
 // ID returns [IDConnectionUnblocked].

@@ -2,8 +2,8 @@ package frame
 
 import "encoding/binary"
 
-// decoder reads fields from the front of b. Running short sets failed and
-// yields zero values from then on, so that callers check once, at the end.
+// decoder reads fields from the front of b. If b is too short, the decoder sets failed and
+// then returns only zero values. Callers check failed once at the end.
 type decoder struct {
 	b      []byte
 	failed bool
@@ -50,7 +50,7 @@ func (d *decoder) uint64() uint64 {
 	return 0
 }
 
-// shortBytes is a short string, not copied.
+// shortBytes returns a short string without a copy.
 func (d *decoder) shortBytes() []byte { return d.take(int(d.uint8())) }
 
 func (d *decoder) shortString() string {
@@ -61,7 +61,7 @@ func (d *decoder) shortString() string {
 	return string(s)
 }
 
-// longBytes is a long string, not copied.
+// longBytes returns a long string without a copy.
 func (d *decoder) longBytes() []byte {
 	n := d.uint32()
 	if uint64(n) > uint64(len(d.b)) {
@@ -85,7 +85,7 @@ func (d *decoder) table() Table {
 	return t
 }
 
-// done reports whether everything decoded and nothing is left over.
+// done reports whether everything decoded and no bytes remain.
 func (d *decoder) done() bool { return !d.failed && len(d.b) == 0 }
 
 func bits(flags ...bool) byte {
@@ -100,8 +100,8 @@ func bits(flags ...bool) byte {
 
 func bit(b byte, i int) bool { return b&(1<<i) != 0 }
 
-// AppendShortString adds a short string. One over 255 octets is cut there:
-// callers check before.
+// AppendShortString adds a short string. It truncates s after 255 octets, so callers must
+// check the length.
 func AppendShortString[S ~string | ~[]byte](dst []byte, s S) []byte {
 	if len(s) > 255 {
 		s = s[:255]
@@ -116,8 +116,8 @@ func AppendLongString[S ~string | ~[]byte](dst []byte, s S) []byte {
 	return append(dst, s...)
 }
 
-// CutLongString takes a long string, which is not copied, off the front of b; false if b
-// is too short for it.
+// CutLongString returns the long string at the front of b without a copy, and the rest. It
+// returns false if b is too short.
 func CutLongString(b []byte) (s, rest []byte, ok bool) {
 	d := decoder{b: b}
 	s = d.longBytes()

@@ -79,7 +79,7 @@ func (*ExchangeDeleteOk) parse(*decoder) {}
 
 func (*ExchangeDeleteOk) append(dst []byte) []byte { return dst }
 
-// ExchangeBind (exchange.bind) routes from one exchange to another.
+// ExchangeBind (exchange.bind) binds one exchange to another.
 type ExchangeBind struct {
 	Ticket      uint16
 	Destination string

@@ -6,13 +6,13 @@ import (
 	"math"
 )
 
-// Value is a field's value as the wire has it: the octet of its type and what
-// follows. [Fields] gives out values that are well formed.
+// Value is a field's encoded value: the octet of its type and the data. [Fields] yields only
+// well-formed values.
 type Value []byte
 
-// Fields iterates over an encoded table, without its length, in the order of the
-// wire. Names and values alias the table. It ends at a field that is malformed;
-// [CheckTable] finds those, and [Properties.Parse] has called it.
+// Fields iterates over an encoded table without its length, in the order of the wire. Names
+// and values alias the table. The iteration ends at a malformed field. To detect malformed
+// fields, call [CheckTable]; [Properties.Parse] has already called it.
 func Fields(table []byte) iter.Seq2[[]byte, Value] {
 	return func(yield func([]byte, Value) bool) {
 		for d := (decoder{b: table}); len(d.b) > 0; {
@@ -28,7 +28,7 @@ func Fields(table []byte) iter.Seq2[[]byte, Value] {
 	}
 }
 
-// Int returns an integer of any of AMQP's widths.
+// Int returns an integer of any AMQP width.
 func (v Value) Int() (n int64, ok bool) {
 	d := decoder{b: v}
 	switch d.uint8() {
@@ -70,7 +70,7 @@ func (v Value) Bool() (is, ok bool) {
 	return v[1] != 0, true
 }
 
-// Float returns a floating-point number and how many bits it was sent with.
+// Float returns a floating-point number and its width in bits.
 func (v Value) Float() (f float64, bits int, ok bool) {
 	d := decoder{b: v}
 	switch d.uint8() {
@@ -84,7 +84,7 @@ func (v Value) Float() (f float64, bits int, ok bool) {
 	return f, bits, d.done()
 }
 
-// Decode returns the value as [ParseTable] does, and nil for one that is malformed.
+// Decode returns the value as [ParseTable] does, or nil for a malformed value.
 func (v Value) Decode() any {
 	d := decoder{b: v}
 	decoded, err := parseValue(&d, 0)
@@ -94,8 +94,8 @@ func (v Value) Decode() any {
 	return decoded
 }
 
-// AppendValueField adds a field to a table without its length. The other functions
-// below do so, too, for values of one type.
+// AppendValueField adds a field to a table without its length. The functions below do the
+// same for one type each.
 func AppendValueField[S ~string | ~[]byte](dst []byte, name S, v Value) []byte {
 	return append(AppendShortString(dst, name), v...)
 }

@@ -6,7 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Fields sees what ParseTable does, and what it gives out encodes to the same octets.
+// Fields yields the fields of ParseTable, and its values encode to the same octets.
 func TestFields(t *testing.T) {
 	t.Parallel()
 	table := allTypes()
@@ -48,7 +48,7 @@ func TestFields(t *testing.T) {
 	for range Fields(raw) {
 		break
 	}
-	for name := range Fields([]byte("\x01at\x01\x01b")) { // ends where it is cut short
+	for name := range Fields([]byte("\x01at\x01\x01b")) { // the iteration ends at the truncated field
 		require.Equal(t, "a", string(name))
 	}
 }
@@ -66,7 +66,7 @@ func TestAppendTypedFields(t *testing.T) {
 	require.Equal(t, want, got)
 }
 
-// A value that no table gave out is read as nothing.
+// The accessors reject a malformed value that did not come from a table.
 func TestMalformedValues(t *testing.T) {
 	t.Parallel()
 	for _, v := range []Value{nil, {}, {'l'}, {'l', 0}, {'t'}, {'S'}, {'S', 0, 0, 0, 1}, {'d', 0}, {'?'}, {'B', 1, 2}} {

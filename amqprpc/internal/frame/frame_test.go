@@ -12,8 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// everyMethod is one of each type, with its fields filled in so that each has
-// its own value.
+// everyMethod returns one method of each type. Every field has a different value.
 func everyMethod() []Method {
 	var ms []Method
 	for class := range uint32(100) {
@@ -104,7 +103,7 @@ func TestUnknownMethod(t *testing.T) {
 	require.Equal(t, "frame: unknown method 1 of class 99", err.Error())
 }
 
-// allTypes has a value of every type that RabbitMQ knows.
+// allTypes returns a table with a value of every RabbitMQ type.
 func allTypes() Table {
 	return Table{
 		{"string", "text"}, {"bytes", []byte{0, 1, 2}}, {"yes", true}, {"no", false},

@@ -7,8 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// FuzzReader cuts arbitrary bytes into frames: what is understood encodes to
-// the same bytes, and what is not is an error.
+// FuzzReader cuts arbitrary bytes into frames. Valid input must encode to the same bytes, and
+// invalid input must return an error.
 func FuzzReader(f *testing.F) {
 	for _, m := range everyMethod() {
 		f.Add(AppendMethod(nil, 1, m))
@@ -48,8 +48,7 @@ func fuzzMethod(t *testing.T, f Frame) {
 	if err != nil {
 		return
 	}
-	// Bits that mean nothing and 'L' may be spelled in other ways, so compare
-	// what is understood.
+	// Unused bits and 'L' have several encodings, so compare the decoded values.
 	b := AppendMethod(nil, f.Channel, m)
 	_, fields, _ = MethodID(b[headerSize : len(b)-1])
 	again, err := ParseMethod(id, fields)
@@ -85,7 +84,7 @@ func FuzzTable(f *testing.F) {
 		require.Len(t, b, len(data))
 		again, err := ParseTable(b)
 		require.NoError(t, err)
-		require.Equal(t, b, AppendFields(nil, again)) // not the values: NaN is not NaN
+		require.Equal(t, b, AppendFields(nil, again)) // compare bytes, not values, because NaN is not equal to NaN
 		for _, field := range table {
 			_, ok := FindField(data, field.Key)
 			require.True(t, ok)

@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// ID is a method's class in the upper half and its number in the lower.
+// ID has a method's class in the upper half and its number in the lower half.
 type ID uint32
 
 // Class returns the class's number.
@@ -25,7 +25,7 @@ const (
 	classTx         = 90
 )
 
-// Every method that RabbitMQ has.
+// Every method of RabbitMQ.
 const (
 	IDConnectionStart          ID = classConnection<<16 | 10
 	IDConnectionStartOk        ID = classConnection<<16 | 11
@@ -102,7 +102,7 @@ const (
 	IDTxRollbackOk ID = classTx<<16 | 31
 )
 
-// Method is one of this package's method types, as a pointer.
+// Method is a pointer to one of this package's method types.
 type Method interface {
 	ID() ID
 	parse(d *decoder)
@@ -118,14 +118,14 @@ func (id ID) HasContent() bool {
 	return false
 }
 
-// UnknownMethodError says that no such method exists.
+// UnknownMethodError reports a method that does not exist.
 type UnknownMethodError struct{ ID ID }
 
 func (e *UnknownMethodError) Error() string {
 	return fmt.Sprintf("frame: unknown method %d of class %d", e.ID.Method(), e.ID.Class())
 }
 
-// FieldsError says that a method's fields do not decode. Fields aliases the frame.
+// FieldsError reports fields that do not decode. Fields aliases the frame.
 type FieldsError struct {
 	ID     ID
 	Fields []byte
@@ -135,15 +135,15 @@ func (e *FieldsError) Error() string {
 	return fmt.Sprintf("frame: malformed fields of %s", e.ID)
 }
 
-// StringError says that one of a method's short strings is not valid.
+// StringError reports an invalid short string of a method.
 type StringError struct{ ID ID }
 
 func (e *StringError) Error() string {
 	return fmt.Sprintf("frame: invalid short string in %s", e.ID)
 }
 
-// MethodID returns the id with which a method frame's payload begins and the
-// fields after it; false if the payload is too short for one.
+// MethodID returns the id at the front of a method frame's payload, and the fields after the
+// id. It returns false if the payload is too short.
 func MethodID(payload []byte) (ID, []byte, bool) {
 	if len(payload) < 4 {
 		return 0, nil, false
@@ -151,13 +151,12 @@ func MethodID(payload []byte) (ID, []byte, bool) {
 	return ID(binary.BigEndian.Uint32(payload)), payload[4:], true
 }
 
-// ParseMethod decodes the fields of the method. Strings and tables are copies,
-// but []byte fields alias fields. The error is an *UnknownMethodError or a
-// *FieldsError.
+// ParseMethod decodes the fields of the method. Strings and tables are copies, but []byte
+// fields alias fields. The error is an *UnknownMethodError or a *FieldsError.
 func ParseMethod(id ID, fields []byte) (Method, error) { return ParseMethodStrings(id, fields, nil) }
 
-// ParseMethodStrings is ParseMethod with an opinion on short strings: one that is not valid
-// is a *StringError.
+// ParseMethodStrings is ParseMethod with a check of the short strings. The error for an
+// invalid short string is a *StringError.
 func ParseMethodStrings(id ID, fields []byte, valid func(short []byte) bool) (Method, error) {
 	m := newMethod(id)
 	if m == nil {

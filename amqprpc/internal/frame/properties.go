@@ -5,7 +5,7 @@ import (
 	"errors"
 )
 
-// Flag says which properties a message has (specification 4.2.6.1).
+// Flag is a set of the properties that a message has (specification 4.2.6.1).
 type Flag uint16
 
 // One flag for each property of class basic, from the highest bit down.
@@ -25,14 +25,14 @@ const (
 	FlagAppID
 	FlagClusterID
 
-	flagReserved Flag = 3 // RabbitMQ reads neither and writes both as zero
+	flagReserved Flag = 3 // RabbitMQ ignores these bits and writes them as zero
 )
 
 var errProperties = errors.New("frame: malformed properties")
 
-// Properties are those of class basic. Slices alias what was parsed. Headers
-// are the fields of the table without its length: [ParseTable] decodes them,
-// [AppendFields] makes them.
+// Properties are the properties of class basic. Slices alias the parsed bytes. Headers holds
+// the fields of the table without its length: [ParseTable] decodes them, and [AppendFields]
+// encodes them.
 type Properties struct {
 	Flags           Flag
 	DeliveryMode    uint8
@@ -54,8 +54,8 @@ type Properties struct {
 // Has reports whether the message has that property.
 func (p *Properties) Has(f Flag) bool { return p.Flags&f != 0 }
 
-// Parse decodes a property list: the flags and what they announce. It allocates
-// nothing; headers are checked, and left encoded.
+// Parse decodes a property list: the flags and the flagged properties. Parse does not
+// allocate. It checks the headers but does not decode them.
 func (p *Properties) Parse(b []byte) error {
 	*p = Properties{}
 	d := decoder{b: b}
@@ -96,7 +96,7 @@ func (p *Properties) Parse(b []byte) error {
 	return nil
 }
 
-// Append adds the property list: flags and the properties that they announce.
+// Append adds the property list: the flags and the flagged properties.
 func (p *Properties) Append(dst []byte) []byte {
 	dst = binary.BigEndian.AppendUint16(dst, uint16(p.Flags&^flagReserved))
 	if p.Has(FlagContentType) {
@@ -149,18 +149,19 @@ type Header struct {
 	Class      uint16
 	Weight     uint16
 	BodySize   uint64
-	Properties []byte // for Properties.Parse
+	Properties []byte // input of Properties.Parse
 }
 
-// ParseHeader cuts a content header; false if it is shorter than its fixed part.
+// ParseHeader splits a content header. It returns false if the payload is shorter than the
+// fixed part.
 func ParseHeader(payload []byte) (Header, bool) {
 	d := decoder{b: payload}
 	h := Header{Class: d.uint16(), Weight: d.uint16(), BodySize: d.uint64(), Properties: d.b}
 	return h, !d.failed
 }
 
-// AppendHeader adds a content header frame of class basic. properties is a
-// property list as [Properties.Append] makes it.
+// AppendHeader adds a content header frame of class basic. properties is a property list from
+// [Properties.Append].
 func AppendHeader(dst []byte, channel uint16, bodySize uint64, properties []byte) []byte {
 	dst, start := appendStart(dst, TypeHeader, channel)
 	dst = append(dst, 0, classBasic, 0, 0)

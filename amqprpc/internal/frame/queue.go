@@ -54,7 +54,7 @@ func (m *QueueDeclareOk) append(dst []byte) []byte {
 	return binary.BigEndian.AppendUint32(dst, m.ConsumerCount)
 }
 
-// QueueBind (queue.bind) routes from an exchange to a queue.
+// QueueBind (queue.bind) binds a queue to an exchange.
 type QueueBind struct {
 	Ticket     uint16
 	Queue      string
@@ -117,7 +117,7 @@ func (m *QueuePurge) append(dst []byte) []byte {
 	return append(dst, bits(m.NoWait))
 }
 
-// QueuePurgeOk (queue.purge-ok) answers Purge with how many were dropped.
+// QueuePurgeOk (queue.purge-ok) answers Purge with the number of dropped messages.
 type QueuePurgeOk struct {
 	MessageCount uint32
 }
@@ -158,7 +158,7 @@ func (m *QueueDelete) append(dst []byte) []byte {
 	return append(dst, bits(m.IfUnused, m.IfEmpty, m.NoWait))
 }
 
-// QueueDeleteOk (queue.delete-ok) answers Delete with how many messages went with the queue.
+// QueueDeleteOk (queue.delete-ok) answers Delete with the number of deleted messages.
 type QueueDeleteOk struct {
 	MessageCount uint32
 }

@@ -6,12 +6,12 @@ import (
 	"io"
 )
 
-// SizeError says that a peer announced a payload over the limit. What follows
-// it in the stream cannot be understood any more.
+// SizeError reports that a peer announced a payload over the limit. The rest of the stream is
+// then unreadable.
 type SizeError struct {
 	Type    uint8
 	Channel uint16
-	Size    uint32 // as announced
+	Size    uint32 // announced by the peer
 	Max     uint32 // the limit, in octets of payload
 }
 
@@ -19,7 +19,8 @@ func (e *SizeError) Error() string {
 	return fmt.Sprintf("frame: payload of %d octets is over the limit of %d", e.Size, e.Max)
 }
 
-// EndError says that a frame did not close with [End]: the stream is out of step.
+// EndError reports a frame that does not end with [End]. The rest of the stream is then
+// unreadable.
 type EndError struct {
 	Frame Frame // its payload, valid until the next call to Next
 	Got   byte
@@ -30,11 +31,10 @@ func (e *EndError) Error() string {
 }
 
 const (
-	// initialBuffer suits a connection that says little; thousands of them may
-	// be open at once.
+	// initialBuffer is small, because a process may have thousands of quiet connections.
 	initialBuffer = 1 << 10
-	// fullBuffer is how far the buffer grows for a connection that keeps it
-	// full, so that one system call brings many frames.
+	// fullBuffer is the largest buffer of a busy connection. One system call then reads many
+	// frames.
 	fullBuffer = 64 << 10
 )
 
@@ -42,12 +42,11 @@ const (
 type Reader struct {
 	src        io.Reader
 	buf        []byte
-	start, end int // buf[start:end] has been read and not given out
+	start, end int // buf[start:end] has been read but not returned
 	max        uint32
 }
 
-// NewReader reads frames whose payload is at most maxPayload octets; zero means
-// [MinSize].
+// NewReader reads frames whose payload is at most maxPayload octets. Zero means [MinSize].
 func NewReader(src io.Reader, maxPayload uint32) *Reader {
 	r := &Reader{src: src, buf: make([]byte, initialBuffer)}
 	r.SetMaxPayload(maxPayload)
@@ -62,7 +61,7 @@ func (r *Reader) SetMaxPayload(n uint32) {
 	r.max = n
 }
 
-// ReadProtocolHeader takes the eight octets with which a connection begins.
+// ReadProtocolHeader reads the first eight octets of a connection.
 func (r *Reader) ReadProtocolHeader() ([8]byte, error) {
 	var h [8]byte
 	if err := r.fill(len(h)); err != nil {
@@ -73,8 +72,8 @@ func (r *Reader) ReadProtocolHeader() ([8]byte, error) {
 	return h, nil
 }
 
-// Ready reports whether Next would return without reading from the source: with
-// a frame, or with the error of a frame that is already here.
+// Ready reports whether Next would return without reading from the source, either with a
+// buffered frame or with the error of a buffered frame.
 func (r *Reader) Ready() bool {
 	have := r.end - r.start
 	if have < headerSize {
@@ -84,9 +83,9 @@ func (r *Reader) Ready() bool {
 	return size > r.max || have >= headerSize+int(size)+1
 }
 
-// Next returns the next frame. Its payload is valid until the next call. The
-// error is a *SizeError or *EndError, after which the Reader is of no more use,
-// or that of the source; io.EOF only between frames.
+// Next returns the next frame. Its payload is valid until the next call. The error is a
+// *SizeError, an *EndError or an error of the source. After a *SizeError or *EndError, the
+// Reader is unusable. The error is io.EOF only between frames.
 func (r *Reader) Next() (Frame, error) {
 	if err := r.fill(headerSize); err != nil {
 		return Frame{}, err
@@ -134,15 +133,15 @@ func (r *Reader) fill(n int) error {
 	return nil
 }
 
-// makeRoom moves what is buffered to the front, in a larger buffer if n octets
-// would not fit or if the last read filled this one.
+// makeRoom moves the buffered bytes to the front. It uses a larger buffer if n octets would
+// not fit or if the last read filled the buffer.
 func (r *Reader) makeRoom(n int) {
 	size := len(r.buf)
 	if r.end == size && size < fullBuffer {
 		size *= 4
 	}
 	if size < n {
-		// At most frame_max and its overhead: n was checked against the limit.
+		// At most frame_max and its overhead, because the caller checked n against the limit.
 		size = n
 	}
 	if size == len(r.buf) {

@@ -2,7 +2,7 @@ package frame
 
 import "fmt"
 
-// newMethod returns an empty method of that id, nil for none.
+// newMethod returns an empty method for the id, or nil if no such method exists.
 func newMethod(id ID) Method {
 	switch id {
 	case IDConnectionStart:
@@ -141,7 +141,7 @@ func newMethod(id ID) Method {
 	return nil
 }
 
-// String is the name that the specification gives: basic.publish.
+// String returns the specification's name, for example basic.publish.
 func (id ID) String() string {
 	switch id {
 	case IDConnectionStart:

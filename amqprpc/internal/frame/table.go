@@ -7,12 +7,12 @@ import (
 	"time"
 )
 
-// Table is a field table in the order of the wire, where a name may come twice.
+// Table is a field table in the order of the wire. A name may occur twice.
 type Table []Field
 
-// Field is one entry of a [Table]. Value is one of the types below, each of
-// which is one type on the wire, so that what is decoded encodes to the same
-// octets (but for 'L', which RabbitMQ too reads as 'l'):
+// Field is one entry of a [Table]. Value has one of the types below. Each Go type is one type
+// on the wire, so a decoded value encodes to the same octets. The exception is 'L', which
+// encodes as 'l'; RabbitMQ also reads 'L' as 'l'.
 //
 //	bool 't'      int8 'b'    uint8 'B'     int16 's'    uint16 'u'
 //	int32 'I'     uint32 'i'  int64 'l'     float32 'f'  float64 'd'
@@ -29,23 +29,23 @@ type Decimal struct {
 	Value uint32
 }
 
-// Timestamp is seconds since 1970, as the wire has it.
+// Timestamp is the number of seconds since 1970.
 type Timestamp uint64
 
-// Time is the timestamp as a time.Time in UTC.
+// Time returns the timestamp in UTC.
 func (t Timestamp) Time() time.Time { return time.Unix(int64(t), 0).UTC() }
 
-// Errors of tables.
+// Errors for malformed tables.
 var (
 	errTable = errors.New("frame: malformed table")
 	errDepth = errors.New("frame: table nested too deeply")
 )
 
-// maxDepth bounds how deeply tables and arrays may nest: far more than anybody
-// writes, far less than would strain a stack.
+// maxDepth limits the nesting of tables and arrays. It is far above real use, and small
+// enough for the stack.
 const maxDepth = 128
 
-// Lookup returns the value of the first field of that name.
+// Lookup returns the value of the first field with this name.
 func (t Table) Lookup(key string) (any, bool) {
 	for i := range t {
 		if t[i].Key == key {
@@ -55,8 +55,8 @@ func (t Table) Lookup(key string) (any, bool) {
 	return nil, false
 }
 
-// ParseTable decodes the fields of a table, without the length that precedes
-// them on the wire. Strings and byte slices are copies. No fields give nil.
+// ParseTable decodes the fields of a table without the preceding length. Strings and byte
+// slices are copies. An empty table returns nil.
 func ParseTable(b []byte) (Table, error) {
 	d := decoder{b: b}
 	t, err := parseFields(&d, 0)
@@ -159,8 +159,8 @@ func parseArray(d *decoder, depth int) ([]any, error) {
 	return a, nil
 }
 
-// CheckTable reports whether ParseTable would succeed, without decoding
-// anything: it allocates nothing.
+// CheckTable returns the error that ParseTable would return, without decoding. It does not
+// allocate.
 func CheckTable(b []byte) error {
 	d := decoder{b: b}
 	return checkFields(&d, 0)
@@ -221,9 +221,8 @@ func checkValue(d *decoder, depth int) error {
 	return nil
 }
 
-// FindField decodes the value of the first field of that name in an encoded
-// table, without its length, and nothing else. It allocates nothing if there is
-// no such field.
+// FindField decodes only the value of the first field with this name in an encoded table
+// without its length. It does not allocate if the field is missing.
 func FindField(fields []byte, key string) (any, bool) {
 	d := decoder{b: fields}
 	for len(d.b) > 0 {
@@ -238,8 +237,8 @@ func FindField(fields []byte, key string) (any, bool) {
 	return nil, false
 }
 
-// AppendTable adds t with the four octets of length that precede it. Values of
-// types that a [Field] cannot have are encoded as void.
+// AppendTable adds t and its length in four octets. Values of other types than those of
+// [Field] are encoded as void.
 func AppendTable(dst []byte, t Table) []byte {
 	dst, at := appendLength(dst)
 	dst = AppendFields(dst, t)

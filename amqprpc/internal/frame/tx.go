@@ -20,7 +20,7 @@ func (*TxSelectOk) parse(*decoder) {}
 
 func (*TxSelectOk) append(dst []byte) []byte { return dst }
 
-// TxCommit (tx.commit) commits and begins anew.
+// TxCommit (tx.commit) commits the transaction and starts a new one.
 type TxCommit struct{}
 
 // ID returns [IDTxCommit].
@@ -40,7 +40,7 @@ func (*TxCommitOk) parse(*decoder) {}
 
 func (*TxCommitOk) append(dst []byte) []byte { return dst }
 
-// TxRollback (tx.rollback) abandons and begins anew.
+// TxRollback (tx.rollback) discards the transaction and starts a new one.
 type TxRollback struct{}
 
 // ID returns [IDTxRollback].

@@ -138,7 +138,9 @@ func (c *Consumer) adopt(s *subscription) {
 		s.drop()
 	}
 	for _, t := range orphans {
-		s.take(t)
+		if !s.take(t) { // the channel is lost again
+			c.redirect(t)
+		}
 	}
 }
 

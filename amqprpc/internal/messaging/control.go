@@ -76,6 +76,9 @@ func (s *Server) receiveControl(ctx context.Context, base context.Context, conn 
 			<-open.Done()
 			err = context.Cause(open)
 			s.Instance.close()
+			if ctx.Err() == nil {
+				s.Instance.box.ch.Close(base) // a connection has only so many channels
+			}
 		}
 		ended(nil)
 		if ctx.Err() != nil || conn.IsClosed() {

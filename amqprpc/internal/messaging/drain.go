@@ -12,10 +12,10 @@ import (
 
 // drained is what a drain has left.
 type drained struct {
-	left    int  // requests that are not answered
-	unsure  int  // answers that the broker may not have taken
-	lost    bool // the connection was lost meanwhile
-	overran bool // the drain limit passed
+	left    int   // requests that are not answered
+	unsure  int   // answers that the broker may not have taken
+	lost    error // why the connection was lost meanwhile; nil if it was not
+	overran bool  // the drain limit passed
 }
 
 // drain cancels the consumers, and waits until what they have got is answered.
@@ -50,7 +50,9 @@ func (s *Server) drain(conn *Conn, serving *sync.WaitGroup) (d drained) {
 		s.drop(conn)
 		<-finished
 	}
-	d.overran, d.lost = limit.Err() != nil, isClosed(conn.Lost())
+	if d.overran = limit.Err() != nil; isClosed(conn.Lost()) {
+		d.lost = conn.Err()
+	}
 	for _, sub := range subs {
 		if !slices.Contains(before, sub) {
 			d.left += int(sub.left.Load())
@@ -58,7 +60,7 @@ func (s *Server) drain(conn *Conn, serving *sync.WaitGroup) (d drained) {
 		}
 	}
 	for _, c := range s.Consumers {
-		if !d.lost { // else all are lost, and counted already
+		if d.lost == nil { // else all are lost, and counted already
 			d.left += c.owed()
 		}
 	}
@@ -73,7 +75,7 @@ func (s *Server) subscriptions() (subs []*subscription) {
 }
 
 // err says what is left; nil if nothing is.
-func (d *drained) err(limit time.Duration, conn *Conn) error {
+func (d *drained) err(limit time.Duration) error {
 	const again = "what is not at most once will be delivered again"
 	answers := ""
 	if d.unsure > 0 { // as under a memory alarm
@@ -82,8 +84,10 @@ func (d *drained) err(limit time.Duration, conn *Conn) error {
 	switch {
 	case d.left == 0 && d.unsure == 0:
 		return nil
+	case d.lost != nil && !d.overran:
+		return fmt.Errorf("the connection was lost while draining: %d requests are not answered%s; %s: %w", d.left, answers, again, d.lost)
 	case !d.overran:
-		return fmt.Errorf("the connection was lost while draining: %d requests are not answered%s; %s: %w", d.left, answers, again, conn.Err())
+		return fmt.Errorf("the broker did not answer at the end of the drain: %d requests are not answered%s; %s", d.left, answers, again)
 	default:
 		return fmt.Errorf("the drain limit of %v passed: %d requests were handed back%s; %s", limit, d.left, answers, again)
 	}

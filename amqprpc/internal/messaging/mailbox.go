@@ -89,6 +89,7 @@ func (m *Mailbox) open(ctx context.Context, conn *Conn, number int64, ended func
 	m.number, m.box, m.marker, m.ended = number, nil, nil, ended
 	switch m.Mode {
 	case Direct:
+		m.address = protocol.DirectReplyTo
 		return nil
 	case Exclusive:
 		return m.openQueue(ctx, conn, QueueDeclaration{AutoDelete: true, Exclusive: true})
@@ -100,7 +101,6 @@ func (m *Mailbox) open(ctx context.Context, conn *Conn, number int64, ended func
 // consumeDirect consumes direct reply-to on the channel that requests are published
 // on (https://www.rabbitmq.com/docs/direct-reply-to).
 func (m *Mailbox) consumeDirect(ctx context.Context, ch *Channel) error {
-	m.address = protocol.DirectReplyTo
 	if err := ch.Consume(ctx, protocol.DirectReplyTo, protocol.ConsumerTag, true, nil); err != nil {
 		return fmt.Errorf("consume: %w", err)
 	}
@@ -144,7 +144,10 @@ func (m *Mailbox) openQueue(ctx context.Context, conn *Conn, q QueueDeclaration)
 		name = "of the broker's naming"
 	}
 	b := &box{mailbox: m, manual: m.Mode == Resumable, ended: m.ended}
-	fail := func(err error) error { return fmt.Errorf("declare %s %s: %w", m.What, name, err) }
+	fail := func(err error) error {
+		b.ch.Forget()
+		return fmt.Errorf("declare %s %s: %w", m.What, name, err)
+	}
 	var err error
 	if b.ch, err = conn.Open(ctx, b); err != nil {
 		return err

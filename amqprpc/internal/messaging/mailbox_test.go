@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc/amqptest"
+	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/protocol"
 )
 
 func canceled() context.Context {
@@ -264,4 +265,25 @@ func TestLongItems(t *testing.T) {
 		require.LessOrEqual(t, cap(x.calls.frames), batchLong+2<<20)
 	}
 	x.flush()
+}
+
+// A channel that is opened instead of another consumes direct replies, while the other
+// one's requests say where those go.
+func TestDirectRepliesWhileAChannelIsReplaced(t *testing.T) {
+	t.Parallel()
+	broker := amqptest.Start(t)
+	conn := connect(t, broker)
+	m := &Mailbox{Mode: Direct}
+	p := &Publisher{Log: silent}
+	p.Init()
+	x, err := p.open(t.Context(), t.Context(), conn, 1, m)
+	require.NoError(t, err)
+	require.NoError(t, m.open(t.Context(), conn, 1, func(error) {}))
+	opened := make(chan error, 1)
+	go func() {
+		_, err := x.openConfirmed(t.Context())
+		opened <- err
+	}()
+	require.Equal(t, protocol.DirectReplyTo, m.Address()) // which the race detector looks at
+	require.NoError(t, next(t, opened))
 }

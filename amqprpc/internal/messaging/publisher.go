@@ -82,6 +82,7 @@ type publishing struct {
 	replacement sync.WaitGroup
 	replaced    time.Time // when that goroutine last did
 	pause       time.Duration
+	use         context.Context // of the connection; x.ctx ends with a channel as well
 
 	calls     *publishChannel
 	confirmed *publishChannel // the same as calls, unless the publisher is Unconfirmed
@@ -91,7 +92,7 @@ type publishing struct {
 
 // open opens the channels of a connection, to be used until work is done.
 func (p *Publisher) open(ctx, work context.Context, conn *Conn, number int64, m *Mailbox) (*publishing, error) {
-	x := &publishing{Publisher: p, conn: conn, number: number, mailbox: m, pause: refusalsBorne}
+	x := &publishing{Publisher: p, conn: conn, number: number, mailbox: m, pause: refusalsBorne, use: work}
 	x.ctx, x.ended = context.WithCancelCause(work)
 	var err error
 	if x.calls, err = x.openChannel(ctx, !p.Unconfirmed); err != nil {

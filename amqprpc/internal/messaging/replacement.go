@@ -107,7 +107,7 @@ func (x *publishing) replaceChannels(ctx context.Context, c *publishChannel) {
 			continue
 		}
 		x.replaced, x.pause = time.Now(), min(2*x.pause, replacementPauseMost)
-		next, err := x.openConfirmed(ctx)
+		next, err := x.openConfirmed(x.use)
 		if err != nil {
 			x.Log.Warn("amqprpc: a queue goes on refusing requests, and no new channel could be opened", "queue", queue, "error", err)
 			continue
@@ -134,6 +134,6 @@ func (c *publishChannel) retire(ctx context.Context) {
 	}
 	sleep(ctx, time.Until(c.answered))
 	if ctx.Err() == nil {
-		c.ch.Close(ctx)
+		c.ch.Close(c.owner.use)
 	}
 }

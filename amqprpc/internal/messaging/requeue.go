@@ -83,8 +83,8 @@ func (r *requeuer) open(conn *Conn) bool {
 		return true
 	}
 	ctx := context.Background()
-	if r.ch != nil && !r.ch.IsClosed() {
-		r.ch.Close(ctx)
+	if r.ch != nil {
+		r.ch.Close(ctx) // though it is closed: its receiver is to be forgotten
 	}
 	r.conn, r.sent = nil, 0
 	r.copy = copyReceiver{returned: make(chan struct{}, 1), answer: make(chan confirm, 4)}

@@ -75,10 +75,10 @@ func (s *Server) Use(ctx, closing context.Context, conn *Conn, up func()) error 
 		}
 		done()
 	}
-	if conn.Close(closeTimeout) && !d.lost {
+	if conn.Close(closeTimeout) && d.lost == nil {
 		d.unsure = 0 // the broker answers after all that came before
 	}
-	s.drained, s.overran = d.err(s.DrainTimeout, conn), d.overran
+	s.drained, s.overran = d.err(s.DrainTimeout), d.overran
 	s.drop(conn)
 	tasks.Wait()
 	return nil

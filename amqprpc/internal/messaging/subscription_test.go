@@ -1,6 +1,7 @@
 package messaging
 
 import (
+	"context"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -126,6 +127,21 @@ func TestReplyToASubscriptionThatIsDone(t *testing.T) {
 	require.True(t, broker.CancelConsumer("q", protocol.ConsumerTag))
 	next(t, s.ready)
 	require.Equal(t, "once", next(t, got))
+}
+
+// A reply that waits for a channel goes on waiting if that one is lost at once.
+func TestReplyToASubscriptionThatIsLost(t *testing.T) {
+	t.Parallel()
+	c := &Consumer{dropped: true} // while the channel was opened
+	c.redirect(task{delivery: &Delivery{done: Done{To: "r"}}})
+	s := newSubscription()
+	s.consumer = c
+	s.ctx, s.cancel = context.WithCancel(t.Context())
+	c.adopt(s)
+	require.True(t, s.lost())
+	require.Zero(t, s.left.Load())
+	require.Len(t, c.orphans, 1)
+	require.Equal(t, "r", c.orphans[0].delivery.done.To)
 }
 
 // What cannot be accepted is rejected, and the rest goes on.

@@ -50,6 +50,10 @@ const (
 	// request may seem to have waited: the broker drops only what expires in the queue.
 	overstay = 100 * time.Millisecond
 
+	// manyRequests of a sender are so many that under a lasting overload one of them
+	// has waited until it nearly expired.
+	manyRequests = 16
+
 	// halfPeriod is half of the time for which a lag is remembered, since clocks are
 	// set and drift.
 	halfPeriod = 15 * time.Second
@@ -92,18 +96,19 @@ type lags struct {
 	least time.Duration // no request had a smaller lag
 	floor time.Duration // the greatest of the lags, each less the longest possible wait
 	calm  bool          // one of the requests did not wait
+	count int           // requests
 }
 
 func newLags(r Arrival) lags {
 	if r.Calm {
-		return lags{least: r.Lag, floor: r.Lag, calm: true}
+		return lags{least: r.Lag, floor: r.Lag, calm: true, count: 1}
 	}
-	return lags{least: r.Lag, floor: r.Lag - r.Expires}
+	return lags{least: r.Lag, floor: r.Lag - r.Expires, count: 1}
 }
 
 // and returns what two sets of requests show together.
 func (l lags) and(m lags) lags {
-	return lags{least: min(l.least, m.least), floor: max(l.floor, m.floor), calm: l.calm || m.calm}
+	return lags{least: min(l.least, m.least), floor: max(l.floor, m.floor), calm: l.calm || m.calm, count: min(l.count+m.count, manyRequests)}
 }
 
 func (k *clock) waited(r Arrival) time.Duration {
@@ -122,11 +127,20 @@ func (k *clock) waited(r Arrival) time.Duration {
 	switch {
 	case r.Calm:
 		return 0
-	case !all.calm && r.Longest >= 2*r.Expires:
+	case !all.calm && all.overloaded(r):
 		// Under a lasting overload even the least lag includes a long wait. But then some
 		// requests wait until they nearly expire, so that the other bound is close. A
 		// server that is merely busy sees its queue empty more often.
 		waited = r.Lag - all.floor
 	}
 	return min(max(waited, 0), r.Expires)
+}
+
+// overloaded reports whether the server has been overloaded for so long that one of the
+// requests has waited until it nearly expired.
+func (l lags) overloaded(r Arrival) bool {
+	if l.count >= manyRequests {
+		return r.Longest/2 >= r.Expires
+	}
+	return r.Longest/8 >= r.Expires
 }

@@ -21,6 +21,7 @@ func TestWaited(t *testing.T) {
 		lag    time.Duration
 		calm   bool
 		long   time.Duration // the longest time that it is likely to have waited
+		times  int           // how often it comes; 0 is once
 		waited time.Duration // wanted
 	}
 	for name, arrivals := range map[string][]arrival{
@@ -42,17 +43,18 @@ func TestWaited(t *testing.T) {
 			{from: "a", at: 200 * ms, lag: 5*s + 20*ms, long: 400 * ms, waited: 20 * ms},
 		},
 		"a new sender's waited under a lasting overload": {
-			{from: "a", lag: 5 * s, long: 2 * expires, waited: expires},
+			{from: "a", lag: 5 * s, long: 2 * expires},
+			{from: "a", lag: 5 * s, long: 2 * expires, times: 16, waited: expires},
 			{from: "a", at: 100 * ms, lag: 5*s - 20*ms, long: 2 * expires, waited: expires - 20*ms},
 		},
 		"but not for longer than until it expired": {
-			{from: "a", lag: 5 * s, long: s, waited: expires},
-			{from: "a", at: ms, lag: 4950 * ms, long: s, waited: expires - 50*ms},
-			{from: "a", at: 2 * ms, lag: 5010 * ms, long: s, waited: expires},
-			{from: "a", at: 3 * ms, lag: 4950 * ms, long: s, waited: expires - 60*ms},
+			{from: "a", lag: 5 * s, long: 8 * expires, waited: expires},
+			{from: "a", at: ms, lag: 4950 * ms, long: 8 * expires, waited: expires - 50*ms},
+			{from: "a", at: 2 * ms, lag: 5010 * ms, long: 8 * expires, waited: expires},
+			{from: "a", at: 3 * ms, lag: 4950 * ms, long: 8 * expires, waited: expires - 60*ms},
 		},
 		"a request that comes to a calm server did not wait": {
-			{from: "a", lag: 300 * ms, long: s, waited: expires},
+			{from: "a", lag: 300 * ms, long: s},
 			{from: "a", at: s, lag: 320 * ms, calm: true},
 			{from: "a", at: 2 * s, lag: 330 * ms, long: s, waited: 30 * ms},
 		},
@@ -86,7 +88,7 @@ func TestWaited(t *testing.T) {
 		"an overload is not the measure, however long": {
 			{from: "a", lag: 0, calm: true},
 			{from: "a", at: 40 * s, lag: 480 * ms, long: 40 * s, waited: 480 * ms},
-			{from: "a", at: 80 * s, lag: 490 * ms, long: 80 * s, waited: expires},
+			{from: "a", at: 80 * s, lag: 490 * ms, long: 80 * s, times: 16, waited: expires},
 			{from: "a", at: 120 * s, lag: 470 * ms, long: 120 * s, waited: 480 * ms},
 		},
 		"nothing is known of a sender without a name": {
@@ -98,8 +100,12 @@ func TestWaited(t *testing.T) {
 			t.Parallel()
 			clocks, begin := new(overload.Clocks), time.Now()
 			for i, a := range arrivals {
-				require.Equal(t, a.waited, clocks.Waited(overload.Arrival{Sender: overload.Sender{Address: a.from}, Lag: a.lag, Expires: expires,
-					At: begin.Add(a.at), Calm: a.calm, Longest: a.long}), "arrival %d", i)
+				got := time.Duration(0)
+				for range max(1, a.times) {
+					got = clocks.Waited(overload.Arrival{Sender: overload.Sender{Address: a.from}, Lag: a.lag, Expires: expires,
+						At: begin.Add(a.at), Calm: a.calm, Longest: a.long})
+				}
+				require.Equal(t, a.waited, got, "arrival %d", i)
 			}
 		})
 	}

@@ -221,7 +221,7 @@ func TestGoodputUnderOverload(t *testing.T) {
 			&caller{name: "b", rate: capacity, from: 10 * s, ahead: fixed(-700 * ms)})}, least: 0.9, most: 1},
 		"all come in the overload":        {simulation: simulation{callers: many(60)}, least: 0.9, most: 1},
 		"the broker pauses":               {simulation: simulation{stalls: true, callers: twice("a", s, 2*capacity)}, least: 0.4, most: 1},
-		"nobody calls twice":              {simulation: simulation{callers: []*caller{{rate: 2 * capacity}}}, least: 0.1, most: 1},
+		"nobody calls twice":              {simulation: simulation{callers: []*caller{{rate: 2 * capacity}}}, least: 0.03, most: 1}, // one request says little of its sender
 		"nobody calls twice, no overload": {simulation: simulation{callers: []*caller{{rate: 0.8 * capacity}}}, least: 0.79, most: 0.82},
 		"half of the capacity":            {simulation: simulation{callers: []*caller{{name: "a", rate: 0.5 * capacity}}}, least: 0.49, most: 0.51},
 		"never calm, but no overload":     {simulation: simulation{callers: []*caller{{name: "a", rate: 0.9 * capacity}}}, least: 0.87, most: 0.92},

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/frame"
@@ -59,7 +60,8 @@ func ParseCancel(p *frame.Properties, body []byte) (Cancel, error) {
 	if err := json.Unmarshal(body, &c.IDs); err != nil {
 		return Cancel{}, err
 	}
-	if c.Expires < 0 || len(c.IDs) > MaxCancelled {
+	strange := func(id string) bool { return id == "" || len(id) > MaxShortString }
+	if c.Expires < 0 || len(c.IDs) > MaxCancelled || slices.ContainsFunc(c.IDs, strange) {
 		return Cancel{}, errControl
 	}
 	return c, nil

@@ -1,9 +1,9 @@
-// Command rpcbench measures amqprpc against what one would write by hand on amqp091-go
-// instead of it, in interleaved rounds, with client and server in processes of their
-// own. Without -url it starts a private RabbitMQ node.
+// Command rpcbench compares amqprpc with code that a user would write by hand on amqp091-go.
+// Rounds of all contenders take turns. Client and server run in processes of their own.
+// Without -url, rpcbench starts a private RabbitMQ node.
 //
-//	go run ./cmd/rpcbench                        # everything, in the benchmarks directory
-//	go run ./cmd/rpcbench -docs ../docs          # … and docs/performance.md with its charts
+//	go run ./cmd/rpcbench                        # all scenarios, in the benchmarks directory
+//	go run ./cmd/rpcbench -docs ../docs          # … and update docs/performance.md with its charts
 //	go run ./cmd/rpcbench -scenarios throughput -callers 64 -payload 1024 -codec msgpack
 package main
 
@@ -40,7 +40,7 @@ func main() {
 	}
 }
 
-// settings are the flags.
+// settings holds the flags.
 type settings struct {
 	config    bench.Config
 	scenarios []bench.Scenario
@@ -185,7 +185,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	return nil
 }
 
-// brokerName is what the broker calls itself, with its version.
+// brokerName returns the broker's product name and version.
 func brokerName(url string) string {
 	conn, err := amqp.Dial(url)
 	if err != nil {

@@ -16,15 +16,15 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	side.Main() // the test program is its own children
-	// The race detector holds up the exit of each of them for a second otherwise.
+	side.Main() // the test program is also the child program
+	// Without this setting the race detector delays each child's exit by a second.
 	if err := os.Setenv("GORACE", "atexit_sleep_ms=0 "+os.Getenv("GORACE")); err != nil {
 		panic(err)
 	}
 	goleak.VerifyTestMain(m)
 }
 
-// Everything runs, briefly, on the in-process broker: contenders in processes of their
+// The test runs rpcbench briefly on the in-process broker: contenders in processes of their
 // own, most scenarios, the table, the JSON, the page and its charts.
 func TestRun(t *testing.T) {
 	t.Parallel()
@@ -86,7 +86,7 @@ func TestRunProfiles(t *testing.T) {
 	}
 }
 
-// What goes wrong in a child is the run's error.
+// An error in a child becomes the run's error.
 func TestRunFails(t *testing.T) {
 	t.Parallel()
 	broker := amqptest.Start(t)

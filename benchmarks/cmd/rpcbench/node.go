@@ -17,7 +17,7 @@ import (
 // nodeProgram starts a private RabbitMQ node and stops it when its input ends.
 const nodeProgram = "github.com/bbebcec1/amqprpc-go/amqprpc/internal/testing/rabbitmq/cmd/rabbitmqnode"
 
-// node is a private RabbitMQ node, minded by a process that dies with this one.
+// node is a private RabbitMQ node. Its parent process ends it when this process ends.
 type node struct {
 	url   string
 	cmd   *exec.Cmd
@@ -25,8 +25,8 @@ type node struct {
 	dir   string
 }
 
-// startNode builds and starts nodeProgram. The working directory has to be within the
-// module of the benchmarks.
+// startNode builds and starts nodeProgram. The working directory must be in the benchmarks
+// module.
 func startNode(ctx context.Context, version string) (_ *node, err error) {
 	n := &node{}
 	if n.dir, err = os.MkdirTemp("", "rpcbench-"); err != nil {
@@ -80,8 +80,7 @@ func (n *node) stop() error {
 	return errors.Join(err, os.RemoveAll(n.dir))
 }
 
-// cpu is the time that the broker has used, on Linux: that of all processes below the
-// one that minds it.
+// cpu returns the CPU time that the broker's processes have used. It works on Linux only.
 func (n *node) cpu() (time.Duration, bool) {
 	total := time.Duration(0)
 	pids := children(n.cmd.Process.Pid)
@@ -116,8 +115,8 @@ func children(pid int) []int {
 	return pids
 }
 
-// clockTick is the unit of /proc/PID/stat, which Linux has fixed at 100 Hz for programs
-// to see (man 5 proc_pid_stat).
+// clockTick is the unit of /proc/PID/stat. Linux has fixed it at 100 Hz (man 5
+// proc_pid_stat).
 const clockTick = 10 * time.Millisecond
 
 func processCPU(pid int) (time.Duration, bool) {
@@ -125,8 +124,8 @@ func processCPU(pid int) (time.Duration, bool) {
 	if err != nil {
 		return 0, false
 	}
-	// The name, in brackets, may hold anything; utime and stime are the 12th and 13th
-	// fields after it.
+	// The process name in brackets may contain any character. utime and stime are the 12th
+	// and 13th fields after the name.
 	_, rest, ok := strings.Cut(string(text[strings.LastIndexByte(string(text), ')'):]), ") ")
 	fields := strings.Fields(rest)
 	if !ok || len(fields) < 13 {

@@ -19,7 +19,7 @@ type bar struct {
 
 const barWidth = 30
 
-// newBar returns a bar on f, or one that shows nothing if f is no terminal.
+// newBar returns a bar on f. The bar shows nothing if f is not a terminal.
 func newBar(f *os.File) *bar {
 	info, err := f.Stat()
 	if err != nil || info.Mode()&os.ModeCharDevice == 0 {
@@ -33,7 +33,7 @@ func (b *bar) Begin(title string, steps int) {
 	b.title, b.steps, b.done, b.begun = title, steps, 0, time.Now()
 }
 
-// Step implements bench.Progress: the next step begins.
+// Step implements bench.Progress.
 func (b *bar) Step(what string) {
 	full := barWidth * b.done / max(b.steps, 1)
 	left := ""

@@ -10,7 +10,7 @@ import (
 	"github.com/bbebcec1/amqprpc-go/benchmarks/internal/side"
 )
 
-// fleetShape is how the same 800 callers are spread.
+// fleetShape is one way to spread the same 800 callers.
 type fleetShape struct {
 	name                   string
 	queues, clients, parts int
@@ -35,8 +35,8 @@ func fleetShapes() []fleetShape {
 	}
 }
 
-// fleet spreads the same callers over queues and clients: batches are small there, so that
-// each message, acknowledgement and goroutine costs what it costs.
+// fleet spreads the same callers over queues and clients. Batches are small then, so each
+// message, ack and goroutine costs its full price.
 func fleet(ctx context.Context, c *Config) (*Result, error) {
 	r := &Result{
 		Scenario: "fleet", Title: "800 callers, spread over clients, queues and servers", Base: contender.Baseline,
@@ -68,8 +68,8 @@ func fleet(ctx context.Context, c *Config) (*Result, error) {
 	return r, nil
 }
 
-// idleFleet measures what queues and clients have that do nothing, how soon they are
-// there, and how soon clients are back that have all lost their connections.
+// idleFleet measures the memory and goroutines of idle queues and clients, their start time,
+// and the time that clients take to reconnect after all connections are lost.
 func idleFleet(ctx context.Context, c *Config) (*Result, error) {
 	r := &Result{
 		Scenario: "idle", Title: "What a queue and a client cost that do nothing", Base: contender.Baseline,
@@ -93,7 +93,7 @@ func idleFleet(ctx context.Context, c *Config) (*Result, error) {
 	return r, nil
 }
 
-// idle compares a process with one of something with one that has n.
+// idle compares a process that has one queue or client with a process that has n.
 func (c *Config) idle(ctx context.Context, name string, of func(o *contender.Options, n int), role string, n int) (samples []Sample, err error) {
 	for range max(1, c.Rounds/5) {
 		var small, large side.Idle
@@ -117,8 +117,8 @@ func (c *Config) idle(ctx context.Context, name string, of func(o *contender.Opt
 	return samples, nil
 }
 
-// idleOnce starts a client and a server, of which one has n of something, and reads what
-// that one has.
+// idleOnce starts a client and a server, one of them with n queues or connections, and
+// measures that one.
 func (c *Config) idleOnce(ctx context.Context, name string, of func(o *contender.Options, n int), role string, n int, idle *side.Idle) (back time.Duration, err error) {
 	o := c.with(func(o *contender.Options) { of(o, n) })
 	all, err := c.start(ctx, "idle", []variant{{name, name, o}})

@@ -2,25 +2,25 @@ package bench
 
 import "github.com/bbebcec1/amqprpc-go/benchmarks/internal/contender"
 
-// Goal is a number that the framework is to reach, relative to the baseline where
-// nothing else is said.
+// Goal is a number that the framework should reach. It is relative to the baseline unless the
+// goal says otherwise.
 type Goal struct {
 	Measure string
-	Unit    string // "×" or what the number counts
+	Unit    string // "×" or the counted thing
 	Must    float64
 	Aim     float64
 	AtMost  bool // less is better
 	of      func(r Results) (v, low, high float64, ok bool)
 }
 
-// Results are the results of a run, by scenario.
+// Results maps each scenario to its result.
 type Results map[string]*Result
 
-// Verdict is what became of a goal.
+// Verdict is the measured value of a goal.
 type Verdict struct {
 	Goal
 	Value     float64
-	Low, High float64 // quartiles of a ratio; zero for others
+	Low, High float64 // quartiles of a ratio; zero for other values
 }
 
 // Met reports whether a bound is reached.
@@ -31,7 +31,7 @@ func (v *Verdict) Met(bound float64) bool {
 	return v.Value >= bound
 }
 
-// Judge compares results with the goals that they say something of.
+// Judge returns a verdict for each goal that the results cover.
 func Judge(r Results) []Verdict {
 	var all []Verdict
 	for _, g := range goals() {
@@ -42,12 +42,12 @@ func Judge(r Results) []Verdict {
 	return all
 }
 
-// against is the ratio of two series in one case of a scenario.
+// against returns the ratio of two series in one case of a scenario.
 func against(scenario, kase, name, base string, m Metric) func(Results) (float64, float64, float64, bool) {
 	return ratio(scenario, name, kase, base, kase, m)
 }
 
-// ratio is that of one series in one case to another in another.
+// ratio returns the ratio of one series in one case to another series in another case.
 func ratio(scenario, name, kase, base, baseCase string, m Metric) func(Results) (float64, float64, float64, bool) {
 	return func(r Results) (float64, float64, float64, bool) {
 		a, b := r[scenario].Find(name, kase), r[scenario].Find(base, baseCase)
@@ -57,7 +57,7 @@ func ratio(scenario, name, kase, base, baseCase string, m Metric) func(Results) 
 	}
 }
 
-// firstCase is against, in the only case of a scenario.
+// firstCase is against for a scenario with a single case.
 func firstCase(scenario, name, base string, m Metric) func(Results) (float64, float64, float64, bool) {
 	return func(r Results) (float64, float64, float64, bool) {
 		res := r[scenario]
@@ -68,7 +68,7 @@ func firstCase(scenario, name, base string, m Metric) func(Results) (float64, fl
 	}
 }
 
-// value is a number by itself.
+// value returns a number that is not a ratio.
 func value(scenario, kase, name string, m Metric) func(Results) (float64, float64, float64, bool) {
 	return func(r Results) (float64, float64, float64, bool) {
 		v, ok := r[scenario].Find(name, kase).Median(m)
@@ -76,7 +76,7 @@ func value(scenario, kase, name string, m Metric) func(Results) (float64, float6
 	}
 }
 
-// cases is the ratio of one series to itself in another case.
+// cases returns the ratio of one series to itself in another case.
 func cases(scenario, name, kase, baseCase string, m Metric) func(Results) (float64, float64, float64, bool) {
 	return ratio(scenario, name, kase, name, baseCase, m)
 }

@@ -14,37 +14,37 @@ import (
 	"github.com/bbebcec1/amqprpc-go/benchmarks/internal/side"
 )
 
-// Progress is told how far a scenario is.
+// Progress receives the progress of a scenario.
 type Progress interface {
 	Begin(title string, steps int)
 	Step(what string)
 	End()
 }
 
-// Config says how scenarios are run.
+// Config holds the settings of a run.
 type Config struct {
 	URL      string
 	Rounds   int
 	Round    time.Duration // the length of one run of one contender
-	Callers  []int         // the numbers of callers that are compared
-	Pending  int           // the calls whose memory is measured
-	Only     []string      // the variants of the scenario throughput; none is all
-	Profiles string        // a directory for CPU profiles of all processes; "" is none
+	Callers  []int         // the numbers of callers to compare
+	Pending  int           // the number of calls whose memory is measured
+	Only     []string      // the variants of the scenario throughput; empty means all
+	Profiles string        // a directory for CPU profiles of all processes; "" means no profiles
 	Progress Progress
-	// BrokerCPU returns what the broker has used, or false if that is not known.
+	// BrokerCPU returns the broker's CPU time, or false if that time is unknown.
 	BrokerCPU func() (time.Duration, bool)
-	// Options are what every contender shall heed; see the flags of rpcbench.
+	// Options applies to every contender; see the flags of rpcbench.
 	Options contender.Options
 }
 
-// task is one contender in one case. run is called once a round.
+// task is one contender in one case. Each round calls run once.
 type task struct {
 	name, kase string
 	run        func(ctx context.Context) (Sample, error)
 }
 
-// interleave runs all tasks in every round, in another order each time, so that neither
-// the machine's moods nor what another contender leaves behind favour one.
+// interleave runs all tasks in every round, in a new order each time. Neither the machine's
+// state nor the previous contender then favours one task.
 func (c *Config) interleave(ctx context.Context, title string, rounds int, tasks []task) ([]Series, error) {
 	all := make([]Series, len(tasks))
 	for i, t := range tasks {
@@ -66,26 +66,26 @@ func (c *Config) interleave(ctx context.Context, title string, rounds int, tasks
 	return all, nil
 }
 
-// variant is a contender with its options, under the name that it has in results.
+// variant is a contender with its options and its name in the results.
 type variant struct {
 	name      string
 	contender string
 	options   contender.Options
 }
 
-// pair is a variant that runs: a client and a server, a process each.
+// pair is a running variant: a client process and a server process.
 type pair struct {
 	variant
 	config *Config
-	server *side.Process   // nil if the requests are to wait
+	server *side.Process   // nil if the requests must wait
 	others []*side.Process // further servers
 	client *side.Process
 }
 
-// pairs are the running variants of a scenario.
+// pairs holds the running variants of a scenario.
 type pairs []*pair
 
-// queueName is a queue of a variant's alone.
+// queueName returns the name of a queue that only one variant uses.
 func queueName(scenario, name string) string {
 	clean := func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
@@ -96,7 +96,7 @@ func queueName(scenario, name string) string {
 	return "rpcbench." + scenario + "." + strings.Map(clean, name)
 }
 
-// start starts variants; stop ends them again, whatever start returned.
+// start starts variants. The caller must call stop even if start returns an error.
 func (c *Config) start(ctx context.Context, scenario string, variants []variant) (all pairs, err error) {
 	for _, v := range variants {
 		v.options.URL = c.URL
@@ -131,7 +131,7 @@ func (p *pair) start(ctx context.Context) (err error) {
 	return err
 }
 
-// profile starts CPU profiles of both processes; they end with them.
+// profile starts CPU profiles of both processes. A profile ends with its process.
 func (p *pair) profile(ctx context.Context, scenario string) error {
 	if p.config.Profiles == "" {
 		return nil
@@ -145,7 +145,7 @@ func (p *pair) profile(ctx context.Context, scenario string) error {
 	return nil
 }
 
-// stop ends the processes and deletes their queues, all pairs at once.
+// stop ends all pairs at the same time and deletes their queues.
 func (all pairs) stop() error {
 	errs := make([]error, len(all))
 	var wg sync.WaitGroup
@@ -170,7 +170,7 @@ func (p *pair) stop() error {
 	return errors.Join(append(errs, contender.Delete(p.options))...)
 }
 
-// usage is what both processes and the broker have used.
+// usage is the resource usage of both processes and the broker.
 type usage struct {
 	client, server side.Usage
 	broker         time.Duration
@@ -205,7 +205,7 @@ func (p *pair) usage(ctx context.Context) (u usage, err error) {
 	return u, nil
 }
 
-// do has the client carry out a command, and says what was used before and after.
+// do runs a command on the client and returns the usage before and after.
 func (p *pair) do(ctx context.Context, cmd *side.Command) (before, after usage, err error) {
 	if before, err = p.usage(ctx); err != nil {
 		return before, after, err
@@ -217,7 +217,7 @@ func (p *pair) do(ctx context.Context, cmd *side.Command) (before, after usage, 
 	return before, after, err
 }
 
-// load runs a closed loop once and says what each call took.
+// load runs a closed loop once and returns the cost of each call.
 func (p *pair) load(ctx context.Context, callers int, d time.Duration) (Sample, error) {
 	cmd := side.Command{Load: &side.Load{Callers: callers, Duration: d}}
 	before, after, err := p.do(ctx, &cmd)
@@ -248,7 +248,7 @@ func sampleOf(r side.Result) Sample {
 
 func micros(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }
 
-// perCall adds what each of so many calls used.
+// perCall adds the usage of each call.
 func (s Sample) perCall(before, after usage, calls float64) {
 	if calls == 0 {
 		return

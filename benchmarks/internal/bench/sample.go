@@ -1,5 +1,5 @@
-// Package bench runs the scenarios: which contenders, under which load, in which order,
-// and what is made of the numbers.
+// Package bench runs the scenarios. It chooses the contenders, the load and the order, and
+// evaluates the numbers.
 package bench
 
 import (
@@ -9,7 +9,7 @@ import (
 // Metric names a number of a sample, with its unit.
 type Metric string
 
-// What samples hold. A sample has those that its scenario measures.
+// The metrics of samples. A sample has the metrics that its scenario measures.
 const (
 	CallsPerSecond    Metric = "calls/s"
 	P50               Metric = "p50 µs"
@@ -22,11 +22,11 @@ const (
 	WritesPerCall     Metric = "writes/call" // system calls, client and server
 	AllocsPerCall     Metric = "allocs/call" // client and server
 	BytesPerCall      Metric = "allocated bytes/call"
-	MBPerSecond       Metric = "MB/s" // of payload, each way
+	MBPerSecond       Metric = "MB/s" // payload in each direction
 	HeapPerCall       Metric = "heap bytes/pending call"
 	StackPerCall      Metric = "stack bytes/pending call"
 	DriverAllocs      Metric = "driver's allocs/call"
-	OwnAllocs         Metric = "own allocs/call" // the framework's
+	OwnAllocs         Metric = "own allocs/call" // by the framework
 	ClientOwnAllocs   Metric = "client's own allocs/call"
 	ServerOwnAllocs   Metric = "server's own allocs/call"
 	OfferedPerSecond  Metric = "offered/s"
@@ -37,28 +37,28 @@ const (
 	Return            Metric = "ms until all are back"
 )
 
-// Sample is what one run of one contender showed.
+// Sample is the result of one run of one contender.
 type Sample map[Metric]float64
 
-// Series are the samples of one contender in one case, a round each.
+// Series holds the samples of one contender in one case, one sample a round.
 type Series struct {
-	Name    string   `json:"name"` // the contender, or the variant of one
+	Name    string   `json:"name"` // the contender or its variant
 	Case    string   `json:"case"` // "64 callers"
 	Samples []Sample `json:"samples"`
-	// Notes are for people: where allocations come from, say.
+	// Notes are for human readers, for example the origins of allocations.
 	Notes []string `json:"notes,omitempty"`
 }
 
-// Result is what a scenario showed.
+// Result is the result of a scenario.
 type Result struct {
 	Scenario string   `json:"scenario"`
 	Title    string   `json:"title"`
-	Base     string   `json:"base"` // the name of the series that ratios are against
+	Base     string   `json:"base"` // the name of the series that ratios compare with
 	Metrics  []Metric `json:"metrics"`
 	Series   []Series `json:"series"`
 }
 
-// Find returns the series of a name and a case; nil if there is none.
+// Find returns the series with this name and case, or nil.
 func (r *Result) Find(name, kase string) *Series {
 	if r == nil {
 		return nil
@@ -71,10 +71,10 @@ func (r *Result) Find(name, kase string) *Series {
 	return nil
 }
 
-// Cases are the cases, in the order in which they were run.
+// Cases returns the cases in the order of the run.
 func (r *Result) Cases() []string { return r.distinct(func(s *Series) string { return s.Case }) }
 
-// Names are the names of the series, likewise.
+// Names returns the names of the series in the order of the run.
 func (r *Result) Names() []string { return r.distinct(func(s *Series) string { return s.Name }) }
 
 func (r *Result) distinct(of func(*Series) string) []string {
@@ -87,7 +87,7 @@ func (r *Result) distinct(of func(*Series) string) []string {
 	return all
 }
 
-// Median is the median of a metric over the rounds.
+// Median returns the median of a metric over the rounds.
 func (s *Series) Median(m Metric) (float64, bool) {
 	if s == nil {
 		return 0, false
@@ -101,13 +101,13 @@ func (s *Series) Median(m Metric) (float64, bool) {
 	return median(all)
 }
 
-// Ratio is the median, over the rounds, of a metric against base's of the same round:
-// what disturbs a whole round cancels.
+// Ratio returns the median over the rounds of s's metric divided by base's metric. A
+// disturbance of a whole round cancels out.
 func (s *Series) Ratio(base *Series, m Metric) (float64, bool) {
 	return median(s.ratios(base, m))
 }
 
-// Spread are the quartiles of the ratios that Ratio is the median of.
+// Spread returns the quartiles of the ratios whose median is Ratio.
 func (s *Series) Spread(base *Series, m Metric) (low, high float64) {
 	all := s.ratios(base, m)
 	if len(all) == 0 {

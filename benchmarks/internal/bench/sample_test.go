@@ -8,7 +8,7 @@ import (
 
 func TestRatioIsWithinRounds(t *testing.T) {
 	t.Parallel()
-	// The second round was disturbed: everything took twice as long.
+	// A disturbance doubled every time of the second round.
 	base := &Series{Samples: []Sample{{P50: 100}, {P50: 200}, {P50: 100}}}
 	s := &Series{Samples: []Sample{{P50: 90}, {P50: 180}, {P50: 80}}}
 	ratio, ok := s.Ratio(base, P50)
@@ -40,8 +40,8 @@ func TestMedian(t *testing.T) {
 	require.False(t, ok)
 }
 
-// Each goal is judged by the series that it names: results made up so that every one
-// of them is just reached, and then just missed.
+// The test makes up results that just reach and then just miss each goal, so it proves that
+// each goal reads the series that it names.
 func TestJudge(t *testing.T) {
 	t.Parallel()
 	require.Empty(t, Judge(nil), "nothing was measured")

@@ -10,14 +10,14 @@ import (
 	"github.com/bbebcec1/amqprpc-go/benchmarks/internal/contender"
 )
 
-// Scenario is one thing to find out.
+// Scenario is one experiment.
 type Scenario struct {
 	Name string
 	What string
 	Run  func(ctx context.Context, c *Config) (*Result, error)
 }
 
-// Scenarios are all there are, in the order in which they are run.
+// Scenarios returns all scenarios in the order of the run.
 func Scenarios() []Scenario {
 	return []Scenario{
 		{"throughput", "closed loop: calls a second, latency, CPU and allocations", throughput},
@@ -48,7 +48,8 @@ func callers(n int) string {
 	return fmt.Sprintf("%d callers", n)
 }
 
-// closedLoop runs variants with so many callers each, and skips what skip says.
+// closedLoop runs variants with each number of callers, except the combinations that skip
+// selects.
 func (c *Config) closedLoop(ctx context.Context, scenario, title string, variants []variant, numbers []int, skip func(v variant, callers int) bool) (_ []Series, err error) {
 	all, err := c.start(ctx, scenario, variants)
 	defer func() { err = errors.Join(err, all.stop()) }()
@@ -70,18 +71,18 @@ func (c *Config) closedLoop(ctx context.Context, scenario, title string, variant
 	return c.interleave(ctx, title, c.Rounds, tasks)
 }
 
-// length is that of a run of so many callers: a thousand of them need time to get going.
+// length returns the length of a run. A thousand callers need more time to start.
 func (c *Config) length(callers int) time.Duration {
 	return max(c.Round, time.Duration(callers)*time.Millisecond)
 }
 
-// atLeast is the length of a run that has to be long, unless rounds are so short that
-// nobody can mean to measure.
+// atLeast returns the length of a run that must be long. Very short rounds stay short,
+// because they are for tests only.
 func (c *Config) atLeast(d time.Duration) time.Duration {
 	return max(c.Round, min(d, 10*c.Round))
 }
 
-// with returns the common options, changed.
+// with returns a changed copy of the common options.
 func (c *Config) with(change func(o *contender.Options)) contender.Options {
 	o := c.Options
 	if change != nil {
@@ -90,7 +91,7 @@ func (c *Config) with(change func(o *contender.Options)) contender.Options {
 	return o
 }
 
-// tutorialLimit is the number of connections that the tutorial's clients may take.
+// tutorialLimit is the most connections that the tutorial's clients may open.
 const tutorialLimit = 256
 
 func throughput(ctx context.Context, c *Config) (*Result, error) {
@@ -122,7 +123,7 @@ func throughput(ctx context.Context, c *Config) (*Result, error) {
 	}, nil
 }
 
-// callersOf is the part of the scenario throughput with those numbers of callers.
+// callersOf runs the part of the scenario throughput whose numbers of callers match.
 func (c *Config) callersOf(ctx context.Context, part string, variants []variant, are func(callers int) bool) ([]Series, error) {
 	numbers := slices.DeleteFunc(slices.Clone(c.Callers), func(n int) bool { return !are(n) })
 	if len(numbers) == 0 {

@@ -13,8 +13,8 @@ import (
 	"github.com/bbebcec1/amqprpc-go/benchmarks/internal/side"
 )
 
-// openLatency offers everybody the same load, half of what the baseline's closed loop
-// of 64 callers does just then.
+// openLatency offers every contender the same load: half of the throughput that the
+// baseline's closed loop of 64 callers reaches in the same round.
 func openLatency(ctx context.Context, c *Config) (_ *Result, err error) {
 	all, err := c.start(ctx, "latency", []variant{
 		{contender.Baseline, contender.Baseline, c.Options},
@@ -54,7 +54,7 @@ func openLatency(ctx context.Context, c *Config) (_ *Result, err error) {
 	}, nil
 }
 
-// offer runs an open loop of calls that all have to succeed.
+// offer runs an open loop in which every call must succeed.
 func (p *pair) offer(ctx context.Context, rate float64, d time.Duration) (Sample, error) {
 	cmd := side.Command{Offer: &side.Offer{Rate: rate, Duration: d}}
 	before, after, err := p.do(ctx, &cmd)
@@ -74,7 +74,7 @@ func (p *pair) work(ctx context.Context, w side.Work) error {
 	return p.server.Do(ctx, &side.Command{Work: &w})
 }
 
-// loadOf is load, with handlers that do that work.
+// loadOf is load with a given work for the handlers.
 func (p *pair) loadOf(ctx context.Context, w side.Work, callers int, d time.Duration) (Sample, error) {
 	if err := p.work(ctx, w); err != nil {
 		return nil, err
@@ -82,8 +82,8 @@ func (p *pair) loadOf(ctx context.Context, w side.Work, callers int, d time.Dura
 	return p.load(ctx, callers, d)
 }
 
-// slowHandler compares each contender to itself: with no slow handler, and with one in
-// 500 that takes 100 ms.
+// slowHandler compares each contender with itself: without slow handlers, and with one
+// handler in 500 that takes 100 ms.
 func slowHandler(ctx context.Context, c *Config) (*Result, error) {
 	series, err := c.slowAndNot(ctx)
 	if err != nil {
@@ -95,7 +95,7 @@ func slowHandler(ctx context.Context, c *Config) (*Result, error) {
 	}, nil
 }
 
-// slowAndNot runs both contenders in both ways.
+// slowAndNot runs both contenders with and without slow handlers.
 func (c *Config) slowAndNot(ctx context.Context) (_ []Series, err error) {
 	all, err := c.start(ctx, "slow", []variant{
 		{contender.Baseline, contender.Baseline, c.Options},
@@ -105,7 +105,7 @@ func (c *Config) slowAndNot(ctx context.Context) (_ []Series, err error) {
 	if err != nil {
 		return nil, err
 	}
-	d := c.atLeast(time.Second) // ten slow handlers long
+	d := c.atLeast(time.Second) // long enough for ten slow handlers
 	var tasks []task
 	for _, p := range all {
 		if _, err := p.load(ctx, 64, c.Round); err != nil {
@@ -142,7 +142,7 @@ func pendingMemory(ctx context.Context, c *Config) (*Result, error) {
 	}, nil
 }
 
-// hold has a client make calls that no server answers.
+// hold makes calls that no server answers.
 func (c *Config) hold(ctx context.Context, name string, calls int) (_ Sample, err error) {
 	o := c.with(func(o *contender.Options) { o.URL, o.Queue = c.URL, queueName("memory", name) })
 	if err := contender.Declare(o); err != nil {
@@ -169,9 +169,9 @@ func (c *Config) hold(ctx context.Context, name string, calls int) (_ Sample, er
 	}, nil
 }
 
-// allocations counts each allocation by who makes it: the driver, the framework, or
-// the contender that is written by hand. Recording them all is slow, so nothing else
-// is measured here.
+// allocations attributes each allocation to the driver, the framework or the contender
+// written by hand. Recording every allocation is slow, so this scenario measures nothing
+// else.
 func allocations(ctx context.Context, c *Config) (*Result, error) {
 	r := &Result{
 		Scenario: "allocations", Title: "Who allocates, client and server together", Base: contender.Baseline,
@@ -277,27 +277,27 @@ func allocationSeries(name, kase string, before, after [2]side.Origins, calls fl
 
 // The cases of the scenario overload.
 const (
-	// clocksAgree is the framework told that clocks differ by far less than a handler
-	// takes, so that it has nothing to find out.
+	// clocksAgree tells the framework that the clocks differ by far less than a handler
+	// takes, so the framework need not measure the difference.
 	clocksAgree = "amqprpc, clocks agree"
 
-	// boundedQueue is the framework on a queue that holds no more than is worked off in
-	// half of a deadline, and refuses the rest.
+	// boundedQueue limits the queue to the requests that the server can handle in half of a
+	// deadline. The broker refuses further requests.
 	boundedQueue = "amqprpc, bounded queue"
 
 	PeakCase  = "peak"
 	FloodCase = "twice the peak"
 )
 
-// The server that is overloaded: its handlers take 10 ms, 16 at a time.
+// The handlers of the overloaded server take 10 ms. At most 16 run at a time.
 const (
 	overloadHandlers = 16
 	overloadEach     = 10 * time.Millisecond
 	overloadDeadline = 250 * time.Millisecond
 )
 
-// overload finds the peak of a server whose handlers take their time, then offers twice
-// what they can do at best, with deadlines, and counts the calls that are answered in time.
+// overload finds the peak of a server with slow handlers. It then offers twice the handlers'
+// best rate, with deadlines, and counts the calls that succeed in time.
 func overload(ctx context.Context, c *Config) (_ *Result, err error) {
 	o := c.with(func(o *contender.Options) { o.Concurrency = overloadHandlers })
 	agree := o
@@ -338,7 +338,8 @@ func overload(ctx context.Context, c *Config) (_ *Result, err error) {
 	}, nil
 }
 
-// flood offers more than can be done, and waits until the server is idle again.
+// flood offers more calls than the server can handle, and waits until the server is idle
+// again.
 func (p *pair) flood(ctx context.Context, rate float64, d time.Duration) (Sample, error) {
 	cmd := side.Command{Offer: &side.Offer{Rate: rate, Duration: d, Deadline: overloadDeadline}}
 	before, after, err := p.do(ctx, &cmd)
@@ -351,7 +352,7 @@ func (p *pair) flood(ctx context.Context, rate float64, d time.Duration) (Sample
 	return s, p.idle(ctx)
 }
 
-// idle waits until the server has worked off what it was left.
+// idle waits until the server has worked off its remaining requests.
 func (p *pair) idle(ctx context.Context) error {
 	last := int64(-1)
 	for {

@@ -14,8 +14,8 @@ const baselinePrefetch = 256
 
 var errConnectionLost = errors.New("the connection was lost")
 
-// baselineServer consumes each queue on a channel of its own, with a prefetch that keeps
-// it busy, and handles each request on a goroutine of its own.
+// baselineServer consumes each queue on a channel of its own. The prefetch keeps the server
+// busy. Each request runs on a goroutine of its own.
 type baselineServer struct {
 	conn     *amqp.Connection
 	payload  *payload
@@ -100,7 +100,7 @@ type baselineClient struct {
 	mode    uint8
 	payload *payload
 	next    atomic.Uint64
-	pending sync.Map // of correlation ids to chan []byte
+	pending sync.Map // correlation id → chan []byte
 	lost    chan struct{}
 }
 

@@ -20,7 +20,7 @@ var (
 	errReturned = errors.New("there is no such queue")
 )
 
-// byHandClient publishes on a channel of its own and follows confirms and returns.
+// byHandClient publishes on a channel of its own and handles confirms and returns.
 type byHandClient struct {
 	o         Options
 	conn      *amqp.Connection
@@ -32,9 +32,9 @@ type byHandClient struct {
 	prefix    string
 	next      atomic.Uint64
 	timers    sync.Pool
-	pending   sync.Map // of correlation ids to *handCall
+	pending   sync.Map // correlation id → *handCall
 
-	mu          sync.Mutex // keeps the order of publishing that of the tags
+	mu          sync.Mutex // keeps publishes in the order of their delivery tags
 	tag         uint64
 	unconfirmed map[uint64]*handCall
 
@@ -143,7 +143,7 @@ func (h *handCall) end(err error) {
 	}
 }
 
-// read hands replies out, and acknowledges those at hand at once.
+// read hands replies to their callers and acks several replies at once.
 func (c *byHandClient) read(replies <-chan amqp.Delivery) {
 	defer close(c.lost)
 	gathered := 0

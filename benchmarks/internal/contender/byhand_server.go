@@ -11,8 +11,8 @@ import (
 
 const byHandPrefetch = 128
 
-// byHandServer handles each request on a goroutine, and replies and acknowledges on
-// one, which acknowledges as many as it can at once.
+// byHandServer runs each request on a goroutine. One further goroutine sends the replies and
+// acks several requests at once.
 type byHandServer struct {
 	conn     *amqp.Connection
 	ch       *amqp.Channel
@@ -86,10 +86,10 @@ func (s *byHandServer) handle(d *amqp.Delivery) {
 	s.done <- a
 }
 
-// write replies and acknowledges until every handler has returned.
+// write sends replies and acks until every handler has returned.
 func (s *byHandServer) write() {
 	next := uint64(1)
-	ahead := make(map[uint64]struct{}) // acknowledged beyond a gap
+	ahead := make(map[uint64]struct{}) // acked deliveries after a gap
 	var tags []uint64
 	for a := range s.done {
 		tags = tags[:0]

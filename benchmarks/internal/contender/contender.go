@@ -1,6 +1,6 @@
-// Package contender holds the clients and servers that are measured against each
-// other: the framework, and what somebody would write by hand on amqp091-go instead of
-// it. All of them echo a message over a queue.
+// Package contender holds the clients and servers that rpcbench compares: the framework, and
+// code that a user would write by hand on amqp091-go. All contenders echo a message over a
+// queue.
 package contender
 
 import (
@@ -11,68 +11,69 @@ import (
 	"time"
 )
 
-// The contenders' names.
+// The names of the contenders.
 const (
 	// Framework is amqprpc.
 	Framework = "amqprpc"
-	// Baseline is a careful client and server on the driver, as somebody would write
-	// them who knows the driver and wants calls and nothing else: one channel, an
-	// exclusive reply queue, prefetch 256, a goroutine for each request, an
-	// acknowledgement for each, no confirms, a counter for correlation ids.
+	// Baseline is a careful client and server on the driver, written by somebody who knows
+	// the driver and needs only calls. It has one channel, an exclusive reply queue, prefetch
+	// 256, a goroutine and an ack for each request, no confirms, and a counter for
+	// correlation ids.
 	Baseline = "baseline"
-	// ByHand makes the framework's choices on the wire, on the driver: confirms,
-	// mandatory, expiration, rpc-deadline, message ids, acknowledgements gathered, a
-	// channel of its own for publishing, prefetch 128.
+	// ByHand makes the same choices on the wire as the framework: confirms, mandatory,
+	// expiration, rpc-deadline, message ids, batched acks, a separate channel for publishing,
+	// and prefetch 128.
 	ByHand = "by-hand"
-	// Tutorial is RabbitMQ's RPC tutorial as written: prefetch 1, the handler inline,
-	// a client with a connection of its own for each caller.
+	// Tutorial is RabbitMQ's RPC tutorial as written: prefetch 1, the handler runs on the
+	// consuming goroutine, and each caller has a client with a connection of its own.
 	Tutorial = "tutorial"
 )
 
-// CallTimeout is how long a call may take, unless its ctx says otherwise.
+// CallTimeout limits a call whose ctx has no earlier deadline.
 const CallTimeout = 30 * time.Second
 
-// Options are the choices that a run makes for a contender. Each contender heeds those
-// that mean something for it.
+// Options are a run's settings for a contender. A contender ignores options that mean nothing
+// for it.
 type Options struct {
 	URL   string `json:"url"`
 	Queue string `json:"queue"`
 
-	// Payload is the size of the message in bytes; 0 is an int.
+	// Payload is the size of the message in bytes. With 0 the message is an int.
 	Payload int `json:"payload"`
-	// Codec is json, msgpack or raw, which is bytes as they are.
+	// Codec is json, msgpack or raw. Raw leaves bytes unchanged.
 	Codec string `json:"codec"`
 
 	QueueType  string `json:"queueType"` // classic or quorum
 	Persistent bool   `json:"persistent"`
 
-	// Concurrency bounds the handlers in flight; 0 leaves it to the contender.
+	// Concurrency limits the running handlers. With 0 the contender chooses.
 	Concurrency int `json:"concurrency"`
-	// Queues is over how many queues calls go in turn; 0 is one. A server serves the Part
-	// of them that it is given, of so many Parts; 0 parts is all.
+	// Queues is the number of queues that calls use in turn; 0 means one. A server serves one
+	// Part of the queues out of Parts; 0 parts means all queues.
 	Queues int `json:"queues"`
 	Part   int `json:"part"`
 	Parts  int `json:"parts"`
-	// Clients is how many clients, a connection each, callers are spread over; 0 is one.
+	// Clients is the number of clients that share the callers; 0 means one. Each client has a
+	// connection.
 	Clients int `json:"clients"`
 
-	// ClockSkew is by how much the clocks are said to differ; Framework alone. 0 leaves
-	// its default.
+	// ClockSkew is the assumed difference of the clocks. Only Framework uses it; 0 means the
+	// default.
 	ClockSkew time.Duration `json:"clockSkew"`
 
-	// MaxLength bounds the request queue, which refuses what is beyond; Framework alone.
-	// 0 is no bound.
+	// MaxLength limits the request queue, which refuses further requests. Only Framework uses
+	// it; 0 means no limit.
 	MaxLength int `json:"maxLength"`
 
 	Reply        string `json:"reply"` // resumable, exclusive or direct
 	Unconfirmed  bool   `json:"unconfirmed"`
-	NoMandatory  bool   `json:"noMandatory"`  // ByHand alone
-	NoExpiration bool   `json:"noExpiration"` // ByHand alone
-	NoDeadline   bool   `json:"noDeadline"`   // ByHand alone: no rpc-deadline
-	NoMessageID  bool   `json:"noMessageID"`  // ByHand alone
+	NoMandatory  bool   `json:"noMandatory"`  // ByHand only
+	NoExpiration bool   `json:"noExpiration"` // ByHand only
+	NoDeadline   bool   `json:"noDeadline"`   // ByHand only: no rpc-deadline
+	NoMessageID  bool   `json:"noMessageID"`  // ByHand only
 }
 
-// Work is what a handler does before it echoes.
+// Work runs in the handler before the echo.
 type Work func(ctx context.Context)
 
 // Server serves until it is closed.
@@ -80,14 +81,14 @@ type Server interface {
 	Close() error
 }
 
-// Client calls; any number of goroutines may at once.
+// Client makes calls. Any number of goroutines may call at the same time.
 type Client interface {
-	// Call sends the message, with n in it if it is an int, and checks the answer.
+	// Call sends the message and checks the answer. An int message is n.
 	Call(ctx context.Context, n int) error
 	Close() error
 }
 
-// Serve starts a contender's server, which is consuming when it returns.
+// Serve starts a contender's server. The server is consuming when Serve returns.
 func Serve(ctx context.Context, name string, o Options, work Work) (Server, error) {
 	p, err := newPayload(o)
 	if err != nil {
@@ -112,7 +113,7 @@ func Serve(ctx context.Context, name string, o Options, work Work) (Server, erro
 	return s, nil
 }
 
-// fleet is several clients, over which callers are spread.
+// fleet is several clients that share the callers.
 type fleet []Client
 
 // Call implements Client.
@@ -138,7 +139,7 @@ func (f fleet) Close() error {
 	return errors.Join(errs...)
 }
 
-// Dropper is a client that can lose its connection.
+// Dropper is a client that can drop its connection.
 type Dropper interface{ Drop() }
 
 // Dial connects a contender's clients.

@@ -18,8 +18,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// Every contender answers concurrent calls, whatever options it heeds, and runs its
-// handler once for each.
+// Every contender answers concurrent calls with each of its options, and runs its handler
+// once for each call.
 func TestContenders(t *testing.T) {
 	t.Parallel()
 	broker := amqptest.Start(t)
@@ -82,7 +82,7 @@ func callMany(t *testing.T, name string, o contender.Options) {
 	require.NoError(t, contender.Delete(o))
 }
 
-// A call that nobody answers ends with its ctx.
+// A call without an answer ends with its ctx.
 func TestCallGivesUp(t *testing.T) {
 	t.Parallel()
 	broker := amqptest.Start(t)

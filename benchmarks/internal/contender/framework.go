@@ -12,7 +12,7 @@ import (
 	"github.com/bbebcec1/amqprpc-go/codec"
 )
 
-// raw is a codec that leaves bytes as they are.
+// raw is a codec that leaves bytes unchanged.
 type raw struct{}
 
 func (raw) ContentType() string { return "application/octet-stream" }

@@ -10,13 +10,13 @@ import (
 	"github.com/vmihailenco/msgpack/v5"
 )
 
-// payload is the message of the contenders that encode by themselves.
+// payload is the message of the contenders that encode their own messages.
 type payload struct {
 	contentType string
 	marshal     func(v any) ([]byte, error)
 	unmarshal   func(data []byte, v any) error
 	text        string // the message, if it is not an int
-	raw         []byte // the same, for the codec raw
+	raw         []byte // the same message for the codec raw
 }
 
 var errWrongAnswer = errors.New("the answer is not what was sent")
@@ -39,7 +39,7 @@ func newPayload(o Options) (*payload, error) {
 	return p, nil
 }
 
-// encode is the body of a request.
+// encode returns the body of a request.
 func (p *payload) encode(n int) ([]byte, error) {
 	switch {
 	case p.raw != nil:
@@ -51,7 +51,7 @@ func (p *payload) encode(n int) ([]byte, error) {
 	}
 }
 
-// check decodes the body of a reply.
+// check decodes and checks the body of a reply.
 func (p *payload) check(body []byte, n int) error {
 	if p.raw != nil {
 		if len(body) != len(p.raw) {
@@ -79,7 +79,7 @@ func (p *payload) check(body []byte, n int) error {
 	return nil
 }
 
-// echo decodes the body of a request and encodes its answer.
+// echo decodes the body of a request and encodes the same message.
 func (p *payload) echo(body []byte) ([]byte, error) {
 	switch {
 	case p.raw != nil:
@@ -106,7 +106,7 @@ func (o Options) deliveryMode() uint8 {
 	return amqp.Transient
 }
 
-// declare declares the request queue as the framework does: durable.
+// declare declares the request queue as durable, like the framework does.
 func (o Options) declare(ch *amqp.Channel) error {
 	var args amqp.Table
 	if o.QueueType != "" {
@@ -120,7 +120,7 @@ func (o Options) declare(ch *amqp.Channel) error {
 	return nil
 }
 
-// served are the queues that a server serves.
+// served returns the queues that a server serves.
 func (o Options) served() []string {
 	all := o.queues()
 	if o.Parts <= 1 {
@@ -130,7 +130,7 @@ func (o Options) served() []string {
 	return all[o.Part*n : (o.Part+1)*n]
 }
 
-// Declare declares the request queue, for a run that has no server.
+// Declare declares the request queue for a run without a server.
 func Declare(o Options) error {
 	conn, err := amqp.Dial(o.URL)
 	if err != nil {
@@ -143,7 +143,7 @@ func Declare(o Options) error {
 	return errors.Join(err, conn.Close())
 }
 
-// Delete deletes the request queues of a run.
+// Delete deletes a run's request queues.
 func Delete(o Options) error {
 	conn, err := amqp.Dial(o.URL)
 	if err != nil {
@@ -158,7 +158,7 @@ func Delete(o Options) error {
 	return errors.Join(err, conn.Close())
 }
 
-// queues are the names of the request queues.
+// queues returns the names of the request queues.
 func (o Options) queues() []string {
 	if o.Queues <= 1 {
 		return []string{o.Queue}

@@ -9,9 +9,9 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// tutorialServer is the server of
-// https://www.rabbitmq.com/tutorials/tutorial-six-go: one request at a time, handled
-// where it is received. (Its queue is durable here, as everybody's.)
+// tutorialServer is the server of https://www.rabbitmq.com/tutorials/tutorial-six-go. It
+// handles one request at a time on the consuming goroutine. Unlike the tutorial's queue, this
+// queue is durable, so that all contenders have the same kind of queue.
 type tutorialServer struct {
 	conn *amqp.Connection
 	done chan struct{}
@@ -68,8 +68,8 @@ func (s *tutorialServer) Close() error {
 	return err
 }
 
-// tutorialClients are as many of the tutorial's clients as there are callers: one makes
-// one call at a time.
+// tutorialClients holds one of the tutorial's clients for each caller. A client makes one
+// call at a time.
 type tutorialClients struct {
 	o       Options
 	payload *payload
@@ -133,8 +133,8 @@ func (c *tutorialClient) consume() error {
 	return err
 }
 
-// Call implements Client. A client whose call was given up is not used again: its next
-// reply may be the last call's.
+// Call implements Client. After a timeout the client is not used again, because its next
+// reply may answer the earlier call.
 func (t *tutorialClients) Call(ctx context.Context, n int) error {
 	c, err := t.take()
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"github.com/bbebcec1/amqprpc-go/benchmarks/internal/bench"
 )
 
-// Circumstances are when, where and of what a run was.
+// Circumstances describe a run: its time, its machine and its software.
 type Circumstances struct {
 	Date   time.Time     `json:"date"`
 	Go     string        `json:"go"`
@@ -19,7 +19,7 @@ type Circumstances struct {
 	CPUs   int           `json:"cpus"`
 	Driver string        `json:"driver"`
 	Broker string        `json:"broker"`
-	Commit string        `json:"commit,omitempty"` // of this repository, where the build knows it
+	Commit string        `json:"commit,omitempty"` // of this repository, if the build knows the commit
 	Rounds int           `json:"rounds"`
 	Round  time.Duration `json:"round"`
 }
@@ -47,13 +47,13 @@ func Now(c *bench.Config, broker string) Circumstances {
 	return at
 }
 
-// String says it in a sentence.
+// String returns one sentence.
 func (c Circumstances) String() string {
 	return fmt.Sprintf("Measured on %s with %s, %s and %s on %s, %d CPUs; medians of %d rounds of %v or longer where nothing else is said.",
 		c.Date.Format("2 January 2006"), c.Broker, c.Driver, c.Go, c.System, c.CPUs, c.Rounds, c.Round)
 }
 
-// machine is everything, for machines.
+// machine is the whole report for programs.
 type machine struct {
 	Circumstances Circumstances   `json:"circumstances"`
 	Goals         []machineGoal   `json:"goals"`
@@ -69,7 +69,7 @@ type machineGoal struct {
 	Measured float64 `json:"measured"`
 }
 
-// JSON writes the results, every round of them, into a file.
+// JSON writes the results of every round to a file.
 func JSON(file string, at Circumstances, results []*bench.Result, verdicts []bench.Verdict) error {
 	m := machine{Circumstances: at, Results: results}
 	for i := range verdicts {

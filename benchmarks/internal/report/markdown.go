@@ -13,7 +13,7 @@ import (
 	"github.com/bbebcec1/amqprpc-go/benchmarks/internal/contender"
 )
 
-// markdown renders a table whose first row is its header.
+// markdown renders a table. The first row is the header.
 func markdown(rows [][]string) string {
 	var b strings.Builder
 	for i, row := range rows {
@@ -25,7 +25,7 @@ func markdown(rows [][]string) string {
 	return b.String()
 }
 
-// byCase is one metric: a row for each name, a column for each case.
+// byCase returns one metric with a row for each name and a column for each case.
 func byCase(r *bench.Result, m bench.Metric) [][]string {
 	cases := r.Cases()
 	table := [][]string{append([]string{string(m) + ", against " + r.Base}, cases...)}
@@ -40,7 +40,8 @@ func byCase(r *bench.Result, m bench.Metric) [][]string {
 	return table
 }
 
-// byShape is one metric: a row for each case, a column for each name but the base's.
+// byShape returns one metric with a row for each case and a column for each name except the
+// base.
 func byShape(r *bench.Result, m bench.Metric) [][]string {
 	head := []string{string(m) + ", against " + r.Base}
 	var names []string
@@ -61,7 +62,7 @@ func byShape(r *bench.Result, m bench.Metric) [][]string {
 	return table
 }
 
-// speed is the framework's throughput as it is: a row for each case.
+// speed returns the framework's absolute numbers with a row for each case.
 func speed(r *bench.Result) [][]string {
 	metrics := []bench.Metric{bench.CallsPerSecond, bench.P50, bench.P99, bench.CPUPerCall, bench.BrokerCPU}
 	head := []string{""}
@@ -80,7 +81,7 @@ func speed(r *bench.Result) [][]string {
 	return table
 }
 
-// costs is one case: a row for each name, a column for each metric.
+// costs returns one case with a row for each name and a column for each metric.
 func costs(r *bench.Result, kase string) [][]string {
 	metrics := present(r)
 	head := []string{kase + ", against " + r.Base}
@@ -104,7 +105,7 @@ func costs(r *bench.Result, kase string) [][]string {
 	return table
 }
 
-// values is every metric of every series as it is.
+// values returns every metric of every series unchanged.
 func values(r *bench.Result) [][]string {
 	metrics := present(r)
 	head := []string{"", ""}
@@ -124,7 +125,7 @@ func values(r *bench.Result) [][]string {
 	return table
 }
 
-// ofPeak is an overloaded run: everything against the same contender's peak.
+// ofPeak returns the numbers of an overloaded run relative to the same contender's peak.
 func ofPeak(r *bench.Result) [][]string {
 	table := [][]string{{"against its own peak", "offered", "handlers started", "answered in time (goodput)"}}
 	for _, name := range r.Names() {
@@ -147,7 +148,7 @@ func peakRatio(r *bench.Result, name string, m bench.Metric) (float64, bool) {
 	return v / peak, true
 }
 
-// ratioChart is one metric against the base, as bars.
+// ratioChart shows one metric relative to the base as bars.
 func ratioChart(r *bench.Result, m bench.Metric) *chart {
 	c := &chart{title: r.Title + ": " + string(m) + " against " + r.Base, unit: " ×"}
 	for _, kase := range r.Cases() {
@@ -165,7 +166,7 @@ func ratioChart(r *bench.Result, m bench.Metric) *chart {
 	return c
 }
 
-// overloadChart is goodput, and the handlers that ran for it, against the peak.
+// overloadChart shows goodput and executed handlers relative to the peak.
 func overloadChart(r *bench.Result) *chart {
 	c := &chart{title: r.Title + ", against its own peak", unit: " ×"}
 	for _, name := range r.Names() {
@@ -183,7 +184,7 @@ func overloadChart(r *bench.Result) *chart {
 	return c
 }
 
-// sections are the parts of the pages that a run brings up to date, by their names.
+// sections returns the sections of the pages that a run updates, by name.
 func sections(results bench.Results, verdicts []bench.Verdict) map[string]string {
 	all := make(map[string]string)
 	if len(verdicts) > 0 {
@@ -213,7 +214,7 @@ func sections(results bench.Results, verdicts []bench.Verdict) map[string]string
 	return all
 }
 
-// charts are the charts of a run, by their file names.
+// charts returns the charts of a run by file name.
 func charts(results bench.Results) map[string]*chart {
 	all := make(map[string]*chart)
 	for name, r := range results {
@@ -230,15 +231,14 @@ func charts(results bench.Results) map[string]*chart {
 	return all
 }
 
-// Docs brings dir/performance.md, the charts in dir/img and the README of the
-// benchmarks beside dir up to date: what stands between <!-- rpcbench NAME --> and
-// <!-- end --> is what this run says of NAME. Parts that it says nothing of stay as
-// they are.
+// Docs updates dir/performance.md, the charts in dir/img and the README of the benchmarks
+// next to dir. It replaces the text between <!-- rpcbench NAME --> and <!-- end --> if this
+// run has results for NAME. Other sections stay unchanged.
 func Docs(dir string, at Circumstances, results bench.Results, verdicts []bench.Verdict) error {
 	parts := sections(results, verdicts)
 	parts["circumstances"] = at.String() + "\n"
 	if len(results) < len(bench.Scenarios()) {
-		// Of these a part of a run says too little.
+		// A partial run does not cover these sections.
 		delete(parts, "circumstances")
 		delete(parts, "goals")
 	}
@@ -279,7 +279,7 @@ func replaceSections(page string, parts map[string]string) error {
 	return os.WriteFile(page, text, 0o644)
 }
 
-// replaceSection replaces a section if the page has it.
+// replaceSection replaces a section if the page has that section.
 func replaceSection(page []byte, name, part string) ([]byte, error) {
 	begin := []byte("<!-- rpcbench " + name + " -->\n")
 	end := []byte("<!-- end -->")

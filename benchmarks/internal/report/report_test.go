@@ -43,7 +43,7 @@ func TestTable(t *testing.T) {
 	require.Contains(t, out.String(), "(medians of 2 to 6 rounds;")
 }
 
-// A run replaces what it measured and leaves the rest of the page alone.
+// A run replaces the sections that it measured and leaves the rest of the page unchanged.
 func TestDocs(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -8,10 +8,10 @@ import (
 	"strings"
 )
 
-// chart is horizontal bars in groups, all against 1.
+// chart shows groups of horizontal bars relative to 1.
 type chart struct {
 	title  string
-	unit   string // behind each number
+	unit   string // follows each number
 	groups []group
 }
 
@@ -20,14 +20,14 @@ type group struct {
 	bars  []barOf
 }
 
-// barOf is one bar; low and high are where its whisker ends, both 0 for none.
+// barOf is one bar. low and high are the ends of its whisker; both are 0 without a whisker.
 type barOf struct {
 	name      string
 	value     float64
 	low, high float64
 }
 
-// The measures of a chart, in pixels.
+// The dimensions of a chart in pixels.
 const (
 	chartWidth  = 720
 	labelWidth  = 190
@@ -38,13 +38,13 @@ const (
 	titleHeight = 34
 )
 
-// colours are those of the bars of a group, in their order; they can be told apart in
-// every common kind of colour blindness (Okabe and Ito).
+// colours returns the colours of a group's bars in order. Readers with any common kind of
+// colour blindness can distinguish them (Okabe and Ito).
 func colours() []string {
 	return []string{"#999999", "#0072b2", "#56b4e9", "#e69f00", "#d55e00", "#009e73", "#cc79a7", "#f0e442"}
 }
 
-// colourOf gives a name the same colour in every group.
+// colourOf returns the same colour for a name in every group.
 func (c *chart) colourOf(name string) string {
 	seen := make(map[string]int)
 	for _, g := range c.groups {
@@ -58,7 +58,7 @@ func (c *chart) colourOf(name string) string {
 	return all[seen[name]%len(all)]
 }
 
-// longest is the value at the right end of the scale.
+// longest returns the value at the right end of the scale.
 func (c *chart) longest() float64 {
 	most := 1.0
 	for _, g := range c.groups {
@@ -77,8 +77,8 @@ func (c *chart) height() int {
 	return h + barGap
 }
 
-// write writes the chart as SVG, on a ground of its own so that it can be read on a
-// dark page too.
+// write writes the chart as SVG. The chart has its own background, so it is readable on a
+// dark page.
 func (c *chart) write(w io.Writer) error {
 	var b strings.Builder
 	plot := float64(chartWidth - labelWidth - numberWidth)
@@ -114,7 +114,7 @@ func (c *chart) write(w io.Writer) error {
 
 func text(b *strings.Builder, x, y int, anchor, size, s string) {
 	fmt.Fprintf(b, `<text x="%d" y="%d" text-anchor="%s" font-size="%s" fill="#222222">`, x, y, anchor, size)
-	// A strings.Builder takes everything.
+	// A strings.Builder returns no error.
 	_ = xml.EscapeText(b, []byte(s))
 	b.WriteString("</text>\n")
 }

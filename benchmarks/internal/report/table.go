@@ -1,5 +1,5 @@
-// Package report shows results: as tables for people, as Markdown and SVG charts for
-// the documentation, as JSON for machines.
+// Package report writes results as tables, as Markdown and SVG charts for the documentation,
+// and as JSON.
 package report
 
 import (
@@ -13,7 +13,7 @@ import (
 	"github.com/bbebcec1/amqprpc-go/benchmarks/internal/bench"
 )
 
-// number renders a value in as many digits as mean something.
+// number renders only the significant digits of a value.
 func number(v float64) string {
 	switch a := math.Abs(v); {
 	case a >= 100:
@@ -25,8 +25,8 @@ func number(v float64) string {
 	}
 }
 
-// rows is a result as a table, the header first. Ratios stand beside the numbers; they
-// are all that is left without absolutes.
+// rows returns a result as a table with a header. Ratios follow the numbers; without
+// absolutes only the ratios remain.
 func rows(r *bench.Result, absolutes bool) [][]string {
 	metrics := present(r)
 	head := []string{"case", "who"}
@@ -74,8 +74,7 @@ func orDash(s string, ok bool) string {
 	return s
 }
 
-// present are the metrics of a result that any of its samples has, and that are not
-// all zero.
+// present returns the metrics that have a nonzero value in some sample.
 func present(r *bench.Result) []bench.Metric {
 	var have []bench.Metric
 	for _, m := range r.Metrics {
@@ -89,7 +88,7 @@ func present(r *bench.Result) []bench.Metric {
 	return have
 }
 
-// Table writes a result for people.
+// Table writes a result as text.
 func Table(w io.Writer, r *bench.Result) error {
 	fmt.Fprintf(w, "\n%s (medians of %s rounds; × is against %q in the same round)\n", r.Title, rounds(r), r.Base)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
@@ -108,7 +107,7 @@ func Table(w io.Writer, r *bench.Result) error {
 	return nil
 }
 
-// rounds is how many there were: not of all cases as many.
+// rounds returns the number of rounds, or the range if cases differ.
 func rounds(r *bench.Result) string {
 	few, many := math.MaxInt, 0
 	for i := range r.Series {
@@ -121,7 +120,7 @@ func rounds(r *bench.Result) string {
 	return strconv.Itoa(many)
 }
 
-// goalRows is a table of goals, the header first.
+// goalRows returns a table of goals with a header.
 func goalRows(all []bench.Verdict) [][]string {
 	table := [][]string{{"measure", "must", "aim", "measured", "quartiles", ""}}
 	for i := range all {
@@ -149,7 +148,7 @@ func goalRows(all []bench.Verdict) [][]string {
 	return table
 }
 
-// Verdicts writes what became of the goals.
+// Verdicts writes the verdict of each goal.
 func Verdicts(w io.Writer, all []bench.Verdict) error {
 	if len(all) == 0 {
 		return nil

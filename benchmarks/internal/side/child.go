@@ -16,14 +16,14 @@ import (
 	"github.com/bbebcec1/amqprpc-go/benchmarks/internal/contender"
 )
 
-// envSpec holds a child's Spec; a process that has it is a child.
+// envSpec holds a child's Spec. A process with this variable is a child.
 const envSpec = "RPCBENCH_SIDE"
 
-// startLimit bounds how long a contender may take to connect.
+// startLimit limits a contender's time to connect.
 const startLimit = 30 * time.Second
 
-// Main is a child's whole life if this process is a child, and does nothing otherwise.
-// Programs that use [Start] call it first.
+// Main runs a child and exits if this process is a child. Otherwise Main does nothing.
+// Programs that use [Start] must call Main first.
 func Main() {
 	spec := os.Getenv(envSpec)
 	if spec == "" {
@@ -36,7 +36,7 @@ func Main() {
 	os.Exit(0)
 }
 
-// child is the state of a child.
+// child holds the state of a child.
 type child struct {
 	spec     Spec
 	client   contender.Client
@@ -109,7 +109,7 @@ func (c *child) close() error {
 	return err
 }
 
-// handle is what every handler does before it echoes.
+// handle runs in every handler before the echo.
 func (c *child) handle(ctx context.Context) {
 	n := c.executed.Add(1)
 	w := c.work.Load()

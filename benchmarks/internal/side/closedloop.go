@@ -9,9 +9,8 @@ import (
 	"github.com/bbebcec1/amqprpc-go/benchmarks/internal/contender"
 )
 
-// run has the callers call until the time is over. A call that ends later counts for
-// the latency, and not for the calls a second: waiting for the slowest would stretch a
-// short run.
+// run makes the callers call until the time is over. Later replies count for the latency but
+// not for the throughput, because waiting for the slowest call would stretch a short run.
 func (l *Load) run(client contender.Client) {
 	var (
 		wg      sync.WaitGroup
@@ -46,14 +45,14 @@ func (l *Load) run(client contender.Client) {
 	}
 	wg.Wait()
 	l.Result = Result{Calls: int(calls.Load()), Late: int(late.Load()), Elapsed: l.Duration}
-	if l.Result.Calls == 0 { // a machine too busy for one call in time: count what there is
+	if l.Result.Calls == 0 { // the machine was too busy for one call in time, so count the late calls
 		l.Result = Result{Calls: int(late.Load()), Elapsed: time.Since(start)}
 	}
 	failure.into(&l.Result)
 	lat.into(&l.Result)
 }
 
-// failures counts errors and keeps the first.
+// failures counts errors and keeps the first error.
 type failures struct {
 	mu    sync.Mutex
 	n     int

@@ -17,7 +17,7 @@ import (
 
 const holdLimit = 30 * time.Second
 
-// run measures calls that wait for an answer, and closes the client to end them.
+// run measures calls that wait for an answer. It ends the calls by closing the client.
 func (h *Hold) run(client contender.Client, o contender.Options) error {
 	conn, err := amqp.Dial(o.URL)
 	if err != nil {
@@ -28,7 +28,8 @@ func (h *Hold) run(client contender.Client, o contender.Options) error {
 	if err != nil {
 		return err
 	}
-	// The callers' goroutines are not the client's doing: they are there before.
+	// The callers' goroutines do not belong to the client, so they start before the
+	// measurement.
 	var waiting, calls sync.WaitGroup
 	begin := make(chan struct{})
 	waiting.Add(h.Calls)
@@ -36,7 +37,7 @@ func (h *Hold) run(client contender.Client, o contender.Options) error {
 		calls.Go(func() {
 			waiting.Done()
 			<-begin
-			_ = client.Call(context.Background(), i) // it ends with the client
+			_ = client.Call(context.Background(), i) // the call ends when the client closes
 		})
 	}
 	waiting.Wait()
@@ -51,7 +52,7 @@ func (h *Hold) run(client contender.Client, o contender.Options) error {
 	return err
 }
 
-// profile writes what is in use, by who allocated it.
+// profile writes a heap profile.
 func (h *Hold) profile() error {
 	if h.Profile == "" {
 		return nil
@@ -63,7 +64,7 @@ func (h *Hold) profile() error {
 	return errors.Join(pprof.WriteHeapProfile(f), f.Close())
 }
 
-// settled is the memory in use, after a collection.
+// settled returns the memory in use after a collection.
 func settled() runtime.MemStats {
 	runtime.GC()
 	runtime.GC()
@@ -72,7 +73,7 @@ func settled() runtime.MemStats {
 	return m
 }
 
-// waitForDepth waits until so many messages wait in a queue.
+// waitForDepth waits until a queue has n messages.
 func waitForDepth(ch *amqp.Channel, queue string, n int) error {
 	limit := time.After(holdLimit)
 	tick := time.NewTicker(20 * time.Millisecond)

@@ -18,7 +18,7 @@ func (i *Idle) read(started time.Duration) {
 	i.Started, i.Memory, i.Goroutines = started, m.HeapAlloc+m.StackInuse, runtime.NumGoroutine()
 }
 
-// run drops the connections, and calls with each client until it is answered.
+// run drops the connections. It then retries a call with each client until the call succeeds.
 func (d *Drop) run(client contender.Client, clients int) error {
 	dropper, ok := client.(contender.Dropper)
 	if !ok {
@@ -33,7 +33,7 @@ func (d *Drop) run(client contender.Client, clients int) error {
 	for i := range clients {
 		wg.Go(func() {
 			for errs[i] = client.Call(ctx, i); errs[i] != nil && ctx.Err() == nil; errs[i] = client.Call(ctx, i) {
-				time.Sleep(time.Millisecond) // it was in flight when the connection was lost
+				time.Sleep(time.Millisecond) // the connection was lost while the call was in flight
 			}
 		})
 	}

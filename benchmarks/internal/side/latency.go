@@ -7,11 +7,11 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
-// latencies is a histogram that many goroutines record into, each into its shard.
+// latencies is a histogram with a shard for each recording goroutine.
 type latencies []struct {
 	mu sync.Mutex
 	h  *hdrhistogram.Histogram
-	_  [48]byte // a cache line each
+	_  [48]byte // puts each shard on a cache line of its own
 }
 
 const (
@@ -30,12 +30,12 @@ func newLatencies() latencies {
 func (l latencies) record(shard int, d time.Duration) {
 	s := &l[shard%len(l)]
 	s.mu.Lock()
-	// A value out of range can only be one over two minutes, which no call takes.
+	// RecordValue fails only for values over two minutes, which no call takes.
 	_ = s.h.RecordValue(d.Microseconds())
 	s.mu.Unlock()
 }
 
-// into fills in the percentiles. Nobody may record any more.
+// into stores the percentiles in r. No goroutine may record at the same time.
 func (l latencies) into(r *Result) {
 	all := l[0].h
 	for i := range l[1:] {

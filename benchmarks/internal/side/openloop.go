@@ -11,7 +11,7 @@ import (
 	"github.com/bbebcec1/amqprpc-go/benchmarks/internal/contender"
 )
 
-// run begins calls when they are due, on goroutines that are kept for the next.
+// run starts each call when the call is due. Goroutines are reused for later calls.
 func (o *Offer) run(client contender.Client) error {
 	if o.Rate <= 0 {
 		return errors.New("an offer wants a rate")
@@ -37,7 +37,7 @@ func (o *Offer) run(client contender.Client) error {
 		lat.record(n, time.Since(at))
 		calls.Add(1)
 	}
-	// The same intervals for everybody, and in every round.
+	// Every contender gets the same intervals in every round.
 	random := rand.New(rand.NewPCG(1, uint64(o.Duration)))
 	begin := time.Now()
 	at := begin

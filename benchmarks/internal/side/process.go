@@ -12,10 +12,10 @@ import (
 	"time"
 )
 
-// stopLimit is how long a child may take to end when it is told to.
+// stopLimit limits a child's time to end.
 const stopLimit = 30 * time.Second
 
-// Process is a child, seen from its parent. It does one command at a time.
+// Process is the parent's view of a child. It runs one command at a time.
 type Process struct {
 	cmd     *exec.Cmd
 	stdin   io.WriteCloser
@@ -23,7 +23,7 @@ type Process struct {
 	name    string
 }
 
-// Start starts a child of this same program and returns when it is connected.
+// Start starts a child of this program and returns when the child is connected.
 func Start(ctx context.Context, spec Spec) (*Process, error) {
 	exe, err := os.Executable()
 	if err != nil {
@@ -54,8 +54,8 @@ func Start(ctx context.Context, spec Spec) (*Process, error) {
 	return p, nil
 }
 
-// Do has the child do a command, and fills in its answer. When ctx ends first the child
-// is of no more use, and is killed.
+// Do runs a command in the child and stores the answer in cmd. If ctx ends first, Do kills
+// the child, because the child's next answer would be for this command.
 func (p *Process) Do(ctx context.Context, cmd *Command) error {
 	text, err := json.Marshal(cmd)
 	if err != nil {
@@ -87,7 +87,7 @@ func (p *Process) answer(ctx context.Context, a *Answer) error {
 	return nil
 }
 
-// Stop ends the child in good order, or kills it if that takes too long.
+// Stop ends the child, or kills it after stopLimit.
 func (p *Process) Stop() error {
 	err := p.stdin.Close()
 	kill := time.AfterFunc(stopLimit, func() { p.cmd.Process.Kill() })

@@ -1,7 +1,7 @@
-// Package side is a contender's client or server in a process of its own, so that
-// neither shares a scheduler, a heap or a garbage collector with the other or with what
-// measures them. The parent writes commands to the child's standard input, a line of
-// JSON each, and reads an answer a line.
+// Package side runs a contender's client or server in a process of its own. The two sides and
+// the measuring process then share no scheduler, heap or garbage collector. The parent writes
+// each command as a line of JSON to the child's standard input, and reads one line of JSON as
+// the answer.
 package side
 
 import (
@@ -16,16 +16,16 @@ const (
 	Client = "client"
 )
 
-// Spec says what a child is to be.
+// Spec describes a child.
 type Spec struct {
 	Role      string            `json:"role"`
 	Contender string            `json:"contender"`
 	Options   contender.Options `json:"options"`
-	// CountAllocations records every allocation with its stack, which is slow.
+	// CountAllocations records every allocation with its stack. This is slow.
 	CountAllocations bool `json:"countAllocations"`
 }
 
-// Command asks a child for one thing: whichever field is not nil.
+// Command asks a child for one thing. Exactly one field is not nil.
 type Command struct {
 	Load    *Load    `json:"load,omitempty"`
 	Offer   *Offer   `json:"offer,omitempty"`
@@ -38,13 +38,13 @@ type Command struct {
 	Drop    *Drop    `json:"drop,omitempty"`
 }
 
-// Answer has the field of its command filled in, or an error.
+// Answer repeats the command with its results, or has an error.
 type Answer struct {
 	Command
 	Error string `json:"error,omitempty"`
 }
 
-// Load has so many callers call without a pause, for so long (closed loop).
+// Load makes each caller call without a pause for a duration (closed loop).
 type Load struct {
 	Callers  int           `json:"callers"`
 	Duration time.Duration `json:"duration"`
@@ -52,78 +52,77 @@ type Load struct {
 	Result Result `json:"result"`
 }
 
-// Offer begins so many calls a second at random intervals, whether or not earlier ones
-// have ended (open loop). Latency counts from when a call was due.
+// Offer starts calls at a given rate and random intervals. It does not wait for earlier calls
+// (open loop). Latency counts from the time when a call was due.
 type Offer struct {
 	Rate     float64       `json:"rate"`
 	Duration time.Duration `json:"duration"`
-	Deadline time.Duration `json:"deadline"` // of each call; 0 leaves it to the contender
+	Deadline time.Duration `json:"deadline"` // of each call; with 0 the contender chooses
 
 	Offered int    `json:"offered"`
 	Result  Result `json:"result"`
 }
 
-// Result is what became of calls.
+// Result counts the outcomes of calls.
 type Result struct {
-	Calls   int           `json:"calls"` // that succeeded in time
-	Late    int           `json:"late"`  // that succeeded when the time was over
+	Calls   int           `json:"calls"` // calls that succeeded in time
+	Late    int           `json:"late"`  // calls that succeeded after the end
 	Failed  int           `json:"failed"`
-	Failure string        `json:"failure,omitempty"` // the first
+	Failure string        `json:"failure,omitempty"` // the first failure
 	Elapsed time.Duration `json:"elapsed"`
 	P50     time.Duration `json:"p50"`
 	P99     time.Duration `json:"p99"`
 	P999    time.Duration `json:"p999"`
 }
 
-// Hold makes so many calls that nobody answers, waits until the broker has all of their
-// requests, and measures the memory that they take. The client is closed afterwards.
+// Hold makes calls that no server answers, waits until the broker has all requests, and
+// measures the memory of the calls. Hold closes the client afterwards.
 type Hold struct {
 	Calls   int    `json:"calls"`
-	Profile string `json:"profile"` // a file for a heap profile of them; "" is none
+	Profile string `json:"profile"` // a file for a heap profile; "" means no profile
 
-	Heap  int64 `json:"heap"`  // bytes, of all of them
-	Stack int64 `json:"stack"` // by which their goroutines grew
+	Heap  int64 `json:"heap"`  // bytes for all calls
+	Stack int64 `json:"stack"` // bytes by which the goroutines' stacks grew
 }
 
-// Work says what the server's handlers do from now on.
+// Work sets the work of the server's handlers from now on.
 type Work struct {
 	Each      time.Duration `json:"each"`
-	SlowEvery int           `json:"slowEvery"` // one in so many takes Slow instead; 0 none
+	SlowEvery int           `json:"slowEvery"` // one in SlowEvery requests takes Slow instead; 0 means none
 	Slow      time.Duration `json:"slow"`
 }
 
-// Usage is what a process has used since it started.
+// Usage is the resource usage of a process since its start.
 type Usage struct {
 	CPU      time.Duration `json:"cpu"`
 	Mallocs  uint64        `json:"mallocs"`
 	Bytes    uint64        `json:"bytes"`
-	Writes   uint64        `json:"writes"`   // system calls; 0 where the system does not count them
-	Executed int64         `json:"executed"` // handlers started
+	Writes   uint64        `json:"writes"`   // system calls; 0 if the system does not count them
+	Executed int64         `json:"executed"` // started handlers
 }
 
-// Origins are the allocations since the start, by who made them; see
-// Spec.CountAllocations.
+// Origins counts the allocations since the start by origin; see Spec.CountAllocations.
 type Origins struct {
 	Driver    int64            `json:"driver"`
 	Framework int64            `json:"framework"`
-	Rest      int64            `json:"rest"`  // the measuring itself
-	Sites     map[string]int64 `json:"sites"` // the framework's, by line
+	Rest      int64            `json:"rest"`  // allocations by the measurement
+	Sites     map[string]int64 `json:"sites"` // the framework's allocations by line
 }
 
-// Profile starts a CPU profile into a file, or stops it if File is empty.
+// Profile starts a CPU profile to a file. An empty File stops the profile.
 type Profile struct {
 	File string `json:"file"`
 }
 
-// Idle is what a process has that does nothing.
+// Idle is the resource usage of an idle process.
 type Idle struct {
-	Started    time.Duration `json:"started"` // how long it took until it was ready
-	Memory     uint64        `json:"memory"`  // heap and stacks, after a collection
+	Started    time.Duration `json:"started"` // time until the process was ready
+	Memory     uint64        `json:"memory"`  // heap and stacks after a collection
 	Goroutines int           `json:"goroutines"`
 }
 
-// Drop has all clients of a process lose their connections, and waits until a call with
-// each has succeeded.
+// Drop drops the connections of all clients of a process, and waits until one call with each
+// client has succeeded.
 type Drop struct {
 	Took time.Duration `json:"took"`
 }

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// read fills in what this process has used.
+// read stores the usage of this process in u.
 func (u *Usage) read() {
 	var r syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &r); err == nil {
@@ -21,8 +21,7 @@ func (u *Usage) read() {
 	u.Writes = writes()
 }
 
-// writes is how many system calls have written, as Linux counts them (man 5
-// proc_pid_io).
+// writes returns the number of writing system calls that Linux counted (man 5 proc_pid_io).
 func writes() uint64 {
 	text, err := os.ReadFile("/proc/self/io")
 	if err != nil {
@@ -30,7 +29,7 @@ func writes() uint64 {
 	}
 	for line := range strings.Lines(string(text)) {
 		if n, ok := strings.CutPrefix(line, "syscw: "); ok {
-			count, _ := strconv.ParseUint(strings.TrimSpace(n), 10, 64) // 0 is "not known", too
+			count, _ := strconv.ParseUint(strings.TrimSpace(n), 10, 64) // 0 also means unknown
 			return count
 		}
 	}
@@ -43,10 +42,10 @@ const (
 	benchmarkPackage = modulePackages + "benchmarks/"
 )
 
-// read counts allocations by the innermost function that belongs to the driver or to
-// this repository: what the standard library allocates is its caller's.
+// read attributes allocations to the innermost function of the driver or of this repository.
+// An allocation of the standard library thus counts for its caller.
 func (o *Origins) read() {
-	// The profile is that of the last complete collection.
+	// The profile shows the state at the last complete collection.
 	runtime.GC()
 	runtime.GC()
 	records := make([]runtime.MemProfileRecord, 1000)
@@ -74,7 +73,7 @@ func (o *Origins) read() {
 	}
 }
 
-// place finds the innermost frame of the driver's or this repository's.
+// place returns the innermost frame of the driver or of this repository.
 func place(stack []uintptr) (site, origin string) {
 	frames := runtime.CallersFrames(stack)
 	for {

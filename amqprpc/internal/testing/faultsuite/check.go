@@ -159,7 +159,7 @@ func (c *checker) rightAnswer(call *Call, want Result, g Guarantee) {
 			if e.Start.After(call.End) {
 				c.broken(g, call.ID, "%s began after the answer was there", e.Run)
 			}
-			// A journal may lack an end, if the server was killed just before it wrote it.
+			// A journal may lack an end if the server was killed before it wrote the end.
 			sound := e.Result == want || e.Result == "" && e.End.IsZero() || want == Failed && e.Result == Cancelled
 			if !sound {
 				c.broken(g, call.ID, "the answer names %s, which has %s", e.Run, e.Result)

@@ -15,8 +15,9 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/testing/rabbitmq"
 )
 
-// failover is how long a quorum queue may be without a reachable leader. It takes a second
-// or two; the rest is for three nodes, one of them booting, on two cores.
+// failover is the longest time that a quorum queue may be without a reachable leader. An
+// election takes a second or two, but three nodes share two cores, and one of them is
+// booting.
 const failover = 15 * time.Second
 
 // There are three nodes, and clients and servers know all of them. First the node of the
@@ -32,7 +33,7 @@ func TestCluster(t *testing.T) {
 	defer cancel()
 	cfg := rabbitmq.Config{Version: node.Version()}
 	if node.Version() == "4.3" {
-		// Since 4.3, a quorum queue waits so long before it redelivers the messages of
+		// Since 4.3, a quorum queue waits this long before it redelivers the messages of
 		// consumers on an unreachable node. The default is a minute.
 		cfg.Conf = []string{"consumer_disconnected_timeout = 1000"}
 	}
@@ -65,8 +66,8 @@ func TestCluster(t *testing.T) {
 		rec.Note("the leader is killed")
 		killed := time.Now()
 		require.NoError(t, cluster.Nodes[1].Kill())
-		// This is the channel's first request to the queue. RabbitMQ 3.10 refuses such a
-		// request now, and the later requests of its channel.
+		// This is the channel's first request to the queue. RabbitMQ 3.10 refuses this
+		// request and all later requests of the channel.
 		refused := untilTaken(ctx, t, fresh, queue.Name, Job{ID: "fresh"})
 		t.Logf("a channel new to the queue: answered %v after the leader was killed, refused %d times", time.Since(killed), refused)
 		require.LessOrEqual(t, time.Since(killed), failover)

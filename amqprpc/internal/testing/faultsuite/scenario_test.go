@@ -176,13 +176,13 @@ func TestServerLostAtMostOnce(t *testing.T) {
 	onStage(t, []amqprpc.HandlerOption{amqprpc.WithAtMostOnce()}, nil, func(t *testing.T, s *stage) {
 		f := s.call()
 		<-s.started
-		synctest.Wait() // the acknowledgement has been sent
+		synctest.Wait() // the ack has been sent
 		s.broker.Connection("server").Cut()
 		time.Sleep(time.Second)
 		s.let()
 		s.answered(f)
 
-		// The broker does not get the server's acknowledgement of a second request.
+		// The broker does not get the server's ack of a second request.
 		s.broker.Connection("server").Freeze(amqptest.FromClient)
 		g := s.call()
 		<-s.started

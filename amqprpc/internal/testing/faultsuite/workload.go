@@ -26,10 +26,8 @@ type Workload struct {
 	// that a handler takes, and of the pause of a caller between two calls.
 	Timeout, Work, Pause time.Duration
 	Pad                  int // upper bound of the padding that some bodies have
-	// Quick says of which queues the handlers take no time, but for one in a hundred;
-	// nil is none. Handlers as quick as that are run where the connection is read, once
-	// a server has seen enough of them, for which each caller begins with Warm calls
-	// that have them, without a pause.
+	// Quick reports whether the handlers of a queue take no time, except one in a hundred;
+	// nil means of no queue. Each caller first makes Warm such calls without a pause.
 	Quick func(Queue) bool
 	Warm  int
 	// Dialled is called when the clients are connected, Ended before they are closed.

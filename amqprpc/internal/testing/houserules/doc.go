@@ -1,3 +1,3 @@
-// Package houserules has the tests that hold the code to its layout: who may import
-// whom, where the wire's header names are spelt, and how long files and functions get.
+// Package houserules tests the layout of the code: the imports between packages, the package
+// that spells the wire's header names, and the length of files and functions.
 package houserules

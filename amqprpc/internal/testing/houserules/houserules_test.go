@@ -22,19 +22,19 @@ const (
 	driver = "github.com/rabbitmq/amqp091-go"
 )
 
-// file is a Go file of the project that is no test.
+// file is a non-test Go file of the project.
 type file struct {
-	name    string // with its path from the root
+	name    string // path from the root
 	syntax  *ast.File
 	set     *token.FileSet
 	lines   int
-	code    int      // lines that are neither blank nor a comment
-	imports []string // of the project, and the driver
+	code    int      // lines that are neither blank nor comments
+	imports []string // packages of the project and the driver
 }
 
 func (f *file) dir() string { return path.Dir(f.name) }
 
-// files are all Go files of the project but tests.
+// files returns all non-test Go files of the project.
 func files(t *testing.T) []*file {
 	t.Helper()
 	var all []*file
@@ -69,7 +69,7 @@ func files(t *testing.T) []*file {
 	return all
 }
 
-// arrows says what of the project, and whether the driver, a package may import.
+// arrows lists the packages of the project, and the driver, that each package may import.
 var arrows = map[string][]string{
 	"amqprpc":                    {"codec", "amqprpc/internal/messaging", "amqprpc/internal/protocol", "amqprpc/internal/overload"},
 	"amqprpc/internal/messaging": {"amqprpc/internal/transport", "amqprpc/internal/protocol"},
@@ -83,13 +83,13 @@ var arrows = map[string][]string{
 	"middleware/idempotency":     {"amqprpc", "codec"},
 }
 
-// exceptions are files that may import more, each with its reason.
+// exceptions lists files that may import more, each with its reason.
 var exceptions = map[string][]string{
-	// Request.Delivery gives users the driver's type, made of the wire's tables.
+	// Request.Delivery converts the wire's tables to the driver's type.
 	"amqprpc/delivery.go": {"amqprpc/internal/frame", driver},
 }
 
-// Arrows between packages point down.
+// Packages import only packages of lower layers.
 func TestArrows(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
@@ -123,14 +123,14 @@ func TestArrows(t *testing.T) {
 	}
 }
 
-// spellsHeaders are packages that may spell the names of headers: they look at the
-// wire from outside, as other languages do.
+// spellsHeaders lists the packages that may spell header names, because they use the wire
+// like another language does.
 var spellsHeaders = []string{
 	"amqprpc/internal/protocol",
-	"benchmarks/internal/contender", // calls written by hand, to compare with
+	"benchmarks/internal/contender", // calls written by hand, for comparison
 }
 
-// The names of the protocol's headers are spelt in one package.
+// One package spells the names of the protocol's headers.
 func TestHeaderNames(t *testing.T) {
 	t.Parallel()
 	spelt := map[string]bool{}
@@ -157,7 +157,7 @@ const (
 	functionMost = 60
 )
 
-// longFiles and longFunctions may be longer, each for its reason.
+// longFiles and longFunctions list exceptions, each with its reason.
 var (
 	longFiles = map[string]string{
 		"amqprpc/internal/frame/basic.go": "one method of the class after the other, all alike, as in the specification",
@@ -168,7 +168,7 @@ var (
 	}
 )
 
-// No file is too long to be read, nor any function to be seen at once.
+// Every file is short enough to read, and every function fits on a screen.
 func TestLength(t *testing.T) {
 	t.Parallel()
 	tooLong, functions := map[string]bool{}, map[string]bool{}
@@ -203,7 +203,7 @@ func TestLength(t *testing.T) {
 	}
 }
 
-// codeLines counts the lines of a file that are neither blank nor a comment.
+// codeLines counts the lines of a file that are neither blank nor comments.
 func codeLines(t *testing.T, path string) (n int) {
 	t.Helper()
 	text, err := os.ReadFile(path)

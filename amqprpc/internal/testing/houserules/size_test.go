@@ -7,12 +7,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// frameworkMost is how many lines of code the framework has at most, without blank lines
+// frameworkMost is the most lines of code that the framework may have, without blank lines
 // and comments.
 const frameworkMost = 8800
 
-// The framework itself, without its test broker, its frames and its test tools, stays
-// within what one person can know.
+// The framework, without its test broker, frames and test tools, must stay small enough for
+// one person to know.
 func TestSizeOfTheFramework(t *testing.T) {
 	t.Parallel()
 	lines := 0
