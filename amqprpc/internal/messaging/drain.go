@@ -10,6 +10,10 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/protocol"
 )
 
+// lossPause is how long a drain that has lost a channel waits to hear whether the whole
+// connection is lost.
+const lossPause = 100 * time.Millisecond
+
 // drained is what a drain has left.
 type drained struct {
 	left    int   // requests that are not answered
@@ -50,14 +54,21 @@ func (s *Server) drain(conn *Conn, serving *sync.WaitGroup) (d drained) {
 		s.drop(conn)
 		<-finished
 	}
-	if d.overran = limit.Err() != nil; isClosed(conn.Lost()) {
-		d.lost = conn.Err()
-	}
+	d.overran = limit.Err() != nil
 	for _, sub := range subs {
 		if !slices.Contains(before, sub) {
 			d.left += int(sub.left.Load())
 			d.unsure += sub.unsure
 		}
+	}
+	if d.unsure > 0 && !d.overran { // a lost connection ends its channels first
+		select {
+		case <-conn.Lost():
+		case <-time.After(lossPause):
+		}
+	}
+	if isClosed(conn.Lost()) {
+		d.lost = conn.Err()
 	}
 	for _, c := range s.Consumers {
 		if d.lost == nil { // else all are lost, and counted already
