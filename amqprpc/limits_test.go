@@ -61,9 +61,13 @@ func TestServerOptionsAtTheirLimits(t *testing.T) {
 	} {
 		for i, o := range opts {
 			queue := fmt.Sprint(queueName(t), name, i)
-			_, stop := startServer(t, url, func(s *amqprpc.Server) { amqprpc.Register(s, queue, echo) }, o)
+			_, stop := serve(t, url, func(s *amqprpc.Server) { amqprpc.Register(s, queue, echo) }, o)
 			called(t, queue, cli, queue)
-			stop()
+			err := stop()
+			if name == "WithDrainTimeout" && amqprpc.CodeOf(err) == amqprpc.CodeDeadlineExceeded {
+				continue // the shortest drain may end before the broker has taken the answer
+			}
+			require.NoError(t, err, queue)
 		}
 	}
 }
