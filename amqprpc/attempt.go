@@ -101,6 +101,9 @@ func (a *attempt) Publishing(p *messaging.Publishing, replyTo string) {
 	if pc.send.persistent {
 		r.DeliveryMode = protocol.Persistent
 	}
+	if req.kind.IsStream() {
+		r.ReplyTo, r.Opening = c.streams.address(), req.out.stream.opening()
+	}
 	if req.kind == KindUnary {
 		r.ReplyTo = replyTo
 		r.Batches = c.pending.count.Load() > 1 // the reply to a lone call has none to go with

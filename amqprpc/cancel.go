@@ -58,7 +58,7 @@ func (c *cancels) take() map[string]*protocol.Cancel {
 // giveUp tells the servers that nobody waits for an attempt any more, if one may have
 // it.
 func (c *Client) giveUp(a *attempt) {
-	if c.cfg.conn.withoutControl || a.call.req.kind != KindUnary || !time.Now().Before(a.expiry) ||
+	if c.cfg.conn.withoutControl || a.call.req.kind == KindNotification || !time.Now().Before(a.expiry) ||
 		!a.state.CompareAndSwap(attemptWritten, attemptGivenUp) {
 		return
 	}
@@ -98,6 +98,10 @@ func (c *Client) farewell(ctx context.Context) {
 		}
 	}
 	c.sendCancels(ctx)
+	if len(c.streams.all()) > 0 {
+		c.streams.endAll(Errorf(CodeCanceled, "%w", ErrClientClosed))
+		c.streams.writer.Flush(ctx)
+	}
 }
 
 // cancelled are the ids of attempts that were cancelled and are not here, or not yet.
@@ -161,10 +165,12 @@ func (s *Server) instance() *messaging.Mailbox {
 	}
 	m := &messaging.Mailbox{
 		What: "the instance queue", Mode: messaging.Resumable, Expires: defaultReplyExpires,
-		NewName:   func() string { return protocol.InstancePrefix + protocol.NewID() },
-		Exchange:  protocol.ControlExchange,
-		Kind:      messaging.KindDirect,
-		Forgotten: func(string, error) {},
+		NewName:  func() string { return protocol.InstancePrefix + protocol.NewID() },
+		Exchange: protocol.ControlExchange,
+		Kind:     messaging.KindDirect,
+		Forgotten: func(_ string, err error) {
+			s.streams.unreachable(Errorf(CodeUnavailable, "the server's queue was lost: %w", err))
+		},
 	}
 	byKey := make(map[string]*endpoint)
 	for _, e := range s.endpoints {
@@ -173,6 +179,10 @@ func (s *Server) instance() *messaging.Mailbox {
 		m.Bind = append(m.Bind, messaging.Binding{Key: key})
 	}
 	m.Receive = func(msg *messaging.Message) {
+		if msg.Exchange == "" && protocol.IsStream(&msg.Properties) {
+			s.streams.receive(msg)
+			return
+		}
 		if e := byKey[msg.Key]; e != nil && msg.Exchange == protocol.ControlExchange && !msg.Malformed {
 			e.receiveCancel(msg)
 		}

@@ -45,6 +45,7 @@ type clientState struct {
 	pending pendingTable
 	wakes   wakePool
 	cancels cancels
+	streams streams
 	types   protocol.Interner // content types of replies; the reading goroutine's
 
 	maxBody atomic.Int64 // of a request: the option's limit, or what the broker has been found to take
@@ -150,6 +151,8 @@ func newClient(url string, opts []ClientOption) (*Client, error) {
 	c.maxBody.Store(int64(cfg.conn.maxMessageSize))
 	c.ids.init()
 	c.invoke = chain(cfg.middleware, c.attempt, c.clientSeal)
+	c.streams.init(&c.cfg.conn, c.log, protocol.AllowedInstance)
+	c.streams.refused = func() { c.stats.unknown.Add(1) }
 	c.connectTo(dialer)
 	return c, nil
 }
@@ -219,6 +222,7 @@ func (c *Client) Close() error {
 		go func() { // ends with the last task
 			c.tasks.Wait()
 			c.pending.stop()
+			c.streams.stop()
 			close(c.ended)
 		}()
 	})
@@ -231,14 +235,7 @@ func (c *Client) Close() error {
 	return nil
 }
 
-func (c *Client) isClosed() bool {
-	select {
-	case <-c.closed:
-		return true
-	default:
-		return false
-	}
-}
+func (c *Client) isClosed() bool { return done(c.closed) }
 
 // task runs f on a goroutine that Close waits for, unless the client is closed.
 func (c *Client) task(f func()) bool {

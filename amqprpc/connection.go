@@ -56,6 +56,9 @@ func (c *Client) connectTo(dialer *messaging.Dialer) {
 		m.Exchange, m.Kind = protocol.BounceExchange, messaging.KindHeaders
 		m.Bind = []messaging.Binding{{Args: protocol.BounceArguments(c.id)}}
 	}
+	c.streams.address = c.broker.StreamAddress
+	c.broker.Streams = &c.streams.writer
+	c.broker.Box = messaging.Mailbox{What: "the queue for streams", Mode: messaging.Exclusive, Receive: c.receiveBoxed}
 	c.broker.Control = messaging.ControlSender{Exchange: protocol.ControlExchange, Log: c.log}
 	c.broker.Farewell = c.farewell
 	c.broker.Init()
@@ -92,6 +95,7 @@ func (c *Client) connected(again bool) {
 	if again {
 		c.stats.reconnects.Add(1)
 	}
+	c.streams.connected()
 	c.health.up(again, c.broker.Mailbox.Address())
 	c.tried(nil)
 }
@@ -109,6 +113,10 @@ func (c *Client) tried(err error) {
 func (c *Client) disconnected(err error, wasUp bool, retryIn time.Duration) {
 	c.blocked.Store(false) // now that nobody tells what the broker said on the connection
 	c.health.down(err, wasUp, retryIn)
+	c.streams.disconnected()
+	if wasUp && c.cfg.replyMode != ReplyResumable {
+		c.streams.unreachable(Errorf(CodeUnavailable, "the stream was lost with the connection: %w", err))
+	}
 	if wasUp {
 		c.loseConnection(err)
 	} else if messaging.IsPermanent(err) {
@@ -120,6 +128,7 @@ func (c *Client) disconnected(err error, wasUp bool, retryIn time.Duration) {
 // them again (https://www.rabbitmq.com/docs/connection-blocked).
 func (c *Client) block(active bool, reason string) {
 	c.blocked.Store(active)
+	c.streams.block(active)
 	c.health.block(active, reason)
 	if !active {
 		return
@@ -180,9 +189,9 @@ func (c *Client) loseConnection(cause error) {
 		if a.state.Load() != attemptWritten || a.connection.Load() != c.broker.Number() {
 			continue
 		}
-		confirmed := a.acked.Load() || (c.cfg.unconfirmed && pc.req.kind == KindUnary && !pc.send.idempotent)
+		confirmed := a.acked.Load() || (c.cfg.unconfirmed && pc.req.kind != KindNotification && !pc.send.idempotent)
 		switch {
-		case c.cfg.replyMode != ReplyResumable && pc.req.kind == KindUnary:
+		case c.cfg.replyMode != ReplyResumable && pc.req.kind != KindNotification:
 			c.resend(a, "the reply was lost with the connection", cause)
 		case !confirmed:
 			c.resend(a, "the connection was lost before the broker confirmed the request", cause)
@@ -193,10 +202,11 @@ func (c *Client) loseConnection(cause error) {
 // loseReplies decides what becomes of every attempt that was written: the queue that
 // their replies go to is gone.
 func (c *Client) loseReplies(queue string, cause error) {
-	c.log.Warn("amqprpc: the reply queue is lost; calls in flight end as unknown", "queue", queue, "error", cause)
+	c.log.Warn("amqprpc: the reply queue is lost; calls and streams in flight end as unknown", "queue", queue, "error", cause)
+	c.streams.unreachable(Errorf(CodeUnavailable, "the reply queue was lost while the client was away: %w", cause))
 	for _, pc := range c.pending.all() {
 		a := pc.inFlight()
-		if a != nil && pc.req.kind == KindUnary && a.state.Load() == attemptWritten {
+		if a != nil && pc.req.kind != KindNotification && a.state.Load() == attemptWritten {
 			c.resend(a, "the reply queue was lost while the client was away", cause)
 		}
 	}
@@ -210,7 +220,7 @@ func (c *Client) loseRequests(queue string) {
 	c.log.Warn("amqprpc: the broker has restarted; calls whose requests it has lost end as unknown", "reply_queue", queue)
 	for _, pc := range c.pending.all() {
 		a := pc.inFlight()
-		if a != nil && pc.req.kind == KindUnary && !pc.send.persistent && a.state.Load() == attemptWritten {
+		if a != nil && pc.req.kind != KindNotification && !pc.send.persistent && a.state.Load() == attemptWritten {
 			c.resend(a, "the broker has restarted", errRestarted)
 		}
 	}

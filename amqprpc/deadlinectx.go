@@ -10,7 +10,7 @@ import (
 // somebody asks for its Done channel, which most handlers and calls never do.
 type deadlineContext struct {
 	parent   context.Context
-	deadline time.Time
+	deadline time.Time       // zero is none
 	life     context.Context // of the client; nil is for ever
 
 	mu     sync.Mutex
@@ -21,7 +21,7 @@ type deadlineContext struct {
 	err    error // what Err has returned
 }
 
-// begin sets the context up: it ends with parent, or at the deadline.
+// begin sets the context up: it ends with parent, or at the deadline, if there is one.
 func (c *deadlineContext) begin(parent context.Context, deadline time.Time) {
 	c.parent, c.deadline = parent, deadline
 }
@@ -41,7 +41,10 @@ func (c *deadlineContext) open() {
 	if c.inner != nil {
 		return
 	}
-	timed, stop := context.WithDeadline(c.parent, c.deadline)
+	timed, stop := c.parent, func() {}
+	if !c.deadline.IsZero() {
+		timed, stop = context.WithDeadline(c.parent, c.deadline)
+	}
 	c.inner, c.cancel = context.WithCancelCause(timed)
 	forget := func() bool { return true }
 	if c.life != nil {
@@ -54,7 +57,9 @@ func (c *deadlineContext) open() {
 }
 
 // Deadline implements context.Context.
-func (c *deadlineContext) Deadline() (time.Time, bool) { return c.deadline, true }
+func (c *deadlineContext) Deadline() (time.Time, bool) {
+	return c.deadline, !c.deadline.IsZero()
+}
 
 // Done implements context.Context.
 func (c *deadlineContext) Done() <-chan struct{} {
@@ -86,7 +91,7 @@ func (c *deadlineContext) find() error {
 		return err
 	case c.ended, c.life != nil && c.life.Err() != nil:
 		return context.Canceled
-	case !time.Now().Before(c.deadline):
+	case !c.deadline.IsZero() && !time.Now().Before(c.deadline):
 		return context.DeadlineExceeded
 	default:
 		return nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/messaging"
@@ -44,6 +45,7 @@ type inbound struct {
 	started    bool
 	finished   bool // the handler; all of these belong to the goroutine that handles
 
+	live      atomic.Pointer[stream] // that the request has opened
 	late      alarm
 	mu        sync.Mutex
 	answered  bool // by the goroutine that handles, or at the deadline
@@ -68,6 +70,9 @@ func (e *endpoint) accept(m *messaging.Message, strings *protocol.Interner) mess
 
 // arrives finds out how long a request was in the queue.
 func (e *endpoint) arrives(in *inbound, load int) {
+	if e.kind.IsStream() {
+		return
+	}
 	calm, longest := e.gauge.Calm(in.arrived), e.gauge.Longest(in.arrived)
 	e.gauge.Load(load, in.arrived)
 	m := &in.message
@@ -86,28 +91,42 @@ func (e *endpoint) arrives(in *inbound, load int) {
 // acknowledged once, or left to be delivered again.
 func (in *inbound) Handle() {
 	e := in.endpoint
-	defer func() { e.gauge.Load(int(e.load.Add(-1)), time.Now()) }()
+	defer func() {
+		if load := int(e.load.Add(-1)); !e.kind.IsStream() {
+			e.gauge.Load(load, time.Now())
+		}
+	}()
 	if !in.admit() {
 		return
 	}
 	base := in.Context()
-	if e.cfg.atMostOnce {
+	if e.cfg.atMostOnce || e.kind.IsStream() {
 		base = e.server.base
 	}
 	in.ctx.begin(base, in.deadline)
 	in.ctx.req = &in.req
 	in.late.target = in
-	e.clock.set(&in.late, later(in.deadline, time.Now()).Add(answerGrace)) // an expired request is refused by its chain
+	if !in.deadline.IsZero() {
+		e.clock.set(&in.late, later(in.deadline, time.Now()).Add(answerGrace)) // an expired request is refused by its chain
+	}
 	returned := false
 	defer func() {
 		if !returned {
-			in.conclude(in.reply(nil, e.server.exited(e.queue)))
+			in.end(nil, e.server.exited(e.queue))
 		}
 	}()
 	resp, err := in.invoke()
-	done := in.reply(resp, err)
 	returned = true
-	in.conclude(done)
+	in.end(resp, err)
+}
+
+// end answers a request whose chain has returned.
+func (in *inbound) end(resp *Response, err error) {
+	if in.req.stream != nil {
+		in.concludeStream(resp, err)
+		return
+	}
+	in.conclude(in.reply(resp, err))
 }
 
 // admit looks at a request before its chain is run, and reports whether it is to be
@@ -131,6 +150,10 @@ func (in *inbound) admit() bool {
 		in.Finish(messaging.Done{})
 		return false
 	}
+	if in.isLive() {
+		in.Finish(messaging.Done{})
+		return false
+	}
 	in.makeRequest()
 	if in.refusal = in.refuse(); in.refusal == nil {
 		if in.countDelivery() && in.requeue() {
@@ -140,8 +163,10 @@ func (in *inbound) admit() bool {
 	if in.req.redelivered = in.deliveries > 1; in.req.redelivered {
 		s.stats.redelivered.Add(1)
 	}
-	in.deadline, in.limited = time.Now().Add(e.cfg.timeout), true
-	if end := m.End(in.arrived, s.cfg.clockSkew); !end.IsZero() && end.Before(in.deadline) {
+	if e.cfg.timeout > 0 {
+		in.deadline, in.limited = time.Now().Add(e.cfg.timeout), true
+	}
+	if end := m.End(in.arrived, s.cfg.clockSkew); !end.IsZero() && (in.deadline.IsZero() || end.Before(in.deadline)) {
 		in.deadline, in.limited = end, false
 	}
 	if in.refusal == nil && in.hopeless() {
@@ -159,7 +184,10 @@ func (in *inbound) makeRequest() {
 		contentType: m.ContentType, body: in.req.body,
 		typ: in.req.typ, respType: e.resp, in: in,
 	}
-	if m.ReplyTo == "" {
+	switch {
+	case e.kind.IsStream():
+		in.req.kind = e.kind
+	case m.ReplyTo == "":
 		in.req.kind = KindNotification
 	}
 	if in.req.id == "" {
@@ -172,6 +200,9 @@ func (in *inbound) refuse() error {
 	e, m, req := in.endpoint, &in.message, &in.req
 	if in.malformed != nil {
 		return headerError(e.queue, in.malformed)
+	}
+	if err := in.refuseStream(); err != nil {
+		return err
 	}
 	// What is sent back to the queue must fit into a frame.
 	if size, limit := m.HeaderSize(), headerLimit(in.FrameMax()); size > limit {
@@ -201,7 +232,7 @@ func (in *inbound) refuse() error {
 // headerError gives what protocol found in a request's headers its code.
 func headerError(queue string, err error) error {
 	if errors.Is(err, protocol.ErrStream) {
-		return Errorf(CodeUnimplemented, "the queue %s answers calls, not streams", queue)
+		return NewError(CodeUnimplemented, err)
 	}
 	if _, ok := errors.AsType[*protocol.VersionError](err); ok {
 		return NewError(CodeUnimplemented, err)
@@ -212,7 +243,7 @@ func headerError(queue string, err error) error {
 // hopeless reports whether a request is better not begun: the handlers are busy, most
 // of its time has passed, and a handler takes longer than the rest.
 func (in *inbound) hopeless() bool {
-	if in.message.ReplyTo == "" {
+	if in.message.ReplyTo == "" || in.endpoint.kind.IsStream() {
 		return false
 	}
 	left, budget := time.Until(in.deadline), time.Duration(0)
@@ -243,7 +274,7 @@ func (in *inbound) start() bool {
 		return false
 	}
 	in.started = true
-	if in.message.Heartbeat > 0 {
+	if in.message.Heartbeat > 0 && !in.endpoint.kind.IsStream() {
 		in.mu.Lock()
 		in.beats = time.AfterFunc(0, in.sendHeartbeat)
 		in.mu.Unlock()
@@ -311,6 +342,10 @@ func (in *inbound) conclude(done messaging.Done) {
 // deadline. The handler's worker stays taken until it returns; the request is done
 // with, so that neither caller nor broker waits for it.
 func (in *inbound) ring() {
+	if s := in.live.Load(); s != nil {
+		s.finish(in.expired(), true)
+		return
+	}
 	switch {
 	case !in.answer(), in.Lost():
 	case in.isCancelled():

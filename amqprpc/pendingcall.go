@@ -43,8 +43,9 @@ type pendingCall struct {
 // result ends an attempt: a reply, the broker's confirm of a notification, or an
 // error that the client makes.
 type result struct {
-	reply reply
-	err   *Error
+	reply    reply
+	err      *Error
+	accepted bool // a server has accepted the stream
 }
 
 // reply is what of a message in the reply queue matters to its call.
@@ -200,7 +201,7 @@ func (pc *pendingCall) failed(err *Error) {
 func (pc *pendingCall) begin(h Header, expiry time.Time) *attempt {
 	pc.mu.Lock()
 	defer pc.mu.Unlock()
-	if pc.has && pc.result.err == nil {
+	if pc.has && pc.result.err == nil && !pc.result.accepted {
 		return nil
 	}
 	if pc.has { // an error that came too late to be returned

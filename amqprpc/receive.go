@@ -11,6 +11,10 @@ import (
 // connection.
 func (c *Client) receive(m *messaging.Message) {
 	bounced := m.Exchange == protocol.BounceExchange
+	if protocol.IsStream(&m.Properties) && !bounced {
+		c.streams.receive(m)
+		return
+	}
 	if bounced || !protocol.IsBatch(&m.Properties) {
 		c.dispatch(m, bounced)
 		return
@@ -25,6 +29,16 @@ func (c *Client) receive(m *messaging.Message) {
 	if !whole {
 		c.stats.unknown.Add(1)
 	}
+}
+
+// receiveBoxed takes a message from the queue that a client of direct reply-to has for
+// streams.
+func (c *Client) receiveBoxed(m *messaging.Message) {
+	if protocol.IsStream(&m.Properties) {
+		c.streams.receive(m)
+		return
+	}
+	c.dispatch(m, false) // the answer to a request that opens a stream
 }
 
 // batchedPropertiesMost is the largest frame_max that is ever agreed on.
@@ -98,6 +112,9 @@ func (c *Client) finish(req *Request, r result) (*Response, *Error) {
 func (c *Client) read(req *Request, r result) (*Response, *Error) {
 	if r.err != nil {
 		return nil, r.err
+	}
+	if r.accepted {
+		return acceptedResponse, nil
 	}
 	if req.kind == KindNotification {
 		return &Response{codec: req.codec, contentType: req.contentType}, nil

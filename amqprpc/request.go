@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"time"
 
+	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/protocol"
 	"github.com/bbebcec1/amqprpc-go/codec"
 )
 
@@ -15,14 +16,43 @@ type Kind int
 const (
 	KindUnary        Kind = iota // one request, one reply
 	KindNotification             // a request without a reply
+	KindServerStream             // one request, any number of messages in answer
+	KindClientStream             // any number of messages, one reply
+	KindBidiStream               // any number of messages, both ways
 )
 
-// String returns the kind's name: unary or notification.
+// String returns the kind's name: unary, notification, server stream, client stream or
+// bidi stream.
 func (k Kind) String() string {
-	if k == KindNotification {
+	switch k {
+	case KindNotification:
 		return "notification"
+	case KindServerStream:
+		return "server stream"
+	case KindClientStream:
+		return "client stream"
+	case KindBidiStream:
+		return "bidi stream"
+	default:
+		return "unary"
 	}
-	return "unary"
+}
+
+// IsStream reports whether one side or both send any number of messages.
+func (k Kind) IsStream() bool { return k.wire() != "" }
+
+// wire is the kind of a stream as the wire has it, else "".
+func (k Kind) wire() protocol.StreamKind {
+	switch k {
+	case KindServerStream:
+		return protocol.StreamServer
+	case KindClientStream:
+		return protocol.StreamClient
+	case KindBidiStream:
+		return protocol.StreamBidi
+	default:
+		return ""
+	}
 }
 
 // Request is one request as middleware sees it, on its way out of a client or
@@ -53,6 +83,9 @@ type Request struct {
 	out      *outgoing // client only
 	expiry   time.Time // of a notification that asked for one; client only
 	priority uint8     // client only
+
+	stream    *stream // that the request has opened
+	onMessage []func(Direction, any) error
 }
 
 // Queue returns the name of the queue that is called.

@@ -17,6 +17,7 @@ type Response struct {
 	typ         messageType
 	decoded     bool
 	encoded     bool
+	stopped     bool // the stream
 	err         error
 }
 
@@ -69,6 +70,10 @@ func (r *Response) Message() (any, error) {
 	r.msg = msg
 	return msg, nil
 }
+
+// Stopped reports whether a client has stopped its stream before the server's end, as a
+// range loop does that breaks. It is false for all other requests.
+func (r *Response) Stopped() bool { return r.stopped }
 
 // ContentType returns the content type of the body; "" only for a response that
 // has not left the middleware that made it.

@@ -15,6 +15,8 @@ type outgoing struct {
 	call pendingCall
 	ctx  deadlineContext
 	resp Response
+
+	stream *clientStream // nil if the call is not of a stream
 }
 
 // start runs a call through the chain. What makes up the request is set in o.
@@ -40,7 +42,7 @@ func (c *Client) start(ctx context.Context, o *outgoing, cfg *callConfig) (*Resp
 		req.expiry = time.Now().Add(cfg.expiration)
 	}
 	o.ctx.life = c.life
-	o.ctx.begin(ctx, c.bound(ctx, cfg.timeout))
+	o.ctx.begin(ctx, c.bound(ctx, cfg.timeout, req.kind))
 	invoke := c.invoke
 	if len(cfg.middleware) > 0 {
 		invoke = chain(c.cfg.middleware, chain(cfg.middleware, c.attempt, c.clientSeal), c.clientSeal)
@@ -79,11 +81,12 @@ func (c *Client) release(pc *pendingCall) {
 }
 
 // bound returns when a call must end: at the earlier of ctx's deadline and the
-// call's timeout, or after the client's timeout where there is neither.
-func (c *Client) bound(ctx context.Context, timeout time.Duration) time.Time {
+// call's timeout, or after the client's timeout where there is neither. A stream is then
+// not bound at all: the zero time.
+func (c *Client) bound(ctx context.Context, timeout time.Duration, kind Kind) time.Time {
 	at, ok := ctx.Deadline()
 	if timeout <= 0 {
-		if !ok {
+		if !ok && !kind.IsStream() {
 			at = time.Now().Add(c.cfg.timeout)
 		}
 		return at
@@ -98,7 +101,7 @@ func (c *Client) bound(ctx context.Context, timeout time.Duration) time.Time {
 // attempt is the end of a client's chain: one attempt, whose error is marked as this
 // call's.
 func (c *Client) attempt(ctx context.Context, req *Request) (*Response, error) {
-	if end, ok := ctx.Deadline(); !ok || end.After(req.out.ctx.deadline) {
+	if end, ok := ctx.Deadline(); !req.out.ctx.deadline.IsZero() && (!ok || end.After(req.out.ctx.deadline)) {
 		// Middleware has put a ctx of its own in the way: the call still ends in time.
 		bounded, cancel := context.WithDeadline(ctx, req.out.ctx.deadline)
 		defer cancel()
@@ -113,7 +116,11 @@ func (c *Client) attempt(ctx context.Context, req *Request) (*Response, error) {
 			c.release(pc)
 		}
 	}()
-	resp, err := c.roundTrip(ctx, req)
+	run := c.roundTrip
+	if req.kind.IsStream() {
+		run = c.streamAttempt
+	}
+	resp, err := run(ctx, req)
 	if err != nil {
 		req.out.call.failed(err)
 		err.call = req.ref()
@@ -141,7 +148,7 @@ func (c *Client) roundTrip(ctx context.Context, req *Request) (*Response, *Error
 		}
 	}
 	expiry := req.expiry
-	if req.kind == KindUnary {
+	if req.kind != KindNotification {
 		expiry = deadlineOf(ctx)
 	}
 	a := pc.begin(req.header.clone(), expiry)
@@ -188,7 +195,7 @@ func (c *Client) await(ctx context.Context, req *Request) (*Response, *Error) {
 			}
 			at = end
 			c.pending.wakeAt(pc, at)
-			if !late && req.kind == KindUnary && pc.inFlight().state.Load() == attemptWritten {
+			if !late && req.kind != KindNotification && pc.inFlight().state.Load() == attemptWritten {
 				late = true
 				c.task(func() {
 					i := c.broker.Inspect(ctx, req.queue)

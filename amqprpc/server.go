@@ -32,14 +32,16 @@ type Server struct {
 	serving   bool
 	endpoints []*endpoint
 
-	ready   chan struct{}
-	health  health
-	stats   serverCounters
-	maxBody atomic.Int64 // of a reply: the option's limit, or what the broker has been found to take
-	clocks  overload.Clocks
-	base    context.Context // of all handlers
-	idStem  string
-	idCount atomic.Uint64
+	ready    chan struct{}
+	health   health
+	stats    serverCounters
+	maxBody  atomic.Int64 // of a reply: the option's limit, or what the broker has been found to take
+	clocks   overload.Clocks
+	streams  streams
+	mailless atomic.Pointer[error] // why there is no queue for streams
+	base     context.Context       // of all handlers
+	idStem   string
+	idCount  atomic.Uint64
 }
 
 // NewServer makes a server for the broker at url, an AMQP URI
@@ -58,6 +60,8 @@ func NewServer(url string, opts ...ServerOption) *Server {
 	s.health.log, s.health.onState = s.log, s.cfg.conn.onState
 	s.health.begin("", errNotServing)
 	s.replyPolicy, s.err = newReplyPolicy(s.cfg.replyTo)
+	s.streams.init(&s.cfg.conn, s.log, func(queue string) bool { return s.replyPolicy.allows(queue) && !protocol.IsDirect(queue) })
+	s.streams.refused = func() { s.stats.badControl.Add(1) }
 	return s
 }
 
@@ -65,14 +69,7 @@ func NewServer(url string, opts ...ServerOption) *Server {
 // first time.
 func (s *Server) Ready() <-chan struct{} { return s.ready }
 
-func (s *Server) isReady() bool {
-	select {
-	case <-s.ready:
-		return true
-	default:
-		return false
-	}
-}
+func (s *Server) isReady() bool { return done(s.ready) }
 
 // freshID is the id of a request that brought none.
 func (s *Server) freshID() string { return s.idStem + strconv.FormatUint(s.idCount.Add(1), 36) }
@@ -127,6 +124,7 @@ func (s *Server) Serve(ctx context.Context) error {
 	for _, e := range s.endpoints {
 		e.clock.stop()
 	}
+	s.streams.stop()
 	s.health.end(errServed, time.Time{})
 	if err != nil {
 		s.log.Warn("amqprpc: server has stopped", "error", err)
@@ -172,6 +170,13 @@ func (s *Server) brokerSide() *messaging.Server {
 		Replies: replies, DrainTimeout: s.cfg.drainTimeout, Log: s.log,
 		Instance: s.instance(), Ready: s.ready, Base: s.base,
 	}
+	broker.Streams, broker.Farewell = &s.streams.writer, s.endStreams
+	broker.Reachable = func(address string) {
+		s.streams.address = func() string { return address }
+		s.streams.connected()
+	}
+	broker.Unreachable = s.streams.disconnected
+	broker.Mailless = func(err error) { s.mailless.Store(&err) }
 	broker.Draining = func() { s.health.drain(s.stats.inFlight.Load()) }
 	for _, e := range s.endpoints {
 		e.gauge = overload.NewGauge(min(e.cfg.concurrency, e.cfg.prefetch))
@@ -213,8 +218,11 @@ func (s *Server) session(dialer *messaging.Dialer) *messaging.Session {
 			}
 			s.health.up(again, "")
 		},
-		Down:    s.health.down,
-		Blocked: s.health.block,
+		Down: s.health.down,
+		Blocked: func(active bool, reason string) {
+			s.streams.block(active)
+			s.health.block(active, reason)
+		},
 	}
 }
 
