@@ -41,6 +41,7 @@ type stream struct {
 	out     flow.Out
 	in      flow.In
 	dirty   bool  // the writer knows that there is something to send
+	ending  bool  // somebody ends the stream
 	over    bool  // nothing more is sent or received
 	err     error // why it is over; nil is a clean end
 	timer   *time.Timer
@@ -222,11 +223,15 @@ func (s *stream) frame(f protocol.StreamFrame) {
 // reports whether it was the one to do so.
 func (s *stream) finish(err error, tell bool) bool {
 	s.mu.Lock()
-	if s.over {
+	if s.ending {
 		s.mu.Unlock()
 		return false
 	}
-	s.over, s.err = true, err
+	s.ending, s.err = true, err
+	s.mu.Unlock()
+	s.ended(err) // first: whoever is woken below may look at the handler's ctx
+	s.mu.Lock()
+	s.over = true
 	if s.timer != nil {
 		s.timer.Stop()
 	}
@@ -237,7 +242,6 @@ func (s *stream) finish(err error, tell bool) bool {
 	if tell && p != nil {
 		s.streams.reset(p.address, remote, s.local, err)
 	}
-	s.ended(err)
 	return true
 }
 
@@ -316,8 +320,8 @@ func (s *stream) probed(number uint64) {
 func (s *stream) lost() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.peer == nil || s.over {
-		return
+	if s.peer == nil || s.over || s.out.Fresh() {
+		return // an accept comes before all else
 	}
 	s.out.Lost()
 	s.in.Tell()

@@ -87,6 +87,9 @@ func (o *Out) Largest() (size int) {
 	return size
 }
 
+// Fresh reports whether the accept is still to be written.
+func (o *Out) Fresh() bool { return o.high == 0 }
+
 // Settled reports whether everything up to the end is acknowledged.
 func (o *Out) Settled() bool { return o.ended && o.base == o.next }
 

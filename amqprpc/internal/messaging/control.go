@@ -73,8 +73,8 @@ func (s *Server) receiveControl(ctx context.Context, base context.Context, conn 
 		err := s.Instance.open(setup, conn, s.connections, ended)
 		cancel()
 		if err == nil {
-			s.Streams.use(open, conn)
 			s.Reachable(s.Instance.Address())
+			s.Streams.use(open, conn)
 			<-open.Done()
 			err = context.Cause(open)
 			s.Unreachable()
