@@ -26,20 +26,6 @@ type Error struct {
 	queue   string  // of the call; "" for an error of no call, as a handler makes one
 }
 
-// errorDetail is one named value beside the message, encoded as JSON whatever
-// the codec of the call.
-type errorDetail struct {
-	Name  string          `json:"name"`
-	Value json.RawMessage `json:"value"`
-}
-
-// errorEnvelope is an Error on the wire.
-type errorEnvelope struct {
-	Code    string        `json:"code"`
-	Message string        `json:"message"`
-	Details []errorDetail `json:"details,omitempty"`
-}
-
 // NewError gives err a code. The message that crosses the wire is err's text,
 // or the code's name if err is nil. The details of an Error that err wraps are
 // kept. CodeOK is no code of an error, and becomes CodeUnknown.
@@ -131,23 +117,6 @@ func (e *Error) WithOutcome(o Outcome) *Error {
 	c := *e
 	c.outcome, c.stated = o, true
 	return &c
-}
-
-// MarshalJSON returns the envelope of the wire: code, message and, if there are
-// any, details.
-func (e *Error) MarshalJSON() ([]byte, error) {
-	return json.Marshal(errorEnvelope{Code: string(e.code), Message: e.message, Details: e.details})
-}
-
-// UnmarshalJSON reads the envelope of the wire. A code that is none of the
-// sixteen becomes CodeUnknown.
-func (e *Error) UnmarshalJSON(data []byte) error {
-	var env errorEnvelope
-	if err := json.Unmarshal(data, &env); err != nil {
-		return err
-	}
-	*e = Error{code: codeFromWire(env.Code), message: env.Message, details: env.Details}
-	return nil
 }
 
 // Detail returns the detail of that name of err's [Error], decoded as T, and

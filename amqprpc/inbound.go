@@ -181,9 +181,7 @@ func (in *inbound) refuse() error {
 	if limit := e.server.cfg.conn.maxMessageSize; len(req.body) > limit {
 		return Errorf(CodeResourceExhausted, "the request has %d bytes; the limit is %d", len(req.body), limit)
 	}
-	switch strings.ToLower(m.ContentEncoding) {
-	case "", "utf-8", "us-ascii", "binary", "identity":
-	default:
+	if protocol.IsEncoding([]byte(m.ContentEncoding)) {
 		return Errorf(CodeInvalidArgument, "the content encoding %q is not accepted", m.ContentEncoding)
 	}
 	if m.ContentType == "" {

@@ -53,6 +53,7 @@ type reply struct {
 	code        string // of an error; of a request that came back, why
 	outcome     Outcome
 	isError     bool
+	encoded     bool   // the body is, as with gzip
 	bounced     bool   // the message is the request itself, come back
 	headers     []byte // encoded, if there is metadata among them
 	body        []byte

@@ -2,6 +2,7 @@ package amqprpc
 
 import (
 	"encoding/json"
+	"fmt"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/messaging"
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/protocol"
@@ -50,7 +51,7 @@ func (c *Client) dispatch(m *messaging.Message, bounced bool) {
 		return
 	}
 	r := reply{
-		contentType: got.ContentType, isError: got.IsError, code: got.Code, outcome: outcomeFromWire(got.Outcome),
+		contentType: got.ContentType, encoded: got.Encoded, isError: got.IsError, code: got.Code, outcome: outcomeFromWire(got.Outcome),
 		bounced: bounced, headers: got.Received, body: m.Body,
 	}
 	if bounced {
@@ -107,17 +108,22 @@ func (c *Client) read(req *Request, r result) (*Response, *Error) {
 		return nil, bounced(req.queue, d.code)
 	}
 	req.replyHeader = protocol.Metadata(d.headers)
+	limit := c.cfg.conn.maxMessageSize
 	if d.isError {
-		return nil, remoteError(req.queue, d)
+		return nil, remoteError(req.queue, d, limit)
+	}
+	if len(d.body) > limit {
+		return nil, localError(CodeResourceExhausted, OutcomeExecuted, req.queue,
+			"the reply has %d bytes; the limit is %d (WithMaxMessageSize)", len(d.body), limit)
+	}
+	if d.encoded {
+		return nil, localError(CodeInternal, OutcomeExecuted, req.queue,
+			"the reply has a content encoding, and this client decodes none")
 	}
 	cd := c.replyCodec(req, d.contentType)
 	if cd == nil {
 		return nil, localError(CodeInternal, OutcomeExecuted, req.queue,
 			"the reply's content type %q is none that this client decodes (WithCodec)", d.contentType)
-	}
-	if len(d.body) > c.cfg.conn.maxMessageSize {
-		return nil, localError(CodeResourceExhausted, OutcomeExecuted, req.queue,
-			"the reply has %d bytes; the limit is %d (WithMaxMessageSize)", len(d.body), c.cfg.conn.maxMessageSize)
 	}
 	contentType := d.contentType
 	if contentType == "" {
@@ -128,15 +134,24 @@ func (c *Client) read(req *Request, r result) (*Response, *Error) {
 	return resp, nil
 }
 
-// remoteError reads the error that a server answered with. One that cannot be read
-// is an error all the same, with the code of the header.
-func remoteError(queue string, r *reply) *Error {
-	e := &Error{}
-	if err := json.Unmarshal(r.body, e); err != nil {
-		e.message = "the server's error could not be read"
+// remoteError reads the error that a server answered with. Whatever its body is, it has
+// the code and the outcome of its headers.
+func remoteError(queue string, r *reply, limit int) *Error {
+	e := &Error{code: codeFromWire(r.code), remote: true, queue: queue, outcome: r.outcome}
+	if len(r.body) > limit {
+		e.message = fmt.Sprintf("the server's error cannot be read: it has %d bytes; the limit is %d (WithMaxMessageSize)", len(r.body), limit)
+		return e
 	}
-	e.code = codeFromWire(r.code)
-	e.remote, e.queue, e.outcome = true, queue, r.outcome
+	var env receivedEnvelope
+	switch err := json.Unmarshal(r.body, &env); {
+	case err != nil:
+		e.message = "the server's error could not be read"
+	case !env.Message.present:
+		e.message = "the server's error has no message"
+	default:
+		e.message = env.Message.value
+	}
+	e.details = env.details()
 	return e
 }
 
