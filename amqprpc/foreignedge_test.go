@@ -156,3 +156,34 @@ func TestForeignClientsLoseTheirConsumer(t *testing.T) {
 		})
 	}
 }
+
+// A core client survives an alarm of the broker, and a time without a broker.
+func TestForeignClientsWithoutABroker(t *testing.T) {
+	t.Parallel()
+	for name := range foreignClients {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := amqptest.Start(t)
+			queue := queueName(t)
+			startServer(t, b.URL(), func(s *amqprpc.Server) { amqprpc.Register(s, queue, echo) })
+			call := foreignCaller(t, name, b.URL())
+			served := func() bool { return call(queue, 7, patience).Result == 7.0 }
+			require.True(t, served())
+
+			b.RaiseAlarm(amqptest.MemoryAlarm)
+			a := call(queue, 7, 200*time.Millisecond)
+			require.Equal(t, []string{"deadline_exceeded", "unknown"}, []string{a.Code, a.Outcome}, a.Message)
+			b.ClearAlarm(amqptest.MemoryAlarm)
+			require.True(t, served())
+
+			b.RefuseConnections()
+			b.CutConnections()
+			eventually(t, "no connection", func() bool {
+				a := call(queue, 7, patience)
+				return a.Code == "unavailable" && a.Outcome == "not-executed"
+			})
+			require.NoError(t, b.AcceptConnections())
+			eventually(t, "it connects again", served)
+		})
+	}
+}
