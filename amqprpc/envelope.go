@@ -39,44 +39,37 @@ func envelopeWithin(e *Error, limit int) []byte {
 }
 
 // UnmarshalJSON reads the envelope of the wire. A code that is none of the
-// sixteen becomes CodeUnknown. A part that is not of its kind counts as absent. The
-// error is for data that is not an object.
+// sixteen becomes CodeUnknown. A part that is not of its kind counts as absent, and does
+// not cost the reader the others. The error is for data that is not an object.
 func (e *Error) UnmarshalJSON(data []byte) error {
-	var env receivedEnvelope
+	var env struct {
+		Code    lenient[string]                    `json:"code"`
+		Message lenient[string]                    `json:"message"`
+		Details lenient[[]lenient[receivedDetail]] `json:"details"`
+	}
 	if err := json.Unmarshal(data, &env); err != nil {
 		return err
 	}
-	*e = Error{code: codeFromWire(env.Code.value), message: env.Message.value, details: env.details()}
-	return nil
-}
-
-// receivedEnvelope is an Error from the wire, of a server in any language. One bad part
-// does not cost the reader the others.
-type receivedEnvelope struct {
-	Code    lenient[string]                    `json:"code"`
-	Message lenient[string]                    `json:"message"`
-	Details lenient[[]lenient[receivedDetail]] `json:"details"`
-}
-
-type receivedDetail struct {
-	Name  lenient[string] `json:"name"`
-	Value json.RawMessage `json:"value"`
-}
-
-// details returns the details that are objects with a name.
-func (env *receivedEnvelope) details() []errorDetail {
-	var all []errorDetail
+	*e = Error{code: codeFromWire(env.Code.value), message: env.Message.value}
+	if !env.Message.present {
+		e.message = "the error has no message"
+	}
 	for _, d := range env.Details.value {
 		if !d.value.Name.present {
 			continue
 		}
-		value := d.value.Value
-		if value == nil {
-			value = json.RawMessage("null")
+		if d.value.Value == nil {
+			d.value.Value = json.RawMessage("null")
 		}
-		all = append(all, errorDetail{Name: d.value.Name.value, Value: value})
+		e.details = append(e.details, errorDetail{Name: d.value.Name.value, Value: d.value.Value})
 	}
-	return all
+	return nil
+}
+
+// receivedDetail is a detail from a server in any language.
+type receivedDetail struct {
+	Name  lenient[string] `json:"name"`
+	Value json.RawMessage `json:"value"`
 }
 
 // lenient is a member of a JSON object that counts as absent if it is null or of another

@@ -30,7 +30,7 @@ func answeringServer(t *testing.T, url, queue string) func(amqp.Publishing) {
 func TestErrorsOfForeignServers(t *testing.T) {
 	t.Parallel()
 	const limit = 2000
-	const unread, silent = "the server's error could not be read", "the server's error has no message"
+	const unread, silent = "the server's error could not be read", "the error has no message"
 	url, queue := brokerURL(t), queueName(t)
 	answer := answeringServer(t, url, queue)
 	cli := dial(t, url, amqprpc.WithMaxMessageSize(limit))

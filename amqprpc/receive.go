@@ -1,7 +1,6 @@
 package amqprpc
 
 import (
-	"encoding/json"
 	"fmt"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/messaging"
@@ -137,21 +136,14 @@ func (c *Client) read(req *Request, r result) (*Response, *Error) {
 // remoteError reads the error that a server answered with. Whatever its body is, it has
 // the code and the outcome of its headers.
 func remoteError(queue string, r *reply, limit int) *Error {
-	e := &Error{code: codeFromWire(r.code), remote: true, queue: queue, outcome: r.outcome}
+	e := &Error{}
 	if len(r.body) > limit {
 		e.message = fmt.Sprintf("the server's error cannot be read: it has %d bytes; the limit is %d (WithMaxMessageSize)", len(r.body), limit)
-		return e
-	}
-	var env receivedEnvelope
-	switch err := json.Unmarshal(r.body, &env); {
-	case err != nil:
+	} else if e.UnmarshalJSON(r.body) != nil {
 		e.message = "the server's error could not be read"
-	case !env.Message.present:
-		e.message = "the server's error has no message"
-	default:
-		e.message = env.Message.value
 	}
-	e.details = env.details()
+	e.code = codeFromWire(r.code)
+	e.remote, e.queue, e.outcome = true, queue, r.outcome
 	return e
 }
 
