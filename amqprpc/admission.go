@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/messaging"
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/protocol"
 )
 
@@ -60,7 +61,7 @@ func (c *Client) nobodyThere(ctx context.Context, req *Request) *Error {
 	case i.Err != nil:
 		return c.notConnected(req)
 	case i.Consumers == 0:
-		return refuse("nobody consumes the queue, in which %d messages wait", i.Messages)
+		return refuse("nobody consumes the queue, which has %s waiting", messaging.Counted(i.Messages, "message"))
 	default:
 		return nil
 	}

@@ -3,6 +3,8 @@ package amqprpc
 import (
 	"sync"
 	"time"
+
+	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/messaging"
 )
 
 // countDelivery finds out how often a request was delivered, and refuses one that was
@@ -35,7 +37,7 @@ func (in *inbound) countDelivery() (goesBack bool) {
 		e.server.stats.poisoned.Add(1)
 		e.server.log.Error("amqprpc: request refused: it was delivered too often without an answer",
 			"queue", e.queue, "deliveries", counted-1, "message_id", m.MessageID)
-		in.refusal = Errorf(CodeAborted, "the request was delivered %d times without an answer: it may have killed its servers", counted-1)
+		in.refusal = Errorf(CodeAborted, "the request was delivered %s without an answer: it may have killed its servers", messaging.Counted(counted-1, "time"))
 		in.deadLetter = true
 	case cfg.maxDeliveries > 0 && in.redelivered && counted == in.deliveries && e.canRequeue():
 		return true

@@ -122,7 +122,7 @@ func (s *Server) Serve(ctx context.Context) error {
 	}
 	cancel()
 	if !broker.Stop(handBackGrace) && err == nil {
-		code, err = CodeDeadlineExceeded, fmt.Errorf("%d handlers do not heed their ctx and still run", max(s.stats.inFlight.Load(), 1))
+		code, err = CodeDeadlineExceeded, fmt.Errorf("%s did not return when the ctx ended", messaging.Counted(max(int(s.stats.inFlight.Load()), 1), "handler"))
 	}
 	for _, e := range s.endpoints {
 		e.clock.stop()
