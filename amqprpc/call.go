@@ -18,7 +18,7 @@ type None = struct{}
 // encoded or decoded, the code is invalid_argument or internal. [OutcomeOf] says whether a
 // retry is safe.
 //
-// Go cannot infer Resp. Give both types, as in Call[int, int](…), or share a [Method].
+// The compiler cannot infer Resp. Give both types, as in Call[int, int](…), or share a [Method].
 func Call[Req, Resp any](ctx context.Context, c *Client, queue string, req Req, opts ...CallOption) (Resp, error) {
 	cfg := c.callConfig(opts)
 	return newCall[Req, Resp](queue, req).run(ctx, c, &cfg)

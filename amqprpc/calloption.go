@@ -127,11 +127,12 @@ func WithCallID(id string) CallOption {
 	return callOption(func(c *callConfig) { c.id = id })
 }
 
-// WithBounce returns requests to the client that a queue with [Queue.Bounce] has dropped,
-// and their calls fail. The code is deadline_exceeded if the request expired in the queue,
-// resource_exhausted if a full queue dropped it, and aborted if it was rejected or
-// delivered too often. The outcome is unknown, because the request may have been delivered
-// before. WithBounce needs a reply queue, and cannot be combined with [ReplyDirect].
+// WithBounce makes the broker return dropped requests to the client. If a queue with
+// [Queue.Bounce] drops a request, its call then fails at once. The code is
+// deadline_exceeded if the request expired in the queue, resource_exhausted if a full queue
+// dropped it, and aborted if it was rejected or delivered too often. The outcome is
+// unknown, because the request may have been delivered before. WithBounce needs a reply
+// queue, and cannot be combined with [ReplyDirect].
 func WithBounce() ClientOption {
 	return clientOption(func(c *clientConfig) { c.bounce = true })
 }

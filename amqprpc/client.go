@@ -20,8 +20,9 @@ import (
 var ErrClientClosed = errors.New("the client is closed")
 
 // Client makes calls over one connection to the broker. If the connection is lost, the
-// client reconnects, for ever. A call that begins while there is no connection waits until
-// its deadline. All methods of Client, and all calls with it, are safe for concurrent use.
+// client reconnects, for ever. A call that begins while there is no connection waits for
+// the connection, until the deadline of the call. All methods of Client, and all calls with
+// it, are safe for concurrent use.
 type Client struct {
 	*clientState
 	defaults *callConfig // of the calls of a view; nil if there are none
@@ -204,13 +205,13 @@ func (c *Client) With(opts ...CallOption) *Client {
 }
 
 // Close ends the client. The calls in flight end at once, with the code canceled and the
-// cause [ErrClientClosed]. The ctx that middleware has ends with the same cause. Then Close
-// deletes the reply queue and closes the connection.
+// cause [ErrClientClosed]. The ctx of a call, which its middleware sees, ends with the same
+// cause. Then Close deletes the reply queue and closes the connection.
 //
-// Close waits for this and for the goroutines of [Go], for 5 s at most. A callback, a log
-// handler or middleware may call Close, although Close waits for them: it then returns
-// after these 5 s. Close may be called more than once. Close of a view ([Client.With])
-// closes the client. Close always returns nil.
+// Close waits until all of this is done and the goroutines of [Go] have ended, but for 5 s
+// at most. A callback, a log handler or middleware may call Close. Close then cannot wait
+// for its own caller, and returns after 5 s. Close may be called more than once. Close of a
+// view ([Client.With]) closes the client. Close always returns nil.
 func (c *Client) Close() error {
 	c.closing.Do(func() {
 		c.taskMu.Lock()

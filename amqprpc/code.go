@@ -7,8 +7,8 @@ import (
 
 // Code says what kind of failure an error is. There are sixteen codes for errors. They are
 // gRPC's codes, in the spelling of Connect. CodeOK is the code of no error. A Code is
-// itself an error, so a handler may return one. This is true for an error with that code,
-// on either side of the wire:
+// itself an error, so a handler may return one. If err is an error with the code not_found,
+// on either side of the wire, this is true:
 //
 //	errors.Is(err, amqprpc.CodeNotFound)
 type Code string
