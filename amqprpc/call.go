@@ -11,14 +11,18 @@ type None = struct{}
 // Call returns when ctx ends, or earlier. If neither ctx nor an option sets a deadline,
 // Call returns after 30 s at most.
 //
-// The errors are *[Error]. An error of the handler has the handler's code, message and
-// details. If the queue does not exist, the code is unavailable, after one round trip. If
-// ctx ends first, the code is deadline_exceeded or canceled, and the error wraps ctx's
-// error. If a limit is exceeded, the code is resource_exhausted. If the message cannot be
-// encoded or decoded, the code is invalid_argument or internal. [OutcomeOf] says whether a
-// retry is safe.
+// The errors are *[Error]. [OutcomeOf] says whether it is safe to call again. These are the
+// codes:
 //
-// The compiler cannot infer Resp. Give both types, as in Call[int, int](…), or share a [Method].
+//   - the code of the handler's error, if the handler returned one. The error has its
+//     message and details
+//   - unavailable if the queue does not exist, after one round trip
+//   - deadline_exceeded or canceled if ctx ended first. The error wraps ctx's error
+//   - resource_exhausted if a limit was exceeded
+//   - invalid_argument or internal if a message could not be encoded or decoded
+//
+// The compiler cannot infer Resp. Give both types, as in Call[int, int](…), or share a
+// [Method].
 func Call[Req, Resp any](ctx context.Context, c *Client, queue string, req Req, opts ...CallOption) (Resp, error) {
 	cfg := c.callConfig(opts)
 	return newCall[Req, Resp](queue, req).run(ctx, c, &cfg)

@@ -61,10 +61,13 @@ func WithoutConfirms() ClientOption {
 
 // WithIdempotent says that a handler may run more than once for a call. If the client
 // cannot know what happened to a request, it then sends the request again, with the same
-// call ID. Without the option, the call fails with OutcomeUnknown. This happens in four
-// cases: the connection was lost before the broker confirmed the request, the reply queue
-// was lost, the broker has restarted, or the server sends no more heartbeats
-// ([WithLiveness]).
+// call ID. Without the option, the call fails with OutcomeUnknown. There are four such
+// cases:
+//
+//   - The connection was lost before the broker confirmed the request.
+//   - The reply queue was lost.
+//   - The broker has restarted.
+//   - The server sends no more heartbeats ([WithLiveness]).
 func WithIdempotent() SendOption {
 	return sendOption(func(c *sendConfig) { c.idempotent = true })
 }

@@ -83,11 +83,15 @@ func NewClient(url string, opts ...ClientOption) (*Client, error) {
 // If ctx has no deadline, Dial waits for 30 s at most. If another attempt cannot help, Dial
 // returns the error at once. The client does not use ctx after Dial has returned.
 //
-// The errors are *[Error], with these codes: invalid_argument for a wrong URL or option,
-// unauthenticated for a wrong user or password, permission_denied for a missing permission,
-// not_found for a virtual host that does not exist, failed_precondition for TLS that does
-// not fit, and unavailable if there is no connection after 30 s. If ctx ends first, the
-// code is deadline_exceeded or canceled, and the error wraps ctx's error.
+// The errors are *[Error]. These are the codes:
+//
+//   - invalid_argument for a wrong URL or option
+//   - unauthenticated for a wrong user or password
+//   - permission_denied for a missing permission
+//   - not_found for a virtual host that does not exist
+//   - failed_precondition for TLS that does not fit
+//   - unavailable if there is no connection after 30 s
+//   - deadline_exceeded or canceled if ctx ended first. The error wraps ctx's error
 func Dial(ctx context.Context, url string, opts ...ClientOption) (*Client, error) {
 	c, err := NewClient(url, opts...)
 	if err != nil {

@@ -17,9 +17,12 @@ import (
 // error with [NewError], or use [WithCalleeCodes].
 type Handler[Req, Resp any] func(ctx context.Context, req Req) (Resp, error)
 
-// Register puts h on a queue. It panics if the program is wrong: the queue's name is empty,
-// too long, or registered already, h is nil, codecs or fields of [Queue] contradict each
-// other, or the server already serves.
+// Register puts h on a queue. It panics on mistakes in the program:
+//
+//   - The name of the queue is empty, too long, or registered already.
+//   - h is nil.
+//   - The codecs contradict each other, or the fields of [Queue] do.
+//   - The server already serves.
 func Register[Req, Resp any](s *Server, queue string, h Handler[Req, Resp], opts ...HandlerOption) {
 	if h == nil {
 		panic(fmt.Sprintf("amqprpc: Register %q: the handler is nil", queue))

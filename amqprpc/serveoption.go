@@ -46,9 +46,10 @@ func WithDrainTimeout(d time.Duration) ServerOption {
 	return serverOption(func(c *serverConfig) { c.drainTimeout = within(0, d, forever) })
 }
 
-// WithClockSkew sets how much the clocks of callers may differ from the server's clock. If
-// they differ by more, the server may judge deadlines wrongly. The default is 1 s. Even
-// then, the server can estimate how long a request was in its queue.
+// WithClockSkew sets how much the clocks of callers may differ from the server's clock. The
+// default is 1 s. If they differ by more, the server may start a request after its
+// deadline, or refuse it before. The
+// server estimates [Request.QueueTime] even if the clocks differ by more.
 func WithClockSkew(d time.Duration) ServerOption {
 	return serverOption(func(c *serverConfig) { c.clockSkew = within(0, d, forever) })
 }

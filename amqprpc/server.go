@@ -78,9 +78,9 @@ func (s *Server) isReady() bool {
 func (s *Server) freshID() string { return s.idStem + strconv.FormatUint(s.idCount.Add(1), 36) }
 
 // Serve connects, declares and consumes the registered queues, and answers requests until
-// ctx ends. If the connection is lost, Serve reconnects, for ever. If Serve cannot start
-// and another attempt cannot help, it returns an error. This happens only until
-// [Server.Ready]. Later, Serve logs such a problem and tries again.
+// ctx ends. If the connection is lost, Serve reconnects, for ever. Until [Server.Ready],
+// Serve returns an error if another attempt cannot help. After that, Serve logs such a
+// problem and tries again.
 //
 // When ctx ends, the server drains: it takes no more requests, answers the requests that it
 // has, and Serve returns nil. If the drain takes longer than [WithDrainTimeout], the server
@@ -88,12 +88,16 @@ func (s *Server) freshID() string { return s.idStem + strconv.FormatUint(s.idCou
 // marked as redelivered. Serve then returns an error with the number of these requests.
 // Serve can be called only once.
 //
-// The errors are *[Error], with these codes: invalid_argument for a wrong URL or option,
-// unauthenticated for a wrong user or password, permission_denied for a missing permission,
-// not_found for a virtual host or passive queue that does not exist, failed_precondition
-// for a queue with other properties, for TLS that does not fit, for a server without a
-// handler, and for a second call of Serve, deadline_exceeded for a drain that took too
-// long, and unavailable if the connection was lost during the drain.
+// The errors are *[Error]. These are the codes:
+//
+//   - invalid_argument for a wrong URL or option
+//   - unauthenticated for a wrong user or password
+//   - permission_denied for a missing permission
+//   - not_found for a virtual host or passive queue that does not exist
+//   - failed_precondition for a queue with other properties, for TLS that does not fit, for
+//     a server without a handler, and for a second call of Serve
+//   - deadline_exceeded for a drain that took too long
+//   - unavailable if the connection was lost during the drain
 func (s *Server) Serve(ctx context.Context) error {
 	if s.err != nil {
 		return setupError("serve", CodeInvalidArgument, s.err)
