@@ -44,8 +44,8 @@ func (c *Client) admit(ctx context.Context, req *Request) *Error {
 	return nil
 }
 
-// nobodyThere is the error of a call that shall not wait, where there is no
-// connection, no such queue, or nobody who consumes it.
+// nobodyThere returns the error of a call with WithFailFast if there is no connection, no
+// such queue, or no consumer.
 func (c *Client) nobodyThere(ctx context.Context, req *Request) *Error {
 	refuse := func(format string, args ...any) *Error {
 		return localError(CodeUnavailable, OutcomeNotSent, req.queue, format, args...)

@@ -175,7 +175,7 @@ type messageOf[T any] struct{}
 func (messageOf[T]) fresh() any { return new(T) }
 func (messageOf[T]) none() bool { return reflect.TypeFor[T]() == reflect.TypeFor[None]() }
 
-// serverContext is the ctx of a handler: it knows its request.
+// serverContext is the ctx of a handler. It contains the request.
 type serverContext struct {
 	deadlineContext
 	req *Request

@@ -48,8 +48,7 @@ func WithDrainTimeout(d time.Duration) ServerOption {
 
 // WithClockSkew sets how much the clocks of callers may differ from the server's clock. The
 // default is 1 s. If they differ by more, the server may start a request after its
-// deadline, or refuse it before. The
-// server estimates [Request.QueueTime] even if the clocks differ by more.
+// deadline, or refuse it before. The server estimates [Request.QueueTime] even then.
 func WithClockSkew(d time.Duration) ServerOption {
 	return serverOption(func(c *serverConfig) { c.clockSkew = within(0, d, forever) })
 }
