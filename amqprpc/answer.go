@@ -104,5 +104,5 @@ func (in *inbound) replyWith(r protocol.Reply, body []byte) messaging.Done {
 	return done
 }
 
-// done is the end of a request without a reply.
+// done ends a request that needs no reply.
 func (in *inbound) done() messaging.Done { return messaging.Done{Reject: in.deadLetter && !in.Acked()} }

@@ -249,8 +249,9 @@ func (in *inbound) start() bool {
 	return true
 }
 
-// ackOnce acknowledges the request before its handler, unless that was done, as before
-// middleware runs the handler again. An acknowledgement too many closes the channel.
+// ackOnce acknowledges the request before its handler runs. It does nothing if the request
+// is already acknowledged, for example when middleware runs the handler again: a second
+// acknowledgement would close the channel.
 func (in *inbound) ackOnce() bool {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -277,7 +278,8 @@ func (in *inbound) finish() {
 	}
 }
 
-// answer reports whether its caller is the one to answer the request.
+// answer reports whether its caller is the first one to answer the request, and so may do
+// it.
 func (in *inbound) answer() bool {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -305,9 +307,9 @@ func (in *inbound) conclude(done messaging.Done) {
 	}
 }
 
-// ring implements ringer: it answers for a handler that still runs after its
-// deadline. The handler's worker stays taken until it returns; the request is done
-// with, so that neither caller nor broker waits for it.
+// ring implements ringer. It answers a request whose handler still runs after the deadline.
+// The handler's worker stays busy until the handler returns, but caller and broker do not
+// wait for it.
 func (in *inbound) ring() {
 	switch {
 	case !in.answer(), in.Lost():

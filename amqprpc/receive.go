@@ -64,8 +64,8 @@ func (c *Client) dispatch(m *messaging.Message, bounced bool) {
 	}
 }
 
-// late counts a reply that nobody waits for, unless it may have come before: a
-// reconnection brings again what was not acknowledged.
+// late counts a reply that nobody waits for. After a reconnection, the broker redelivers
+// replies that were not acknowledged, and these are not counted.
 func (c *Client) late(m *messaging.Message) {
 	if !m.Redelivered {
 		c.stats.late.Add(1)
