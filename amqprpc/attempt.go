@@ -52,8 +52,8 @@ func (a *attempt) Claim(connection int64, frameMax int) bool {
 	return a.state.CompareAndSwap(attemptQueued, attemptWritten)
 }
 
-// Unclaim implements messaging.Item. An attempt that was given up meanwhile stays so:
-// its cancel may have been sent, and nothing would end its handler.
+// Unclaim implements messaging.Item. If the caller gave up meanwhile, the attempt stays
+// abandoned: its cancel may have been sent already, so nothing would end its handler.
 func (a *attempt) Unclaim() { a.state.CompareAndSwap(attemptWritten, attemptQueued) }
 
 // Wanted implements messaging.Item: the attempt still counts for its call.
@@ -74,8 +74,8 @@ func (a *attempt) NeedsConfirm() bool { return a.call.req.kind == KindNotificati
 // Size implements messaging.Item.
 func (a *attempt) Size() int { return len(a.call.req.body) }
 
-// Taken implements messaging.Item. A notification goes on to wait for its confirm in vain,
-// which loseChannel ends.
+// Taken implements messaging.Item. A notification keeps waiting for a confirm that will not
+// come. loseChannel ends this wait.
 func (a *attempt) Taken() {
 	if !a.NeedsConfirm() {
 		a.acked.Store(true)
@@ -132,8 +132,8 @@ func (a *attempt) Confirmed(ack bool) {
 		"the broker refused the request (basic.nack): the queue is full, too many bytes, or its node is gone"))
 }
 
-// settle ends the attempt with err, or with the broker's confirm if that is nil, if
-// it still counts and nothing came before.
+// settle ends the attempt with err. If err is nil, the attempt ends with the broker's
+// confirm. settle does nothing if the attempt no longer counts or has already ended.
 func (a *attempt) settle(err *Error) {
 	pc := a.call
 	pc.mu.Lock()

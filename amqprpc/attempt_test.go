@@ -86,6 +86,24 @@ func TestBounceWithLiveness(t *testing.T) {
 	require.ErrorContains(t, err, "came back from the queue")
 }
 
+// A request that a consumer rejects comes back to its caller.
+func TestBounceOfARejectedRequest(t *testing.T) {
+	t.Parallel()
+	url, queue := brokerURL(t), queueName(t)
+	peer := newPeer(t, url)
+	require.NoError(t, peer.ch.ExchangeDeclare("amqprpc.bounce", "headers", true, false, false, false, nil))
+	_, err := peer.ch.QueueDeclare(queue, true, false, false, false, amqp.Table{"x-dead-letter-exchange": "amqprpc.bounce", "x-expires": 60_000})
+	require.NoError(t, err)
+	requests, err := peer.ch.Consume(queue, "", false, false, false, false, nil)
+	require.NoError(t, err)
+	f := amqprpc.Go[int, int](testContext(t), dial(t, url, amqprpc.WithBounce()), queue, 1)
+	request := <-requests
+	require.NoError(t, request.Reject(false))
+	_, err = f.Await(testContext(t))
+	require.ErrorIs(t, err, amqprpc.CodeAborted)
+	require.Equal(t, amqprpc.OutcomeUnknown, amqprpc.OutcomeOf(err))
+}
+
 // Middleware may pass a ctx without the call's ctx as parent. The call still ends at its
 // deadline, and does not spin until then.
 func TestMiddlewareThatDropsTheDeadline(t *testing.T) {

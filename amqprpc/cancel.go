@@ -219,10 +219,10 @@ func (in *inbound) cancel() {
 	in.ctx.end()
 }
 
-// WithoutControl turns the control plane off. A server then has no mailbox of its own,
-// and a client sends no cancels: a handler whose caller has given up runs until its
-// deadline. See docs/operations.md for the permissions that the control plane needs;
-// without them it is off as well, and the log says so.
+// WithoutControl turns control messages off. A server then declares no queue for them, and
+// a client sends no cancels. If a caller gives up, its handler runs until its deadline.
+// Control messages need permissions, which docs/operations.md lists. If the permissions are
+// missing, control messages are off as well, and the log says so.
 func WithoutControl() ConnOption {
 	return connOption(func(c *connConfig) { c.withoutControl = true })
 }

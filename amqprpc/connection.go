@@ -140,9 +140,9 @@ func (c *Client) block(active bool, reason string) {
 	}
 }
 
-// loseChannel fails the calls whose requests are larger than the broker's limit, for
-// which it has closed a channel. Of the other ones it has taken those that came before,
-// and the publisher publishes again those that came after.
+// loseChannel fails the calls whose requests are larger than the broker's limit. The broker
+// has closed the channel because of such a request. It has handled the requests before this
+// one, and the publisher publishes the requests after it again.
 func (c *Client) loseChannel(connection int64, limit int) {
 	lowerTo(&c.maxBody, limit)
 	c.log.Warn("amqprpc: the broker refused a request for its size; larger ones are not sent any more", "limit", limit)
@@ -173,9 +173,9 @@ func lowerTo(limit *atomic.Int64, n int) {
 	}
 }
 
-// loseConnection decides what becomes of the attempts whose fate the lost connection
-// has made unknown. Those that the broker has confirmed go on waiting where their
-// replies will find the client again.
+// loseConnection decides what happens to the attempts whose fate is unknown since the
+// connection was lost. Attempts that the broker has confirmed go on waiting if the client
+// returns to the same reply queue.
 func (c *Client) loseConnection(cause error) {
 	for _, pc := range c.pending.all() {
 		a := pc.inFlight()
@@ -199,8 +199,8 @@ func (c *Client) loseConnection(cause error) {
 	}
 }
 
-// loseReplies decides what becomes of every attempt that was written: the queue that
-// their replies go to is gone.
+// loseReplies decides what happens to every attempt that was written, because its reply
+// queue is gone.
 func (c *Client) loseReplies(queue string, cause error) {
 	c.log.Warn("amqprpc: the reply queue is lost; calls and streams in flight end as unknown", "queue", queue, "error", cause)
 	c.streams.unreachable(Errorf(CodeUnavailable, "the reply queue was lost while the client was away: %w", cause))
@@ -214,8 +214,8 @@ func (c *Client) loseReplies(queue string, cause error) {
 
 var errRestarted = errors.New("transient requests do not survive a restart (WithPersistent)")
 
-// loseRequests decides what becomes of the attempts whose requests a restart of the
-// broker has lost: those that are not persistent.
+// loseRequests decides what happens to the attempts that are not persistent, because a
+// restart of the broker has lost their requests.
 func (c *Client) loseRequests(queue string) {
 	c.log.Warn("amqprpc: the broker has restarted; calls whose requests it has lost end as unknown", "reply_queue", queue)
 	for _, pc := range c.pending.all() {
@@ -226,8 +226,8 @@ func (c *Client) loseRequests(queue string) {
 	}
 }
 
-// resend makes another attempt at a call whose last one may be lost, if the
-// call is idempotent, and fails it otherwise.
+// resend makes another attempt at an idempotent call whose last attempt may be lost. It
+// fails any other call.
 func (c *Client) resend(a *attempt, what string, cause error) {
 	if !a.call.send.idempotent {
 		a.settle(localError(CodeUnavailable, OutcomeUnknown, a.call.req.queue, "%s: %w", what, cause))

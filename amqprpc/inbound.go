@@ -212,9 +212,7 @@ func (in *inbound) refuse() error {
 	if limit := e.server.cfg.conn.maxMessageSize; len(req.body) > limit {
 		return Errorf(CodeResourceExhausted, "the request has %d bytes; the limit is %d", len(req.body), limit)
 	}
-	switch strings.ToLower(m.ContentEncoding) {
-	case "", "utf-8", "us-ascii", "binary", "identity":
-	default:
+	if protocol.IsEncoding([]byte(m.ContentEncoding)) {
 		return Errorf(CodeInvalidArgument, "the content encoding %q is not accepted", m.ContentEncoding)
 	}
 	if m.ContentType == "" {
@@ -282,8 +280,9 @@ func (in *inbound) start() bool {
 	return true
 }
 
-// ackOnce acknowledges the request before its handler, unless that was done, as before
-// middleware runs the handler again. An acknowledgement too many closes the channel.
+// ackOnce acknowledges the request before its handler runs. It does nothing if the request
+// is already acknowledged, for example when middleware runs the handler again: a second
+// acknowledgement would close the channel.
 func (in *inbound) ackOnce() bool {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -310,7 +309,8 @@ func (in *inbound) finish() {
 	}
 }
 
-// answer reports whether its caller is the one to answer the request.
+// answer reports whether its caller is the first one to answer the request, and so may do
+// it.
 func (in *inbound) answer() bool {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -338,9 +338,9 @@ func (in *inbound) conclude(done messaging.Done) {
 	}
 }
 
-// ring implements ringer: it answers for a handler that still runs after its
-// deadline. The handler's worker stays taken until it returns; the request is done
-// with, so that neither caller nor broker waits for it.
+// ring implements ringer. It answers a request whose handler still runs after the deadline.
+// The handler's worker stays busy until the handler returns, but caller and broker do not
+// wait for it.
 func (in *inbound) ring() {
 	if s := in.live.Load(); s != nil {
 		s.finish(in.expired(), true)

@@ -2,6 +2,7 @@ package amqprpc_test
 
 import (
 	"context"
+	"math"
 	"strings"
 	"testing"
 
@@ -9,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
+	"github.com/bbebcec1/amqprpc-go/codec"
 )
 
 type jsonEdge struct {
@@ -71,5 +73,25 @@ func TestJSONEdgeCases(t *testing.T) {
 		}
 		require.Empty(t, d.Headers, "%s: %s", name, d.Body)
 		require.Contains(t, string(d.Body), c.want, name)
+	}
+}
+
+// No sender sends NaN or an infinity, in any format, nor null in its place.
+func TestNumbersThatNoSenderSends(t *testing.T) {
+	t.Parallel()
+	url, queue := brokerURL(t), queueName(t)
+	startServer(t, url, func(s *amqprpc.Server) {
+		amqprpc.Register(s, queue, func(_ context.Context, divisor float64) (float64, error) { return 1 / divisor, nil })
+	})
+	for _, c := range []codec.Codec{codec.JSON{}, codec.MsgPack{}} {
+		cli := dial(t, url, amqprpc.WithCodec(c))
+		for _, n := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
+			_, err := amqprpc.Call[float64, float64](testContext(t), cli, queue, n)
+			require.ErrorIs(t, err, amqprpc.CodeInvalidArgument)
+			require.Equal(t, amqprpc.OutcomeNotSent, amqprpc.OutcomeOf(err))
+		}
+		_, err := amqprpc.Call[float64, float64](testContext(t), cli, queue, 0)
+		require.ErrorIs(t, err, amqprpc.CodeInternal)
+		require.Equal(t, amqprpc.OutcomeExecuted, amqprpc.OutcomeOf(err))
 	}
 }

@@ -54,6 +54,7 @@ type reply struct {
 	code        string // of an error; of a request that came back, why
 	outcome     Outcome
 	isError     bool
+	encoded     bool   // the body is, as with gzip
 	bounced     bool   // the message is the request itself, come back
 	headers     []byte // encoded, if there is metadata among them
 	body        []byte
@@ -154,7 +155,7 @@ func (pc *pendingCall) leave() bool {
 	return pc.over && pc.idle()
 }
 
-// end says that nothing counts any more, and reports whether no step runs either.
+// end notes that no attempt counts any more, and reports whether no step runs.
 func (pc *pendingCall) end() bool {
 	pc.mu.Lock()
 	defer pc.mu.Unlock()
@@ -162,9 +163,9 @@ func (pc *pendingCall) end() bool {
 	return pc.idle()
 }
 
-// idle reports whether no step runs, which may still wait for woken; else it wakes one.
-// Without any, woken is free for another call, which it may wake for nothing. The lock
-// is held.
+// idle reports whether no step runs. If a step runs, it may still wait for woken, and idle
+// wakes it. If no step runs, woken can be used for another call. That call may be woken
+// once for nothing. The lock is held.
 func (pc *pendingCall) idle() bool {
 	if pc.steps > 0 {
 		pc.wake()
@@ -177,10 +178,9 @@ func (pc *pendingCall) idle() bool {
 	return true
 }
 
-// failed says that the attempt that counts has ended with err. Its answer, should
-// there be one, still ends the call; that its connection is lost does not. The
-// outcome becomes the call's: that a repetition did not run says nothing of what it
-// repeats.
+// failed notes that the attempt that counts has ended with err. If its answer still comes,
+// it ends the call. A loss of its connection does not. The outcome becomes the call's
+// outcome: a repetition that did not run says nothing about the earlier attempts.
 func (pc *pendingCall) failed(err *Error) {
 	pc.mu.Lock()
 	defer pc.mu.Unlock()
@@ -194,10 +194,10 @@ func (pc *pendingCall) failed(err *Error) {
 	}
 }
 
-// begin makes the attempt whose fate counts from now on. It returns nil if the
-// answer to an earlier one came meanwhile, for take to return. Both happen under one
-// lock: what becomes of an earlier attempt must not be taken for the fate of a later
-// one.
+// begin makes the attempt whose fate counts from now on. It returns nil if an earlier
+// attempt has been answered meanwhile, and take then returns this answer. Both happen under
+// one lock, so that the fate of an earlier attempt is never mistaken for the fate of a
+// later one.
 func (pc *pendingCall) begin(h Header, expiry time.Time) *attempt {
 	pc.mu.Lock()
 	defer pc.mu.Unlock()
@@ -228,8 +228,8 @@ func (pc *pendingCall) add(h Header, expiry time.Time) *attempt {
 	return a
 }
 
-// gotHeartbeat notes a heartbeat of attempt n's handler. One of an earlier attempt
-// says nothing of the attempt that counts, whose handler may not have started.
+// gotHeartbeat notes a heartbeat of attempt n's handler. A heartbeat of an earlier attempt
+// is ignored, because the handler of the attempt that counts may not have started.
 func (pc *pendingCall) gotHeartbeat(n int, interval time.Duration) {
 	pc.mu.Lock()
 	defer pc.mu.Unlock()

@@ -1,7 +1,7 @@
 package amqprpc
 
 import (
-	"encoding/json"
+	"fmt"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/messaging"
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/protocol"
@@ -64,7 +64,7 @@ func (c *Client) dispatch(m *messaging.Message, bounced bool) {
 		return
 	}
 	r := reply{
-		contentType: got.ContentType, isError: got.IsError, code: got.Code, outcome: outcomeFromWire(got.Outcome),
+		contentType: got.ContentType, encoded: got.Encoded, isError: got.IsError, code: got.Code, outcome: outcomeFromWire(got.Outcome),
 		bounced: bounced, headers: got.Received, body: m.Body,
 	}
 	if bounced {
@@ -78,8 +78,8 @@ func (c *Client) dispatch(m *messaging.Message, bounced bool) {
 	}
 }
 
-// late counts a reply that nobody waits for, unless it may have come before: a
-// reconnection brings again what was not acknowledged.
+// late counts a reply that nobody waits for. After a reconnection, the broker redelivers
+// replies that were not acknowledged, and these are not counted.
 func (c *Client) late(m *messaging.Message) {
 	if !m.Redelivered {
 		c.stats.late.Add(1)
@@ -124,17 +124,22 @@ func (c *Client) read(req *Request, r result) (*Response, *Error) {
 		return nil, bounced(req.queue, d.code)
 	}
 	req.replyHeader = protocol.Metadata(d.headers)
+	limit := c.cfg.conn.maxMessageSize
 	if d.isError {
-		return nil, remoteError(req.queue, d)
+		return nil, remoteError(req.queue, d, limit)
+	}
+	if len(d.body) > limit {
+		return nil, localError(CodeResourceExhausted, OutcomeExecuted, req.queue,
+			"the reply has %d bytes; the limit is %d (WithMaxMessageSize)", len(d.body), limit)
+	}
+	if d.encoded {
+		return nil, localError(CodeInternal, OutcomeExecuted, req.queue,
+			"the reply has a content encoding, and this client decodes none")
 	}
 	cd := c.replyCodec(req, d.contentType)
 	if cd == nil {
 		return nil, localError(CodeInternal, OutcomeExecuted, req.queue,
 			"the reply's content type %q is none that this client decodes (WithCodec)", d.contentType)
-	}
-	if len(d.body) > c.cfg.conn.maxMessageSize {
-		return nil, localError(CodeResourceExhausted, OutcomeExecuted, req.queue,
-			"the reply has %d bytes; the limit is %d (WithMaxMessageSize)", len(d.body), c.cfg.conn.maxMessageSize)
 	}
 	contentType := d.contentType
 	if contentType == "" {
@@ -145,11 +150,13 @@ func (c *Client) read(req *Request, r result) (*Response, *Error) {
 	return resp, nil
 }
 
-// remoteError reads the error that a server answered with. One that cannot be read
-// is an error all the same, with the code of the header.
-func remoteError(queue string, r *reply) *Error {
+// remoteError reads the error that a server answered with. Whatever its body is, it has
+// the code and the outcome of its headers.
+func remoteError(queue string, r *reply, limit int) *Error {
 	e := &Error{}
-	if err := json.Unmarshal(r.body, e); err != nil {
+	if len(r.body) > limit {
+		e.message = fmt.Sprintf("the server's error cannot be read: it has %d bytes; the limit is %d (WithMaxMessageSize)", len(r.body), limit)
+	} else if e.UnmarshalJSON(r.body) != nil {
 		e.message = "the server's error could not be read"
 	}
 	e.code = codeFromWire(r.code)

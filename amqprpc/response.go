@@ -6,7 +6,7 @@ import (
 	"github.com/bbebcec1/amqprpc-go/codec"
 )
 
-// Response is the successful answer to a request. Like [Request] it belongs to
+// Response is the successful answer to a request. Like [Request], it may be used only by
 // the goroutine that runs the chain.
 type Response struct {
 	header      Header
@@ -21,8 +21,8 @@ type Response struct {
 	err         error
 }
 
-// NewResponse makes a response of msg, a *Resp or a Resp, for middleware that
-// answers by itself.
+// NewResponse makes a response of msg, a *Resp or a Resp, for middleware that answers
+// instead of the handler.
 func NewResponse(msg any) *Response {
 	if v := reflect.ValueOf(msg); v.IsValid() && v.Kind() != reflect.Pointer {
 		p := reflect.New(v.Type())
@@ -32,15 +32,16 @@ func NewResponse(msg any) *Response {
 	return &Response{msg: msg, decoded: true}
 }
 
-// NewRawResponse makes a response of a body that is encoded already, for
-// middleware that replays a stored answer. An empty contentType means the
-// request's; h may be nil, and body is not copied.
+// NewRawResponse makes a response of a body that is already encoded, for middleware that
+// sends a stored answer. If contentType is empty, the response has the content type of the
+// request. The header h may be nil. The body is not copied.
 func NewRawResponse(contentType string, body []byte, h Header) *Response {
 	return &Response{contentType: contentType, body: body, header: h.clone(), encoded: true}
 }
 
-// Header returns the reply's metadata, never nil. What server middleware puts
-// there is sent, over what the handler put in [ReplyHeader].
+// Header returns the metadata of the reply. It is never nil. Middleware on a server may add
+// to it. If the handler has set the same name with [ReplyHeader], the value of the
+// middleware is sent.
 func (r *Response) Header() Header {
 	if r.header == nil {
 		r.header = Header{}
@@ -48,8 +49,8 @@ func (r *Response) Header() Header {
 	return r.header
 }
 
-// Message returns the message as a *Resp, decoded on first use, once. It is nil
-// for a notification's response on a client.
+// Message returns the message as a *Resp. The message is decoded once, at the first use. On
+// a client, Message returns nil for a notification.
 func (r *Response) Message() (any, error) {
 	if r.decoded {
 		return r.msg, r.err
@@ -75,13 +76,12 @@ func (r *Response) Message() (any, error) {
 // range loop does that breaks. It is false for all other requests.
 func (r *Response) Stopped() bool { return r.stopped }
 
-// ContentType returns the content type of the body; "" only for a response that
-// has not left the middleware that made it.
+// ContentType returns the content type of the body. It is "" only for a new response that
+// the middleware has not yet returned.
 func (r *Response) ContentType() string { return r.contentType }
 
-// Body returns the encoded message, encoded once; it is not a copy. On a server
-// it is encoded when the handler returns, inside the chain, so that an encoding
-// error is seen by all middleware.
+// Body returns the encoded message, not a copy. The message is encoded once. On a server,
+// this happens when the handler returns, so all middleware sees an encoding error.
 func (r *Response) Body() ([]byte, error) {
 	if r.encoded || r.codec == nil {
 		return r.body, r.err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/messaging"
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/protocol"
 )
 
@@ -138,7 +139,7 @@ func (c *Client) roundTrip(ctx context.Context, req *Request) (*Response, *Error
 	if !pc.registered {
 		if !c.pending.add(pc, c.cfg.maxPending) {
 			return nil, localError(CodeResourceExhausted, OutcomeNotSent, req.queue,
-				"%d calls are in flight already (WithMaxPending)", c.cfg.maxPending)
+				"the client has %s in flight already (WithMaxPending)", messaging.Counted(c.cfg.maxPending, "call"))
 		}
 		pc.registered = true
 	}

@@ -1,6 +1,7 @@
 package codec
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"reflect"
@@ -136,5 +137,8 @@ func checkTarget(v any) (reflect.Value, error) {
 }
 
 func errTrailing(n int) error {
+	if n == 1 {
+		return errors.New("1 byte after the value")
+	}
 	return fmt.Errorf("%d bytes after the value", n)
 }

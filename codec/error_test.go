@@ -388,11 +388,11 @@ func TestWhatFollowsTheValue(t *testing.T) {
 		}
 	}
 	for body, want := range map[string]string{
-		"\x01\x01":     "1 bytes after the value",
-		"\x01\n":       "1 bytes after the value",
+		"\x01\x01":     "1 byte after the value",
+		"\x01\n":       "1 byte after the value",
 		"\xc0\xc0\xc0": "2 bytes after the value",
-		"\x80\x80":     "1 bytes after the value",
-		"\xa1ab":       "1 bytes after the value",
+		"\x80\x80":     "1 byte after the value",
+		"\xa1ab":       "1 byte after the value",
 		"":             "the body ends in the middle of a value",
 	} {
 		require.ErrorContains(t, codec.MsgPack{}.Unmarshal([]byte(body), new(any)), want, strconv.Quote(body))

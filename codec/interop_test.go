@@ -198,7 +198,7 @@ func TestSeveralValuesForOne(t *testing.T) {
 	_, err := codec.MsgPack{}.Marshal([]any{&custom{"a", 1}, map[int]int{1: 2}})
 	require.ErrorContains(t, err, "EncodeMsgpack must write one value")
 	requireDecodes(t, codec.MsgPack{}, []byte("\xa1a\x01"), custom{"a", 1})
-	require.ErrorContains(t, codec.MsgPack{}.Unmarshal([]byte("\xa1a\x01\xc0"), new(custom)), "1 bytes after the value")
+	require.ErrorContains(t, codec.MsgPack{}.Unmarshal([]byte("\xa1a\x01\xc0"), new(custom)), "1 byte after the value")
 	require.ErrorIs(t, codec.MsgPack{}.Unmarshal([]byte("\xa1a"), new(custom)), io.EOF)
 
 	// Beside a type that writes one value, all is as strict as ever.

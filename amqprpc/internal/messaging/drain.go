@@ -87,20 +87,20 @@ func (s *Server) subscriptions() (subs []*subscription) {
 
 // err says what is left; nil if nothing is.
 func (d *drained) err(limit time.Duration) error {
-	const again = "what is not at most once will be delivered again"
+	const again = "requests of handlers without WithAtMostOnce will be delivered again"
 	answers := ""
 	if d.unsure > 0 { // as under a memory alarm
-		answers = fmt.Sprintf(", and up to %d answers may be lost: the broker has not taken them", d.unsure)
+		answers = fmt.Sprintf(", and up to %s may be lost: the broker has not taken them", Counted(d.unsure, "answer"))
 	}
 	switch {
 	case d.left == 0 && d.unsure == 0:
 		return nil
 	case d.lost != nil && !d.overran:
-		return fmt.Errorf("the connection was lost while draining: %d requests are not answered%s; %s: %w", d.left, answers, again, d.lost)
+		return fmt.Errorf("the connection was lost while draining: %s did not get an answer%s; %s: %w", Counted(d.left, "request"), answers, again, d.lost)
 	case !d.overran:
-		return fmt.Errorf("the broker did not answer at the end of the drain: %d requests are not answered%s; %s", d.left, answers, again)
+		return fmt.Errorf("the broker did not answer at the end of the drain: %s did not get an answer%s; %s", Counted(d.left, "request"), answers, again)
 	default:
-		return fmt.Errorf("the drain limit of %v passed: %d requests were handed back%s; %s", limit, d.left, answers, again)
+		return fmt.Errorf("the drain limit of %v passed: %s had to be handed back%s; %s", limit, Counted(d.left, "request"), answers, again)
 	}
 }
 

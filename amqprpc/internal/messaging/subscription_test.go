@@ -197,7 +197,7 @@ func TestDrainThatTakesTooLong(t *testing.T) {
 		second.finish(Done{})
 	}()
 	s.stop()
-	require.ErrorContains(t, s.Drained(), "2 requests were handed back")
+	require.ErrorContains(t, s.Drained(), "2 requests had to be handed back")
 	eventually(t, "they are there again", func() bool { q, _ := broker.Queue("q"); return q.Ready == 2 })
 }
 
