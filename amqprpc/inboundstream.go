@@ -136,13 +136,15 @@ func (s *Server) streamsOff() error {
 	return nil
 }
 
+func errStopped() *Error { return Errorf(CodeUnavailable, "the server has stopped") }
+
 // endStreams ends all streams of a server whose drain took too long or that is about to
 // close its connection.
 func (s *Server) endStreams(ctx context.Context) {
 	if len(s.streams.all()) == 0 {
 		return
 	}
-	s.streams.endAll(Errorf(CodeUnavailable, "the server has stopped"))
+	s.streams.endAll(errStopped())
 	limit, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	s.streams.writer.Flush(limit)

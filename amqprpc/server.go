@@ -122,6 +122,7 @@ func (s *Server) Serve(ctx context.Context) error {
 		}
 	}
 	cancel()
+	s.streams.endAll(errStopped())
 	if !broker.Stop(handBackGrace) && err == nil {
 		code, err = CodeDeadlineExceeded, fmt.Errorf("%s did not return when the ctx ended", messaging.Counted(max(int(s.stats.inFlight.Load()), 1), "handler"))
 	}
