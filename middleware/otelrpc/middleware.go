@@ -1,0 +1,66 @@
+package otelrpc
+
+import (
+	"context"
+	"time"
+
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
+
+	"github.com/bbebcec1/amqprpc-go/amqprpc"
+)
+
+// scope is the name of the instrumentation.
+const scope = "github.com/bbebcec1/amqprpc-go/middleware/otelrpc"
+
+// Middleware traces and measures each call, notification and stream, on servers and on
+// clients. The value may be shared by any number of them.
+//
+// It changes nothing about a call, except that a client sends the fields of the propagator
+// among the request's metadata. They count towards the limit of the metadata, which is about
+// 7.5 kB.
+func Middleware(opts ...Option) amqprpc.Middleware {
+	c := newConfig(opts)
+	_, off := c.tracers.(noop.TracerProvider)
+	i := &instrumentation{
+		off:        off,
+		tracer:     c.tracers.Tracer(scope, trace.WithSchemaURL(schemaURL)),
+		propagator: c.propagator,
+		metrics:    newMetrics(c.meters, c.methods),
+	}
+	return i.wrap
+}
+
+// instrumentation is what all calls of a middleware share.
+type instrumentation struct {
+	off        bool // there are no traces
+	tracer     trace.Tracer
+	propagator propagation.TextMapPropagator
+	metrics    *metrics
+}
+
+func (i *instrumentation) wrap(next amqprpc.Invoker) amqprpc.Invoker {
+	return func(ctx context.Context, req *amqprpc.Request) (_ *amqprpc.Response, err error) {
+		ctx, span := i.begin(ctx, req)
+		start := time.Now()
+		returned := false
+		defer func() {
+			if !returned { // a panic, for which the caller will get this code
+				err = amqprpc.Errorf(amqprpc.CodeInternal, "panic")
+			}
+			end := time.Now()
+			labels := i.metrics.record(ctx, req, err, end.Sub(start))
+			if span.IsRecording() { // otherwise the options would cost something for nothing
+				i.attempts(ctx, req, err, start, end)
+				finish(span, req, err, labels)
+				span.End(trace.WithTimestamp(end))
+				return
+			}
+			span.End()
+		}()
+		resp, err := next(ctx, req)
+		returned = true
+		return resp, err
+	}
+}
