@@ -9,15 +9,15 @@
 //
 // # Traces
 //
-// A call or a stream has one span of kind CLIENT and one of kind SERVER. A notification has
-// no answer, so that its spans are those of a message: PRODUCER until the broker has it,
-// CONSUMER while the handler runs. The context travels in the headers of the request. A call
+// A call has one span of kind CLIENT and one of kind SERVER. A notification has no answer, so
+// that its spans are those of a message: PRODUCER until the broker has it, CONSUMER while
+// the handler runs. The context travels in the headers of the request. A call
 // with more than one attempt has a child span for each of them, on the client.
 //
 // # Metrics
 //
 // The histograms rpc.client.call.duration and rpc.server.call.duration have the duration of
-// each call or stream in seconds. amqprpc.server.queue.duration has the time that requests
+// each call in seconds. amqprpc.server.queue.duration has the time that requests
 // were in the queue before they reached the server, as far as [amqprpc.Request.QueueTime]
 // knows it.
 //

@@ -7,9 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
-	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
-	"go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
 	"github.com/bbebcec1/amqprpc-go/middleware/otelrpc"
@@ -85,29 +83,13 @@ func TestDurationAndExemplar(t *testing.T) {
 	}
 }
 
-// onClient runs f as a client's middleware once a call has succeeded.
-func onClient(tb testing.TB, f func(context.Context, *amqprpc.Request)) {
-	tb.Helper()
-	url, queue := brokerURL(tb), queueName(tb, "")
-	startServer(tb, url, func(s *amqprpc.Server) { amqprpc.Register(s, queue, answer) })
-	_, err := amqprpc.Call[string, string](testContext(tb), dial(tb, url), queue, "",
-		amqprpc.WithMiddleware(func(next amqprpc.Invoker) amqprpc.Invoker {
-			return func(ctx context.Context, req *amqprpc.Request) (*amqprpc.Response, error) {
-				resp, err := next(ctx, req)
-				f(ctx, req)
-				return resp, err
-			}
-		}))
-	require.NoError(tb, err)
-}
-
 // Measuring a call costs no allocation, whether it is sampled or not, and whether it failed
 // or not. The test does not run in parallel, because it counts allocations.
 func TestRecordAllocations(t *testing.T) {
 	s := newSDK(t)
 	failure := amqprpc.Errorf(amqprpc.CodeNotFound, "no")
 	sampled := trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{1}, SpanID: trace.SpanID{1}, TraceFlags: trace.FlagsSampled})
-	onClient(t, func(ctx context.Context, req *amqprpc.Request) {
+	inside(t, "client", func(ctx context.Context, req *amqprpc.Request) {
 		record := otelrpc.Recorder(s.meters)
 		for name, ctx := range map[string]context.Context{
 			"without a trace": ctx,
@@ -119,58 +101,4 @@ func TestRecordAllocations(t *testing.T) {
 			}), name)
 		}
 	})
-}
-
-// The price of measuring a call, and of the labels.
-func BenchmarkRecord(b *testing.B) {
-	s := newSDK(b)
-	onClient(b, func(ctx context.Context, req *amqprpc.Request) {
-		record := otelrpc.Recorder(s.meters)
-		b.ReportAllocs()
-		for b.Loop() {
-			record(ctx, req, nil)
-		}
-	})
-}
-
-// sampling returns a provider whose spans are dropped when they end.
-func sampling(s sdktrace.Sampler) trace.TracerProvider {
-	return sdktrace.NewTracerProvider(sdktrace.WithSampler(s))
-}
-
-// The price of the middleware for a call, on client and server together.
-func BenchmarkMiddleware(b *testing.B) {
-	for _, bench := range []struct {
-		name string
-		opts func(*sdk) []otelrpc.Option
-	}{
-		{"without", nil},
-		{"metrics", func(s *sdk) []otelrpc.Option { return s.options(otelrpc.WithTracerProvider(noop.NewTracerProvider())) }},
-		{"metrics and traces, not sampled", func(s *sdk) []otelrpc.Option {
-			return s.options(otelrpc.WithTracerProvider(sampling(sdktrace.NeverSample())))
-		}},
-		{"metrics and traces", func(s *sdk) []otelrpc.Option {
-			return s.options(otelrpc.WithTracerProvider(sampling(sdktrace.AlwaysSample())))
-		}},
-	} {
-		b.Run(bench.name, func(b *testing.B) {
-			url, queue := brokerURL(b), "bench"
-			mw := amqprpc.WithMiddleware()
-			if bench.opts != nil {
-				mw = amqprpc.WithMiddleware(otelrpc.Middleware(bench.opts(newSDK(b))...))
-			}
-			startServer(b, url, func(s *amqprpc.Server) { amqprpc.Register(s, queue, answer) }, mw)
-			cli := dial(b, url, mw)
-			b.ReportAllocs()
-			b.SetParallelism(32)
-			b.RunParallel(func(pb *testing.PB) {
-				for pb.Next() {
-					if _, err := amqprpc.Call[string, string](context.Background(), cli, queue, ""); err != nil {
-						b.Error(err)
-						return
-					}
-				}
-			})
-		})
-	}
 }

@@ -14,8 +14,8 @@ import (
 // scope is the name of the instrumentation.
 const scope = "github.com/bbebcec1/amqprpc-go/middleware/otelrpc"
 
-// Middleware traces and measures each call, notification and stream, on servers and on
-// clients. The value may be shared by any number of them.
+// Middleware traces and measures each call and notification, on servers and on clients. Any
+// number of them may share one value.
 //
 // It changes nothing about a call, except that a client sends the fields of the propagator
 // among the request's metadata. They count towards the limit of the metadata, which is about

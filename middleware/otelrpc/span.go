@@ -36,7 +36,7 @@ func (i *instrumentation) begin(ctx context.Context, req *amqprpc.Request) (cont
 }
 
 func (i *instrumentation) beginClient(ctx context.Context, req *amqprpc.Request) (context.Context, trace.Span) {
-	name, kind, attrs := req.Queue(), asClient, commonAttributes(req)
+	name, kind, attrs := req.Queue(), asClient, commonAttributes(req, 2)
 	if req.Kind() == amqprpc.KindNotification {
 		name, kind = "send "+name, asProducer
 		attrs = append(attrs, keyOperationName.String("send"), keyOperationType.String("send"))
@@ -48,7 +48,7 @@ func (i *instrumentation) beginClient(ctx context.Context, req *amqprpc.Request)
 
 func (i *instrumentation) beginServer(ctx context.Context, req *amqprpc.Request) (context.Context, trace.Span) {
 	ctx = i.propagator.Extract(ctx, propagation.MapCarrier(req.Header()))
-	name, kind, attrs := req.Queue(), asServer, commonAttributes(req)
+	name, kind, attrs := req.Queue(), asServer, commonAttributes(req, 6)
 	if id := req.CorrelationID(); id != "" {
 		attrs = append(attrs, keyConversationID.String(id))
 	}
@@ -74,9 +74,9 @@ func (i *instrumentation) beginServer(ctx context.Context, req *amqprpc.Request)
 }
 
 // commonAttributes are those of both sides that are known at the beginning, with room for
-// more.
-func commonAttributes(req *amqprpc.Request) []attribute.KeyValue {
-	attrs := make([]attribute.KeyValue, 6, 12)
+// some more.
+func commonAttributes(req *amqprpc.Request, more int) []attribute.KeyValue {
+	attrs := make([]attribute.KeyValue, 6, 6+more)
 	attrs[0] = keySystem.String(systemName)
 	attrs[1] = keyMethod.String(req.Queue())
 	attrs[2] = keyKind.String(req.Kind().String())

@@ -13,7 +13,7 @@ import (
 // Metrics measures calls. Its histograms, in seconds, are:
 //
 //   - rpc_client_call_duration_seconds and rpc_server_call_duration_seconds: how long each
-//     call, notification or stream took
+//     call or notification took
 //   - amqprpc_server_queue_duration_seconds: how long requests were in the queue before they
 //     reached the server, as far as [amqprpc.Request.QueueTime] knows it
 //
@@ -123,8 +123,8 @@ func (m *Metrics) Collect(ch chan<- prometheus.Metric) {
 	m.queue.Collect(ch)
 }
 
-// Middleware is an [amqprpc.Middleware] that measures each call, notification and stream, on
-// servers and on clients. Put it outside of middleware that refuses, repeats or answers calls.
+// Middleware is an [amqprpc.Middleware] that measures each call and notification, on servers
+// and on clients. Put it outside of middleware that refuses, repeats or answers calls.
 func (m *Metrics) Middleware(next amqprpc.Invoker) amqprpc.Invoker {
 	return func(ctx context.Context, req *amqprpc.Request) (_ *amqprpc.Response, err error) {
 		start := time.Now()
