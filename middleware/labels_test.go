@@ -3,6 +3,7 @@ package middleware_test
 import (
 	"context"
 	"fmt"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -92,6 +93,48 @@ func TestLabelsAreBounded(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, want, (<-client).Method)
 		}
+	}
+}
+
+// Calls that end at the same time share their values, which are made once for each labels.
+func TestLabelsAreMadeOnce(t *testing.T) {
+	t.Parallel()
+	url := startBroker(t)
+	queues := []string{"a", "b", "c"}
+	startServer(t, url, func(s *amqprpc.Server) {
+		for _, q := range queues {
+			amqprpc.Register(s, q, answer)
+		}
+	})
+	var mu sync.Mutex
+	made := make(map[middleware.Labels]int)
+	cache := middleware.NewLabelCache(func(l middleware.Labels) middleware.Labels {
+		mu.Lock()
+		defer mu.Unlock()
+		made[l]++
+		return l
+	})
+	cli := dial(t, url, amqprpc.WithMiddleware(func(next amqprpc.Invoker) amqprpc.Invoker {
+		return func(ctx context.Context, req *amqprpc.Request) (*amqprpc.Response, error) {
+			resp, err := next(ctx, req)
+			l := cache.Get(req, err)
+			if l.Method != req.Queue() || l.Code != amqprpc.CodeOf(err) {
+				t.Errorf("%v for a call to %s that ended with %v", l, req.Queue(), err)
+			}
+			return resp, err
+		}
+	}))
+	hows := []string{"", "not_found", "internal", "unavailable"}
+	var calls []*amqprpc.Future[string]
+	for i := range 600 {
+		calls = append(calls, amqprpc.Go[string, string](testContext(t), cli, queues[i%len(queues)], hows[i%len(hows)]))
+	}
+	for _, f := range calls {
+		<-f.Done()
+	}
+	require.Len(t, made, len(queues)*len(hows))
+	for l, n := range made {
+		require.Equal(t, 1, n, "%v", l)
 	}
 }
 
