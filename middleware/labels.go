@@ -83,10 +83,10 @@ type labelKey struct {
 // NewLabelCache makes a cache whose values come from value, which is called once for each
 // Labels.
 //
-// On a server, every queue is recognised. On a client, a queue is recognised from the first
-// call that some server or the broker proves it to exist: a queue that was never served is
-// [OtherMethod]. To see calls to a queue under its name from the beginning, name it in
-// methods. More than [MaxMethods] are not recognised.
+// On a server, every queue is recognised. On a client, a queue is recognised as soon as a
+// call shows that it exists, so that a queue that was never served is [OtherMethod]. To see
+// calls to a queue under its name from the beginning, name it in methods. More than
+// [MaxMethods] are not recognised.
 func NewLabelCache[V any](value func(Labels) V, methods ...string) *LabelCache[V] {
 	c := &LabelCache[V]{value: value, other: methodLabels[V]{name: OtherMethod}}
 	c.methods.Store(&map[string]*methodLabels[V]{})

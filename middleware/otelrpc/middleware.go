@@ -49,18 +49,29 @@ func (i *instrumentation) wrap(next amqprpc.Invoker) amqprpc.Invoker {
 			if !returned { // a panic, for which the caller will get this code
 				err = amqprpc.Errorf(amqprpc.CodeInternal, "panic")
 			}
-			end := time.Now()
-			labels := i.metrics.record(ctx, req, err, end.Sub(start))
-			if span.IsRecording() { // otherwise the options would cost something for nothing
-				i.attempts(ctx, req, err, start, end)
-				finish(span, req, err, labels)
-				span.End(trace.WithTimestamp(end))
-				return
-			}
-			span.End()
+			i.end(ctx, span, req, err, start)
 		}()
 		resp, err := next(ctx, req)
 		returned = true
 		return resp, err
+	}
+}
+
+// end measures a request that ended with err, and ends its span.
+func (i *instrumentation) end(ctx context.Context, span trace.Span, req *amqprpc.Request, err error, start time.Time) {
+	end := time.Now()
+	recording := span.IsRecording()
+	defer func() {
+		recover()      // the text of an error may panic, which must not become the result here
+		if recording { // otherwise the option would cost something for nothing
+			span.End(trace.WithTimestamp(end))
+		} else {
+			span.End()
+		}
+	}()
+	labels := i.metrics.record(ctx, req, err, end.Sub(start))
+	if recording {
+		i.attempts(ctx, req, err, start, end)
+		finish(span, req, err, labels)
 	}
 }

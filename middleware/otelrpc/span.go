@@ -95,12 +95,14 @@ func finish(span trace.Span, req *amqprpc.Request, err error, l middleware.Label
 	}
 	if l.ErrorType != "" {
 		attrs = append(attrs, keyErrorType.String(l.ErrorType))
-		span.SetStatus(codes.Error, err.Error())
 	}
 	if id := req.CorrelationID(); req.IsClient() && id != "" {
 		attrs = append(attrs, keyConversationID.String(id))
 	}
 	span.SetAttributes(attrs...)
+	if l.ErrorType != "" {
+		span.SetStatus(codes.Error, err.Error())
+	}
 }
 
 // attempts adds a child span for each attempt at a call, if there was more than one. The

@@ -22,10 +22,17 @@ func answer(_ context.Context, how string) (string, error) {
 		return "fine", nil
 	case "panic":
 		panic("as asked")
+	case "bad text":
+		return "", badText{}
 	default:
 		return "", amqprpc.Errorf(amqprpc.Code(how), "as asked")
 	}
 }
+
+// badText is an error whose text cannot be read.
+type badText struct{}
+
+func (badText) Error() string { panic("no text") }
 
 // pair is a server of one queue and a client, each with an SDK.
 type pair struct {
@@ -114,6 +121,7 @@ func TestSpansOfErrors(t *testing.T) {
 		{"unavailable", "unavailable", true},
 		{"panic", "internal", true},
 		{"of_its_own", "unknown", true},
+		{"bad text", "internal", true},
 	} {
 		require.Error(t, p.call(t, tt.how))
 		client, server := p.client.take(t, 1)[0], p.server.take(t, 1)[0]
@@ -123,6 +131,10 @@ func TestSpansOfErrors(t *testing.T) {
 		require.Equal(t, tt.code, c["rpc.status_code"])
 		require.Equal(t, tt.code, c["error.type"])
 		require.Equal(t, "executed", c["amqprpc.outcome"])
+		if tt.how == "bad text" {
+			require.Equal(t, "unknown", s["error.type"], "its text is read later")
+			continue
+		}
 		require.Equal(t, tt.code, s["rpc.status_code"])
 		require.NotContains(t, s, "amqprpc.outcome", "it is the caller's to conclude")
 		if tt.failure {
