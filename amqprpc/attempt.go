@@ -152,9 +152,8 @@ func (a *attempt) next() *attempt {
 	if pc.current != a || a.ended || pc.has || pc.over {
 		return nil
 	}
-	b := pc.add(a.header, a.expiry)
-	b.resent = true
-	return b
+	pc.logEnd(nil)
+	return pc.add(a.header, a.expiry, true)
 }
 
 func errBlocked(queue string) *Error {

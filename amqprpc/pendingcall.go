@@ -30,10 +30,11 @@ type pendingCall struct {
 	result    result
 	has       bool // a result that is not taken yet
 	over      bool // the call has ended: nothing more counts
-	steps     int  // how many of its chain's last steps run; more than none once it is over only where middleware did not wait
 	doubt     bool // an attempt that has ended may have run
+	steps     int  // how many of its chain's last steps run; more than none once it is over only where middleware did not wait
 	attempts  int  // how many there were
 	current   *attempt
+	log       *[]Attempt    // see logged
 	heartbeat int64         // when the handler's last one came, in nanoseconds of the client's life; 0 is never
 	interval  time.Duration // when the next one comes, as the last one said
 	answered  int           // the highest attempt that a reply came for
@@ -184,8 +185,9 @@ func (pc *pendingCall) idle() bool {
 func (pc *pendingCall) failed(err *Error) {
 	pc.mu.Lock()
 	defer pc.mu.Unlock()
-	if pc.current != nil {
-		pc.current.ended = true
+	if a := pc.current; a != nil && !a.ended {
+		a.ended = true
+		pc.logEnd(err)
 	}
 	if err.outcome != OutcomeNotSent && err.outcome != OutcomeNotExecuted {
 		pc.doubt = true
@@ -207,18 +209,22 @@ func (pc *pendingCall) begin(h Header, expiry time.Time) *attempt {
 	if pc.has { // an error that came too late to be returned
 		pc.result, pc.has = result{}, false
 	}
-	return pc.add(h, expiry)
+	return pc.add(h, expiry, false)
 }
 
 // add makes an attempt. The lock is held.
-func (pc *pendingCall) add(h Header, expiry time.Time) *attempt {
+func (pc *pendingCall) add(h Header, expiry time.Time, resent bool) *attempt {
 	a := &pc.first
 	if pc.attempts > 0 {
 		a = &attempt{}
 	}
 	pc.attempts++
 	pc.heartbeat, pc.interval = 0, 0
-	a.call, a.n, a.header, a.expiry = pc, pc.attempts, h, expiry
+	a.call, a.n, a.header, a.expiry, a.resent = pc, pc.attempts, h, expiry, resent
+	if a.n > 1 {
+		l := pc.logged()
+		*l = append(*l, Attempt{Number: a.n, Start: time.Now(), Resent: resent})
+	}
 	if a.n == 1 && pc.ownID {
 		a.id = pc.req.id
 	} else {

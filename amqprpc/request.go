@@ -105,6 +105,21 @@ func (r *Request) ID() string { return r.id }
 // client, each time that the chain sends the request counts as an attempt.
 func (r *Request) Attempt() int { return max(1, r.attempt) }
 
+// CorrelationID returns the correlation_id of the message: each attempt at a call has its
+// own, while [Request.ID] is the same for all of them. On a client it is that of the last
+// attempt, and "" before the first.
+func (r *Request) CorrelationID() string {
+	if r.in != nil {
+		return r.in.message.CorrelationID
+	}
+	if r.out != nil {
+		if a := r.out.call.inFlight(); a != nil {
+			return a.id
+		}
+	}
+	return ""
+}
+
 // IsIdempotent reports whether the call has the option [WithIdempotent]. On a server it is
 // always false, because the message does not contain this option.
 func (r *Request) IsIdempotent() bool { return r.out != nil && r.out.call.send.idempotent }
