@@ -92,9 +92,12 @@ func (e *endpoint) arrives(in *inbound, load int) {
 func (in *inbound) Handle() {
 	e := in.endpoint
 	defer func() {
-		if load := int(e.load.Add(-1)); !e.kind.IsStream() {
-			e.gauge.Load(load, time.Now())
+		load := int(e.load.Add(-1))
+		if e.kind.IsStream() {
+			e.consumer.Room()
+			return
 		}
+		e.gauge.Load(load, time.Now())
 	}()
 	if !in.admit() {
 		return

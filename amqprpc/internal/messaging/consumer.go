@@ -31,12 +31,18 @@ type Consumer struct {
 	Unserved func(err error, wasServed bool, retryIn time.Duration)
 	// Fatal reports whether a permanent error ends Serve now.
 	Fatal func() bool
+	// Full reports whether no more work is to be taken: the consumer then stops, and gives
+	// back what has not begun, until Roomy reports that there is room again. GivenBack is
+	// called for each. They are nil where the prefetch bounds the work.
+	Full, Roomy func() bool
+	GivenBack   func(Work)
 	// Base is the ctx of all handlers.
 	Base    context.Context
 	Replies *ReplyWriter
 
 	workers  workers
 	requeuer requeuer
+	room     chan struct{} // receives when there may be room
 
 	mu      sync.Mutex
 	current *subscription   // the latest
@@ -46,7 +52,13 @@ type Consumer struct {
 }
 
 // Init makes the consumer ready.
-func (c *Consumer) Init() { c.workers.init(c.Concurrency) }
+func (c *Consumer) Init() {
+	c.workers.init(c.Concurrency)
+	c.room = make(chan struct{}, 1)
+}
+
+// Room has a consumer that has stopped look whether there is room again.
+func (c *Consumer) Room() { signal(c.room) }
 
 // Each calls f with all work that is being handled. f must not wait.
 func (c *Consumer) Each(f func(Work)) { c.workers.each(f) }
@@ -76,7 +88,9 @@ func (c *Consumer) serve(ctx context.Context, conn *Conn, tasks *sync.WaitGroup)
 		}
 		start := time.Now()
 		c.Served()
-		err = s.end(ctx)
+		for err = s.end(ctx); err == errFull; err = s.end(ctx) {
+			s.pause(ctx)
+		}
 		if ctx.Err() != nil || conn.IsClosed() {
 			return nil
 		}
