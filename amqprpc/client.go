@@ -181,9 +181,26 @@ func (c *Client) replyCodec(req *Request, contentType string) codec.Codec {
 	return nil
 }
 
-// age is how long the client has lived, in nanoseconds on the monotonic clock; at
-// least 1.
-func (c *Client) age() int64 { return max(int64(time.Since(c.born)), 1) }
+// moment is a time in a client's life: nanoseconds on the monotonic clock, at least 1; 0
+// is none. Calls in flight are many, and a time.Time takes three times the memory.
+type moment int64
+
+// age is the present moment.
+func (c *clientState) age() moment { return c.moment(time.Now()) }
+
+func (c *clientState) moment(t time.Time) moment {
+	if t.IsZero() {
+		return 0
+	}
+	return moment(max(t.Sub(c.born), 1))
+}
+
+func (c *clientState) timeOf(m moment) time.Time {
+	if m == 0 {
+		return time.Time{}
+	}
+	return c.born.Add(time.Duration(m))
+}
 
 // whyDown is why there is no connection, nil while there is one.
 func (c *Client) whyDown() error { return c.health.whyDown() }

@@ -3,7 +3,7 @@ package amqprpc
 // Outcome says what the caller may conclude of a failed call's request, and so
 // whether calling again is safe. The zero value, OutcomeUnknown, is the safe
 // assumption.
-type Outcome int
+type Outcome uint8
 
 const (
 	// OutcomeUnknown: a handler may have run, be running, or run until the

@@ -17,7 +17,7 @@ type pendingShard struct {
 	mu    sync.Mutex
 	calls map[uint64]*pendingCall
 	clock alarmClock
-	_     [24]byte // to the end of a cache line
+	_     [32]byte // to the end of a cache line
 }
 
 func (t *pendingTable) shard(number uint64) *pendingShard {
