@@ -10,7 +10,7 @@ import (
 // concurrent callers and the reader of replies seldom meet at one lock.
 type pendingTable struct {
 	count  atomic.Int64
-	shards [16]pendingShard
+	shards [4]pendingShard // more make an idle client larger, and calls no faster
 }
 
 type pendingShard struct {

@@ -23,7 +23,9 @@ func TestRefusalIsFinal(t *testing.T) {
 			s.let()
 			queue := "refusals"
 			w := &wire{dial: s.broker.Dial}
-			came, refuse := make(chan struct{}), make(chan struct{})
+			// The server may come back before the broker knows that it was away, and get the
+			// request again.
+			came, refuse := make(chan struct{}, 10), make(chan struct{})
 			defer serveOne(s, w.Dial, queue, func(amqprpc.Invoker) amqprpc.Invoker {
 				return func(context.Context, *amqprpc.Request) (*amqprpc.Response, error) {
 					came <- struct{}{}
