@@ -51,6 +51,7 @@ func (c *Client) Use(ctx, closing context.Context, conn *Conn, up func()) error 
 	if keeper != nil {
 		keeper.keep(work)
 	}
+	defer context.AfterFunc(closing, func() { conn.WriteWithin(closeTimeout) })() // to a peer that takes nothing
 	stop(c.publish(work, conn, x))
 	c.Mailbox.close()
 	if closing.Err() != nil {

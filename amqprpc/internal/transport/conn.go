@@ -46,6 +46,10 @@ func (c *Conn) ChannelMax() int { return int(c.driver.Config.ChannelMax) }
 // Flush writes what was given to WriteLater.
 func (c *Conn) Flush() { c.socket.flush() }
 
+// WriteWithin bounds all writes from now on, also one under way. Without it a write is borne
+// for as long as the peer's silence.
+func (c *Conn) WriteWithin(d time.Duration) { c.socket.SetWriteDeadline(time.Now().Add(d)) }
+
 // Close ends the connection in good order, within the time given. It reports whether
 // the broker has answered. When it returns, neither a Receiver nor the Watcher is called any
 // more.
