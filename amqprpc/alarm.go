@@ -37,7 +37,7 @@ func (c *alarmClock) set(a *alarm, at time.Time) {
 	if c.began.IsZero() {
 		c.began = time.Now()
 	}
-	a.at = at.Sub(c.began)
+	a.at = since(c.began, at)
 	if a.place > 0 {
 		heap.Fix(&c.alarms, a.place-1)
 	} else {

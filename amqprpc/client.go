@@ -186,13 +186,20 @@ func (c *Client) replyCodec(req *Request, contentType string) codec.Codec {
 type moment int64
 
 // age is the present moment.
-func (c *clientState) age() moment { return c.moment(time.Now()) }
+func (c *clientState) age() moment { return max(moment(time.Since(c.born)), 1) }
 
 func (c *clientState) moment(t time.Time) moment {
 	if t.IsZero() {
 		return 0
 	}
-	return moment(max(t.Sub(c.born), 1))
+	return moment(max(since(c.born, t), 1))
+}
+
+// since is how long after start t is, at most ten years from now. A deadline may have only
+// a wall time, by which it cannot be compared with a start before the clock was set.
+func since(start, t time.Time) time.Duration {
+	now := time.Now()
+	return now.Sub(start) + min(t.Sub(now), forever)
 }
 
 func (c *clientState) timeOf(m moment) time.Time {
