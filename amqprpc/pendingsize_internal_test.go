@@ -10,9 +10,9 @@ import (
 // A pending call with strings for messages fits the runtime's size class of 704 bytes, 8 of
 // which are the runtime's own. A field more, and each call takes 768.
 //
-// A pending call has about 200 bytes beside that: its channel (112), its place in the table,
-// in the alarm clock and among the confirms (60), its id (24), and its body. To see them, run
-// rpcbench -scenarios memory -cpuprofile with a directory, which writes heap profiles, too.
+// A pending call has about 190 bytes beside that: its channel (112), its places in the table
+// and in the alarm clock (42), its id (24), and its body. To see them, run rpcbench -scenarios
+// memory -cpuprofile with a directory: it writes heap profiles, too.
 func TestSizeOfAPendingCall(t *testing.T) {
 	t.Parallel()
 	if unsafe.Sizeof(uintptr(0)) != 8 {
