@@ -21,7 +21,7 @@ const answerGrace = 250 * time.Millisecond
 type inbound struct {
 	messaging.Delivery
 	endpoint    *endpoint
-	typed       any // the inboundOf that this is a part of
+	typed       messageType // the inboundOf that this is a part of, which makes its message
 	message     protocol.Request
 	malformed   error // a header that must refuse the request
 	redelivered bool
@@ -157,7 +157,7 @@ func (in *inbound) makeRequest() {
 	in.req = Request{
 		queue: e.queue, id: m.CallID(), attempt: m.Attempt,
 		contentType: m.ContentType, body: in.req.body,
-		typ: in.req.typ, respType: e.resp, in: in,
+		respType: e.resp, in: in,
 	}
 	if m.ReplyTo == "" {
 		in.req.kind = KindNotification

@@ -10,7 +10,7 @@ import (
 )
 
 // Kind is the kind of a request.
-type Kind int
+type Kind uint8
 
 const (
 	KindUnary        Kind = iota // one request, one reply
@@ -30,29 +30,28 @@ func (k Kind) String() string {
 // called concurrently with another, or after the chain has returned.
 type Request struct {
 	queue       string
-	kind        Kind
 	id          string
 	attempt     int
 	header      Header
 	contentType string
 
-	codec       codec.Codec
-	body        []byte
-	msg         any         // a *Req
-	typ         messageType // of Req; server only
-	decoded     bool
-	encoded     bool
-	client      bool
-	redelivered bool
-	err         error // of decoding on a server, of encoding on a client
+	codec codec.Codec
+	body  []byte
+	msg   any   // a *Req
+	err   error // of decoding on a server, of encoding on a client
 
 	respType    messageType
 	replyHeader Header
 
-	in       *inbound  // server only
-	out      *outgoing // client only
-	expiry   time.Time // of a notification that asked for one; client only
-	priority uint8     // client only
+	in  *inbound  // server only
+	out *outgoing // client only
+
+	kind        Kind
+	priority    uint8 // client only
+	decoded     bool
+	encoded     bool
+	client      bool
+	redelivered bool
 }
 
 // Queue returns the name of the queue that is called.
@@ -81,7 +80,7 @@ func (r *Request) CorrelationID() string {
 	}
 	if r.out != nil {
 		if a := r.out.call.inFlight(); a != nil {
-			return a.id
+			return a.id()
 		}
 	}
 	return ""
@@ -145,8 +144,8 @@ func (r *Request) Message() (any, error) {
 		r.err = r.in.refusal
 		return nil, r.err
 	}
-	msg := r.typ.fresh()
-	if err := decodeBody(r.codec, r.body, msg, r.typ.none()); err != nil {
+	msg := r.in.typed.fresh()
+	if err := decodeBody(r.codec, r.body, msg, r.in.typed.none()); err != nil {
 		r.err = Errorf(CodeInvalidArgument, "the request does not decode: %w", err)
 		return nil, r.err
 	}
