@@ -24,7 +24,7 @@ func (r *Request) Attempts() []Attempt {
 	pc := &r.out.call
 	pc.mu.Lock()
 	defer pc.mu.Unlock()
-	if pc.attempts == 0 {
+	if pc.current == nil {
 		return nil
 	}
 	return slices.Clone(*pc.logged())

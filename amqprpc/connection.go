@@ -91,7 +91,7 @@ func explainReplyQueue(err error) error {
 
 // connected is called when requests can be published.
 func (c *Client) connected(again bool) {
-	c.upSince.Store(c.age())
+	c.upSince.Store(int64(c.age()))
 	if again {
 		c.stats.reconnects.Add(1)
 	}
@@ -153,7 +153,7 @@ func (c *Client) loseChannel(connection int64, limit int) {
 		}
 		switch {
 		case a.Size() > limit:
-			a.settle(errTooLarge(pc.req, limit, OutcomeNotExecuted))
+			a.settle(errTooLarge(&pc.req, limit, OutcomeNotExecuted))
 		case pc.req.kind == KindNotification || c.cfg.unconfirmed && pc.send.idempotent:
 			c.resend(a, "the channel was lost before the broker confirmed the request", errChannelLost)
 		}

@@ -22,7 +22,7 @@ const answerGrace = 250 * time.Millisecond
 type inbound struct {
 	messaging.Delivery
 	endpoint    *endpoint
-	typed       any // the inboundOf that this is a part of
+	typed       messageType // the inboundOf that this is a part of, which makes its message
 	message     protocol.Request
 	malformed   error // a header that must refuse the request
 	redelivered bool
@@ -125,7 +125,7 @@ func (in *inbound) Handle() {
 
 // end answers a request whose chain has returned.
 func (in *inbound) end(resp *Response, err error) {
-	if in.req.stream != nil {
+	if in.live.Load() != nil {
 		in.concludeStream(resp, err)
 		return
 	}
@@ -185,7 +185,7 @@ func (in *inbound) makeRequest() {
 	in.req = Request{
 		queue: e.queue, id: m.CallID(), attempt: m.Attempt,
 		contentType: m.ContentType, body: in.req.body,
-		typ: in.req.typ, respType: e.resp, in: in,
+		respType: e.resp, in: in,
 	}
 	switch {
 	case e.kind.IsStream():

@@ -67,7 +67,7 @@ func (s *subscription) start(ctx context.Context) error {
 	if err := s.ch.Prefetch(ctx, c.Prefetch); err != nil {
 		return fmt.Errorf("set the prefetch of queue %q: %w", c.Queue, err)
 	}
-	if err := s.ch.Consume(ctx, c.Queue, protocol.ConsumerTag, false, nil); err != nil {
+	if err := s.ch.Consume(ctx, c.Queue, protocol.ConsumerTag, false, 0); err != nil {
 		return c.explainConsume(err)
 	}
 	return nil
@@ -181,7 +181,7 @@ func (s *subscription) pause(ctx context.Context) {
 	}
 	limit, cancel = context.WithTimeout(c.Base, SetupTimeout)
 	defer cancel()
-	s.ch.Consume(limit, c.Queue, protocol.ConsumerTag, false, nil) // an error is the channel's end
+	s.ch.Consume(limit, c.Queue, protocol.ConsumerTag, false, 0) // an error is the channel's end
 }
 
 // retire closes the channel of a subscription that gets no more deliveries, when all
