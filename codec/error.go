@@ -1,6 +1,7 @@
 package codec
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"reflect"
@@ -23,6 +24,17 @@ var errDeep = fmt.Errorf("nested deeper than %d levels", maxDepth)
 // maxDepth limits the nesting of arrays and objects. encoding/json has the same limit for
 // decoding.
 const maxDepth = 10_000
+
+// errNotFinite refuses values that JSON cannot write, so that both codecs accept the same
+// messages.
+var errNotFinite = errors.New("NaN and infinities have no encoding")
+
+// errReserved is the error for the only code without a meaning.
+var errReserved = errors.New("code 0xc1 means nothing")
+
+// errSeveral is the error for a method that writes several values where the ends of values
+// matter.
+var errSeveral = errors.New("EncodeMsgpack must write one value beside maps whose keys are to be sorted")
 
 // codecError is an error with its codec, its path in the message and its cause. The path is
 // built only while an error returns, so a success pays nothing for it.
@@ -118,12 +130,13 @@ func errRange(value string, t reflect.Type) error {
 	return fmt.Errorf("%s does not fit %s", value, t)
 }
 
+// errKind is the error for a kind of value that the type does not take. Without a type, it is
+// the error for the key of a struct's object.
 func errKind(kind string, t reflect.Type) error {
+	if t == nil {
+		return fmt.Errorf("%s is not the name of a field", kind)
+	}
 	return fmt.Errorf("cannot decode %s into %s", kind, t)
-}
-
-func errUnsupported(t reflect.Type) error {
-	return fmt.Errorf("type %s has no encoding", t)
 }
 
 // checkTarget refuses a v that Unmarshal cannot decode into.
@@ -133,6 +146,10 @@ func checkTarget(v any) (reflect.Value, error) {
 		return rv, fmt.Errorf("cannot decode into %T: it must be a pointer that is not nil", v)
 	}
 	return rv.Elem(), nil
+}
+
+func errUnknown(field string) error {
+	return fmt.Errorf(`unknown field "%s"`, printable(field))
 }
 
 func errTrailing(n int) error {
