@@ -1,6 +1,7 @@
 package codec
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -10,55 +11,51 @@ import (
 	"strings"
 )
 
-// maxPathParts is the most parts of a path that an error shows. A hostile message may have
-// thousands.
-const maxPathParts = 16
-
-// errShort is the error for a body that ends too early.
-var errShort = fmt.Errorf("the body ends in the middle of a value: %w", io.ErrUnexpectedEOF)
-
-// errDeep prevents a stack overflow by hostile bodies or cyclic Go values. Go cannot recover
-// from a stack overflow.
-var errDeep = fmt.Errorf("nested deeper than %d levels", maxDepth)
-
 // maxDepth limits the nesting of arrays and objects. encoding/json has the same limit for
 // decoding.
 const maxDepth = 10_000
 
-// errNotFinite refuses values that JSON cannot write, so that both codecs accept the same
-// messages.
-var errNotFinite = errors.New("NaN and infinities have no encoding")
+var (
+	errShort = fmt.Errorf("the body ends in the middle of a value: %w", io.ErrUnexpectedEOF)
 
-// errReserved is the error for the only code without a meaning.
-var errReserved = errors.New("code 0xc1 means nothing")
+	// errDeep prevents a stack overflow by hostile bodies or cyclic Go values. Go cannot
+	// recover from a stack overflow.
+	errDeep = fmt.Errorf("nested deeper than %d levels", maxDepth)
 
-// errSeveral is the error for a method that writes several values where the ends of values
-// matter.
-var errSeveral = errors.New("EncodeMsgpack must write one value beside maps whose keys are to be sorted")
+	// errNotFinite keeps the codecs alike, because JSON cannot write these values.
+	errNotFinite = errors.New("NaN and infinities have no encoding")
+
+	errReserved = errors.New("code 0xc1 means nothing")
+	errSeveral  = errors.New("EncodeMsgpack must write one value beside maps whose keys are to be sorted")
+)
 
 // codecError is an error with its codec, its path in the message and its cause. The path is
 // built only while an error returns, so a success pays nothing for it.
 type codecError struct {
 	codec string
 	path  []string // the innermost part first: "name", "[3]", "[key]"
+	text  string   // empty for the text of the cause
 	err   error
 }
 
 func (e *codecError) Error() string {
+	const shown = 16 // a hostile message may have thousands of parts
 	path := slices.Clone(e.path)
 	slices.Reverse(path)
-	if extra := len(path) - maxPathParts; extra > 0 {
-		path = slices.Replace(path, maxPathParts/2, maxPathParts/2+extra, "[…]")
+	if extra := len(path) - shown; extra > 0 {
+		path = slices.Replace(path, shown/2, shown/2+extra, "[…]")
 	}
 	where := strings.ReplaceAll(strings.Join(path, "."), ".[", "[")
 	switch {
 	case where == "":
-		return fmt.Sprintf("codec: %s: %v", e.codec, e.err)
 	case where[0] == '[':
-		return fmt.Sprintf("codec: %s: element %s: %v", e.codec, where, e.err)
+		where = "element " + where + ": "
 	default:
-		return fmt.Sprintf("codec: %s: field \"%s\": %v", e.codec, where, e.err)
+		where = `field "` + where + `": `
 	}
+	// The package that the codec uses has the codec's name, and begins its errors with it.
+	text := cmp.Or(e.text, strings.TrimPrefix(e.err.Error(), e.codec+": "))
+	return "codec: " + e.codec + ": " + where + text
 }
 
 func (e *codecError) Unwrap() error { return e.err }
@@ -72,8 +69,11 @@ func toCodecError(err error) *codecError {
 	return &codecError{err: err}
 }
 
-// finish returns the error for users.
+// finish returns the error for users, or nil for nil.
 func finish(codec string, err error) error {
+	if err == nil {
+		return nil
+	}
 	e := toCodecError(err)
 	e.codec = codec
 	return e
@@ -83,20 +83,6 @@ func inField(err error, name string) error {
 	e := toCodecError(err)
 	e.path = append(e.path, name)
 	return e
-}
-
-// reason replaces the text of an error and wraps the error.
-type reason struct {
-	text string
-	err  error
-}
-
-func (r *reason) Error() string { return r.text }
-func (r *reason) Unwrap() error { return r.err }
-
-// withoutPrefix removes the package name from the text of an error.
-func withoutPrefix(err error, prefix string) error {
-	return &reason{text: strings.TrimPrefix(err.Error(), prefix), err: err}
 }
 
 // printable makes foreign text fit for an error: it truncates the text and escapes

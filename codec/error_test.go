@@ -295,6 +295,9 @@ func TestMarshalErrors(t *testing.T) {
 	cycle.Children = []*tree{cycle}
 	loop := map[string]any{}
 	loop["self"] = loop
+	type maps map[string]maps
+	typedLoop := maps{}
+	typedLoop["self"] = typedLoop
 	var self any
 	self = &self
 	for name, tt := range map[string]struct {
@@ -312,6 +315,7 @@ func TestMarshalErrors(t *testing.T) {
 		"own key error":   {map[failingText]int{{}: 1}, "300 is too long"},
 		"struct cycle":    {cycle, ""},
 		"map cycle":       {loop, ""},
+		"typed map cycle": {typedLoop, ""},
 		"interface cycle": {self, ""},
 	} {
 		t.Run(name, func(t *testing.T) {

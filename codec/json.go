@@ -2,9 +2,9 @@ package codec
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
-	"io"
 	"reflect"
 	"strconv"
 	"strings"
@@ -47,13 +47,11 @@ func (JSON) Marshal(v any) ([]byte, error) {
 // Unmarshal decodes the JSON value data into the value that v points to. White space around
 // the value is allowed. Anything else after the value is an error.
 func (c JSON) Unmarshal(data []byte, v any) error {
-	if _, err := checkTarget(v); err != nil {
-		return finish("json", err)
+	_, err := checkTarget(v)
+	if err == nil {
+		err = guarded(func(v any) error { return c.unmarshal(data, v) }, v)
 	}
-	if err := guarded(func(v any) error { return c.unmarshal(data, v) }, v); err != nil {
-		return finish("json", jsonReason(err))
-	}
-	return nil
+	return finish("json", jsonReason(err))
 }
 
 func (c JSON) unmarshal(data []byte, v any) error {
@@ -67,14 +65,10 @@ func (c JSON) unmarshal(data []byte, v any) error {
 	if c.UseNumber {
 		dec.UseNumber()
 	}
-	switch err := dec.Decode(v); {
-	case err == io.EOF:
-		return json.Unmarshal(nil, v) // json.Unmarshal has the better error text
-	case err != nil:
-		return err
-	}
-	if rest := bytes.TrimLeft(data[dec.InputOffset():], " \t\r\n"); len(rest) > 0 {
-		return errTrailing(len(rest))
+	err := dec.Decode(v)
+	if rest := bytes.TrimLeft(data[dec.InputOffset():], " \t\r\n"); err != nil || len(rest) > 0 {
+		// If data is not one value, json.Unmarshal has the better error text.
+		return cmp.Or(json.Unmarshal(data, new(json.RawMessage)), err)
 	}
 	return nil
 }
@@ -94,9 +88,7 @@ var jsonEncoders = sync.Pool{New: func() any {
 }}
 
 func (e *jsonEncoder) Write(p []byte) (int, error) {
-	out := make([]byte, len(e.out)+len(p))
-	copy(out[copy(out, e.out):], p)
-	e.out = out
+	e.out = append(e.out, p...)
 	return len(p), nil
 }
 
@@ -120,15 +112,11 @@ func withAddress(v any) any {
 func jsonReason(err error) error {
 	switch err := err.(type) {
 	case *json.UnmarshalTypeError:
-		r := error(&reason{text: typeReason(err), err: err})
-		if err.Field != "" {
-			r = inField(r, err.Field)
-		}
-		return r
+		return &codecError{path: []string{err.Field}, text: typeReason(err), err: err}
 	case *json.SyntaxError:
-		return &reason{text: fmt.Sprintf("%v (at byte %d)", err, err.Offset), err: err}
+		return fmt.Errorf("%w (at byte %d)", err, err.Offset)
 	}
-	return withoutPrefix(err, "json: ")
+	return err
 }
 
 func typeReason(err *json.UnmarshalTypeError) string {

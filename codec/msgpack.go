@@ -66,8 +66,11 @@ type encoder struct {
 
 var encoders = sync.Pool{New: func() any { return &encoder{msgpack: msgpack.NewEncoder(nil)} }}
 
-// msgpack calls Write with one float at a time, and with other data.
+// Write gets one float at a time from msgpack, and other data.
 func (e *encoder) Write(p []byte) (int, error) {
+	if n := len(p); (n == 9 || n == 5) && p[1]&0x7f == 0x7f && (p[0] == msgpcode.Double || p[0] == msgpcode.Float) {
+		e.suspect = true
+	}
 	// Without append, usually only the length of e.buf changes. Such a change needs no write
 	// barrier.
 	old := len(e.buf)
@@ -76,9 +79,6 @@ func (e *encoder) Write(p []byte) (int, error) {
 	}
 	e.buf = e.buf[:old+len(p)]
 	copy(e.buf[old:], p)
-	if n := len(p); (n == 9 || n == 5) && p[1]&0x7f == 0x7f && (p[0] == msgpcode.Double || p[0] == msgpcode.Float) {
-		e.suspect = true
-	}
 	return len(p), nil
 }
 
@@ -88,7 +88,7 @@ func (e *encoder) WriteByte(c byte) error {
 }
 
 func (e *encoder) marshal(v any) error {
-	p, found := opaque, traits(0)
+	p, o := opaque, visitor{task: survey}
 	if n, ok := v.(*int); ok && n != nil {
 		v = *n
 	}
@@ -97,7 +97,8 @@ func (e *encoder) marshal(v any) error {
 		if p, err = planOf(reflect.TypeOf(v)); err != nil {
 			return err
 		}
-		if found, err = visit(reflect.ValueOf(v), p, survey); err != nil {
+		o.found = p.all
+		if err = o.value(reflect.ValueOf(v), p); err != nil {
 			return err
 		}
 	}
@@ -109,9 +110,9 @@ func (e *encoder) marshal(v any) error {
 	if err := guarded(e.msgpack.Encode, v); err != nil {
 		return locate(e.buf, p, err)
 	}
-	if e.suspect || found&(isUnsorted|isCustom) != 0 {
-		w := walker{data: e.buf, encoded: true, sort: found&isUnsorted != 0}
-		return w.walk(p, found)
+	if e.suspect || o.found&(isUnsorted|isCustom) != 0 {
+		w := walker{data: e.buf, encoded: true, sort: o.found&isUnsorted != 0}
+		return w.walk(p, o.found)
 	}
 	return nil
 }
@@ -123,10 +124,7 @@ func (m MsgPack) Unmarshal(data []byte, v any) error {
 	if err == nil {
 		err = m.unmarshal(data, v, target)
 	}
-	if err != nil {
-		return finish("msgpack", err)
-	}
-	return nil
+	return finish("msgpack", err)
 }
 
 func (m MsgPack) unmarshal(data []byte, v any, target reflect.Value) error {
@@ -146,7 +144,7 @@ func (m MsgPack) unmarshal(data []byte, v any, target reflect.Value) error {
 	if err := w.walk(p, p.all); err != nil {
 		return err
 	}
-	if _, err := visit(target, p, empty); err != nil {
+	if err := (&visitor{task: empty}).value(target, p); err != nil {
 		return err
 	}
 	d := decoders.Get().(*decoder)
@@ -172,12 +170,7 @@ func (m MsgPack) unmarshal(data []byte, v any, target reflect.Value) error {
 	if rest > 0 {
 		return errTrailing(rest)
 	}
-	t := settle
-	if m.UseNumber {
-		t = settleNumbers
-	}
-	_, err = visit(target, p, t)
-	return err
+	return (&visitor{task: settle, asNumber: m.UseNumber}).value(target, p)
 }
 
 // decoder is a reusable msgpack decoder with the body that it reads.
@@ -202,7 +195,6 @@ func (d *decoder) ReadByte() (byte, error) {
 // locate adds the place to an error of msgpack: the end of the bytes that were written or
 // read so far.
 func locate(data []byte, p *plan, err error) error {
-	err = withoutPrefix(err, "msgpack: ")
 	w := walker{data: data, encoded: true}
 	if at, ok := w.value(p).(*codecError); ok {
 		at.err = err

@@ -90,7 +90,7 @@ func (w *walker) token() (k kind, n uint64, err error) {
 		if h.size == 4 && n&0x7f800000 == 0x7f800000 || h.size == 8 && n&(0x7ff<<52) == 0x7ff<<52 {
 			err = errNotFinite
 		}
-	case 0:
+	case 0: // heads has no kind for this code
 		err = errReserved
 	}
 	return h.kind, n, err

@@ -52,7 +52,7 @@ func files(t *testing.T) []*file {
 			return err
 		}
 		rel, err := filepath.Rel(root, name)
-		f.name, f.lines, f.code = filepath.ToSlash(rel), f.set.File(f.syntax.FileStart).LineCount()-1, codeLines(t, name)
+		f.name, f.lines, f.code = filepath.ToSlash(rel), f.set.File(f.syntax.FileStart).LineCount(), codeLines(t, name)
 		for _, i := range f.syntax.Imports {
 			p, _ := strconv.Unquote(i.Path.Value)
 			if own, ok := strings.CutPrefix(p, module); ok {
