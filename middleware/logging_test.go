@@ -16,7 +16,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
+	"github.com/bbebcec1/amqprpc-go/amqprpc/amqptest"
 	"github.com/bbebcec1/amqprpc-go/middleware"
+	"github.com/bbebcec1/amqprpc-go/middleware/internal/harness"
 )
 
 // jsonLog is a JSON log that a test reads line by line.
@@ -57,7 +59,7 @@ func (l *jsonLog) one(t *testing.T) map[string]any {
 	require.Eventually(t, func() bool {
 		got = append(got, l.take(t)...)
 		return len(got) > 0
-	}, patience, time.Millisecond)
+	}, harness.Patience, time.Millisecond)
 	require.Len(t, got, 1)
 	return got[0]
 }
@@ -77,12 +79,12 @@ func answer(_ context.Context, how string) (string, error) {
 
 func TestLogging(t *testing.T) {
 	t.Parallel()
-	url := startBroker(t)
+	url := amqptest.Start(t).URL()
 	var server, client jsonLog
-	startServer(t, url, func(s *amqprpc.Server) { amqprpc.Register(s, "q", answer) },
+	harness.Serve(t, url, func(s *amqprpc.Server) { amqprpc.Register(s, "q", answer) },
 		amqprpc.WithMiddleware(middleware.Logging(server.logger(slog.LevelDebug))))
-	cli := dial(t, url, amqprpc.WithMiddleware(middleware.Logging(client.logger(slog.LevelDebug))))
-	ctx := testContext(t)
+	cli := harness.Dial(t, url, amqprpc.WithMiddleware(middleware.Logging(client.logger(slog.LevelDebug))))
+	ctx := harness.Context(t)
 
 	for _, tt := range []struct{ how, code, level, err, outcome, cause string }{
 		{how: "", code: "ok", level: "INFO"},
@@ -153,9 +155,9 @@ func TestLogging(t *testing.T) {
 func TestLoggingRefusedOnClient(t *testing.T) {
 	t.Parallel()
 	var client jsonLog
-	cli := dial(t, startBroker(t), amqprpc.WithMiddleware(
+	cli := harness.Dial(t, amqptest.Start(t).URL(), amqprpc.WithMiddleware(
 		middleware.Logging(client.logger(slog.LevelInfo)), middleware.Validate()))
-	_, err := amqprpc.Call[failing, any](testContext(t), cli, "q", failing{})
+	_, err := amqprpc.Call[failing, any](harness.Context(t), cli, "q", failing{})
 	require.ErrorIs(t, err, errFailing)
 	line := client.one(t)
 	require.Equal(t, "invalid_argument", line["code"])
@@ -166,12 +168,12 @@ func TestLoggingRefusedOnClient(t *testing.T) {
 // A retry by inner middleware counts as another attempt.
 func TestLoggingAttempts(t *testing.T) {
 	t.Parallel()
-	url := startBroker(t)
+	url := amqptest.Start(t).URL()
 	var server, client jsonLog
 	fail := make(chan bool, 2)
 	fail <- true
 	fail <- false
-	startServer(t, url, func(s *amqprpc.Server) {
+	harness.Serve(t, url, func(s *amqprpc.Server) {
 		amqprpc.Register(s, "q", func(context.Context, int) (int, error) {
 			if <-fail {
 				return 0, amqprpc.CodeUnavailable
@@ -187,13 +189,13 @@ func TestLoggingAttempts(t *testing.T) {
 			return next(ctx, req)
 		}
 	}
-	cli := dial(t, url, amqprpc.WithMiddleware(middleware.Logging(client.logger(slog.LevelInfo)), again))
-	_, err := amqprpc.Call[int, int](testContext(t), cli, "q", 1)
+	cli := harness.Dial(t, url, amqprpc.WithMiddleware(middleware.Logging(client.logger(slog.LevelInfo)), again))
+	_, err := amqprpc.Call[int, int](harness.Context(t), cli, "q", 1)
 	require.NoError(t, err)
 	c := client.one(t)
 	require.EqualValues(t, 2, c["attempt"])
 	var s []map[string]any
-	require.Eventually(t, func() bool { s = append(s, server.take(t)...); return len(s) == 2 }, patience, time.Millisecond)
+	require.Eventually(t, func() bool { s = append(s, server.take(t)...); return len(s) == 2 }, harness.Patience, time.Millisecond)
 	require.EqualValues(t, []any{1.0, 2.0}, []any{s[0]["attempt"], s[1]["attempt"]})
 	require.Equal(t, c["id"], s[0]["id"])
 	require.Equal(t, c["id"], s[1]["id"])
@@ -201,7 +203,7 @@ func TestLoggingAttempts(t *testing.T) {
 
 func TestLoggingRedelivered(t *testing.T) {
 	t.Parallel()
-	url := startBroker(t)
+	url := amqptest.Start(t).URL()
 
 	// This consumer takes the request and closes its connection without an ack.
 	conn, err := amqp.Dial(url)
@@ -212,25 +214,25 @@ func TestLoggingRedelivered(t *testing.T) {
 	require.NoError(t, err)
 	taken, err := ch.Consume("q", "", false, false, false, false, nil)
 	require.NoError(t, err)
-	cli := dial(t, url)
-	future := amqprpc.Go[string, string](testContext(t), cli, "q", "")
+	cli := harness.Dial(t, url)
+	future := amqprpc.Go[string, string](harness.Context(t), cli, "q", "")
 	<-taken
 	require.NoError(t, conn.Close())
 
 	var server jsonLog
-	startServer(t, url, func(s *amqprpc.Server) { amqprpc.Register(s, "q", answer) },
+	harness.Serve(t, url, func(s *amqprpc.Server) { amqprpc.Register(s, "q", answer) },
 		amqprpc.WithMiddleware(middleware.Logging(server.logger(slog.LevelInfo))))
-	_, err = future.Await(testContext(t))
+	_, err = future.Await(harness.Context(t))
 	require.NoError(t, err)
 	require.Equal(t, true, server.one(t)["redelivered"])
 }
 
 func TestLoggingOptions(t *testing.T) {
 	t.Parallel()
-	url := startBroker(t)
+	url := amqptest.Start(t).URL()
 	var log, quiet jsonLog
-	startServer(t, url, func(s *amqprpc.Server) { amqprpc.Register(s, "q", answer) })
-	cli := dial(t, url, amqprpc.WithMiddleware(
+	harness.Serve(t, url, func(s *amqprpc.Server) { amqprpc.Register(s, "q", answer) })
+	cli := harness.Dial(t, url, amqprpc.WithMiddleware(
 		middleware.Logging(nil),
 		middleware.Logging(quiet.logger(slog.LevelError)),
 		middleware.Logging(log.logger(slog.LevelInfo),
@@ -245,7 +247,7 @@ func TestLoggingOptions(t *testing.T) {
 			}),
 		),
 	))
-	ctx := testContext(t)
+	ctx := harness.Context(t)
 	_, err := amqprpc.Call[string, string](ctx, cli, "q", "")
 	require.NoError(t, err)
 	require.Empty(t, log.take(t), "success was to be logged at debug")
@@ -260,19 +262,19 @@ func TestLoggingOptions(t *testing.T) {
 // Logging also logs a panic of middleware.
 func TestLoggingPanic(t *testing.T) {
 	t.Parallel()
-	url := startBroker(t)
+	url := amqptest.Start(t).URL()
 	var server, client jsonLog
 	boom := func(amqprpc.Invoker) amqprpc.Invoker {
 		return func(context.Context, *amqprpc.Request) (*amqprpc.Response, error) { panic("boom") }
 	}
-	startServer(t, url, func(s *amqprpc.Server) { amqprpc.Register(s, "q", answer) },
+	harness.Serve(t, url, func(s *amqprpc.Server) { amqprpc.Register(s, "q", answer) },
 		amqprpc.WithMiddleware(middleware.Logging(server.logger(slog.LevelInfo)), boom))
-	cli := dial(t, url, amqprpc.WithMiddleware(middleware.Logging(client.logger(slog.LevelInfo))))
-	_, err := amqprpc.Call[string, string](testContext(t), cli, "q", "")
+	cli := harness.Dial(t, url, amqprpc.WithMiddleware(middleware.Logging(client.logger(slog.LevelInfo))))
+	_, err := amqprpc.Call[string, string](harness.Context(t), cli, "q", "")
 	require.ErrorIs(t, err, amqprpc.CodeInternal)
 	require.Equal(t, "internal", server.one(t)["code"])
 	client.one(t)
-	_, err = amqprpc.Call[string, string](testContext(t), cli, "q", "", amqprpc.WithMiddleware(boom))
+	_, err = amqprpc.Call[string, string](harness.Context(t), cli, "q", "", amqprpc.WithMiddleware(boom))
 	require.ErrorContains(t, err, "boom")
 	require.Equal(t, "ERROR", client.one(t)["level"])
 }
