@@ -38,8 +38,8 @@ func (c *cancels) add(a *attempt) (begin bool) {
 		known = &protocol.Cancel{}
 		c.byQueue[queue] = known
 	}
-	known.IDs = append(known.IDs, a.id)
-	known.Expires = max(known.Expires, time.Until(a.expiry))
+	known.IDs = append(known.IDs, a.id())
+	known.Expires = max(known.Expires, time.Until(a.Ends()))
 	begin = !c.sending
 	c.sending = true
 	return begin
@@ -58,7 +58,7 @@ func (c *cancels) take() map[string]*protocol.Cancel {
 // giveUp tells the servers that nobody waits for an attempt any more, if one may have
 // it.
 func (c *Client) giveUp(a *attempt) {
-	if c.cfg.conn.withoutControl || a.call.req.kind != KindUnary || !time.Now().Before(a.expiry) ||
+	if c.cfg.conn.withoutControl || a.call.req.kind != KindUnary || !time.Now().Before(a.Ends()) ||
 		!a.state.CompareAndSwap(attemptWritten, attemptGivenUp) {
 		return
 	}
@@ -209,10 +209,10 @@ func (in *inbound) cancel() {
 	in.ctx.end()
 }
 
-// WithoutControl turns the control plane off. A server then has no mailbox of its own,
-// and a client sends no cancels: a handler whose caller has given up runs until its
-// deadline. See docs/operations.md for the permissions that the control plane needs;
-// without them it is off as well, and the log says so.
+// WithoutControl turns control messages off. A server then declares no queue for them, and
+// a client sends no cancels. If a caller gives up, its handler runs until its deadline.
+// Control messages need permissions, which docs/operations.md lists. If the permissions are
+// missing, control messages are off as well, and the log says so.
 func WithoutControl() ConnOption {
 	return connOption(func(c *connConfig) { c.withoutControl = true })
 }

@@ -88,7 +88,7 @@ func explainReplyQueue(err error) error {
 
 // connected is called when requests can be published.
 func (c *Client) connected(again bool) {
-	c.upSince.Store(c.age())
+	c.upSince.Store(int64(c.age()))
 	if again {
 		c.stats.reconnects.Add(1)
 	}
@@ -131,9 +131,9 @@ func (c *Client) block(active bool, reason string) {
 	}
 }
 
-// loseChannel fails the calls whose requests are larger than the broker's limit, for
-// which it has closed a channel. Of the other ones it has taken those that came before,
-// and the publisher publishes again those that came after.
+// loseChannel fails the calls whose requests are larger than the broker's limit. The broker
+// has closed the channel because of such a request. It has handled the requests before this
+// one, and the publisher publishes the requests after it again.
 func (c *Client) loseChannel(connection int64, limit int) {
 	lowerTo(&c.maxBody, limit)
 	c.log.Warn("amqprpc: the broker refused a request for its size; larger ones are not sent any more", "limit", limit)
@@ -144,7 +144,7 @@ func (c *Client) loseChannel(connection int64, limit int) {
 		}
 		switch {
 		case a.Size() > limit:
-			a.settle(errTooLarge(pc.req, limit, OutcomeNotExecuted))
+			a.settle(errTooLarge(&pc.req, limit, OutcomeNotExecuted))
 		case pc.req.kind == KindNotification || c.cfg.unconfirmed && pc.send.idempotent:
 			c.resend(a, "the channel was lost before the broker confirmed the request", errChannelLost)
 		}
@@ -164,9 +164,9 @@ func lowerTo(limit *atomic.Int64, n int) {
 	}
 }
 
-// loseConnection decides what becomes of the attempts whose fate the lost connection
-// has made unknown. Those that the broker has confirmed go on waiting where their
-// replies will find the client again.
+// loseConnection decides what happens to the attempts whose fate is unknown since the
+// connection was lost. Attempts that the broker has confirmed go on waiting if the client
+// returns to the same reply queue.
 func (c *Client) loseConnection(cause error) {
 	for _, pc := range c.pending.all() {
 		a := pc.inFlight()
@@ -190,8 +190,8 @@ func (c *Client) loseConnection(cause error) {
 	}
 }
 
-// loseReplies decides what becomes of every attempt that was written: the queue that
-// their replies go to is gone.
+// loseReplies decides what happens to every attempt that was written, because its reply
+// queue is gone.
 func (c *Client) loseReplies(queue string, cause error) {
 	c.log.Warn("amqprpc: the reply queue is lost; calls in flight end as unknown", "queue", queue, "error", cause)
 	for _, pc := range c.pending.all() {
@@ -204,8 +204,8 @@ func (c *Client) loseReplies(queue string, cause error) {
 
 var errRestarted = errors.New("transient requests do not survive a restart (WithPersistent)")
 
-// loseRequests decides what becomes of the attempts whose requests a restart of the
-// broker has lost: those that are not persistent.
+// loseRequests decides what happens to the attempts that are not persistent, because a
+// restart of the broker has lost their requests.
 func (c *Client) loseRequests(queue string) {
 	c.log.Warn("amqprpc: the broker has restarted; calls whose requests it has lost end as unknown", "reply_queue", queue)
 	for _, pc := range c.pending.all() {
@@ -216,8 +216,8 @@ func (c *Client) loseRequests(queue string) {
 	}
 }
 
-// resend makes another attempt at a call whose last one may be lost, if the
-// call is idempotent, and fails it otherwise.
+// resend makes another attempt at an idempotent call whose last attempt may be lost. It
+// fails any other call.
 func (c *Client) resend(a *attempt, what string, cause error) {
 	if !a.call.send.idempotent {
 		a.settle(localError(CodeUnavailable, OutcomeUnknown, a.call.req.queue, "%s: %w", what, cause))

@@ -21,7 +21,7 @@ const answerGrace = 250 * time.Millisecond
 type inbound struct {
 	messaging.Delivery
 	endpoint    *endpoint
-	typed       any // the inboundOf that this is a part of
+	typed       messageType // the inboundOf that this is a part of, which makes its message
 	message     protocol.Request
 	malformed   error // a header that must refuse the request
 	redelivered bool
@@ -157,7 +157,7 @@ func (in *inbound) makeRequest() {
 	in.req = Request{
 		queue: e.queue, id: m.CallID(), attempt: m.Attempt,
 		contentType: m.ContentType, body: in.req.body,
-		typ: in.req.typ, respType: e.resp, in: in,
+		respType: e.resp, in: in,
 	}
 	if m.ReplyTo == "" {
 		in.req.kind = KindNotification
@@ -181,9 +181,7 @@ func (in *inbound) refuse() error {
 	if limit := e.server.cfg.conn.maxMessageSize; len(req.body) > limit {
 		return Errorf(CodeResourceExhausted, "the request has %d bytes; the limit is %d", len(req.body), limit)
 	}
-	switch strings.ToLower(m.ContentEncoding) {
-	case "", "utf-8", "us-ascii", "binary", "identity":
-	default:
+	if protocol.IsEncoding([]byte(m.ContentEncoding)) {
 		return Errorf(CodeInvalidArgument, "the content encoding %q is not accepted", m.ContentEncoding)
 	}
 	if m.ContentType == "" {
@@ -251,8 +249,9 @@ func (in *inbound) start() bool {
 	return true
 }
 
-// ackOnce acknowledges the request before its handler, unless that was done, as before
-// middleware runs the handler again. An acknowledgement too many closes the channel.
+// ackOnce acknowledges the request before its handler runs. It does nothing if the request
+// is already acknowledged, for example when middleware runs the handler again: a second
+// acknowledgement would close the channel.
 func (in *inbound) ackOnce() bool {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -279,7 +278,8 @@ func (in *inbound) finish() {
 	}
 }
 
-// answer reports whether its caller is the one to answer the request.
+// answer reports whether its caller is the first one to answer the request, and so may do
+// it.
 func (in *inbound) answer() bool {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -307,9 +307,9 @@ func (in *inbound) conclude(done messaging.Done) {
 	}
 }
 
-// ring implements ringer: it answers for a handler that still runs after its
-// deadline. The handler's worker stays taken until it returns; the request is done
-// with, so that neither caller nor broker waits for it.
+// ring implements ringer. It answers a request whose handler still runs after the deadline.
+// The handler's worker stays busy until the handler returns, but caller and broker do not
+// wait for it.
 func (in *inbound) ring() {
 	switch {
 	case !in.answer(), in.Lost():

@@ -2,17 +2,20 @@ package codec
 
 import (
 	"cmp"
+	"encoding"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"reflect"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
-// maxDepth limits the nesting of arrays and objects. encoding/json has the same limit for
-// decoding.
+// maxDepth limits the nesting of arrays and objects. encoding/json decodes no deeper.
 const maxDepth = 10_000
 
 var (
@@ -112,17 +115,53 @@ func guarded(f func(any) error, v any) (err error) {
 	return f(v)
 }
 
+// errRange is the error for a number that does not fit. Like errKind, it has no Go words,
+// because callers in other languages read it.
 func errRange(value string, t reflect.Type) error {
-	return fmt.Errorf("%s does not fit %s", value, t)
+	most := uint64(math.MaxUint64) >> (64 - t.Bits())
+	switch zero := reflect.Zero(t); {
+	case zero.CanFloat():
+		return fmt.Errorf("%s does not fit %d bits", value, t.Bits())
+	case zero.CanInt():
+		return fmt.Errorf("%s is not from -%d to %d", value, most/2+1, most/2)
+	default:
+		return fmt.Errorf("%s is not from 0 to %d", value, most)
+	}
 }
 
 // errKind is the error for a kind of value that the type does not take. Without a type, it is
 // the error for the key of a struct's object.
-func errKind(kind string, t reflect.Type) error {
+func errKind(got string, t reflect.Type) error {
 	if t == nil {
-		return fmt.Errorf("%s is not the name of a field", kind)
+		return fmt.Errorf("%s is not the name of a field", got)
 	}
-	return fmt.Errorf("cannot decode %s into %s", kind, t)
+	if want := expected(t); want != "" && want != got {
+		return fmt.Errorf("%s, where %s was expected", got, want)
+	}
+	return fmt.Errorf("type %s has no encoding", t)
+}
+
+// wanted says what a message must hold for a Go type, or for the other types of its kind.
+var wanted = map[any]string{
+	reflect.TypeFor[time.Time](): "a time", reflect.TypeFor[[]byte](): "bytes", reflect.TypeFor[json.Number](): "a number",
+	reflect.Bool: "a bool", reflect.String: "a string", reflect.Float32: "a number", reflect.Float64: "a number",
+	reflect.Slice: "an array", reflect.Array: "an array", reflect.Map: "an object", reflect.Struct: "an object",
+}
+
+// expected says what a message must hold for a type; "" if nothing will do.
+func expected(t reflect.Type) string {
+	switch kind := t.Kind(); {
+	case wanted[t] != "":
+		return wanted[t]
+	case reflect.PointerTo(t).Implements(reflect.TypeFor[encoding.TextUnmarshaler]()):
+		return "text"
+	case kind == reflect.Pointer:
+		return expected(t.Elem())
+	case reflect.Int <= kind && kind <= reflect.Uintptr:
+		return "an integer"
+	default:
+		return wanted[kind]
+	}
 }
 
 // checkTarget refuses a v that Unmarshal cannot decode into.
@@ -134,10 +173,9 @@ func checkTarget(v any) (reflect.Value, error) {
 	return rv.Elem(), nil
 }
 
-func errUnknown(field string) error {
-	return fmt.Errorf(`unknown field "%s"`, printable(field))
-}
-
 func errTrailing(n int) error {
+	if n == 1 {
+		return errors.New("1 byte after the value")
+	}
 	return fmt.Errorf("%d bytes after the value", n)
 }

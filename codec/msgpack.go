@@ -18,24 +18,20 @@ import (
 // A field's msgpack tag takes precedence over its json tag. Types can encode themselves with
 // msgpack's interfaces or with registered extensions. The package documentation lists the
 // differences from JSON.
-//
-// Errors name the field and wrap the error of a user's method.
 type MsgPack struct {
 	// DisallowUnknownFields makes Unmarshal refuse an object with a key that no field of the
 	// Go struct has.
 	DisallowUnknownFields bool
 
-	// UseNumber makes Unmarshal store a number in an any as a json.Number. Without UseNumber,
-	// a number becomes a float64, as in JSON. The exception is an integer beyond ±2^53,
-	// which becomes an int64 or a uint64.
+	// UseNumber makes Unmarshal store a number in an any as a json.Number, instead of as a
+	// float64 or, for an integer beyond ±2^53, as an int64 or a uint64.
 	UseNumber bool
 }
 
 // ContentType returns "application/msgpack".
 func (MsgPack) ContentType() string { return "application/msgpack" }
 
-// Aliases returns the other names of MessagePack: "application/x-msgpack" and
-// "application/vnd.msgpack".
+// Aliases returns "application/x-msgpack" and "application/vnd.msgpack".
 func (MsgPack) Aliases() []string {
 	return []string{"application/x-msgpack", "application/vnd.msgpack"}
 }
@@ -43,15 +39,14 @@ func (MsgPack) Aliases() []string {
 // maxPooled is the largest buffer in bytes that a pool keeps.
 const maxPooled = 1 << 20
 
-// Marshal returns the MessagePack encoding of v. Equal values have equal encodings, because
-// the keys of maps are sorted.
+// Marshal returns the MessagePack encoding of v. Equal values have equal encodings.
 func (MsgPack) Marshal(v any) ([]byte, error) {
 	e := encoders.Get().(*encoder)
 	if err := e.marshal(v); err != nil {
 		return nil, finish("msgpack", err) // drop e, which may be broken
 	}
-	out := bytes.Clone(e.buf)
-	if cap(e.buf) <= maxPooled {
+	out := bytes.Clone(e.Bytes())
+	if e.Cap() <= maxPooled {
 		encoders.Put(e)
 	}
 	return out, nil
@@ -60,7 +55,7 @@ func (MsgPack) Marshal(v any) ([]byte, error) {
 // encoder is a reusable msgpack encoder with the buffer that it writes to.
 type encoder struct {
 	msgpack *msgpack.Encoder
-	buf     []byte
+	bytes.Buffer
 	suspect bool // a NaN or an infinity may have been written
 }
 
@@ -71,20 +66,7 @@ func (e *encoder) Write(p []byte) (int, error) {
 	if n := len(p); (n == 9 || n == 5) && p[1]&0x7f == 0x7f && (p[0] == msgpcode.Double || p[0] == msgpcode.Float) {
 		e.suspect = true
 	}
-	// Without append, usually only the length of e.buf changes. Such a change needs no write
-	// barrier.
-	old := len(e.buf)
-	if cap(e.buf)-old < len(p) {
-		e.buf = slices.Grow(e.buf, len(p))
-	}
-	e.buf = e.buf[:old+len(p)]
-	copy(e.buf[old:], p)
-	return len(p), nil
-}
-
-func (e *encoder) WriteByte(c byte) error {
-	e.buf = append(e.buf, c)
-	return nil
+	return e.Buffer.Write(p)
 }
 
 func (e *encoder) marshal(v any) error {
@@ -102,16 +84,17 @@ func (e *encoder) marshal(v any) error {
 			return err
 		}
 	}
-	e.buf, e.suspect = e.buf[:0], false
+	e.Reset()
+	e.suspect = false
 	e.msgpack.Reset(e)
 	e.msgpack.SetCustomStructTag("json")
 	e.msgpack.SetSortMapKeys(true)
 	e.msgpack.UseCompactInts(true)
 	if err := guarded(e.msgpack.Encode, v); err != nil {
-		return locate(e.buf, p, err)
+		return locate(e.Bytes(), p, err)
 	}
 	if e.suspect || o.found&(isUnsorted|isCustom) != 0 {
-		w := walker{data: e.buf, encoded: true, sort: o.found&isUnsorted != 0}
+		w := walker{data: e.Bytes(), encoded: true, sort: o.found&isUnsorted != 0}
 		return w.walk(p, o.found)
 	}
 	return nil

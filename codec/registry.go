@@ -33,11 +33,10 @@ func NewRegistry(codecs ...Codec) (*Registry, error) {
 	r := &Registry{byType: make(map[string]Codec), first: codecs[0]}
 	owner := make(map[string]int)
 	for i, c := range codecs {
-		if isNil(c) {
+		if v := reflect.ValueOf(c); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
 			return nil, fmt.Errorf("codec: registry: codec %d is nil", i+1)
 		}
-		own := c.ContentType()
-		names := []string{own}
+		names := []string{c.ContentType()}
 		if a, ok := c.(Aliaser); ok {
 			names = append(names, a.Aliases()...)
 		}
@@ -50,12 +49,9 @@ func NewRegistry(codecs ...Codec) (*Registry, error) {
 				return nil, fmt.Errorf("codec: registry: %T and %T both claim content type %q", codecs[prev], c, key)
 			}
 			owner[key] = i
-			r.byType[key] = c
-			// Also store the codec's own spelling, so that the frequent lookup need not
-			// change the case.
-			r.byType[name] = c
+			r.byType[key], r.byType[name] = c, c // Lookup tries the name as it is first
 		}
-		r.types = append(r.types, own)
+		r.types = append(r.types, names[0])
 	}
 	return r, nil
 }
@@ -80,8 +76,3 @@ func (r *Registry) Default() Codec { return r.first }
 // ContentTypes returns the codecs' own content types, without aliases, in the given order.
 // The caller owns the slice.
 func (r *Registry) ContentTypes() []string { return slices.Clone(r.types) }
-
-func isNil(c Codec) bool {
-	v := reflect.ValueOf(c)
-	return !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil()
-}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/binary"
+	"fmt"
 	"math"
 	"slices"
 	"strconv"
@@ -161,7 +162,7 @@ func (w *walker) key(p *plan, in kind, i int) (*plan, error) {
 	if f := p.byName[string(name)]; f != nil {
 		return f.plan, nil
 	} else if w.knownFields {
-		return nil, errUnknown(string(name))
+		return nil, fmt.Errorf(`unknown field "%s"`, printable(string(name)))
 	}
 	return opaque, nil
 }

@@ -1,9 +1,6 @@
 package messaging
 
-import (
-	"context"
-	"sync"
-)
+import "context"
 
 // Client is what a client has on the broker, on one connection after the other: a
 // publisher for its requests and a mailbox for the replies.
@@ -43,17 +40,18 @@ func (c *Client) Use(ctx, closing context.Context, conn *Conn, up func()) error 
 	if err = c.Mailbox.open(setup, conn, c.number, stop); err != nil {
 		return err
 	}
-	if c.Mailbox.marker != nil {
-		c.Mailbox.marker.place(setup)
+	keeper := c.Mailbox.keeper
+	if keeper != nil {
+		keeper.marker.place(setup)
 	}
 	cancel()
 	c.inspector.use(conn)
 	c.Control.use(conn)
 	up()
-	var keeping sync.WaitGroup
-	if k := c.Mailbox.marker; k != nil {
-		keeping.Go(func() { c.Mailbox.keepMarker(work, conn, k) })
+	if keeper != nil {
+		keeper.keep(work)
 	}
+	defer context.AfterFunc(closing, func() { conn.WriteWithin(closeTimeout) })() // to a peer that takes nothing
 	stop(c.publish(work, conn, x))
 	c.Mailbox.close()
 	if closing.Err() != nil {
@@ -67,7 +65,9 @@ func (c *Client) Use(ctx, closing context.Context, conn *Conn, up func()) error 
 	}
 	c.Control.use(nil)
 	c.inspector.use(nil)
-	keeping.Wait()
+	if keeper != nil {
+		keeper.stop()
+	}
 	return context.Cause(work)
 }
 

@@ -38,11 +38,12 @@ type Consumer struct {
 	workers  workers
 	requeuer requeuer
 
-	mu      sync.Mutex
-	current *subscription   // the latest
-	subs    []*subscription // those whose deliveries may still be answered
-	dropped bool            // the connection was given up
-	orphans []task          // replies that wait for the next subscription
+	mu       sync.Mutex
+	current  *subscription   // the latest
+	subs     []*subscription // those whose deliveries may still be answered
+	dropped  bool            // the connection was given up
+	orphans  []task          // replies that wait for the next subscription
+	orphaned int             // octets of their bodies
 }
 
 // Init makes the consumer ready.
@@ -131,7 +132,7 @@ func (c *Consumer) adopt(s *subscription) {
 	}
 	c.subs = append(kept, s)
 	orphans := c.orphans
-	c.orphans = nil
+	c.orphans, c.orphaned = nil, 0
 	dropped := c.dropped
 	c.mu.Unlock()
 	if dropped {
@@ -150,8 +151,11 @@ func (c *Consumer) latest() *subscription {
 	return c.current
 }
 
-// orphansMost bounds the replies that wait for a connection.
-const orphansMost = 1 << 16
+// The replies that wait for a connection are bounded by their number and their octets.
+const (
+	orphansMost      = 1 << 16
+	orphanOctetsMost = 64 << 20
+)
 
 // redirect has a reply written on the latest channel, or the next. Its delivery is
 // acknowledged, on a channel that is lost.
@@ -160,8 +164,12 @@ func (c *Consumer) redirect(t task) {
 	defer c.mu.Unlock()
 	t = task{delivery: &Delivery{done: t.delivery.done}, kind: finish}
 	t.delivery.acked.Store(true)
-	if (c.current == nil || !c.current.take(t)) && len(c.orphans) < orphansMost {
+	if c.current != nil && c.current.take(t) {
+		return
+	}
+	if size := len(t.delivery.done.Body); len(c.orphans) < orphansMost && c.orphaned+size <= orphanOctetsMost {
 		c.orphans = append(c.orphans, t)
+		c.orphaned += size
 	}
 }
 

@@ -66,7 +66,7 @@ func (s *subscription) start(ctx context.Context) error {
 	if err := s.ch.Prefetch(ctx, c.Prefetch); err != nil {
 		return fmt.Errorf("set the prefetch of queue %q: %w", c.Queue, err)
 	}
-	if err := s.ch.Consume(ctx, c.Queue, protocol.ConsumerTag, false, nil); err != nil {
+	if err := s.ch.Consume(ctx, c.Queue, protocol.ConsumerTag, false, 0); err != nil {
 		return c.explainConsume(err)
 	}
 	return nil

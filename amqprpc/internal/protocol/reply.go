@@ -10,6 +10,7 @@ import (
 // that was parsed keeps nothing of the memory that it was parsed from.
 type Reply struct {
 	ContentType string
+	Encoded     bool // the body is, as with gzip; set by Parse only
 	IsError     bool
 	Code        string        // of an error
 	Outcome     string        // of an error
@@ -52,7 +53,7 @@ func (r *Reply) Append(dst []byte) []byte {
 // is the shortest. A request that came back from [BounceExchange] may have a
 // Heartbeat, which means nothing there.
 func (r *Reply) Parse(p *frame.Properties, s *Interner) {
-	*r = Reply{ContentType: s.String(p.ContentType)}
+	*r = Reply{ContentType: s.String(p.ContentType), Encoded: IsEncoding(p.ContentEncoding)}
 	meta := false
 	for name, v := range frame.Fields(p.Headers) {
 		switch string(name) {

@@ -9,7 +9,7 @@ import (
 
 // frameworkMost is the most lines of code that the framework may have, without blank lines
 // and comments.
-const frameworkMost = 8800
+const frameworkMost = 9200
 
 // codecMost is the most lines that package codec may have, with blank lines and comments, and
 // strictMost is the share of the layer that makes msgpack strict.
