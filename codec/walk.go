@@ -111,7 +111,7 @@ func (w *walker) number(p *plan, start int, k kind, n uint64) error {
 func (w *walker) parts(p *plan, k kind, n uint64) error {
 	begin, sort := w.pos, w.sort && k == kindMap && p.own&(isUnsorted|isAny) != 0
 	var pairs [][]byte
-	for i := range int(n) {
+	for i := range int(min(n, math.MaxInt)) { // no body holds more
 		start := w.pos
 		elem, err := w.key(p, k, i)
 		if elem == nil {
