@@ -8,8 +8,10 @@ import (
 )
 
 // frameworkMost is the most lines of code that the framework may have, without blank lines
-// and comments.
-const frameworkMost = 8800
+// and comments. Calls took 8,800. Streams of three kinds take 2,200 more: their API on both
+// sides, flow control and recovery, the frames, the writer, and the minding of peers. The
+// rest is a margin of 500.
+const frameworkMost = 11_500
 
 // The framework, without its test broker, frames and test tools, must stay small enough for
 // one person to know.
