@@ -11,16 +11,16 @@ import (
 // attempt is one message published for a call. It implements messaging.Item.
 type attempt struct {
 	call   *pendingCall
-	n      int    // 1 for the first
-	id     string // correlation_id
 	header Header
-	expiry time.Time // when the request expires; zero is never
-	resent bool      // made by the client itself, after an attempt whose fate is unknown
-	ended  bool      // its error has been returned; guarded by the call's lock
+	expiry moment // when the request expires; 0 is never
+	n      int32  // 1 for the first
 
 	state      atomic.Int32 // attemptQueued …
 	connection atomic.Int64 // the number of the connection that it was written on
 	acked      atomic.Bool  // confirmed by the broker
+
+	resent bool // made by the client itself, after an attempt whose fate is unknown
+	ended  bool // its error has been returned; guarded by the call's lock
 }
 
 const (
@@ -83,18 +83,28 @@ func (a *attempt) Taken() {
 }
 
 // Ends implements messaging.Item.
-func (a *attempt) Ends() time.Time { return a.expiry }
+func (a *attempt) Ends() time.Time { return a.call.client.timeOf(a.expiry) }
+
+// id is the attempt's correlation_id. It is made when it is wanted: that of most calls'
+// only attempt is the call's id.
+func (a *attempt) id() string {
+	pc := a.call
+	if a.n == 1 && pc.ownID {
+		return pc.req.id
+	}
+	return protocol.CorrelationID(pc.prefix, pc.number, int(a.n))
+}
 
 // Publishing implements messaging.Item.
 func (a *attempt) Publishing(p *messaging.Publishing, replyTo string) {
 	pc := a.call
-	c, req := pc.client, pc.req
+	c, req := pc.client, &pc.req
 	r := protocol.Request{
 		ContentType:   req.contentType,
-		CorrelationID: a.id,
+		CorrelationID: a.id(),
 		MessageID:     req.id,
-		Deadline:      a.expiry,
-		Attempt:       a.n,
+		Deadline:      a.Ends(),
+		Attempt:       int(a.n),
 		Priority:      req.priority,
 		Header:        a.header,
 	}
@@ -102,7 +112,7 @@ func (a *attempt) Publishing(p *messaging.Publishing, replyTo string) {
 		r.DeliveryMode = protocol.Persistent
 	}
 	if req.kind.IsStream() {
-		r.ReplyTo, r.Opening = c.streams.address(), req.out.stream.opening()
+		r.ReplyTo, r.Opening = c.streams.address(), req.streaming.call.opening()
 	}
 	if req.kind == KindUnary {
 		r.ReplyTo = replyTo
@@ -152,9 +162,8 @@ func (a *attempt) next() *attempt {
 	if pc.current != a || a.ended || pc.has || pc.over {
 		return nil
 	}
-	b := pc.add(a.header, a.expiry)
-	b.resent = true
-	return b
+	pc.logEnd(nil)
+	return pc.add(a.header, a.expiry, true)
 }
 
 func errBlocked(queue string) *Error {

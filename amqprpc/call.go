@@ -33,28 +33,28 @@ type typedCall[Req, Resp any] struct {
 	outgoing
 	sent     Req
 	received Resp
-	used     bool // received is
 }
 
 func newCall[Req, Resp any](queue string, req Req) *typedCall[Req, Resp] {
 	t := &typedCall[Req, Resp]{sent: req}
-	t.req.queue, t.req.msg, t.req.respType = queue, &t.sent, t
+	r := &t.call.req
+	r.queue, r.msg, r.respType = queue, &t.sent, t
 	return t
 }
 
 // fresh and none are the messageType of Resp.
 func (t *typedCall[Req, Resp]) fresh() any {
-	if t.used {
+	if t.call.receivedUsed {
 		return new(Resp)
 	}
-	t.used = true
+	t.call.receivedUsed = true
 	return &t.received
 }
 
 func (t *typedCall[Req, Resp]) none() bool { return messageOf[Resp]{}.none() }
 
 func (t *typedCall[Req, Resp]) run(ctx context.Context, c *Client, cfg *callConfig) (_ Resp, err error) {
-	defer c.rescue(&t.req, &err)
+	defer c.rescue(&t.call.req, &err)
 	var zero Resp
 	resp, err := c.start(ctx, &t.outgoing, cfg)
 	if err != nil {
@@ -62,7 +62,7 @@ func (t *typedCall[Req, Resp]) run(ctx context.Context, c *Client, cfg *callConf
 	}
 	msg, err := resp.Message()
 	if err != nil {
-		return zero, c.undecoded(CodeOf(err), OutcomeExecuted, t.req.queue, "%w", err)
+		return zero, c.undecoded(CodeOf(err), OutcomeExecuted, t.call.req.queue, "%w", err)
 	}
 	switch m := msg.(type) {
 	case *Resp:
@@ -70,7 +70,7 @@ func (t *typedCall[Req, Resp]) run(ctx context.Context, c *Client, cfg *callConf
 	case Resp:
 		return m, nil
 	default:
-		return zero, c.undecoded(CodeInternal, OutcomeUnknown, t.req.queue, "a middleware answered with %T, where %T was expected", msg, zero)
+		return zero, c.undecoded(CodeInternal, OutcomeUnknown, t.call.req.queue, "a middleware answered with %T, where %T was expected", msg, zero)
 	}
 }
 
@@ -90,8 +90,8 @@ func (c *Client) undecoded(code Code, outcome Outcome, queue, format string, arg
 func Notify[Req any](ctx context.Context, c *Client, queue string, req Req, opts ...CallOption) (err error) {
 	cfg := c.callConfig(opts)
 	t := newCall[Req, None](queue, req)
-	t.req.kind, t.req.respType = KindNotification, nil
-	defer c.rescue(&t.req, &err)
+	t.call.req.kind, t.call.req.respType = KindNotification, nil
+	defer c.rescue(&t.call.req, &err)
 	_, err = c.start(ctx, &t.outgoing, &cfg)
 	return err
 }

@@ -38,8 +38,8 @@ func (c *cancels) add(a *attempt) (begin bool) {
 		known = &protocol.Cancel{}
 		c.byQueue[queue] = known
 	}
-	known.IDs = append(known.IDs, a.id)
-	known.Expires = max(known.Expires, time.Until(a.expiry))
+	known.IDs = append(known.IDs, a.id())
+	known.Expires = max(known.Expires, time.Until(a.Ends()))
 	begin = !c.sending
 	c.sending = true
 	return begin
@@ -58,7 +58,7 @@ func (c *cancels) take() map[string]*protocol.Cancel {
 // giveUp tells the servers that nobody waits for an attempt any more, if one may have
 // it.
 func (c *Client) giveUp(a *attempt) {
-	if c.cfg.conn.withoutControl || a.call.req.kind == KindNotification || !time.Now().Before(a.expiry) ||
+	if c.cfg.conn.withoutControl || a.call.req.kind == KindNotification || !time.Now().Before(a.Ends()) ||
 		!a.state.CompareAndSwap(attemptWritten, attemptGivenUp) {
 		return
 	}

@@ -191,9 +191,33 @@ func (c *Client) replyCodec(req *Request, contentType string) codec.Codec {
 	return nil
 }
 
-// age is how long the client has lived, in nanoseconds on the monotonic clock; at
-// least 1.
-func (c *Client) age() int64 { return max(int64(time.Since(c.born)), 1) }
+// moment is a time in a client's life: nanoseconds on the monotonic clock, at least 1; 0
+// is none. Calls in flight are many, and a time.Time takes three times the memory.
+type moment int64
+
+// age is the present moment.
+func (c *clientState) age() moment { return max(moment(time.Since(c.born)), 1) }
+
+func (c *clientState) moment(t time.Time) moment {
+	if t.IsZero() {
+		return 0
+	}
+	return moment(max(since(c.born, t), 1))
+}
+
+// since is how long after start t is, at most ten years from now. A deadline may have only
+// a wall time, by which it cannot be compared with a start before the clock was set.
+func since(start, t time.Time) time.Duration {
+	now := time.Now()
+	return now.Sub(start) + min(t.Sub(now), forever)
+}
+
+func (c *clientState) timeOf(m moment) time.Time {
+	if m == 0 {
+		return time.Time{}
+	}
+	return c.born.Add(time.Duration(m))
+}
 
 // whyDown is why there is no connection, nil while there is one.
 func (c *Client) whyDown() error { return c.health.whyDown() }

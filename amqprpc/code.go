@@ -41,6 +41,11 @@ func (c Code) Error() string { return string(c) }
 // String returns the code's name.
 func (c Code) String() string { return string(c) }
 
+// IsKnown reports whether the code is one of the constants of this package. A handler may
+// return others, which cross the wire as unknown. Middleware that keeps something for each
+// code bounds it so.
+func (c Code) IsKnown() bool { return c == CodeOK || codeFromWire(string(c)) == c }
+
 // errorCodes are the codes of errors.
 func errorCodes() [16]Code {
 	return [...]Code{

@@ -91,7 +91,7 @@ func explainReplyQueue(err error) error {
 
 // connected is called when requests can be published.
 func (c *Client) connected(again bool) {
-	c.upSince.Store(c.age())
+	c.upSince.Store(int64(c.age()))
 	if again {
 		c.stats.reconnects.Add(1)
 	}
@@ -153,7 +153,7 @@ func (c *Client) loseChannel(connection int64, limit int) {
 		}
 		switch {
 		case a.Size() > limit:
-			a.settle(errTooLarge(pc.req, limit, OutcomeNotExecuted))
+			a.settle(errTooLarge(&pc.req, limit, OutcomeNotExecuted))
 		case pc.req.kind == KindNotification || c.cfg.unconfirmed && pc.send.idempotent:
 			c.resend(a, "the channel was lost before the broker confirmed the request", errChannelLost)
 		}
@@ -217,7 +217,7 @@ var errRestarted = errors.New("transient requests do not survive a restart (With
 // loseRequests decides what happens to the attempts that are not persistent, because a
 // restart of the broker has lost their requests.
 func (c *Client) loseRequests(queue string) {
-	c.log.Warn("amqprpc: the broker has restarted; calls whose requests it has lost end as unknown", "reply_queue", queue)
+	c.log.Warn("amqprpc: the broker has restarted; calls end as unknown if it has lost their requests", "reply_queue", queue)
 	for _, pc := range c.pending.all() {
 		a := pc.inFlight()
 		if a != nil && pc.req.kind != KindNotification && !pc.send.persistent && a.state.Load() == attemptWritten {

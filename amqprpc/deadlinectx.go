@@ -13,12 +13,17 @@ type deadlineContext struct {
 	deadline time.Time       // zero is none
 	life     context.Context // of the client; nil is for ever
 
-	mu     sync.Mutex
-	inner  context.Context // made by the first Done
+	mu    sync.Mutex
+	inner *innerContext // made by the first Done
+	err   error         // what Err has returned
+	ended bool
+}
+
+// innerContext is a context as the standard library makes them.
+type innerContext struct {
+	context.Context
 	cancel context.CancelCauseFunc
-	free   func() // releases what inner holds
-	ended  bool
-	err    error // what Err has returned
+	free   func() // releases what the context holds
 }
 
 // begin sets the context up: it ends with parent, or at the deadline, if there is one.
@@ -32,7 +37,7 @@ func (c *deadlineContext) end() {
 	defer c.mu.Unlock()
 	c.ended = true
 	if c.inner != nil {
-		c.free()
+		c.inner.free()
 	}
 }
 
@@ -45,14 +50,14 @@ func (c *deadlineContext) open() {
 	if !c.deadline.IsZero() {
 		timed, stop = context.WithDeadline(c.parent, c.deadline)
 	}
-	c.inner, c.cancel = context.WithCancelCause(timed)
+	inner, cancel := context.WithCancelCause(timed)
 	forget := func() bool { return true }
 	if c.life != nil {
-		forget = context.AfterFunc(c.life, func() { c.cancel(context.Cause(c.life)) })
+		forget = context.AfterFunc(c.life, func() { cancel(context.Cause(c.life)) })
 	}
-	c.free = func() { forget(); stop(); c.cancel(nil) }
+	c.inner = &innerContext{inner, cancel, func() { forget(); stop(); cancel(nil) }}
 	if c.ended {
-		c.free()
+		c.inner.free()
 	}
 }
 
@@ -103,7 +108,7 @@ func (c *deadlineContext) Value(key any) any {
 	c.mu.Lock()
 	if c.life != nil && c.life.Err() != nil { // the inner context knows the cause
 		c.open()
-		c.cancel(context.Cause(c.life))
+		c.inner.cancel(context.Cause(c.life))
 	}
 	inner := c.inner
 	c.mu.Unlock()

@@ -38,6 +38,9 @@ type endpoint struct {
 func (s *Server) register(e *endpoint, opts []HandlerOption) {
 	e.server = s
 	e.cfg = handlerConfig{concurrency: defaultConcurrency, maxDeliveries: defaultMaxDeliveries, maxStreams: defaultMaxStreams}
+	if e.kind.IsStream() {
+		e.cfg.maxDeliveries = 0 // what has begun does not come again
+	}
 	for _, o := range opts {
 		o.applyHandler(&e.cfg)
 	}
@@ -45,7 +48,7 @@ func (s *Server) register(e *endpoint, opts []HandlerOption) {
 		// A worker is taken as long as its stream is open, and a request is unacknowledged
 		// only until its stream is.
 		e.cfg.concurrency = e.cfg.maxStreams
-		e.cfg.prefetch = min(e.cfg.prefetch, e.cfg.maxStreams, streamPrefetch)
+		e.cfg.prefetch = min(e.cfg.maxStreams/8+1, streamPrefetch)
 	} else if e.cfg.timeout <= 0 {
 		e.cfg.timeout = defaultHandlerTimeout
 	}

@@ -450,7 +450,7 @@ func ExampleWithCalleeCodes() {
 	fmt.Println(err)
 	// Output:
 	// order: not_found: no tea
-	// order: internal: a call of the handler's failed
+	// order: internal: the handler's call to another service failed
 }
 
 func ExampleWithHandlerTimeout() {

@@ -22,7 +22,7 @@ const answerGrace = 250 * time.Millisecond
 type inbound struct {
 	messaging.Delivery
 	endpoint    *endpoint
-	typed       any // the inboundOf that this is a part of
+	typed       messageType // the inboundOf that this is a part of, which makes its message
 	message     protocol.Request
 	malformed   error // a header that must refuse the request
 	redelivered bool
@@ -92,9 +92,12 @@ func (e *endpoint) arrives(in *inbound, load int) {
 func (in *inbound) Handle() {
 	e := in.endpoint
 	defer func() {
-		if load := int(e.load.Add(-1)); !e.kind.IsStream() {
-			e.gauge.Load(load, time.Now())
+		load := int(e.load.Add(-1))
+		if e.kind.IsStream() {
+			e.consumer.Room()
+			return
 		}
+		e.gauge.Load(load, time.Now())
 	}()
 	if !in.admit() {
 		return
@@ -122,7 +125,7 @@ func (in *inbound) Handle() {
 
 // end answers a request whose chain has returned.
 func (in *inbound) end(resp *Response, err error) {
-	if in.req.stream != nil {
+	if in.live.Load() != nil {
 		in.concludeStream(resp, err)
 		return
 	}
@@ -182,7 +185,7 @@ func (in *inbound) makeRequest() {
 	in.req = Request{
 		queue: e.queue, id: m.CallID(), attempt: m.Attempt,
 		contentType: m.ContentType, body: in.req.body,
-		typ: in.req.typ, respType: e.resp, in: in,
+		respType: e.resp, in: in,
 	}
 	switch {
 	case e.kind.IsStream():

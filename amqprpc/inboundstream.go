@@ -56,7 +56,7 @@ func (in *inbound) openStream() error {
 		s.finish(errStreamOver, false)
 		return Errorf(CodeAborted, "the stream is over")
 	}
-	in.req.stream = s
+	in.req.part().stream = s
 	in.live.Store(s)
 	return nil
 }
@@ -64,7 +64,7 @@ func (in *inbound) openStream() error {
 // concludeStream sends the end of a stream whose chain has returned, and waits until the
 // caller has it.
 func (in *inbound) concludeStream(resp *Response, err error) {
-	s, e := in.req.stream, in.endpoint
+	s, e := in.req.streaming.stream, in.endpoint
 	in.ctx.end()
 	e.clock.drop(&in.late)
 	final, item := in.streamEnding(resp, err)

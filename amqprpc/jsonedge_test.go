@@ -5,6 +5,7 @@ import (
 	"math"
 	"strings"
 	"testing"
+	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 	"github.com/stretchr/testify/require"
@@ -93,5 +94,37 @@ func TestNumbersThatNoSenderSends(t *testing.T) {
 		_, err := amqprpc.Call[float64, float64](testContext(t), cli, queue, 0)
 		require.ErrorIs(t, err, amqprpc.CodeInternal)
 		require.Equal(t, amqprpc.OutcomeExecuted, amqprpc.OutcomeOf(err))
+	}
+}
+
+// A caller in any language understands why its request does not decode: the message names the
+// field and what was expected, and says nothing of Go.
+func TestDecodeErrorsSayNothingOfGo(t *testing.T) {
+	t.Parallel()
+	type person struct {
+		Age   uint8            `json:"age"`
+		Names []string         `json:"names"`
+		Since *time.Time       `json:"since"`
+		Marks map[string]int64 `json:"marks"`
+	}
+	url, queue := brokerURL(t), queueName(t)
+	startServer(t, url, func(s *amqprpc.Server) {
+		amqprpc.Register(s, queue, func(context.Context, person) (amqprpc.None, error) { return amqprpc.None{}, nil })
+	})
+	cli := dial(t, url)
+	for _, c := range []codec.Codec{codec.JSON{}, codec.MsgPack{}} {
+		for field, bad := range map[string]any{
+			`"age": 300 is not from 0 to 255`:                 map[string]any{"age": 300},
+			`"age": a string, where an integer was expected`:  map[string]any{"age": "old"},
+			`"names": a string, where an array was expected`:  map[string]any{"names": "Ada"},
+			`"marks": an array, where an object was expected`: map[string]any{"marks": []int{}},
+			`": an object, where a string was expected`:       map[string]any{"names": []any{map[string]any{}}},
+			`a string, where an object was expected`:          "Ada",
+		} {
+			_, err := amqprpc.Call[any, amqprpc.None](testContext(t), cli, queue, bad, amqprpc.WithCodec(c))
+			require.ErrorIs(t, err, amqprpc.CodeInvalidArgument)
+			require.ErrorContains(t, err, field)
+			require.NotRegexp(t, `Go |uint|int8|struct|map\[|\[\]|person`, strings.ReplaceAll(err.Error(), "names[0]", ""))
+		}
 	}
 }

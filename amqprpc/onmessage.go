@@ -17,18 +17,35 @@ func (d Direction) String() string {
 	return "sent"
 }
 
+// streaming is what a request of a stream has besides.
+type streaming struct {
+	stream *stream       // that the request has opened
+	call   *clientStream // client only
+	look   []func(Direction, any) error
+}
+
+// part returns what a request of a stream has besides.
+func (r *Request) part() *streaming {
+	if r.streaming == nil {
+		r.streaming = &streaming{}
+	}
+	return r.streaming
+}
+
 // OnMessage has f called with each message of a stream, a pointer: before it is encoded, and
-// after it was decoded. Middleware calls OnMessage before next. An error of f's keeps a
-// message from being sent, and is what Send returns; of a message that was received it is
-// what Recv returns. f is called on the goroutine that sends or receives, so that it may be
-// called for both directions at once. Requests that are no streams never call f.
+// after it was decoded. Middleware calls OnMessage before next. An error of f keeps a message
+// from being sent, and Send returns it; of a message that was received, Recv returns it. f is
+// called on the goroutine that sends or receives. So it may be called for both directions at
+// once. For requests that are no streams f is never called.
 func (r *Request) OnMessage(f func(d Direction, msg any) error) {
-	r.onMessage = append(r.onMessage, f)
+	if r.kind.IsStream() {
+		r.part().look = append(r.part().look, f)
+	}
 }
 
 // look shows a message to whoever wants to see it.
 func (r *Request) look(d Direction, msg any) error {
-	for _, f := range r.onMessage {
+	for _, f := range r.streaming.look {
 		if err := f(d, msg); err != nil {
 			return err
 		}
@@ -36,19 +53,20 @@ func (r *Request) look(d Direction, msg any) error {
 	return nil
 }
 
-// MessagesSent returns how many messages of the stream this side has sent so far, and
-// MessagesReceived how many it has received. Both are 0 for a request that is no stream.
+// MessagesSent returns how many messages of the stream this side has sent so far. It is 0
+// for a request that is no stream.
 func (r *Request) MessagesSent() int64 {
-	if r.stream == nil {
+	if r.streaming == nil || r.streaming.stream == nil {
 		return 0
 	}
-	return r.stream.sent.Load()
+	return r.streaming.stream.sent.Load()
 }
 
-// MessagesReceived is described at [Request.MessagesSent].
+// MessagesReceived returns how many messages of the stream this side has received so far. It
+// is 0 for a request that is no stream.
 func (r *Request) MessagesReceived() int64 {
-	if r.stream == nil {
+	if r.streaming == nil || r.streaming.stream == nil {
 		return 0
 	}
-	return r.stream.received.Load()
+	return r.streaming.stream.received.Load()
 }

@@ -2,7 +2,7 @@ package amqprpc
 
 // Outcome says what happened to the request of a failed call, and so whether it is safe to
 // call again. The zero value is OutcomeUnknown, the most careful assumption.
-type Outcome int
+type Outcome uint8
 
 const (
 	// OutcomeUnknown: a handler may have run, may be running, or may run until the

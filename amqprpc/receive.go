@@ -64,11 +64,13 @@ func (c *Client) dispatch(m *messaging.Message, bounced bool) {
 		return
 	}
 	r := reply{
-		contentType: got.ContentType, encoded: got.Encoded, isError: got.IsError, code: got.Code, outcome: outcomeFromWire(got.Outcome),
-		bounced: bounced, headers: got.Received, body: m.Body,
+		about: got.ContentType, encoded: got.Encoded, outcome: outcomeFromWire(got.Outcome), headers: got.Received, body: m.Body,
 	}
-	if bounced {
-		r.code = got.DeathReason
+	switch {
+	case bounced:
+		r.kind, r.about = replyBounced, got.DeathReason
+	case got.IsError:
+		r.kind, r.about = replyError, got.Code
 	}
 	switch pc.deliver(n, &r) {
 	case deliveredRepeated:
@@ -94,7 +96,7 @@ func (c *Client) returned(m *messaging.Message) {
 	if pc == nil {
 		return
 	}
-	if a := pc.inFlight(); a != nil && a.n == n {
+	if a := pc.inFlight(); a != nil && int(a.n) == n {
 		a.settle(localError(CodeUnavailable, OutcomeNotExecuted, m.Key,
 			"there is no such queue (%d %s): has a server registered it on this virtual host?", m.ReturnCode, m.ReturnText))
 	}
@@ -120,12 +122,12 @@ func (c *Client) read(req *Request, r result) (*Response, *Error) {
 		return &Response{codec: req.codec, contentType: req.contentType}, nil
 	}
 	d := &r.reply
-	if d.bounced {
-		return nil, bounced(req.queue, d.code)
+	if d.kind == replyBounced {
+		return nil, bounced(req.queue, d.about)
 	}
 	req.replyHeader = protocol.Metadata(d.headers)
 	limit := c.cfg.conn.maxMessageSize
-	if d.isError {
+	if d.kind == replyError {
 		return nil, remoteError(req.queue, d, limit)
 	}
 	if len(d.body) > limit {
@@ -136,17 +138,17 @@ func (c *Client) read(req *Request, r result) (*Response, *Error) {
 		return nil, localError(CodeInternal, OutcomeExecuted, req.queue,
 			"the reply has a content encoding, and this client decodes none")
 	}
-	cd := c.replyCodec(req, d.contentType)
+	contentType := d.about
+	cd := c.replyCodec(req, contentType)
 	if cd == nil {
 		return nil, localError(CodeInternal, OutcomeExecuted, req.queue,
-			"the reply's content type %q is none that this client decodes (WithCodec)", d.contentType)
+			"the reply's content type %q is none that this client decodes (WithCodec)", contentType)
 	}
-	contentType := d.contentType
 	if contentType == "" {
 		contentType = cd.ContentType()
 	}
 	resp := &req.out.resp
-	*resp = Response{header: req.replyHeader, contentType: contentType, body: d.body, encoded: true, codec: cd, typ: req.respType}
+	*resp = Response{header: req.replyHeader, contentType: contentType, body: d.body, encoded: true, codec: cd, req: req}
 	return resp, nil
 }
 
@@ -159,7 +161,7 @@ func remoteError(queue string, r *reply, limit int) *Error {
 	} else if e.UnmarshalJSON(r.body) != nil {
 		e.message = "the server's error could not be read"
 	}
-	e.code = codeFromWire(r.code)
+	e.code = codeFromWire(r.about)
 	e.remote, e.queue, e.outcome = true, queue, r.outcome
 	return e
 }

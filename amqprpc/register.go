@@ -41,7 +41,7 @@ type inboundOf[Req, Resp any] struct {
 
 func freshInbound[Req, Resp any]() *inbound {
 	t := &inboundOf[Req, Resp]{}
-	t.typed, t.req.typ = t, t
+	t.typed = t
 	return &t.inbound
 }
 

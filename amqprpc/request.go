@@ -11,7 +11,7 @@ import (
 )
 
 // Kind is the kind of a request.
-type Kind int
+type Kind uint8
 
 const (
 	KindUnary        Kind = iota // one request, one reply
@@ -60,32 +60,30 @@ func (k Kind) wire() protocol.StreamKind {
 // called concurrently with another, or after the chain has returned.
 type Request struct {
 	queue       string
-	kind        Kind
 	id          string
 	attempt     int
 	header      Header
 	contentType string
 
-	codec       codec.Codec
-	body        []byte
-	msg         any         // a *Req
-	typ         messageType // of Req; server only
-	decoded     bool
-	encoded     bool
-	client      bool
-	redelivered bool
-	err         error // of decoding on a server, of encoding on a client
+	codec codec.Codec
+	body  []byte
+	msg   any   // a *Req
+	err   error // of decoding on a server, of encoding on a client
 
 	respType    messageType
 	replyHeader Header
 
-	in       *inbound  // server only
-	out      *outgoing // client only
-	expiry   time.Time // of a notification that asked for one; client only
-	priority uint8     // client only
+	in  *inbound  // server only
+	out *outgoing // client only
 
-	stream    *stream // that the request has opened
-	onMessage []func(Direction, any) error
+	kind        Kind
+	priority    uint8 // client only
+	decoded     bool
+	encoded     bool
+	client      bool
+	redelivered bool
+
+	streaming *streaming // of a stream
 }
 
 // Queue returns the name of the queue that is called.
@@ -104,6 +102,21 @@ func (r *Request) ID() string { return r.id }
 // Attempt returns the number of the caller's attempt at the call: 1 for the first. On a
 // client, each time that the chain sends the request counts as an attempt.
 func (r *Request) Attempt() int { return max(1, r.attempt) }
+
+// CorrelationID returns the correlation_id of the message: each attempt at a call has its
+// own, while [Request.ID] is the same for all of them. On a client it is that of the last
+// attempt, and "" before the first.
+func (r *Request) CorrelationID() string {
+	if r.in != nil {
+		return r.in.message.CorrelationID
+	}
+	if r.out != nil {
+		if a := r.out.call.inFlight(); a != nil {
+			return a.id()
+		}
+	}
+	return ""
+}
 
 // IsIdempotent reports whether the call has the option [WithIdempotent]. On a server it is
 // always false, because the message does not contain this option.
@@ -163,8 +176,8 @@ func (r *Request) Message() (any, error) {
 		r.err = r.in.refusal
 		return nil, r.err
 	}
-	msg := r.typ.fresh()
-	if err := decodeBody(r.codec, r.body, msg, r.typ.none()); err != nil {
+	msg := r.in.typed.fresh()
+	if err := decodeBody(r.codec, r.body, msg, r.in.typed.none()); err != nil {
 		r.err = Errorf(CodeInvalidArgument, "the request does not decode: %w", err)
 		return nil, r.err
 	}

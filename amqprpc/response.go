@@ -14,11 +14,11 @@ type Response struct {
 	contentType string
 	body        []byte
 	codec       codec.Codec
-	typ         messageType
+	req         *Request // that it answers; nil while it has not left the middleware that made it
+	err         error
 	decoded     bool
 	encoded     bool
 	stopped     bool // the stream
-	err         error
 }
 
 // NewResponse makes a response of msg, a *Resp or a Resp, for middleware that answers
@@ -56,15 +56,16 @@ func (r *Response) Message() (any, error) {
 		return r.msg, r.err
 	}
 	r.decoded = true
-	if r.typ == nil {
+	if r.req == nil || r.req.respType == nil {
 		return nil, nil
 	}
 	if r.codec == nil {
 		r.err = Errorf(CodeInternal, "no codec is known for the content type %q", r.contentType)
 		return nil, r.err
 	}
-	msg := r.typ.fresh()
-	if err := decodeBody(r.codec, r.body, msg, r.typ.none()); err != nil {
+	typ := r.req.respType
+	msg := typ.fresh()
+	if err := decodeBody(r.codec, r.body, msg, typ.none()); err != nil {
 		r.err = Errorf(CodeInternal, "the reply does not decode: %w", err)
 		return nil, r.err
 	}
@@ -103,7 +104,7 @@ func (r *Response) bind(req *Request, c codec.Codec) {
 		return
 	}
 	r.codec = c
-	r.typ = req.respType
+	r.req = req
 	if r.contentType == "" && c != nil {
 		r.contentType = c.ContentType()
 	}

@@ -12,17 +12,14 @@ import (
 
 // outgoing is all that one call needs, in one piece of memory.
 type outgoing struct {
-	req  Request
 	call pendingCall
 	ctx  deadlineContext
 	resp Response
-
-	stream *clientStream // nil if the call is not of a stream
 }
 
 // start runs a call through the chain. What makes up the request is set in o.
 func (c *Client) start(ctx context.Context, o *outgoing, cfg *callConfig) (*Response, error) {
-	req, pc := &o.req, &o.call
+	req, pc := &o.call.req, &o.call
 	if req.codec = cfg.codec; req.codec == nil {
 		req.codec = c.cfg.codec
 	}
@@ -31,7 +28,7 @@ func (c *Client) start(ctx context.Context, o *outgoing, cfg *callConfig) (*Resp
 	req.header = cfg.header
 	req.priority = cfg.priority
 	req.out = o
-	pc.client, pc.number, pc.req = c, c.numbers.Add(1), req
+	pc.client, pc.number = c, c.numbers.Add(1)
 	pc.prefix = c.ids.prefix(req.queue)
 	pc.send = c.cfg.send.with(cfg.send)
 	pc.woken = c.wakes.get()
@@ -40,7 +37,7 @@ func (c *Client) start(ctx context.Context, o *outgoing, cfg *callConfig) (*Resp
 		req.id, pc.ownID = protocol.CorrelationID(pc.prefix, pc.number, 1), true
 	}
 	if req.kind == KindNotification && cfg.expiration > 0 {
-		req.expiry = time.Now().Add(cfg.expiration)
+		pc.expiry = c.age() + moment(cfg.expiration)
 	}
 	o.ctx.life = c.life
 	o.ctx.begin(ctx, c.bound(ctx, cfg.timeout, req.kind))
@@ -148,16 +145,16 @@ func (c *Client) roundTrip(ctx context.Context, req *Request) (*Response, *Error
 			return nil, err
 		}
 	}
-	expiry := req.expiry
+	expiry := pc.expiry
 	if req.kind != KindNotification {
-		expiry = deadlineOf(ctx)
+		expiry = c.moment(deadlineOf(ctx))
 	}
 	a := pc.begin(req.header.clone(), expiry)
 	if a == nil {
 		r, _ := pc.take()
 		return c.finish(req, r)
 	}
-	req.attempt = a.n
+	req.attempt = int(a.n)
 	if pc.send.failFast && c.whyDown() != nil {
 		// Lost since the inspection. If the connection is lost from here on, its end
 		// finds the attempt.
@@ -250,7 +247,7 @@ func (c *Client) silent(pc *pendingCall) *Error {
 	if last == 0 || c.whyDown() != nil {
 		return nil
 	}
-	silence := time.Duration(c.age() - max(last, c.upSince.Load()))
+	silence := time.Duration(c.age() - max(last, moment(c.upSince.Load())))
 	if silence <= protocol.HeartbeatMisses*interval {
 		return nil
 	}

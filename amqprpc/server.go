@@ -205,6 +205,11 @@ func (s *Server) brokerSide() *messaging.Server {
 			Base:    s.base,
 			Replies: replies,
 		}
+		if e.kind.IsStream() {
+			e.consumer.Full = func() bool { return int(e.load.Load()) >= e.cfg.maxStreams }
+			e.consumer.Roomy = func() bool { return int(e.load.Load())+e.cfg.prefetch <= e.cfg.maxStreams }
+			e.consumer.GivenBack = func(messaging.Work) { e.load.Add(-1) }
+		}
 		e.consumer.Init()
 		broker.Consumers = append(broker.Consumers, &e.consumer)
 	}

@@ -151,3 +151,62 @@ func TestBreakEndsTheHandler(t *testing.T) {
 		require.FailNow(t, "the handler goes on")
 	}
 }
+
+// A server that has all the streams that it may have leaves further ones to others.
+func TestMaxStreams(t *testing.T) {
+	t.Parallel()
+	url, method := brokerURL(t), countTo(queueName(t))
+	hold := make(chan struct{})
+	waits := func(ctx context.Context, _ int, out *amqprpc.Sender[int]) error {
+		if err := out.Send(1); err != nil {
+			return err
+		}
+		select {
+		case <-hold:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	small, _ := startServer(t, url, func(s *amqprpc.Server) { method.Register(s, waits, amqprpc.WithMaxStreams(2)) })
+	cli := dial(t, url)
+	ctx := testContext(t)
+	began, ended := make(chan error, 100), make(chan error, 100)
+	open := func(n int) {
+		for range n {
+			go func() {
+				for _, err := range method.Call(ctx, cli, 0) {
+					began <- err
+				}
+				ended <- nil
+			}()
+		}
+		for range n {
+			select {
+			case err := <-began:
+				require.NoError(t, err)
+			case <-time.After(patience):
+				require.FailNow(t, "a stream was not accepted")
+			}
+		}
+	}
+	open(2)
+	require.Eventually(t, func() bool { return consumers(t, url, string(method)) == 0 }, patience, 10*time.Millisecond)
+	big, _ := startServer(t, url, func(s *amqprpc.Server) { method.Register(s, waits) })
+	open(20)
+	require.EqualValues(t, 2, small.Stats().InFlight)
+	require.EqualValues(t, 20, big.Stats().InFlight)
+	close(hold)
+	for range 22 {
+		<-ended
+	}
+	require.Eventually(t, func() bool { return consumers(t, url, string(method)) == 2 }, patience, 10*time.Millisecond)
+}
+
+// consumers is how many consumers a queue has.
+func consumers(t *testing.T, url, queue string) int {
+	t.Helper()
+	q, err := newPeer(t, url).ch.QueueDeclarePassive(queue, true, false, false, false, nil)
+	require.NoError(t, err)
+	return q.Consumers
+}

@@ -48,7 +48,7 @@ func (m BidiStream[Req, Resp]) Register(s *Server, h BidiStreamHandler[Req, Resp
 func (m ServerStream[Req, Resp]) Call(ctx context.Context, c *Client, req Req, opts ...CallOption) iter.Seq2[Resp, error] {
 	return func(yield func(Resp, error) bool) {
 		t := newCall[Req, None](string(m), req)
-		t.req.kind = KindServerStream
+		t.call.req.kind = KindServerStream
 		cs := c.openStream(ctx, &t.outgoing, opts)
 		defer cs.stop()
 		all(func() (Resp, error) { return recvAs[Resp](cs) })(yield)
@@ -71,7 +71,7 @@ func recvAs[T any](cs *clientStream) (T, error) {
 
 // undecoded is the error of a message that is no T, or that OnMessage refuses.
 func (cs *clientStream) undecoded(err error) error {
-	queue := cs.out.req.queue
+	queue := cs.out.call.req.queue
 	if e, ok := errorIn(err); ok {
 		return cs.client.undecoded(e.code, OutcomeUnknown, queue, "%w", err)
 	}
@@ -80,7 +80,7 @@ func (cs *clientStream) undecoded(err error) error {
 
 // messages are the stream's messages. The stream is open.
 func (cs *clientStream) messages() messages {
-	return messages{&cs.out.req, cs.current(), func() int { return int(cs.client.maxBody.Load()) }}
+	return messages{&cs.out.call.req, cs.current(), func() int { return int(cs.client.maxBody.Load()) }}
 }
 
 // Items makes a source of messages for [ClientStream.Call] of one that cannot fail.
@@ -122,7 +122,7 @@ func (m ClientStream[Req, Resp]) Call(ctx context.Context, c *Client, rows iter.
 // CloseAndRecv or Cancel, one of which must be called, and with ctx.
 func (m ClientStream[Req, Resp]) Open(ctx context.Context, c *Client, opts ...CallOption) (*ClientStreamCall[Req, Resp], error) {
 	t := newCall[None, Resp](string(m), None{})
-	t.req.kind = KindClientStream
+	t.call.req.kind = KindClientStream
 	cs := c.openStream(ctx, &t.outgoing, opts)
 	if _, err := cs.wait(); err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
@@ -150,7 +150,7 @@ func (cs *clientStream) sendMessage(v any) error {
 	}
 	body, err := cs.messages().encode(v)
 	if err != nil {
-		return localError(codeOfMessage(err), OutcomeUnknown, cs.out.req.queue, "%w", err)
+		return localError(codeOfMessage(err), OutcomeUnknown, cs.out.call.req.queue, "%w", err)
 	}
 	return cs.send(body)
 }
@@ -182,7 +182,7 @@ func (u *ClientStreamCall[Req, Resp]) CloseAndRecv() (Resp, error) {
 	case Resp:
 		return m, nil
 	default:
-		return zero, localError(CodeCanceled, OutcomeUnknown, u.call.out.req.queue, "the caller has cancelled the stream")
+		return zero, localError(CodeCanceled, OutcomeUnknown, u.call.out.call.req.queue, "the caller has cancelled the stream")
 	}
 }
 
@@ -194,7 +194,7 @@ func (u *ClientStreamCall[Req, Resp]) Cancel() { u.call.stop() }
 // server ends it, with Close, which must be called, and with ctx.
 func (m BidiStream[Req, Resp]) Open(ctx context.Context, c *Client, opts ...CallOption) (*BidiStreamCall[Req, Resp], error) {
 	t := newCall[None, None](string(m), None{})
-	t.req.kind = KindBidiStream
+	t.call.req.kind = KindBidiStream
 	cs := c.openStream(ctx, &t.outgoing, opts)
 	if _, err := cs.wait(); err != nil && !errors.Is(err, io.EOF) {
 		return nil, err

@@ -40,10 +40,10 @@ func (c *Client) openStream(ctx context.Context, o *outgoing, opts []CallOption)
 		client: c, out: o,
 		opened: make(chan struct{}), consumed: make(chan struct{}), stopped: make(chan struct{}), done: make(chan struct{}),
 	}
-	o.stream = cs
+	o.call.req.streaming = &streaming{call: cs}
 	cfg := c.callConfig(opts)
 	if !c.task(func() { cs.run(ctx, &cfg) }) {
-		cs.err = errClosed(o.req.queue, OutcomeNotSent)
+		cs.err = errClosed(o.call.req.queue, OutcomeNotSent)
 		close(cs.done)
 		cs.open(nil)
 	}
@@ -51,7 +51,7 @@ func (c *Client) openStream(ctx context.Context, o *outgoing, opts []CallOption)
 }
 
 func (cs *clientStream) run(ctx context.Context, cfg *callConfig) {
-	cs.err = localError(CodeInternal, OutcomeUnknown, cs.out.req.queue, "middleware ended its goroutine (runtime.Goexit) instead of returning")
+	cs.err = localError(CodeInternal, OutcomeUnknown, cs.out.call.req.queue, "middleware ended its goroutine (runtime.Goexit) instead of returning")
 	defer func() {
 		if s := cs.current(); s != nil { // middleware may not have waited for its end
 			s.finish(errStreamOver, true)
@@ -63,7 +63,7 @@ func (cs *clientStream) run(ctx context.Context, cfg *callConfig) {
 }
 
 func (cs *clientStream) start(ctx context.Context, cfg *callConfig) (_ *Response, err error) {
-	defer cs.client.rescue(&cs.out.req, &err)
+	defer cs.client.rescue(&cs.out.call.req, &err)
 	return cs.client.start(ctx, cs.out, cfg)
 }
 
@@ -151,7 +151,7 @@ func (cs *clientStream) send(payload []byte) error {
 		return nil
 	}
 	if done(cs.stopped) {
-		return localError(CodeCanceled, OutcomeUnknown, cs.out.req.queue, "the caller has cancelled the stream")
+		return localError(CodeCanceled, OutcomeUnknown, cs.out.call.req.queue, "the caller has cancelled the stream")
 	}
 	return io.EOF
 }
@@ -183,7 +183,7 @@ func (cs *clientStream) result() (*Response, error) {
 
 // streamAttempt opens a stream on the wire, and returns when it has ended.
 func (c *Client) streamAttempt(ctx context.Context, req *Request) (*Response, *Error) {
-	cs, pc := req.out.stream, &req.out.call
+	cs, pc := req.streaming.call, &req.out.call
 	if err := c.broker.OpenBox(ctx); err != nil {
 		return nil, localError(CodeUnavailable, OutcomeNotSent, req.queue, "a queue for the stream could not be made: %w", err)
 	}
@@ -193,7 +193,7 @@ func (c *Client) streamAttempt(ctx context.Context, req *Request) (*Response, *E
 	if !cs.begin(s) {
 		return nil, localError(CodeFailedPrecondition, OutcomeUnknown, req.queue, "the stream was accepted once, and cannot be opened again: what has come of it cannot be taken back")
 	}
-	req.stream = s
+	req.streaming.stream = s
 	s.opened = pc.accept
 	if req.kind == KindClientStream {
 		s.half = func() { cs.consume(nil) }
@@ -239,7 +239,7 @@ var acceptedResponse = &Response{}
 
 // streamEnded is the result of a stream that its server has ended.
 func (c *Client) streamEnded(req *Request, s *stream) (*Response, *Error) {
-	cs := req.out.stream
+	cs := req.streaming.call
 	final, item := cs.final, []byte(nil)
 	if req.kind == KindClientStream {
 		var err error
@@ -266,7 +266,7 @@ func (c *Client) streamEnded(req *Request, s *stream) (*Response, *Error) {
 	}
 	req.replyHeader = e.Header
 	if req.kind == KindClientStream {
-		return &Response{header: e.Header, contentType: req.contentType, body: item, encoded: true, codec: req.codec, typ: req.respType}, nil
+		return &Response{header: e.Header, contentType: req.contentType, body: item, encoded: true, codec: req.codec, req: req}, nil
 	}
 	return &Response{header: e.Header, contentType: req.contentType, codec: req.codec, decoded: true}, nil
 }
@@ -328,6 +328,6 @@ func (pc *pendingCall) accept() {
 func (cs *clientStream) opening() protocol.Opening {
 	s := cs.current()
 	return protocol.Opening{
-		Stream: cs.out.req.kind.wire(), Token: s.local, Window: s.granted(), Deadline: cs.out.ctx.deadline,
+		Stream: cs.out.call.req.kind.wire(), Token: s.local, Window: s.granted(), Deadline: cs.out.ctx.deadline,
 	}
 }

@@ -50,7 +50,7 @@ func register(s *Server, queue string, kind Kind, given bool, fresh func() *inbo
 		panic(fmt.Sprintf("amqprpc: Register %q: the handler is nil", queue))
 	}
 	s.register(&endpoint{queue: queue, kind: kind, fresh: fresh, resp: resp, call: func(ctx context.Context, in *inbound, msg any) (any, error) {
-		if in.req.stream != nil {
+		if in.live.Load() != nil {
 			return nil, Errorf(CodeFailedPrecondition, "the handler of a stream runs once: what it has sent cannot be taken back")
 		}
 		if err := in.openStream(); err != nil {
@@ -72,7 +72,7 @@ type messages struct {
 }
 
 func (e *endpoint) messages(req *Request) messages {
-	return messages{req, req.stream, func() int { return int(e.server.maxBody.Load()) }}
+	return messages{req, req.streaming.stream, func() int { return int(e.server.maxBody.Load()) }}
 }
 
 // encode encodes a message that is about to be sent, v is a pointer.

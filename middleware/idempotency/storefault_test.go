@@ -212,7 +212,7 @@ func TestRenewalFails(t *testing.T) {
 		require.EqualValues(t, 1, got)
 		require.EqualValues(t, 18, renewals.Load(), "one every third of the lease")
 		require.Contains(t, log.String(), "operation=renew")
-		require.NotContains(t, log.String(), "ran out")
+		require.NotContains(t, log.String(), "lease of a call ended")
 	})
 }
 
@@ -334,7 +334,7 @@ func TestClaimIsTaken(t *testing.T) {
 			c := thief(t, memory, "1:q:id")
 			woken.Store(true)
 			close(release)
-			require.Eventually(t, func() bool { return strings.Contains(log.String(), "ran out") }, patience, time.Millisecond)
+			require.Eventually(t, func() bool { return strings.Contains(log.String(), "lease of a call ended") }, patience, time.Millisecond)
 			require.NoError(t, test.end(memory, c))
 			got, err := f.Await(testContext(t))
 			require.Equal(t, cmp.Or(test.err, amqprpc.CodeOK), amqprpc.CodeOf(err), "%v", err)

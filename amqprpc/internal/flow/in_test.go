@@ -53,6 +53,22 @@ func TestVerdicts(t *testing.T) {
 	require.False(t, ok)
 }
 
+// Nothing but the accept has the number 0, and the accept has no other.
+func TestNumberZero(t *testing.T) {
+	t.Parallel()
+	for _, expected := range []uint64{0, 1} {
+		i := NewIn(expected, 1000)
+		for _, f := range []Frame{item(0, 1), {0, End, nil}, {1, Accept, nil}, {2, Accept, nil}} {
+			got, err := i.Frame(f)
+			require.NoError(t, err)
+			require.Equal(t, Duplicate, got)
+		}
+		e, _, _, missing := i.State()
+		require.Equal(t, expected, e)
+		require.False(t, missing || i.Ended())
+	}
+}
+
 func TestBeyondTheWindow(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

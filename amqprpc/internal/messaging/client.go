@@ -1,9 +1,6 @@
 package messaging
 
-import (
-	"context"
-	"sync"
-)
+import "context"
 
 // Client is what a client has on the broker, on one connection after the other: a
 // publisher for its requests and a mailbox for the replies.
@@ -96,8 +93,9 @@ func (c *Client) Use(ctx, closing context.Context, conn *Conn, up func()) error 
 	if err = c.Mailbox.open(setup, conn, c.number, stop); err != nil {
 		return err
 	}
-	if c.Mailbox.marker != nil {
-		c.Mailbox.marker.place(setup)
+	keeper := c.Mailbox.keeper
+	if keeper != nil {
+		keeper.marker.place(setup)
 	}
 	if err = c.enter(setup, conn, stop); err != nil {
 		return err
@@ -109,10 +107,10 @@ func (c *Client) Use(ctx, closing context.Context, conn *Conn, up func()) error 
 	streaming, quit := context.WithCancel(context.WithoutCancel(ctx)) // until the farewell is said
 	defer quit()
 	c.Streams.use(streaming, conn)
-	var keeping sync.WaitGroup
-	if k := c.Mailbox.marker; k != nil {
-		keeping.Go(func() { c.Mailbox.keepMarker(work, conn, k) })
+	if keeper != nil {
+		keeper.keep(work)
 	}
+	defer context.AfterFunc(closing, func() { conn.WriteWithin(closeTimeout) })() // to a peer that takes nothing
 	stop(c.publish(work, conn, x))
 	c.Mailbox.close()
 	if closing.Err() != nil {
@@ -129,7 +127,9 @@ func (c *Client) Use(ctx, closing context.Context, conn *Conn, up func()) error 
 	c.enter(ctx, nil, nil)
 	c.Control.use(nil)
 	c.inspector.use(nil)
-	keeping.Wait()
+	if keeper != nil {
+		keeper.stop()
+	}
 	return context.Cause(work)
 }
 

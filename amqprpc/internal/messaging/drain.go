@@ -10,10 +10,6 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/protocol"
 )
 
-// lossPause is how long a drain that has lost a channel waits to hear whether the whole
-// connection is lost.
-const lossPause = 100 * time.Millisecond
-
 // drained is what a drain has left.
 type drained struct {
 	left    int   // requests that are not answered
@@ -61,10 +57,10 @@ func (s *Server) drain(conn *Conn, serving *sync.WaitGroup) (d drained) {
 			d.unsure += sub.unsure
 		}
 	}
-	if d.unsure > 0 && !d.overran { // a lost connection ends its channels first
+	if conn.IsClosed() { // if so, that is why channels were lost; the reason follows
 		select {
 		case <-conn.Lost():
-		case <-time.After(lossPause):
+		case <-limit.Done():
 		}
 	}
 	if isClosed(conn.Lost()) {

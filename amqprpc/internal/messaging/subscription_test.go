@@ -228,3 +228,16 @@ func (s *served) channel(b *amqptest.Broker) uint16 {
 	q, _ := b.Queue(s.consumer.Queue)
 	return q.Consumers[0].Channel
 }
+
+// Replies that wait for a connection take bounded memory, however long they are.
+func TestOrphansAreBounded(t *testing.T) {
+	t.Parallel()
+	c := &Consumer{}
+	body := make([]byte, orphanOctetsMost/4)
+	for range 5 {
+		c.redirect(task{delivery: &Delivery{done: Done{To: "r", Body: body}}})
+	}
+	require.Len(t, c.orphans, 4)
+	c.redirect(task{delivery: &Delivery{done: Done{To: "short"}}})
+	require.Len(t, c.orphans, 5, "an empty reply takes no more")
+}

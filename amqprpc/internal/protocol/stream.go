@@ -39,7 +39,7 @@ func (t Token) String() string {
 // ParseToken reads what String made; 0 if it is none.
 func ParseToken(s []byte) Token {
 	var b [8]byte
-	if len(s) != 2*len(b) {
+	if len(s) != hex.EncodedLen(len(b)) {
 		return 0
 	}
 	if _, err := hex.Decode(b[:], s); err != nil {
@@ -156,7 +156,6 @@ var (
 	errStreamVersion = errors.New("the message of a stream is of another version")
 	errStreamCut     = errors.New("the message of a stream is cut short")
 	errStreamNumber  = errors.New("a number in the message of a stream is beyond 63 bits")
-	errStreamFirst   = errors.New("the frame 0 of a stream is its accept, and no other frame")
 )
 
 // IsStream reports whether a message is one of a stream that is open.
@@ -204,12 +203,6 @@ func NextStreamFrame(frames *[]byte) (f StreamFrame, err error) {
 	}
 	if length > uint64(len(b)) {
 		return f, errStreamCut
-	}
-	switch f.Type {
-	case FrameAccept, FrameItem, FrameEnd:
-		if (f.Type == FrameAccept) != (f.Number == 0) {
-			return f, errStreamFirst
-		}
 	}
 	f.Payload, *frames = b[:length:length], b[length:]
 	return f, nil

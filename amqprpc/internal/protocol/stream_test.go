@@ -205,9 +205,6 @@ func TestMalformedMessages(t *testing.T) {
 		"\x08" + ten + "\x00\x00":            errStreamNumber,
 		"\x08\x00\x00" + ten:                 errStreamNumber,
 		"\x08" + strings.Repeat("\xff", 100): errStreamNumber,
-		"\x01\x01\x00\x00":                   errStreamFirst,
-		"\x02\x00\x00\x00":                   errStreamFirst,
-		"\x08\x00\x00\x00\x03\x00\x00\x00":   errStreamFirst,
 		"\x08" + nine + nine + "\x00":        nil,
 		"\x08\x80\x00\x80\x80\x00\x81\x00x":  nil, // longer than the shortest form
 		"\x00\x00\x00\x00\xff\x00\x00\x00":   nil, // unknown types
