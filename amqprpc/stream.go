@@ -340,6 +340,13 @@ func (s *stream) beat() bool {
 	return true
 }
 
+// unacknowledged reports whether the peer owes an acknowledgement.
+func (s *stream) unacknowledged() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.out.Unacknowledged()
+}
+
 // stalledFor is how long somebody has waited for credit.
 func (s *stream) stalledFor() time.Duration {
 	s.mu.Lock()

@@ -93,8 +93,9 @@ func (h *streams) bind(s *stream, remote protocol.Token, address string) bool {
 	p := h.peers[address]
 	if p == nil {
 		p = &peer{address: address, streams: make(map[*stream]bool)}
-		p.heard.Store(h.age())
-		p.said.Store(h.age())
+		p.beaten = h.age()
+		p.heard.Store(p.beaten)
+		p.said.Store(p.beaten)
 	}
 	if !s.bind(remote, p) {
 		return false
@@ -235,11 +236,12 @@ func (h *streams) receive(m *messaging.Message) {
 	h.mu.Unlock()
 	for len(frames) > 0 {
 		f, _ := protocol.NextStreamFrame(&frames) // they were checked
-		if s == nil || !s.isFrom(from) && !h.accept(s, from, m, f) {
-			h.stray(to, from, m, f)
+		switch {
+		case s != nil && (s.isFrom(from) || h.accept(s, from, m, f)):
+			s.frame(f)
+		case h.stray(s, to, from, m, f):
 			return
 		}
-		s.frame(f)
 	}
 }
 
@@ -252,17 +254,18 @@ func (h *streams) accept(s *stream, from protocol.Token, m *messaging.Message, f
 	return h.bind(s, from, address)
 }
 
-// stray answers a frame of a stream that is not open here, or not with that peer.
-func (h *streams) stray(to, from protocol.Token, m *messaging.Message, f protocol.StreamFrame) {
+// stray answers a frame of a stream that is not open here, or not with that peer. It reports
+// whether it has: the rest of the message needs no further answer.
+func (h *streams) stray(s *stream, to, from protocol.Token, m *messaging.Message, f protocol.StreamFrame) bool {
 	h.dropped.Add(1)
 	switch f.Type {
 	case protocol.FrameAccept, protocol.FrameItem, protocol.FrameEnd, protocol.FrameProbe:
 	default:
-		return // two that do not know each other must not go on for ever
+		return false // two that do not know each other must not go on for ever
 	}
 	address := string(m.Properties.ReplyTo)
 	if !h.mayWrite(address) {
-		return
+		return true
 	}
 	h.mu.Lock()
 	if second := h.age() / int64(time.Second); second != h.second {
@@ -271,9 +274,31 @@ func (h *streams) stray(to, from protocol.Token, m *messaging.Message, f protoco
 	h.resets++
 	answers := h.resets <= streamResets
 	h.mu.Unlock()
-	if answers {
+	switch {
+	case !answers:
+	case s != nil && s.isOpening():
+		h.note(address, from, to, s.lacksAccept(f))
+	default:
 		h.reset(address, from, to, nil)
 	}
+	return true
+}
+
+// isOpening reports whether the stream waits for its accept.
+func (s *stream) isOpening() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.peer == nil && !s.over
+}
+
+// lacksAccept is the answer to a frame of a server whose accept has not come: it is lost, and
+// the server is to send it again.
+func (s *stream) lacksAccept(f protocol.StreamFrame) protocol.StreamFrame {
+	answer := protocol.StreamFrame{Type: protocol.FrameMissing, Argument: uint64(s.granted())}
+	if f.Type == protocol.FrameProbe {
+		answer.Payload = protocol.AppendEcho(nil, f.Number)
+	}
+	return answer
 }
 
 // reset tells a peer that its stream is over here.
