@@ -100,7 +100,6 @@ func (s *side) write() (m message) {
 
 var (
 	errImpossible = errors.New("a state of what was never sent")
-	errReset      = errors.New("the stream was reset")
 )
 
 // receive takes a message. A client that is not bound may answer at once.
