@@ -9,8 +9,7 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/protocol"
 )
 
-// A client whose accept is lost says so to whatever comes from the server, so that the server
-// sends it again.
+// A client whose accept is lost says so to the server that it hears, which sends it again.
 func TestAcceptIsLost(t *testing.T) {
 	t.Parallel()
 	type frame = protocol.StreamFrame
@@ -37,7 +36,6 @@ func TestAcceptIsLost(t *testing.T) {
 	}{
 		{[]frame{item(1, "5")}, 0},
 		{[]frame{{Type: protocol.FrameState, Number: 1}, {Type: protocol.FrameProbe, Number: 7, Argument: 2}}, 7},
-		{[]frame{{Type: protocol.FrameEnd, Number: 2}}, 0},
 	} {
 		body := protocol.AppendStreamPreface(nil, client, 9)
 		for _, f := range c.sent {
@@ -49,7 +47,6 @@ func TestAcceptIsLost(t *testing.T) {
 		require.Equal(t, []protocol.Token{9, client}, []protocol.Token{to, from})
 		f, err := protocol.NextStreamFrame(&frames)
 		require.NoError(t, err)
-		require.Empty(t, frames)
 		require.Equal(t, protocol.FrameMissing, f.Type)
 		require.Zero(t, f.Number)
 		require.EqualValues(t, open.Headers["rpc-window"], f.Argument)

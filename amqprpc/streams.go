@@ -237,35 +237,39 @@ func (h *streams) receive(m *messaging.Message) {
 	for len(frames) > 0 {
 		f, _ := protocol.NextStreamFrame(&frames) // they were checked
 		switch {
-		case s != nil && (s.isFrom(from) || h.accept(s, from, m, f)):
+		case s != nil && (s.isFrom(from) || h.greet(s, from, m, f)):
 			s.frame(f)
-		case h.stray(s, to, from, m, f):
+		case isAnswered(f.Type):
+			h.stray(to, from, m)
 			return
 		}
 	}
 }
 
-// accept binds a stream whose peer is not known yet, if the frame is an accept.
-func (h *streams) accept(s *stream, from protocol.Token, m *messaging.Message, f protocol.StreamFrame) bool {
+// greet binds a stream whose peer is not known yet to the first one that is heard. That is
+// an accept, unless the accept was lost.
+func (h *streams) greet(s *stream, from protocol.Token, m *messaging.Message, f protocol.StreamFrame) bool {
 	address := string(m.Properties.ReplyTo)
-	if f.Type != protocol.FrameAccept || from == 0 || !h.mayWrite(address) {
-		return false
-	}
-	return h.bind(s, from, address)
+	return from != 0 && isAnswered(f.Type) && h.mayWrite(address) && h.bind(s, from, address)
 }
 
-// stray answers a frame of a stream that is not open here, or not with that peer. It reports
-// whether it has: the rest of the message needs no further answer.
-func (h *streams) stray(s *stream, to, from protocol.Token, m *messaging.Message, f protocol.StreamFrame) bool {
-	h.dropped.Add(1)
-	switch f.Type {
+// isAnswered reports whether a frame is answered with a reset if its stream is not known.
+// Two sides that know of no stream must not answer each other for ever.
+func isAnswered(t protocol.StreamFrameType) bool {
+	switch t {
 	case protocol.FrameAccept, protocol.FrameItem, protocol.FrameEnd, protocol.FrameProbe:
+		return true
 	default:
-		return false // two that do not know each other must not go on for ever
+		return false
 	}
+}
+
+// stray answers a message of a stream that is not open here, or not with that peer.
+func (h *streams) stray(to, from protocol.Token, m *messaging.Message) {
+	h.dropped.Add(1)
 	address := string(m.Properties.ReplyTo)
 	if !h.mayWrite(address) {
-		return true
+		return
 	}
 	h.mu.Lock()
 	if second := h.age() / int64(time.Second); second != h.second {
@@ -274,31 +278,9 @@ func (h *streams) stray(s *stream, to, from protocol.Token, m *messaging.Message
 	h.resets++
 	answers := h.resets <= streamResets
 	h.mu.Unlock()
-	switch {
-	case !answers:
-	case s != nil && s.isOpening():
-		h.note(address, from, to, s.lacksAccept(f))
-	default:
+	if answers {
 		h.reset(address, from, to, nil)
 	}
-	return true
-}
-
-// isOpening reports whether the stream waits for its accept.
-func (s *stream) isOpening() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.peer == nil && !s.over
-}
-
-// lacksAccept is the answer to a frame of a server whose accept has not come: it is lost, and
-// the server is to send it again.
-func (s *stream) lacksAccept(f protocol.StreamFrame) protocol.StreamFrame {
-	answer := protocol.StreamFrame{Type: protocol.FrameMissing, Argument: uint64(s.granted())}
-	if f.Type == protocol.FrameProbe {
-		answer.Payload = protocol.AppendEcho(nil, f.Number)
-	}
-	return answer
 }
 
 // reset tells a peer that its stream is over here.

@@ -61,7 +61,9 @@ func (s *side) add() {
 	s.added++
 }
 
-func (s *side) mayClose() bool { return s.bound && s.added == s.plan.items && !s.out.Ended() }
+func (s *side) mayClose() bool {
+	return (s.plan.server || s.in.expected > 0) && s.added == s.plan.items && !s.out.Ended()
+}
 
 func (s *side) mayWrite() bool { return s.bound && (s.out.Ready() || s.out.ProbeDue() || s.in.Due()) }
 
@@ -102,24 +104,20 @@ var (
 	errImpossible = errors.New("a state of what was never sent")
 )
 
-// receive takes a message. A client that is not bound may answer at once.
-func (s *side) receive(m message) (answer *message, err error) {
+// receive takes a message. A client is bound by the first one that does not only tell a
+// state, and passes over what it tells.
+func (s *side) receive(m message) error {
 	if !s.bound {
-		if len(m.frames) > 0 && m.frames[0].Kind == Accept {
-			s.bound = true
-		} else if len(m.frames) > 0 || m.hasProbe {
-			return &message{hasState: true, limit: s.in.Granted(), echo: m.probe, missing: true}, nil
-		} else {
-			return nil, nil
-		}
+		s.bound = len(m.frames) > 0 || m.hasProbe
+		m.hasState = false
 	}
 	if m.hasState && !s.out.State(m.expected, m.limit, m.echo, m.missing) {
-		return nil, errImpossible
+		return errImpossible
 	}
 	for _, f := range m.frames {
 		verdict, err := s.in.Frame(f)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		s.doubled = s.doubled || verdict == Duplicate
 		if f.Kind == Accept && verdict == Taken {
@@ -129,7 +127,7 @@ func (s *side) receive(m message) (answer *message, err error) {
 	if m.hasProbe {
 		s.in.Probed(m.probe)
 	}
-	return nil, nil
+	return nil
 }
 
 var (
