@@ -40,6 +40,7 @@ type plan struct {
 	items  int   // how many it sends
 	size   int   // their payload has
 	window int64 // what it grants, and what it has unacknowledged at most
+	frames int   // of a message at most
 	shrunk int64 // what it grants after its first state; 0 is the same
 }
 
@@ -67,7 +68,7 @@ func (s *side) mayClose() bool {
 
 func (s *side) mayWrite() bool { return s.bound && (s.out.Ready() || s.out.ProbeDue() || s.in.Due()) }
 
-// write returns the next message, with at most two frames.
+// write returns the next message.
 func (s *side) write() (m message) {
 	tell := func() {
 		if s.plan.shrunk > 0 {
@@ -79,7 +80,7 @@ func (s *side) write() (m message) {
 		m.hasState = true
 		tell()
 	}
-	for len(m.frames) < 2 {
+	for len(m.frames) < s.plan.frames {
 		high := s.out.high
 		f, ok := s.out.Next()
 		if !ok {
