@@ -61,7 +61,7 @@ func (s *Server) Use(ctx, closing context.Context, conn *Conn, up func()) error 
 		})
 	}
 	control := make(chan struct{})
-	reachable, unreachable := context.WithCancel(s.Base) // a drain waits for streams
+	reachable, unreachable := context.WithCancel(context.WithoutCancel(ctx)) // a drain waits for streams
 	defer unreachable()
 	tasks.Go(func() {
 		defer close(control)

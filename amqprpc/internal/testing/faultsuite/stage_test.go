@@ -86,7 +86,7 @@ func (s *stage) start(srv *amqprpc.Server) func() {
 	return func() {
 		cancel()
 		if err := <-served; err != nil { // possible if the scene cut its connection, or let a drain run long
-			assert.Regexp(s.t, "the connection was lost|the drain limit of", err.Error())
+			assert.Regexp(s.t, "the connection was lost|the drain limit of|the broker did not answer at the end", err.Error())
 		}
 	}
 }
