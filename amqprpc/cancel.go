@@ -98,10 +98,8 @@ func (c *Client) farewell(ctx context.Context) {
 		}
 	}
 	c.sendCancels(ctx)
-	if len(c.streams.all()) > 0 {
-		c.streams.endAll(Errorf(CodeCanceled, "%w", ErrClientClosed))
-		c.streams.writer.Flush(ctx)
-	}
+	c.streams.endAll(Errorf(CodeCanceled, "%w", ErrClientClosed))
+	c.streams.flush(ctx)
 }
 
 // cancelled are the ids of attempts that were cancelled and are not here, or not yet.

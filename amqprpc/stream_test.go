@@ -152,6 +152,25 @@ func TestBreakEndsTheHandler(t *testing.T) {
 	}
 }
 
+// The server learns that its caller has the end, also from a client that is closed at once.
+func TestCloseRightAfterAStream(t *testing.T) {
+	t.Parallel()
+	url, method := brokerURL(t), countTo(queueName(t))
+	_, stop := startServer(t, url, func(s *amqprpc.Server) { method.Register(s, count) })
+	for range 10 {
+		cli := dial(t, url)
+		require.Len(t, drained(t, method.Call(testContext(t), cli, 3)), 3)
+		require.NoError(t, cli.Close())
+	}
+	stopped := make(chan struct{})
+	go func() { stop(); close(stopped) }()
+	select {
+	case <-stopped:
+	case <-time.After(10 * time.Second): // a beat is 15 s
+		require.FailNow(t, "the server waits for a client that is closed")
+	}
+}
+
 // A server that has all the streams that it may have leaves further ones to others.
 func TestMaxStreams(t *testing.T) {
 	t.Parallel()
