@@ -53,8 +53,9 @@ func (r *Request) look(d Direction, msg any) error {
 	return nil
 }
 
-// MessagesSent returns how many messages of the stream this side has sent so far. It is 0
-// for a request that is no stream.
+// MessagesSent returns how many messages of the stream this side has sent so far. The
+// message of a server stream's request does not count, and neither does the reply of a client
+// stream. It is 0 for a request that is no stream.
 func (r *Request) MessagesSent() int64 {
 	if r.streaming == nil || r.streaming.stream == nil {
 		return 0
@@ -62,8 +63,8 @@ func (r *Request) MessagesSent() int64 {
 	return r.streaming.stream.sent.Load()
 }
 
-// MessagesReceived returns how many messages of the stream this side has received so far. It
-// is 0 for a request that is no stream.
+// MessagesReceived returns how many messages of the stream this side has received so far, as
+// MessagesSent counts. It is 0 for a request that is no stream.
 func (r *Request) MessagesReceived() int64 {
 	if r.streaming == nil || r.streaming.stream == nil {
 		return 0

@@ -118,6 +118,7 @@ func (cs *clientStream) recv() ([]byte, error) {
 	}
 	payload, err := s.recv()
 	if err == nil {
+		s.received.Add(1)
 		return payload, nil
 	}
 	if errors.Is(err, io.EOF) {

@@ -134,6 +134,7 @@ func (r *Receiver[T]) Recv() (T, error) {
 	case err != nil:
 		return v, err
 	}
+	r.stream.received.Add(1)
 	if err = r.decode(body, &v, messageOf[T]{}.none()); err != nil {
 		if _, ok := errorIn(err); !ok {
 			err = Errorf(CodeInvalidArgument, "a message of the stream does not decode: %w", err)
