@@ -152,6 +152,47 @@ func TestBreakEndsTheHandler(t *testing.T) {
 	}
 }
 
+// Whoever receives does not take the caller's own Close for the server's end.
+func TestCloseIsNoCleanEnd(t *testing.T) {
+	t.Parallel()
+	url, method := brokerURL(t), doubles(queueName(t))
+	startServer(t, url, func(s *amqprpc.Server) { method.Register(s, double) })
+	cli := dial(t, url)
+	swallows := amqprpc.WithMiddleware(func(next amqprpc.Invoker) amqprpc.Invoker {
+		return func(ctx context.Context, req *amqprpc.Request) (*amqprpc.Response, error) {
+			_, _ = next(ctx, req)
+			return amqprpc.NewResponse(amqprpc.None{}), nil
+		}
+	})
+	for name, tt := range map[string]struct {
+		opts []amqprpc.CallOption
+		end  func(*amqprpc.BidiStreamCall[int, int], context.CancelFunc)
+	}{
+		"Close":                        {nil, func(c *amqprpc.BidiStreamCall[int, int], _ context.CancelFunc) { c.Close() }},
+		"Close, swallowed":             {[]amqprpc.CallOption{swallows}, func(c *amqprpc.BidiStreamCall[int, int], _ context.CancelFunc) { c.Close() }},
+		"the context":                  {nil, func(_ *amqprpc.BidiStreamCall[int, int], cancel context.CancelFunc) { cancel() }},
+		"the context, swallowed error": {[]amqprpc.CallOption{swallows}, func(_ *amqprpc.BidiStreamCall[int, int], cancel context.CancelFunc) { cancel() }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ctx, cancel := context.WithCancel(testContext(t))
+			defer cancel()
+			conv, err := method.Open(ctx, cli, tt.opts...)
+			require.NoError(t, err)
+			defer conv.Close()
+			received := make(chan error, 1)
+			go func() {
+				_, err := conv.Recv()
+				received <- err
+			}()
+			tt.end(conv, cancel)
+			require.ErrorIs(t, <-received, amqprpc.CodeCanceled)
+			_, err = conv.Recv()
+			require.ErrorIs(t, err, amqprpc.CodeCanceled, "the second time, too")
+		})
+	}
+}
+
 // The server learns that its caller has the end, also from a client that is closed at once.
 func TestCloseRightAfterAStream(t *testing.T) {
 	t.Parallel()

@@ -182,7 +182,7 @@ func (u *ClientStreamCall[Req, Resp]) CloseAndRecv() (Resp, error) {
 	case Resp:
 		return m, nil
 	default:
-		return zero, localError(CodeCanceled, OutcomeUnknown, u.call.out.call.req.queue, "the caller has cancelled the stream")
+		return zero, u.call.cancelled()
 	}
 }
 
@@ -214,7 +214,7 @@ func (b *BidiStreamCall[Req, Resp]) Send(v Req) error { return b.call.sendMessag
 func (b *BidiStreamCall[Req, Resp]) CloseSend() error { return b.call.closeSend() }
 
 // Recv waits for the next message. It returns io.EOF where the server has ended the stream
-// without an error, and nowhere else.
+// without an error, and nowhere else. After Close it returns canceled.
 func (b *BidiStreamCall[Req, Resp]) Recv() (Resp, error) { return recvAs[Resp](b.call) }
 
 // All iterates over the messages until the server ends the stream. An error is the last
