@@ -292,33 +292,37 @@ func (h *streams) stray(to, from protocol.Token, m *messaging.Message, f protoco
 
 // reset tells a peer that its stream is over here.
 func (h *streams) reset(address string, to, from protocol.Token, why error) {
-	h.writer.Queue(&streamReset{streams: h, address: address, to: to, from: from, why: why})
+	h.note(address, to, from, protocol.StreamFrame{Type: protocol.FrameReset, Payload: encodeEnding(why, nil)})
 }
 
-// streamReset is a message of its own. It implements messaging.StreamItem.
-type streamReset struct {
-	streams  *streams
-	address  string
-	to, from protocol.Token
-	why      error
-	prepared bool
+// note sends a frame in a message of its own, once.
+func (h *streams) note(address string, to, from protocol.Token, f protocol.StreamFrame) {
+	body := protocol.AppendStreamFrame(protocol.AppendStreamPreface(nil, to, from), f)
+	h.writer.Queue(&streamNote{streams: h, address: address, body: body})
+}
+
+// streamNote is a message of one frame that is sent once. It implements
+// messaging.StreamItem.
+type streamNote struct {
+	streams *streams
+	address string
+	body    []byte
 }
 
 // Prepare implements messaging.StreamItem.
-func (r *streamReset) Prepare(p *messaging.Publishing) bool {
-	if r.prepared {
+func (n *streamNote) Prepare(p *messaging.Publishing) bool {
+	if n.body == nil {
 		return false
 	}
-	r.prepared = true
-	p.Key = r.address
-	p.Properties = protocol.AppendStreamProperties(p.Properties, r.streams.address())
-	p.Body = protocol.AppendStreamPreface(p.Body, r.to, r.from)
-	p.Body = protocol.AppendStreamFrame(p.Body, protocol.StreamFrame{Type: protocol.FrameReset, Payload: encodeEnding(r.why, nil)})
+	p.Key = n.address
+	p.Properties = protocol.AppendStreamProperties(p.Properties, n.streams.address())
+	p.Body = append(p.Body, n.body...)
+	n.body = nil
 	return true
 }
 
 // Written implements messaging.StreamItem.
-func (r *streamReset) Written() {}
+func (n *streamNote) Written() {}
 
 // ending is what an end or a reset says.
 type ending struct {
