@@ -10,7 +10,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
+	"github.com/bbebcec1/amqprpc-go/amqprpc/amqptest"
 	"github.com/bbebcec1/amqprpc-go/middleware"
+	"github.com/bbebcec1/amqprpc-go/middleware/internal/harness"
 )
 
 const (
@@ -63,15 +65,15 @@ func values(n int) []byValue {
 
 func TestLoggingOfStreams(t *testing.T) {
 	t.Parallel()
-	url := startBroker(t)
+	url := amqptest.Start(t).URL()
 	var server, client jsonLog
-	startServer(t, url, func(s *amqprpc.Server) {
+	harness.Serve(t, url, func(s *amqprpc.Server) {
 		upTo.Register(s, sendUpTo)
 		total.Register(s, addUp)
 		same.Register(s, sendBack)
 	}, amqprpc.WithMiddleware(middleware.Logging(server.logger(slog.LevelDebug))))
-	cli := dial(t, url, amqprpc.WithMiddleware(middleware.Logging(client.logger(slog.LevelDebug))))
-	ctx := testContext(t)
+	cli := harness.Dial(t, url, amqprpc.WithMiddleware(middleware.Logging(client.logger(slog.LevelDebug))))
+	ctx := harness.Context(t)
 	lines := func(kind, code string, sent, received int) (c, s map[string]any) {
 		t.Helper()
 		c, s = client.one(t), server.one(t)
@@ -130,10 +132,10 @@ func TestLoggingOfStreams(t *testing.T) {
 // Timeout leaves a stream alone, unless it is told otherwise.
 func TestTimeoutOfStreams(t *testing.T) {
 	t.Parallel()
-	url := startBroker(t)
+	url := amqptest.Start(t).URL()
 	const limit = 30 * time.Millisecond
 	const clock amqprpc.ServerStream[int, bool] = "clock"
-	startServer(t, url, func(s *amqprpc.Server) {
+	harness.Serve(t, url, func(s *amqprpc.Server) {
 		clock.Register(s, func(ctx context.Context, _ int, out *amqprpc.Sender[bool]) error {
 			_, has := ctx.Deadline()
 			select {
@@ -144,7 +146,7 @@ func TestTimeoutOfStreams(t *testing.T) {
 			}
 		})
 	})
-	cli := dial(t, url)
+	cli := harness.Dial(t, url)
 	ctx, cancel := context.WithCancel(context.Background()) // without a deadline
 	defer cancel()
 	for has, err := range clock.Call(ctx, cli, 1, amqprpc.WithMiddleware(middleware.Timeout(limit))) {
@@ -163,16 +165,16 @@ func TestTimeoutOfStreams(t *testing.T) {
 // On a server, the limit ends the handler's context.
 func TestTimeoutOfStreamsOnServer(t *testing.T) {
 	t.Parallel()
-	url := startBroker(t)
+	url := amqptest.Start(t).URL()
 	const limit = 30 * time.Millisecond
 	const quiet amqprpc.BidiStream[int, int] = "quiet"
-	startServer(t, url, func(s *amqprpc.Server) {
+	harness.Serve(t, url, func(s *amqprpc.Server) {
 		quiet.Register(s, func(ctx context.Context, _ *amqprpc.Receiver[int], _ *amqprpc.Sender[int]) error {
 			<-ctx.Done()
 			return ctx.Err()
 		}, amqprpc.WithMiddleware(middleware.Timeout(limit, middleware.WithStreams())))
 	})
-	conv, err := quiet.Open(testContext(t), dial(t, url))
+	conv, err := quiet.Open(harness.Context(t), harness.Dial(t, url))
 	require.NoError(t, err)
 	_, err = conv.Recv()
 	require.EqualError(t, err, "quiet: deadline_exceeded: context deadline exceeded (time limit of 30ms)")
@@ -194,9 +196,9 @@ func TestValidateStreams(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			url := startBroker(t)
+			url := amqptest.Start(t).URL()
 			const bad amqprpc.ServerStream[int, byPointer] = "bad"
-			startServer(t, url, func(s *amqprpc.Server) {
+			harness.Serve(t, url, func(s *amqprpc.Server) {
 				upTo.Register(s, sendUpTo)
 				total.Register(s, addUp)
 				same.Register(s, sendBack)
@@ -208,8 +210,8 @@ func TestValidateStreams(t *testing.T) {
 					}
 				})
 			}, tt.server...)
-			cli := dial(t, url, tt.client...)
-			ctx := testContext(t)
+			cli := harness.Dial(t, url, tt.client...)
+			ctx := harness.Context(t)
 
 			var last error
 			for _, err := range upTo.Call(ctx, cli, byValue{-1}) {
@@ -246,9 +248,9 @@ func TestValidateStreams(t *testing.T) {
 // A message that a side may not send does not end the stream.
 func TestStreamGoesOnAfterARefusedMessage(t *testing.T) {
 	t.Parallel()
-	url := startBroker(t)
-	startServer(t, url, func(s *amqprpc.Server) { total.Register(s, addUp) })
-	up, err := total.Open(testContext(t), dial(t, url, amqprpc.WithMiddleware(middleware.Validate())))
+	url := amqptest.Start(t).URL()
+	harness.Serve(t, url, func(s *amqprpc.Server) { total.Register(s, addUp) })
+	up, err := total.Open(harness.Context(t), harness.Dial(t, url, amqprpc.WithMiddleware(middleware.Validate())))
 	require.NoError(t, err)
 	require.NoError(t, up.Send(byValue{1}))
 	require.ErrorIs(t, up.Send(byValue{-1}), amqprpc.CodeInvalidArgument)
