@@ -5,12 +5,14 @@ import (
 	"errors"
 	"io"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
+	"github.com/bbebcec1/amqprpc-go/amqprpc/amqptest"
 )
 
 type (
@@ -150,6 +152,49 @@ func TestBreakEndsTheHandler(t *testing.T) {
 	case <-time.After(patience):
 		require.FailNow(t, "the handler goes on")
 	}
+}
+
+// What a server has accepted never runs a second time, whatever happens to the connections.
+func TestAcceptedStreamRunsOnce(t *testing.T) {
+	t.Parallel()
+	broker := amqptest.Start(t)
+	const method countTo = "count"
+	var runs atomic.Int64
+	for range 2 { // each could take over from the other
+		startServer(t, broker.URL(), func(s *amqprpc.Server) {
+			method.Register(s, func(ctx context.Context, n int, out *amqprpc.Sender[int]) error {
+				runs.Add(1)
+				return count(ctx, n, out)
+			})
+		})
+	}
+	cli := dial(t, broker.URL())
+	const items = 100_000 // more than a window holds
+	next := 0
+	for i, err := range method.Call(testContext(t), cli, items) {
+		require.NoError(t, err)
+		require.Equal(t, next, i)
+		if next++; i%(items/3) == 0 {
+			broker.CutConnections()
+		}
+	}
+	require.Equal(t, items, next)
+	require.EqualValues(t, 1, runs.Load())
+}
+
+// A server without a queue of its own refuses streams.
+func TestServerWithoutStreams(t *testing.T) {
+	t.Parallel()
+	url, method := brokerURL(t), countTo(queueName(t))
+	startServer(t, url, func(s *amqprpc.Server) { method.Register(s, count) }, amqprpc.WithoutControl())
+	n := 0
+	for _, err := range method.Call(testContext(t), dial(t, url), 1) {
+		require.ErrorIs(t, err, amqprpc.CodeUnimplemented)
+		require.ErrorContains(t, err, "WithoutControl")
+		require.Equal(t, amqprpc.OutcomeNotExecuted, amqprpc.OutcomeOf(err))
+		n++
+	}
+	require.Equal(t, 1, n)
 }
 
 // Whoever receives does not take the caller's own Close for the server's end.

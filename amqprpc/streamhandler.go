@@ -102,8 +102,9 @@ func (m messages) decode(body []byte, v any, none bool) error {
 type Sender[T any] struct{ messages }
 
 // Send sends a message. It waits until the caller has room for it, and returns when the
-// message is on its way: not when it has arrived. The error is canceled where the caller is
-// gone or wants no more, and failed_precondition after the handler has returned. A message
+// message is on its way: not when it has arrived. The error is canceled where the caller
+// wants no more, unavailable where it is gone, and failed_precondition after the handler has
+// returned. A message
 // that cannot be encoded (internal) or is too large (resource_exhausted, see
 // [WithMaxMessageSize]) is not sent, and the stream goes on.
 func (s *Sender[T]) Send(v T) error {
