@@ -27,7 +27,8 @@ import (
 // message that is refused is not sent: Send returns the error, and the stream goes on. If it
 // was received, Recv returns the error, and a client then ends the stream. A caller's message
 // has the code invalid_argument, as above. A server's message has the code internal, because
-// the caller is not to blame for it.
+// the caller is not to blame for it. The reply of a client stream is not checked, like the
+// reply of a call.
 //
 // Validate decodes the message. Put middleware that must run before decoding before it.
 func Validate() amqprpc.Middleware {
