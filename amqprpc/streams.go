@@ -249,7 +249,7 @@ func (h *streams) receive(m *messaging.Message) {
 	h.mu.Unlock()
 	for len(frames) > 0 {
 		f, _ := protocol.NextStreamFrame(&frames) // they were checked
-		if s == nil || !s.isFrom(from) && !h.accept(s, from, m, f) {
+		if s == nil || !s.isFrom(from) && !h.greet(s, from, m, f) {
 			h.stray(to, from, m, f)
 			return
 		}
@@ -257,25 +257,29 @@ func (h *streams) receive(m *messaging.Message) {
 	}
 }
 
-// accept binds a stream whose peer is not known yet, if the frame is an accept.
-func (h *streams) accept(s *stream, from protocol.Token, m *messaging.Message, f protocol.StreamFrame) bool {
+// greet binds a stream whose peer is not known yet to the first one that is heard. That is
+// an accept, unless the accept was lost.
+func (h *streams) greet(s *stream, from protocol.Token, m *messaging.Message, f protocol.StreamFrame) bool {
 	address := string(m.Properties.ReplyTo)
-	if f.Type != protocol.FrameAccept || from == 0 || !h.mayWrite(address) {
+	return from != 0 && isAnswered(f.Type) && h.mayWrite(address) && h.bind(s, from, address)
+}
+
+// isAnswered reports whether a frame is answered with a reset if its stream is not known.
+// Two sides that know of no stream must not answer each other for ever.
+func isAnswered(t protocol.StreamFrameType) bool {
+	switch t {
+	case protocol.FrameAccept, protocol.FrameItem, protocol.FrameEnd, protocol.FrameProbe:
+		return true
+	default:
 		return false
 	}
-	return h.bind(s, from, address)
 }
 
 // stray answers a frame of a stream that is not open here, or not with that peer.
 func (h *streams) stray(to, from protocol.Token, m *messaging.Message, f protocol.StreamFrame) {
 	h.dropped.Add(1)
-	switch f.Type {
-	case protocol.FrameAccept, protocol.FrameItem, protocol.FrameEnd, protocol.FrameProbe:
-	default:
-		return // two that do not know each other must not go on for ever
-	}
 	address := string(m.Properties.ReplyTo)
-	if !h.mayWrite(address) {
+	if !isAnswered(f.Type) || !h.mayWrite(address) {
 		return
 	}
 	h.mu.Lock()

@@ -209,7 +209,11 @@ func TestStreamsSurvive(t *testing.T) {
 		"server cut":       func(ss *streamStage, _ *rand.Rand) { cut(ss, "streams") },
 		"both cut":         func(ss *streamStage, _ *rand.Rand) { ss.broker.CutConnections() },
 		"broker restarted": func(ss *streamStage, _ *rand.Rand) { ss.broker.Restart() },
-		"client half-open": func(ss *streamStage, _ *rand.Rand) { ss.broker.Connection("client").HalfOpen(amqptest.BothWays) },
+		"client half-open": func(ss *streamStage, _ *rand.Rand) {
+			if c := ss.broker.Connection("client"); c != nil {
+				c.HalfOpen(amqptest.BothWays)
+			}
+		},
 		"publishing blocked": func(ss *streamStage, _ *rand.Rand) {
 			ss.broker.BlockPublishers("")
 			time.Sleep(50 * time.Millisecond)
@@ -218,9 +222,9 @@ func TestStreamsSurvive(t *testing.T) {
 		"channels closed": func(ss *streamStage, rng *rand.Rand) {
 			for _, name := range []string{"client", "streams"} {
 				if c := ss.broker.Connection(name); c != nil {
-					channels := c.Info().Channels
-					ch := channels[rng.IntN(len(channels))]
-					c.CloseChannel(ch.Number, 406, "a fault")
+					if channels := c.Info().Channels; len(channels) > 0 {
+						c.CloseChannel(channels[rng.IntN(len(channels))].Number, 406, "a fault")
+					}
 				}
 			}
 		},
@@ -242,7 +246,7 @@ func TestStreamsSurvive(t *testing.T) {
 						}
 					}
 				})
-				ss.streams(3_000)
+				ss.streams(50_000)
 				close(done)
 				harming.Wait()
 			})
@@ -268,10 +272,30 @@ func TestStreamsSurviveLossOfMessages(t *testing.T) {
 					}
 					return amqptest.Fate{}
 				})
-				ss.streams(2_000)
+				ss.streams(20_000)
 			})
 		})
 	}
+}
+
+// A stream whose accept is lost begins when its server is heard for the first time.
+func TestStreamWhoseAcceptIsLost(t *testing.T) {
+	t.Parallel()
+	onStreamStage(t, nil, func(t *testing.T, ss *streamStage) {
+		var lost atomic.Bool
+		ss.broker.Tamper(func(m amqptest.Message) amqptest.Fate {
+			first := m.ContentType == "application/vnd.amqprpc.stream" && lost.CompareAndSwap(false, true)
+			return amqptest.Fate{Drop: first}
+		})
+		next := 0
+		for got, err := range stageCount.Call(t.Context(), ss.client, 1000) {
+			require.NoError(t, err)
+			require.Equal(t, next, got)
+			next++
+		}
+		require.Equal(t, 1000, next)
+		require.True(t, lost.Load())
+	})
 }
 
 // tick takes items of a stream of ticks until it has n, and returns how the stream ended.

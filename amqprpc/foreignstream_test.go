@@ -1,0 +1,100 @@
+package amqprpc_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/bbebcec1/amqprpc-go/amqprpc"
+)
+
+// foreignStream runs the client of examples/foreign/stream.py, and returns what it prints.
+func foreignStream(t *testing.T, args ...any) *bufio.Scanner {
+	t.Helper()
+	text := make([]string, len(args))
+	for i, a := range args {
+		text[i] = fmt.Sprint(a)
+	}
+	_, out := startForeign(t, envPython, "stream.py", text...)
+	return bufio.NewScanner(out)
+}
+
+// foreignError is the error that the client prints.
+func foreignError(t *testing.T, lines *bufio.Scanner) (a foreignAnswer) {
+	t.Helper()
+	require.True(t, lines.Scan())
+	require.NoError(t, json.Unmarshal(lines.Bytes(), &a), lines.Text())
+	return a
+}
+
+// A client in Python, written from docs/protocol.md, reads streams of a Go server.
+func TestForeignStreams(t *testing.T) {
+	t.Parallel()
+	url, stem := brokerURL(t), queueName(t)
+	numbers, ticks, unary := countTo(stem+".numbers"), amqprpc.ServerStream[int, string](stem+".ticks"), stem+".unary"
+	ends := make(chan error, 10)
+	startServer(t, url, func(s *amqprpc.Server) {
+		numbers.Register(s, func(ctx context.Context, n int, out *amqprpc.Sender[int]) error {
+			if n < 0 {
+				return amqprpc.Errorf(amqprpc.CodeOutOfRange, "%d is below zero", n).WithDetail("least", 0)
+			}
+			return count(ctx, n, out)
+		})
+		ticks.Register(s, func(ctx context.Context, _ int, out *amqprpc.Sender[string]) error {
+			for {
+				if err := out.Send(strings.Repeat("x", 10_000)); err != nil {
+					ends <- ctx.Err()
+					return err
+				}
+			}
+		})
+		amqprpc.Register(s, unary, func(ctx context.Context, _ int) (int, error) {
+			<-ctx.Done()
+			ends <- ctx.Err()
+			return 0, ctx.Err()
+		})
+	})
+	cancelled := func() {
+		t.Helper()
+		select {
+		case err := <-ends:
+			require.ErrorIs(t, err, context.Canceled)
+		case <-time.After(patience):
+			require.FailNow(t, "the handler goes on")
+		}
+	}
+
+	for _, n := range []int{0, 1, 20_000} {
+		lines, next := foreignStream(t, url, numbers, n), 0
+		for ; lines.Scan(); next++ {
+			require.Equal(t, fmt.Sprint(next), lines.Text())
+		}
+		require.Equal(t, n, next)
+	}
+	require.Equal(t, foreignAnswer{
+		Code: "out_of_range", Message: "-1 is below zero", Outcome: "executed",
+		Details: []any{map[string]any{"name": "least", "value": 0.0}},
+	}, foreignError(t, foreignStream(t, url, numbers, -1)))
+	for queue, want := range map[string][]string{
+		stem + ".nobody": {"unavailable", "not-executed"},
+		unary:            {"unimplemented", "not-executed"},
+	} {
+		a := foreignError(t, foreignStream(t, url, queue, 1))
+		require.Equal(t, want, []string{a.Code, a.Outcome}, a.Message)
+	}
+	lines := foreignStream(t, url, ticks, 0, 5)
+	for range 5 {
+		require.True(t, lines.Scan())
+	}
+	require.False(t, lines.Scan())
+	cancelled()
+	a := foreignError(t, foreignStream(t, url, "--cancel", unary, 1, 0.5))
+	require.Equal(t, []string{"canceled", "unknown"}, []string{a.Code, a.Outcome}, a.Message)
+	cancelled()
+}
