@@ -327,17 +327,23 @@ func (s *stream) lost() {
 	s.mark()
 }
 
-// beat asks the peer for its state, if anything is unacknowledged, and reports whether it
+// beat asks the peer for its state if the peer owes something, and reports whether it
 // has.
 func (s *stream) beat() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.over || !s.out.Unacknowledged() {
+	if s.over || !s.out.Ask() {
 		return false
 	}
-	s.out.Ask()
 	s.mark()
 	return true
+}
+
+// unacknowledged reports whether the peer owes an acknowledgement.
+func (s *stream) unacknowledged() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.out.Unacknowledged()
 }
 
 // stalledFor is how long somebody has waited for credit.

@@ -26,8 +26,9 @@ type peer struct {
 	heard, said atomic.Int64     // when the last message came and went, in nanoseconds of the streams' life
 
 	// Of the goroutine that minds the peers:
-	asks  int   // how often the peer was asked in vain
-	since int64 // what heard was then
+	asks   int   // how often the peer was asked in vain
+	since  int64 // what heard was then
+	beaten int64 // when the streams were last asked one by one
 }
 
 // spoke notes that a message is about to be sent.
@@ -80,6 +81,13 @@ func (h *streams) look(p *peer) {
 		}
 		return
 	}
+	if time.Duration(now-p.beaten) >= streamBeat {
+		// A peer that says much of one stream may have lost what was the last of another.
+		p.beaten = now
+		for _, s := range streams {
+			s.beat()
+		}
+	}
 	if heard := p.heard.Load(); heard != p.since {
 		p.since, p.asks = heard, 0
 	}
@@ -98,7 +106,7 @@ func (h *streams) look(p *peer) {
 // there is one.
 func ask(streams []*stream) (asked bool) {
 	for _, s := range streams {
-		asked = s.beat() || asked
+		asked = s.unacknowledged() && s.beat() || asked
 	}
 	return asked
 }

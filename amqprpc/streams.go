@@ -96,8 +96,9 @@ func (h *streams) bind(s *stream, remote protocol.Token, address string) bool {
 	p := h.peers[address]
 	if p == nil {
 		p = &peer{address: address, streams: make(map[*stream]bool)}
-		p.heard.Store(h.age())
-		p.said.Store(h.age())
+		p.beaten = h.age()
+		p.heard.Store(p.beaten)
+		p.said.Store(p.beaten)
 	}
 	if !s.bind(remote, p) {
 		return false
@@ -249,11 +250,13 @@ func (h *streams) receive(m *messaging.Message) {
 	h.mu.Unlock()
 	for len(frames) > 0 {
 		f, _ := protocol.NextStreamFrame(&frames) // they were checked
-		if s == nil || !s.isFrom(from) && !h.greet(s, from, m, f) {
-			h.stray(to, from, m, f)
+		switch {
+		case s != nil && (s.isFrom(from) || h.greet(s, from, m, f)):
+			s.frame(f)
+		case isAnswered(f.Type):
+			h.stray(to, from, m)
 			return
 		}
-		s.frame(f)
 	}
 }
 
@@ -275,11 +278,11 @@ func isAnswered(t protocol.StreamFrameType) bool {
 	}
 }
 
-// stray answers a frame of a stream that is not open here, or not with that peer.
-func (h *streams) stray(to, from protocol.Token, m *messaging.Message, f protocol.StreamFrame) {
+// stray answers a message of a stream that is not open here, or not with that peer.
+func (h *streams) stray(to, from protocol.Token, m *messaging.Message) {
 	h.dropped.Add(1)
 	address := string(m.Properties.ReplyTo)
-	if !isAnswered(f.Type) || !h.mayWrite(address) {
+	if !h.mayWrite(address) {
 		return
 	}
 	h.mu.Lock()

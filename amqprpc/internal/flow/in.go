@@ -32,14 +32,14 @@ type Verdict int
 // The verdicts.
 const (
 	Taken     Verdict = iota
-	Duplicate         // it came before
+	Duplicate         // it came before, or cannot be: the accept, and it alone, has the number 0
 	Gap               // an earlier one is missing
 )
 
 // Frame takes a frame. It keeps the payload. The error is [ErrBeyondWindow].
 func (i *In) Frame(f Frame) (Verdict, error) {
 	switch {
-	case f.Number < i.expected || i.ended:
+	case f.Number < i.expected || i.ended || (f.Kind == Accept) != (f.Number == 0):
 		i.pending = true // the peer may not know
 		return Duplicate, nil
 	case f.Number > i.expected:

@@ -14,10 +14,10 @@ type Out struct {
 	window int64 // how much may be unacknowledged, whatever the peer says
 
 	probe    uint64 // the number of the newest one
-	probeDue bool
-	asking   bool   // the peer has not answered the newest probe
-	probed   uint64 // what high was when the newest probe was sent
-	holding  bool   // nothing is written before the answer
+	probed   uint64 // what high was when the newest probe was first written
+	probeDue bool   // a probe is to be written
+	asking   bool   // the newest probe was written, and is not answered
+	holding  bool   // no frame is written before the answer
 	ended    bool
 }
 
@@ -79,6 +79,9 @@ func (o *Out) Ready() bool { return !o.holding && o.write < o.next }
 // Unacknowledged reports whether a frame was written that the peer has not acknowledged.
 func (o *Out) Unacknowledged() bool { return o.base < o.high }
 
+// blocked reports whether only the peer's limit keeps items from being added.
+func (o *Out) blocked() bool { return !o.ended && o.used >= o.limit }
+
 // Largest is the size of the largest payload that is not acknowledged.
 func (o *Out) Largest() (size int) {
 	for i := range o.frames.len() {
@@ -96,29 +99,39 @@ func (o *Out) Settled() bool { return o.ended && o.base == o.next }
 // Ended reports whether the end was added.
 func (o *Out) Ended() bool { return o.ended }
 
-// Lost says that what was written may be lost. Out asks the peer what it has, and writes
-// nothing before the answer.
+// Lost says that what was written may be lost, and what the peer has written, too. Out asks
+// the peer what it has, and writes no frame before the answer.
 func (o *Out) Lost() {
+	o.asking = false // the probe may be lost, too
+	o.holding = o.Unacknowledged()
 	o.Ask()
-	o.holding = o.asking
 }
 
-// Ask has a probe sent, if anything is unacknowledged.
-func (o *Out) Ask() {
-	if o.Unacknowledged() {
-		o.probe++
-		o.probeDue, o.asking = true, true
+// Ask has a probe sent if the peer owes something: an acknowledgement, or a higher limit,
+// which it may have sent in vain. Ask reports whether it does. A probe that is not answered
+// is sent again as it was, so that an answer which takes long counts.
+func (o *Out) Ask() bool {
+	if !o.Unacknowledged() && !o.blocked() || o.Fresh() {
+		return false
 	}
+	o.probeDue = true
+	return true
 }
 
-// ProbeDue reports whether a probe is to be sent. It is sent behind all frames.
-func (o *Out) ProbeDue() bool { return o.probeDue && !o.Ready() }
+// ProbeDue reports whether a probe is to be sent. It is sent behind all frames that were
+// written before, also behind those that are written again.
+func (o *Out) ProbeDue() bool { return o.probeDue && (o.holding || o.write == o.high) }
 
 // Probe returns the probe that is due: its number, and that of the next frame that was
-// never written.
+// never written when the probe was new.
 func (o *Out) Probe() (number, sent uint64) {
-	o.probeDue, o.probed = false, o.high
-	return o.probe, o.high
+	o.probeDue = false
+	if !o.asking {
+		o.asking = true
+		o.probe++
+		o.probed = o.high
+	}
+	return o.probe, o.probed
 }
 
 // State takes what the peer says of itself: the frame that it expects, how much it grants,
@@ -129,19 +142,33 @@ func (o *Out) State(expected uint64, limit int64, echo uint64, missing bool) boo
 		return false
 	}
 	o.Grant(limit)
+	if expected < o.base {
+		return true // another state has overtaken this one
+	}
 	o.acknowledge(expected)
 	switch {
-	case expected < o.base: // another state has overtaken this one
-	case o.asking && !o.probeDue && echo == o.probe:
-		o.asking, o.holding = false, false
-		if expected < o.probed {
-			o.write = expected
+	case o.asking && echo == o.probe:
+		o.asking, o.holding, o.probeDue = false, false, false
+		if expected < o.probed || missing {
+			o.again()
 		}
-	case missing && !o.asking:
-		o.write = expected
-		o.Ask() // behind what is written again, which may be lost, too
+	case missing && !o.asking && !o.probeDue:
+		o.again()
+	}
+	if !o.Unacknowledged() {
+		o.holding = false
+		if !o.blocked() {
+			o.asking, o.probeDue = false, false
+		}
 	}
 	return true
+}
+
+// again writes everything again that is not acknowledged, and a probe behind it, because it
+// may be lost again.
+func (o *Out) again() {
+	o.write = o.base
+	o.Ask()
 }
 
 // acknowledge drops the frames before expected.

@@ -16,7 +16,7 @@ const StreamContentType = "application/vnd.amqprpc.stream"
 const (
 	streamVersion = 1
 	streamPreface = 1 + 8 + 8 // the version and both tokens
-	maxNumber     = 1<<63 - 1
+	numberLong    = 9         // octets at most: 63 bits
 )
 
 // Token names one side's part in a stream. It is hard to guess; 0 is none.
@@ -148,10 +148,7 @@ func AppendEcho(dst []byte, echo uint64) []byte {
 
 // ParseEcho reads the payload of a state. What cannot be read is no echo.
 func ParseEcho(payload []byte) uint64 {
-	echo, n := binary.Uvarint(payload)
-	if n <= 0 || echo > maxNumber {
-		return 0
-	}
+	echo, _, _ := parseNumber(payload)
 	return echo
 }
 
@@ -178,8 +175,11 @@ func ParseStreamPreface(body []byte) (to, from Token, frames []byte, err error) 
 }
 
 // CheckStreamFrames reports whether all frames can be read, so that a message counts whole
-// or not at all.
+// or not at all. A message without frames is cut short.
 func CheckStreamFrames(frames []byte) error {
+	if len(frames) == 0 {
+		return errStreamCut
+	}
 	for len(frames) > 0 {
 		if _, err := NextStreamFrame(&frames); err != nil {
 			return err
@@ -190,23 +190,36 @@ func CheckStreamFrames(frames []byte) error {
 
 // NextStreamFrame reads the first frame, and leaves the rest. The payload is not a copy.
 func NextStreamFrame(frames *[]byte) (f StreamFrame, err error) {
-	b := *frames
-	f.Type, b = StreamFrameType(b[0]), b[1:]
+	if len(*frames) == 0 {
+		return f, errStreamCut
+	}
 	var length uint64
+	b := (*frames)[1:]
+	f.Type = StreamFrameType((*frames)[0])
 	for _, v := range []*uint64{&f.Number, &f.Argument, &length} {
-		n := 0
-		if *v, n = binary.Uvarint(b); n == 0 {
-			return f, errStreamCut
-		} else if n < 0 || *v > maxNumber {
-			return f, errStreamNumber
+		if *v, b, err = parseNumber(b); err != nil {
+			return f, err
 		}
-		b = b[n:]
 	}
 	if length > uint64(len(b)) {
 		return f, errStreamCut
 	}
 	f.Payload, *frames = b[:length:length], b[length:]
 	return f, nil
+}
+
+// parseNumber reads a number, and returns what follows. It takes longer forms than the
+// shortest one, as readers of other languages do, up to 9 octets.
+func parseNumber(b []byte) (v uint64, rest []byte, err error) {
+	v, n := binary.Uvarint(b[:min(len(b), numberLong)])
+	switch {
+	case n > 0:
+		return v, b[n:], nil
+	case len(b) >= numberLong:
+		return 0, nil, errStreamNumber
+	default:
+		return 0, nil, errStreamCut
+	}
 }
 
 // AppendStreamProperties adds the property list of a stream's messages. The sender receives

@@ -8,8 +8,10 @@ import (
 )
 
 // frameworkMost is the most lines of code that the framework may have, without blank lines
-// and comments.
-const frameworkMost = 9200
+// and comments. Calls took 8,800. Streams of three kinds take 2,200 more: their API on both
+// sides, flow control and recovery, the frames, the writer, and the minding of peers. The
+// rest is a margin of 500.
+const frameworkMost = 11_500
 
 // codecMost is the most lines that package codec may have, with blank lines and comments, and
 // strictMost is the share of the layer that makes msgpack strict.
