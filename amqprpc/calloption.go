@@ -24,7 +24,7 @@ func (o timeoutOption) applyCall(c *callConfig)     { c.timeout = within(0, time
 
 // WithTimeout limits a call: the call ends after d or at the deadline of its ctx, whichever
 // is earlier. As an option of a client, it applies to calls that have neither a deadline
-// nor this option. The default is 30 s. For a notification, it limits Notify, but not the
+// nor this option, and not to streams. The default is 30 s. For a notification, it limits Notify, but not the
 // request that Notify sends: see [WithExpiration]. Values of zero and below leave the
 // default.
 //

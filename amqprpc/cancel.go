@@ -98,10 +98,8 @@ func (c *Client) farewell(ctx context.Context) {
 		}
 	}
 	c.sendCancels(ctx)
-	if len(c.streams.all()) > 0 {
-		c.streams.endAll(Errorf(CodeCanceled, "%w", ErrClientClosed))
-		c.streams.writer.Flush(ctx)
-	}
+	c.streams.endAll(Errorf(CodeCanceled, "%w", ErrClientClosed))
+	c.streams.flush(ctx)
 }
 
 // cancelled are the ids of attempts that were cancelled and are not here, or not yet.
@@ -220,7 +218,8 @@ func (in *inbound) cancel() {
 }
 
 // WithoutControl turns control messages off. A server then declares no queue for them, and
-// a client sends no cancels. If a caller gives up, its handler runs until its deadline.
+// a client sends no cancels. If a caller gives up, its handler runs until its deadline. The
+// server refuses streams with unimplemented, because it has no queue for their messages.
 // Control messages need permissions, which docs/operations.md lists. If the permissions are
 // missing, control messages are off as well, and the log says so.
 func WithoutControl() ConnOption {

@@ -20,6 +20,19 @@
 // acknowledgement, a handler may run again for the same call. [Request.ID] is the same for
 // every attempt at a call. A handler uses it to recognise a repeated call.
 //
+// # Streams
+//
+// A stream carries any number of messages to the client ([ServerStream]), to the server
+// ([ClientStream]), or both ways ([BidiStream]):
+//
+//	const Prices amqprpc.ServerStream[Query, Price] = "prices"
+//
+//	Prices.Register(srv, func(ctx context.Context, q Query, out *amqprpc.Sender[Price]) error { … })
+//	for price, err := range Prices.Call(ctx, cli, query) { … }
+//
+// The messages arrive once each and in order, although connections are lost. A loop that
+// breaks ends the handler. A sender waits for a receiver that is slow.
+//
 // # The wire
 //
 // Requests and replies are ordinary AMQP 0-9-1 messages. Clients and servers in any

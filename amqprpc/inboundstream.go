@@ -141,11 +141,8 @@ func errStopped() *Error { return Errorf(CodeUnavailable, "the server has stoppe
 // endStreams ends all streams of a server whose drain took too long or that is about to
 // close its connection.
 func (s *Server) endStreams(ctx context.Context) {
-	if len(s.streams.all()) == 0 {
-		return
-	}
 	s.streams.endAll(errStopped())
 	limit, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
-	s.streams.writer.Flush(limit)
+	s.streams.flush(limit)
 }

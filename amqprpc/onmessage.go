@@ -1,12 +1,12 @@
 package amqprpc
 
-// Direction says which way a message of a stream goes.
+// Direction says which way a message of a stream goes, as seen from this side.
 type Direction int
 
-// The directions, as the side sees them that is asked.
+// The directions.
 const (
-	MessageSent Direction = iota
-	MessageReceived
+	MessageSent     Direction = iota // by this side
+	MessageReceived                  // by this side
 )
 
 // String returns sent or received.
@@ -32,11 +32,13 @@ func (r *Request) part() *streaming {
 	return r.streaming
 }
 
-// OnMessage has f called with each message of a stream, a pointer: before it is encoded, and
-// after it was decoded. Middleware calls OnMessage before next. An error of f keeps a message
-// from being sent, and Send returns it; of a message that was received, Recv returns it. f is
-// called on the goroutine that sends or receives. So it may be called for both directions at
-// once. For requests that are no streams f is never called.
+// OnMessage registers f, which is called with each message of a stream: a pointer, before the
+// message is encoded or after it was decoded. Middleware must call OnMessage before next. If
+// f returns an error for a message that is about to be sent, the message is not sent, and
+// Send returns the error. If f returns an error for a message that was received, Recv returns
+// it, and a client ends the stream. f runs on the goroutine that sends or receives, and so
+// maybe for both directions at once. The message of a server stream's request and the reply
+// of a client stream are not shown. If the request is not a stream, f is never called.
 func (r *Request) OnMessage(f func(d Direction, msg any) error) {
 	if r.kind.IsStream() {
 		r.part().look = append(r.part().look, f)
@@ -53,8 +55,9 @@ func (r *Request) look(d Direction, msg any) error {
 	return nil
 }
 
-// MessagesSent returns how many messages of the stream this side has sent so far. It is 0
-// for a request that is no stream.
+// MessagesSent returns how many messages of the stream this side has sent so far. The
+// message of a server stream's request does not count, and neither does the reply of a client
+// stream. It is 0 for a request that is no stream.
 func (r *Request) MessagesSent() int64 {
 	if r.streaming == nil || r.streaming.stream == nil {
 		return 0
@@ -62,8 +65,8 @@ func (r *Request) MessagesSent() int64 {
 	return r.streaming.stream.sent.Load()
 }
 
-// MessagesReceived returns how many messages of the stream this side has received so far. It
-// is 0 for a request that is no stream.
+// MessagesReceived returns how many messages of the stream this side has received so far, as
+// MessagesSent counts. It is 0 for a request that is no stream.
 func (r *Request) MessagesReceived() int64 {
 	if r.streaming == nil || r.streaming.stream == nil {
 		return 0

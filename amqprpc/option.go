@@ -8,8 +8,8 @@ type (
 	// ServerOption configures [NewServer].
 	//
 	// Options for the connection: [WithBrokers], [WithConnectionName], [WithDialer],
-	// [WithHeartbeat], [WithLogger], [WithMaxMessageSize], [WithStateCallback], [WithTLS]
-	// and [WithoutControl].
+	// [WithHeartbeat], [WithLogger], [WithMaxMessageSize], [WithStallLimit],
+	// [WithStateCallback], [WithStreamMemory], [WithTLS], [WithWindow] and [WithoutControl].
 	//
 	// Options for all handlers of the server: [WithAcceptedCodecs], [WithCalleeCodes] and
 	// [WithMiddleware].
@@ -19,13 +19,14 @@ type (
 	ServerOption interface{ applyServer(*serverConfig) }
 	// HandlerOption configures [Register]. The options are [WithAcceptedCodecs],
 	// [WithAtMostOnce], [WithCalleeCodes], [WithConcurrency], [WithHandlerTimeout],
-	// [WithMaxDeliveries], [WithMiddleware], [WithPrefetch] and [WithQueue].
+	// [WithMaxDeliveries], [WithMaxStreams], [WithMiddleware], [WithPrefetch] and [WithQueue].
+	// Handlers of streams take the same options.
 	HandlerOption interface{ applyHandler(*handlerConfig) }
 	// ClientOption configures [NewClient] and [Dial].
 	//
 	// Options for the connection: [WithBrokers], [WithConnectionName], [WithDialer],
-	// [WithHeartbeat], [WithLogger], [WithMaxMessageSize], [WithStateCallback], [WithTLS]
-	// and [WithoutControl].
+	// [WithHeartbeat], [WithLogger], [WithMaxMessageSize], [WithStallLimit],
+	// [WithStateCallback], [WithStreamMemory], [WithTLS], [WithWindow] and [WithoutControl].
 	//
 	// Options for all calls of the client: [WithCodec], [WithFailFast], [WithIdempotent],
 	// [WithLiveness], [WithMiddleware], [WithPersistent] and [WithTimeout].

@@ -34,7 +34,8 @@ func WithCalleeCodes(codes ...Code) ServeOption { return calleeCodesOption(codes
 // later. The default is 25 minutes, because RabbitMQ closes the channel of a consumer after
 // 30 minutes (https://www.rabbitmq.com/docs/consumers#acknowledgement-timeout). The time
 // begins when a worker takes the request, and includes middleware. Values of zero and below
-// leave the default.
+// leave the default. A stream has no limit by default, because its request is acknowledged
+// as soon as the stream is open.
 func WithHandlerTimeout(d time.Duration) HandlerOption {
 	return handlerOption(func(c *handlerConfig) { c.timeout = within(0, d, forever) })
 }
@@ -63,7 +64,8 @@ func WithAllowedReplyTo(patterns ...string) ServerOption {
 }
 
 // WithConcurrency limits how many handlers of this queue run at once in this server. The
-// default is 128. Values below 1 leave the default.
+// default is 128. Values below 1 leave the default. Streams are limited by [WithMaxStreams]
+// instead.
 func WithConcurrency(n int) HandlerOption {
 	return handlerOption(func(c *handlerConfig) {
 		if n > 0 {
@@ -75,7 +77,8 @@ func WithConcurrency(n int) HandlerOption {
 // WithPrefetch sets how many unacknowledged requests the broker sends ahead (basic.qos, for
 // each consumer). The default is the concurrency. With a smaller prefetch, some handlers
 // are idle. With a larger one, requests wait in this server while another server may be
-// idle. Values below 1 leave the default. The maximum is 65,535.
+// idle. Values below 1 leave the default. The maximum is 65,535. It has no effect on
+// streams.
 func WithPrefetch(n int) HandlerOption {
 	return handlerOption(func(c *handlerConfig) { c.prefetch = n })
 }

@@ -48,7 +48,7 @@ type stream struct {
 	armed   bool      // the timer runs
 	stalled time.Time // since when there is no credit for somebody who waits; zero is not
 
-	sent, received atomic.Int64 // items
+	sent, received atomic.Int64 // messages of the user's: the reply of a client stream is not one
 }
 
 var errStreamOver = errors.New("the stream is over")
@@ -97,7 +97,6 @@ func (s *stream) recv() ([]byte, error) {
 			return nil, s.err
 		}
 		if item, ok := s.in.Take(); ok {
-			s.received.Add(1)
 			if s.in.Due() {
 				s.mark()
 			}

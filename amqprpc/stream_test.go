@@ -5,12 +5,14 @@ import (
 	"errors"
 	"io"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
+	"github.com/bbebcec1/amqprpc-go/amqprpc/amqptest"
 )
 
 type (
@@ -149,6 +151,109 @@ func TestBreakEndsTheHandler(t *testing.T) {
 		require.ErrorIs(t, err, context.Canceled)
 	case <-time.After(patience):
 		require.FailNow(t, "the handler goes on")
+	}
+}
+
+// What a server has accepted never runs a second time, whatever happens to the connections.
+func TestAcceptedStreamRunsOnce(t *testing.T) {
+	t.Parallel()
+	broker := amqptest.Start(t)
+	const method countTo = "count"
+	var runs atomic.Int64
+	for range 2 { // each could take over from the other
+		startServer(t, broker.URL(), func(s *amqprpc.Server) {
+			method.Register(s, func(ctx context.Context, n int, out *amqprpc.Sender[int]) error {
+				runs.Add(1)
+				return count(ctx, n, out)
+			})
+		})
+	}
+	cli := dial(t, broker.URL())
+	const items = 100_000 // more than a window holds
+	next := 0
+	for i, err := range method.Call(testContext(t), cli, items) {
+		require.NoError(t, err)
+		require.Equal(t, next, i)
+		if next++; i%(items/3) == 0 {
+			broker.CutConnections()
+		}
+	}
+	require.Equal(t, items, next)
+	require.EqualValues(t, 1, runs.Load())
+}
+
+// A server without a queue of its own refuses streams.
+func TestServerWithoutStreams(t *testing.T) {
+	t.Parallel()
+	url, method := brokerURL(t), countTo(queueName(t))
+	startServer(t, url, func(s *amqprpc.Server) { method.Register(s, count) }, amqprpc.WithoutControl())
+	n := 0
+	for _, err := range method.Call(testContext(t), dial(t, url), 1) {
+		require.ErrorIs(t, err, amqprpc.CodeUnimplemented)
+		require.ErrorContains(t, err, "WithoutControl")
+		require.Equal(t, amqprpc.OutcomeNotExecuted, amqprpc.OutcomeOf(err))
+		n++
+	}
+	require.Equal(t, 1, n)
+}
+
+// Whoever receives does not take the caller's own Close for the server's end.
+func TestCloseIsNoCleanEnd(t *testing.T) {
+	t.Parallel()
+	url, method := brokerURL(t), doubles(queueName(t))
+	startServer(t, url, func(s *amqprpc.Server) { method.Register(s, double) })
+	cli := dial(t, url)
+	swallows := amqprpc.WithMiddleware(func(next amqprpc.Invoker) amqprpc.Invoker {
+		return func(ctx context.Context, req *amqprpc.Request) (*amqprpc.Response, error) {
+			_, _ = next(ctx, req)
+			return amqprpc.NewResponse(amqprpc.None{}), nil
+		}
+	})
+	for name, tt := range map[string]struct {
+		opts []amqprpc.CallOption
+		end  func(*amqprpc.BidiStreamCall[int, int], context.CancelFunc)
+	}{
+		"Close":                        {nil, func(c *amqprpc.BidiStreamCall[int, int], _ context.CancelFunc) { c.Close() }},
+		"Close, swallowed":             {[]amqprpc.CallOption{swallows}, func(c *amqprpc.BidiStreamCall[int, int], _ context.CancelFunc) { c.Close() }},
+		"the context":                  {nil, func(_ *amqprpc.BidiStreamCall[int, int], cancel context.CancelFunc) { cancel() }},
+		"the context, swallowed error": {[]amqprpc.CallOption{swallows}, func(_ *amqprpc.BidiStreamCall[int, int], cancel context.CancelFunc) { cancel() }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ctx, cancel := context.WithCancel(testContext(t))
+			defer cancel()
+			conv, err := method.Open(ctx, cli, tt.opts...)
+			require.NoError(t, err)
+			defer conv.Close()
+			received := make(chan error, 1)
+			go func() {
+				_, err := conv.Recv()
+				received <- err
+			}()
+			tt.end(conv, cancel)
+			require.ErrorIs(t, <-received, amqprpc.CodeCanceled)
+			_, err = conv.Recv()
+			require.ErrorIs(t, err, amqprpc.CodeCanceled, "the second time, too")
+		})
+	}
+}
+
+// The server learns that its caller has the end, also from a client that is closed at once.
+func TestCloseRightAfterAStream(t *testing.T) {
+	t.Parallel()
+	url, method := brokerURL(t), countTo(queueName(t))
+	_, stop := startServer(t, url, func(s *amqprpc.Server) { method.Register(s, count) })
+	for range 10 {
+		cli := dial(t, url)
+		require.Len(t, drained(t, method.Call(testContext(t), cli, 3)), 3)
+		require.NoError(t, cli.Close())
+	}
+	stopped := make(chan struct{})
+	go func() { stop(); close(stopped) }()
+	select {
+	case <-stopped:
+	case <-time.After(10 * time.Second): // a beat is 15 s
+		require.FailNow(t, "the server waits for a client that is closed")
 	}
 }
 

@@ -7,8 +7,9 @@ import (
 	"iter"
 )
 
-// ServerStream is a contract like [Method], of a stream whose server sends: one request,
-// any number of messages in answer.
+// ServerStream is a contract like [Method], for a stream whose server sends: one request,
+// any number of messages in answer. It is the name of a queue, with the types of its
+// messages.
 //
 //	const Prices amqprpc.ServerStream[Query, Price] = "prices"
 //
@@ -16,11 +17,21 @@ import (
 //	for p, err := range Prices.Call(ctx, cli, query) { … }
 type ServerStream[Req, Resp any] string
 
-// ClientStream is a contract of a stream whose client sends: any number of messages, one
-// reply.
+// ClientStream is a contract like [ServerStream], for a stream whose client sends: any number
+// of messages, one reply.
+//
+//	const Import amqprpc.ClientStream[Row, Summary] = "import"
+//
+//	Import.Register(srv, func(ctx context.Context, in *amqprpc.Receiver[Row]) (Summary, error) { … })
+//	summary, err := Import.Call(ctx, cli, rows)
 type ClientStream[Req, Resp any] string
 
-// BidiStream is a contract of a stream on which both sides send.
+// BidiStream is a contract like [ServerStream], for a stream on which both sides send.
+//
+//	const Chat amqprpc.BidiStream[Line, Line] = "chat"
+//
+//	Chat.Register(srv, func(ctx context.Context, in *amqprpc.Receiver[Line], out *amqprpc.Sender[Line]) error { … })
+//	talk, err := Chat.Open(ctx, cli)
 type BidiStream[Req, Resp any] string
 
 // Register is [RegisterServerStream] on the stream's queue.
@@ -38,13 +49,14 @@ func (m BidiStream[Req, Resp]) Register(s *Server, h BidiStreamHandler[Req, Resp
 	RegisterBidiStream(s, string(m), h, opts...)
 }
 
-// Call returns the messages with which a server answers req. Nothing happens until they are
-// ranged over, and each range is a call of its own. A loop that breaks cancels the handler;
-// there is nothing to close. An error is the last pair. It is what the handler returned, or
-// says what became of the stream: unavailable where the server is gone, of unknown outcome.
+// Call returns the messages with which a server answers req. Nothing happens until you range
+// over them, and each range is a call of its own. If the loop breaks, the ctx of the handler
+// ends. There is nothing to close. An error is the last pair: the error of the handler, or
+// an error that says what happened to the stream. If the server is gone, the error is
+// unavailable, and its outcome is unknown.
 //
-// A stream ends with ctx. It has no other deadline, unless [WithTimeout] is given to the
-// call. If no server accepts the stream within 30 s, it is unavailable.
+// The stream ends with ctx. It has no other deadline, unless the call has [WithTimeout]. If
+// no server accepts the stream within 30 s, the error is unavailable.
 func (m ServerStream[Req, Resp]) Call(ctx context.Context, c *Client, req Req, opts ...CallOption) iter.Seq2[Resp, error] {
 	return func(yield func(Resp, error) bool) {
 		t := newCall[Req, None](string(m), req)
@@ -83,7 +95,7 @@ func (cs *clientStream) messages() messages {
 	return messages{&cs.out.call.req, cs.current(), func() int { return int(cs.client.maxBody.Load()) }}
 }
 
-// Items makes a source of messages for [ClientStream.Call] of one that cannot fail.
+// Items makes a source for [ClientStream.Call] of an iterator that cannot fail.
 func Items[T any](seq iter.Seq[T]) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		for v := range seq {
@@ -94,10 +106,11 @@ func Items[T any](seq iter.Seq[T]) iter.Seq2[T, error] {
 	}
 }
 
-// Call sends all messages of a source, and returns the server's reply. A source that fails
-// ends the call with its error, and a source that panics with its panic. The handler then
-// does not see an end but canceled, so that it never takes a part for the whole. If the
-// server answers before it has got all, Call returns when the source next yields.
+// Call sends all messages of the source rows, and returns the server's reply. If the source
+// yields an error, Call returns it. If the source panics, Call panics. In both cases the
+// handler gets canceled instead of an end, so that it never takes a part for the whole. If
+// the server answers before it has everything, Call returns when the source next yields.
+// Deadlines are those of [ServerStream.Call].
 func (m ClientStream[Req, Resp]) Call(ctx context.Context, c *Client, rows iter.Seq2[Req, error], opts ...CallOption) (Resp, error) {
 	var zero Resp
 	up, err := m.Open(ctx, c, opts...)
@@ -118,8 +131,9 @@ func (m ClientStream[Req, Resp]) Call(ctx context.Context, c *Client, rows iter.
 	return up.CloseAndRecv()
 }
 
-// Open begins the call, and returns when a server has accepted it. The call ends with
-// CloseAndRecv or Cancel, one of which must be called, and with ctx.
+// Open begins a call, and returns when a server has accepted it. The call ends with
+// CloseAndRecv or Cancel, or with ctx. You must call one of the two methods. Deadlines are
+// those of [ServerStream.Call].
 func (m ClientStream[Req, Resp]) Open(ctx context.Context, c *Client, opts ...CallOption) (*ClientStreamCall[Req, Resp], error) {
 	t := newCall[None, Resp](string(m), None{})
 	t.call.req.kind = KindClientStream
@@ -134,10 +148,11 @@ func (m ClientStream[Req, Resp]) Open(ctx context.Context, c *Client, opts ...Ca
 // concurrent use.
 type ClientStreamCall[Req, Resp any] struct{ call *clientStream }
 
-// Send sends a message. It waits until the server has room for it. io.EOF says that the
-// server has ended the stream: CloseAndRecv then returns its reply or its error. Other
-// errors are of this message alone, which is not sent: invalid_argument for one that cannot
-// be encoded, resource_exhausted for one that is too large.
+// Send sends a message. It waits until the server has room for the message, and returns when
+// the message is on its way: not when it has arrived. If the error is io.EOF, the stream has
+// ended, and CloseAndRecv returns the reply or the reason. After Cancel the error is
+// canceled. All other errors are about this message, which is not sent, and the stream goes
+// on: invalid_argument if it cannot be encoded, resource_exhausted if it is too large.
 func (u *ClientStreamCall[Req, Resp]) Send(v Req) error { return u.call.sendMessage(&v) }
 
 // sendMessage sends a message, a pointer.
@@ -164,7 +179,7 @@ func codeOfMessage(err error) Code {
 	return CodeInvalidArgument
 }
 
-// CloseAndRecv says that all is sent, and waits for the server's reply.
+// CloseAndRecv tells the server that everything is sent, and waits for its reply.
 func (u *ClientStreamCall[Req, Resp]) CloseAndRecv() (Resp, error) {
 	u.call.closeSend()
 	var zero Resp
@@ -182,16 +197,17 @@ func (u *ClientStreamCall[Req, Resp]) CloseAndRecv() (Resp, error) {
 	case Resp:
 		return m, nil
 	default:
-		return zero, localError(CodeCanceled, OutcomeUnknown, u.call.out.call.req.queue, "the caller has cancelled the stream")
+		return zero, u.call.cancelled()
 	}
 }
 
-// Cancel gives the call up: the handler gets canceled instead of an end. After
-// CloseAndRecv has returned it means nothing.
+// Cancel gives the call up: the handler gets canceled instead of an end. It has no effect
+// after CloseAndRecv has returned.
 func (u *ClientStreamCall[Req, Resp]) Cancel() { u.call.stop() }
 
-// Open begins the call, and returns when a server has accepted it. The call ends when the
-// server ends it, with Close, which must be called, and with ctx.
+// Open begins a call, and returns when a server has accepted it. The call ends when the
+// handler returns, with Close, or with ctx. You must call Close. Deadlines are those of
+// [ServerStream.Call].
 func (m BidiStream[Req, Resp]) Open(ctx context.Context, c *Client, opts ...CallOption) (*BidiStreamCall[Req, Resp], error) {
 	t := newCall[None, None](string(m), None{})
 	t.call.req.kind = KindBidiStream
@@ -203,26 +219,28 @@ func (m BidiStream[Req, Resp]) Open(ctx context.Context, c *Client, opts ...Call
 }
 
 // BidiStreamCall is a call of a [BidiStream] that is open. Its methods are safe for
-// concurrent use, but for Recv and All, which belong to one goroutine at a time.
+// concurrent use, except for Recv and All, which belong to one goroutine at a time.
 type BidiStreamCall[Req, Resp any] struct{ call *clientStream }
 
-// Send sends a message, as [ClientStreamCall.Send] does. After io.EOF, Recv returns what the
-// server has sent before, and then its error.
+// Send sends a message, as [ClientStreamCall.Send] does. If the error is io.EOF, Recv returns
+// what the server has sent, and then the reason.
 func (b *BidiStreamCall[Req, Resp]) Send(v Req) error { return b.call.sendMessage(&v) }
 
-// CloseSend says that all is sent. The server may go on sending.
+// CloseSend tells the server that everything is sent. The server may go on sending. The error
+// is that of a stream that was never accepted.
 func (b *BidiStreamCall[Req, Resp]) CloseSend() error { return b.call.closeSend() }
 
-// Recv waits for the next message. It returns io.EOF where the server has ended the stream
-// without an error, and nowhere else.
+// Recv waits for the next message. It returns io.EOF if the server has ended the stream
+// without an error, and only then. If the handler has failed, it returns the handler's
+// error. After Close it returns canceled.
 func (b *BidiStreamCall[Req, Resp]) Recv() (Resp, error) { return recvAs[Resp](b.call) }
 
 // All iterates over the messages until the server ends the stream. An error is the last
 // pair.
 func (b *BidiStreamCall[Req, Resp]) All() iter.Seq2[Resp, error] { return all(b.Recv) }
 
-// Close gives the call up, unless it has ended, and ends a Recv and a Send that wait. It may
-// be called from any goroutine, and more than once. It returns nil.
+// Close gives the call up, unless it has ended. A Recv or Send that waits returns. You may
+// call Close on any goroutine, and more than once. It returns nil.
 func (b *BidiStreamCall[Req, Resp]) Close() error {
 	b.call.stop()
 	return nil

@@ -118,16 +118,28 @@ func (cs *clientStream) recv() ([]byte, error) {
 	}
 	payload, err := s.recv()
 	if err == nil {
+		s.received.Add(1)
 		return payload, nil
 	}
 	if errors.Is(err, io.EOF) {
 		cs.consume(payload)
 	}
 	<-cs.done
-	if cs.err != nil {
+	switch {
+	case cs.err != nil:
 		return nil, cs.err
+	case errors.Is(err, io.EOF):
+		return nil, io.EOF
+	case done(cs.stopped):
+		return nil, cs.cancelled()
+	default: // middleware makes light of it, but it is no clean end
+		return nil, cs.client.streamFailed(&cs.out.call.req, s)
 	}
-	return nil, io.EOF
+}
+
+// cancelled is the error of whoever uses a stream that the caller has stopped.
+func (cs *clientStream) cancelled() *Error {
+	return localError(CodeCanceled, OutcomeUnknown, cs.out.call.req.queue, "the caller has cancelled the stream")
 }
 
 // consume says that everything up to the server's end was received.
@@ -151,7 +163,7 @@ func (cs *clientStream) send(payload []byte) error {
 		return nil
 	}
 	if done(cs.stopped) {
-		return localError(CodeCanceled, OutcomeUnknown, cs.out.call.req.queue, "the caller has cancelled the stream")
+		return cs.cancelled()
 	}
 	return io.EOF
 }

@@ -9,27 +9,35 @@ import (
 )
 
 // ServerStreamHandler answers one request with any number of messages, which it sends with
-// out. What it returns is the end of the stream: nil is a clean one. Its ctx ends when the
-// caller is gone or wants no more, and when a drain has taken too long. It does not end with
-// the connection, which the stream outlives.
+// out. The stream ends when the handler returns. The caller gets the error as that of a
+// [Handler], behind all messages, and nil is a clean end. The ctx ends at the deadline of the
+// stream, if it has one, when the caller is gone or wants no more, and when a drain takes too
+// long. It does not end with the connection, because the stream outlives the connection.
+//
+// The handler runs once for each stream that is open, at most as often as [WithMaxStreams]
+// allows.
 type ServerStreamHandler[Req, Resp any] func(ctx context.Context, req Req, out *Sender[Resp]) error
 
 // ClientStreamHandler reads any number of messages from in, and answers them once. It may
-// return before the caller has sent all.
+// return before the caller has sent everything. Its ctx and its error are as those of a
+// [ServerStreamHandler].
 type ClientStreamHandler[Req, Resp any] func(ctx context.Context, in *Receiver[Req]) (Resp, error)
 
-// BidiStreamHandler reads messages from in and sends others with out, in any order. What it
-// returns ends both directions.
+// BidiStreamHandler reads messages from in and sends messages with out, in any order. When it
+// returns, both directions end. Its ctx and its error are as those of a
+// [ServerStreamHandler].
 type BidiStreamHandler[Req, Resp any] func(ctx context.Context, in *Receiver[Req], out *Sender[Resp]) error
 
-// RegisterServerStream puts h on a queue. It panics as [Register] does.
+// RegisterServerStream puts h on a queue, like [ServerStream.Register]. It panics on the same
+// mistakes as [Register].
 func RegisterServerStream[Req, Resp any](s *Server, queue string, h ServerStreamHandler[Req, Resp], opts ...HandlerOption) {
 	register(s, queue, KindServerStream, h != nil, freshInbound[Req, None], messageOf[None]{}, func(ctx context.Context, in *inbound, msg any) (any, error) {
 		return &None{}, h(ctx, *msg.(*Req), &Sender[Resp]{in.endpoint.messages(&in.req)})
 	}, opts)
 }
 
-// RegisterClientStream puts h on a queue. It panics as [Register] does.
+// RegisterClientStream puts h on a queue, like [ClientStream.Register]. It panics on the same
+// mistakes as [Register].
 func RegisterClientStream[Req, Resp any](s *Server, queue string, h ClientStreamHandler[Req, Resp], opts ...HandlerOption) {
 	register(s, queue, KindClientStream, h != nil, freshInbound[None, Resp], messageOf[Resp]{}, func(ctx context.Context, in *inbound, _ any) (any, error) {
 		resp, err := h(ctx, &Receiver[Req]{in.endpoint.messages(&in.req)})
@@ -37,7 +45,8 @@ func RegisterClientStream[Req, Resp any](s *Server, queue string, h ClientStream
 	}, opts)
 }
 
-// RegisterBidiStream puts h on a queue. It panics as [Register] does.
+// RegisterBidiStream puts h on a queue, like [BidiStream.Register]. It panics on the same
+// mistakes as [Register].
 func RegisterBidiStream[Req, Resp any](s *Server, queue string, h BidiStreamHandler[Req, Resp], opts ...HandlerOption) {
 	register(s, queue, KindBidiStream, h != nil, freshInbound[None, None], messageOf[None]{}, func(ctx context.Context, in *inbound, _ any) (any, error) {
 		m := in.endpoint.messages(&in.req)
@@ -101,11 +110,11 @@ func (m messages) decode(body []byte, v any, none bool) error {
 // Sender sends the messages of a stream to its caller. It is safe for concurrent use.
 type Sender[T any] struct{ messages }
 
-// Send sends a message. It waits until the caller has room for it, and returns when the
-// message is on its way: not when it has arrived. The error is canceled where the caller is
-// gone or wants no more, and failed_precondition after the handler has returned. A message
-// that cannot be encoded (internal) or is too large (resource_exhausted, see
-// [WithMaxMessageSize]) is not sent, and the stream goes on.
+// Send sends a message. It waits until the caller has room for the message, and returns when
+// the message is on its way: not when it has arrived. The error is canceled if the caller
+// wants no more, unavailable if the caller is gone, and failed_precondition after the handler
+// has returned. If a message cannot be encoded (internal) or is too large
+// (resource_exhausted, see [WithMaxMessageSize]), it is not sent, and the stream goes on.
 func (s *Sender[T]) Send(v T) error {
 	body, err := s.encode(&v)
 	if err != nil {
@@ -120,9 +129,10 @@ func (s *Sender[T]) Send(v T) error {
 // Receiver receives the messages that a caller sends. It belongs to one goroutine at a time.
 type Receiver[T any] struct{ messages }
 
-// Recv waits for the next message. It returns io.EOF where the caller has sent all, and
-// nowhere else. A caller that gives up is canceled, one that is gone unavailable. A message
-// that does not decode is invalid_argument, and the next call goes on behind it.
+// Recv waits for the next message. It returns io.EOF if the caller has sent everything, and
+// only then. The error is canceled if the caller gives up, and unavailable if the caller is
+// gone. If a message does not decode, the error is invalid_argument, and the next Recv
+// returns the message behind it.
 func (r *Receiver[T]) Recv() (T, error) {
 	var v T
 	body, err := r.stream.recv()
@@ -134,6 +144,7 @@ func (r *Receiver[T]) Recv() (T, error) {
 	case err != nil:
 		return v, err
 	}
+	r.stream.received.Add(1)
 	if err = r.decode(body, &v, messageOf[T]{}.none()); err != nil {
 		if _, ok := errorIn(err); !ok {
 			err = Errorf(CodeInvalidArgument, "a message of the stream does not decode: %w", err)
@@ -142,8 +153,8 @@ func (r *Receiver[T]) Recv() (T, error) {
 	return v, err
 }
 
-// All iterates over the messages until the caller has sent all. After an error, which is the
-// last pair, it ends.
+// All iterates over the messages until the caller has sent everything. An error is the last
+// pair.
 func (r *Receiver[T]) All() iter.Seq2[T, error] { return all(r.Recv) }
 
 // all iterates over what recv returns until io.EOF.

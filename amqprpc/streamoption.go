@@ -8,9 +8,10 @@ const (
 	streamMost     = 1 << 30 // of a window and of all together
 )
 
-// WithMaxStreams bounds the streams of a handler that are open at once, in this server. At
-// the bound the server takes no further requests, which another server may take. The
-// default is 1,024. Values below 1 leave the default.
+// WithMaxStreams limits how many streams of this queue are open at once in this server. At
+// the limit the server stops consuming the queue, so that other servers take the next
+// streams. The default is 1,024. Values below 1 leave the default. It has no effect on
+// handlers of calls.
 func WithMaxStreams(n int) HandlerOption {
 	return handlerOption(func(c *handlerConfig) {
 		if n > 0 {
@@ -19,10 +20,11 @@ func WithMaxStreams(n int) HandlerOption {
 	})
 }
 
-// WithWindow bounds, in bytes, what may be under way on a stream in one direction: sent and
-// not acknowledged, or received and not taken yet. Each message counts 32 bytes more than it
-// has. A larger window is faster over a long way, and takes more memory. The default is 256
-// KiB, and the least 16 KiB. One message may always exceed the window.
+// WithWindow limits, in bytes, what is on its way on a stream in one direction: sent and not
+// acknowledged, or received and not yet read. Each message counts 32 bytes more than it has.
+// A larger window is faster over a long way, and needs more memory. To be faster, both sides
+// need it. The default is 256 KiB. Smaller values than 16 KiB are raised to 16 KiB, and
+// values below 1 leave the default. One message may always exceed the window.
 func WithWindow(bytes int) ConnOption {
 	return connOption(func(c *connConfig) {
 		if bytes > 0 {
@@ -31,9 +33,9 @@ func WithWindow(bytes int) ConnOption {
 	})
 }
 
-// WithStreamMemory bounds, in bytes, what all streams of a client or a server together may
-// hold of what was received and not taken yet. With many streams each gets a smaller window,
-// but of at least 16 KiB. The default is 2 MiB.
+// WithStreamMemory limits, in bytes, what all streams of a client or a server together have
+// received and not yet read. The streams share it: with many streams, each has a smaller
+// window, but of at least 16 KiB. The default is 2 MiB. Values below 1 leave the default.
 func WithStreamMemory(bytes int) ConnOption {
 	return connOption(func(c *connConfig) {
 		if bytes > 0 {
@@ -42,9 +44,9 @@ func WithStreamMemory(bytes int) ConnOption {
 	})
 }
 
-// WithStallLimit ends a stream whose other side has taken nothing for d while this side
-// waited to send: with resource_exhausted on both sides. By default a stream waits as long as
-// the other side lives. Values of zero and below leave the default.
+// WithStallLimit ends a stream if a Send of this side has waited for d. Both sides get
+// resource_exhausted. By default Send waits as long as the other side lives. Values of zero
+// and below leave the default.
 func WithStallLimit(d time.Duration) ConnOption {
 	return connOption(func(c *connConfig) { c.stallLimit = within(0, d, forever) })
 }

@@ -1,6 +1,7 @@
 package amqprpc
 
 import (
+	"context"
 	"encoding/json"
 	"log/slog"
 	"sync"
@@ -38,6 +39,7 @@ type streams struct {
 	byRemote map[protocol.Token]*stream // those that are bound
 	peers    map[string]*peer
 	open     atomic.Int64
+	used     bool // there was a stream
 	minding  bool // a goroutine minds the peers
 	closed   bool
 	quit     chan struct{} // closed when nobody is to mind them any more
@@ -82,6 +84,7 @@ func (h *streams) add(first, expected uint64, ended func(error)) *stream {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.byToken[s.local] = s
+	h.used = true
 	return s
 }
 
@@ -188,6 +191,17 @@ func (h *streams) lost() {
 func (h *streams) endAll(err error) {
 	for _, s := range h.all() {
 		s.finish(err, true)
+	}
+}
+
+// flush waits until everything is written: also the last state of a stream that has ended,
+// for which its peer would wait.
+func (h *streams) flush(ctx context.Context) {
+	h.mu.Lock()
+	used := h.used
+	h.mu.Unlock()
+	if used {
+		h.writer.Flush(ctx)
 	}
 }
 

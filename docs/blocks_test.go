@@ -47,11 +47,14 @@ func blocks(page string, text []byte) []block {
 
 // packages are the packages that Go blocks may use without an import, by name.
 var packages = map[string]string{
+	"bufio":   "bufio",
 	"context": "context",
 	"errors":  "errors",
 	"expvar":  "expvar",
 	"fmt":     "fmt",
 	"http":    "net/http",
+	"io":      "io",
+	"iter":    "iter",
 	"json":    "encoding/json",
 	"log":     "log",
 	"os":      "os",

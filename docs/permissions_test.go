@@ -119,6 +119,32 @@ func TestPermissionsOfThePage(t *testing.T) {
 			return errors.New("the cancel did not reach the handler")
 		}
 	}
+	streams := func(ctx context.Context, serverURL, clientURL string, opts ...amqprpc.ClientOption) error {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		srv := amqprpc.NewServer(serverURL, amqprpc.WithLogger(nil))
+		orders := amqprpc.ServerStream[int, int]("orders")
+		orders.Register(srv, func(_ context.Context, n int, out *amqprpc.Sender[int]) error { return out.Send(n) })
+		served := make(chan error, 1)
+		go func() { served <- srv.Serve(ctx) }()
+		select {
+		case <-srv.Ready():
+		case err := <-served:
+			return err
+		}
+		cli, err := amqprpc.Dial(ctx, clientURL, append(opts, amqprpc.WithLogger(nil))...)
+		if err != nil {
+			return err
+		}
+		defer cli.Close()
+		time.Sleep(200 * time.Millisecond) // the mailbox opens after the queues, and its declaration may be refused
+		for _, err := range orders.Call(ctx, cli, 1) {
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 	roles := map[string]struct {
 		run     func(ctx context.Context, mine, other string) error
 		queue   amqprpc.Queue // the queue as another user declared it before
@@ -128,12 +154,16 @@ func TestPermissionsOfThePage(t *testing.T) {
 		"server of `orders`":                 {run: server(amqprpc.Queue{})},
 		"server of `orders`, with `Passive`": {run: server(amqprpc.Queue{Passive: true}), passive: true},
 		"server of `orders`, cancels":        {run: func(ctx context.Context, mine, other string) error { return cancels(ctx, mine, other) }},
-		"client, cancels":                    {run: func(ctx context.Context, mine, other string) error { return cancels(ctx, other, mine) }, alone: true},
-		"client, resumable":                  {run: client()},
-		"client, exclusive":                  {run: client(amqprpc.WithReplyMode(amqprpc.ReplyExclusive))},
-		"client, direct reply-to":            {run: client(amqprpc.WithReplyMode(amqprpc.ReplyDirect))},
-		"server of `orders`, bounces":        {run: server(amqprpc.Queue{Bounce: true})},
-		"client, bounces":                    {run: client(amqprpc.WithBounce()), queue: amqprpc.Queue{Bounce: true}},
+		"server of `orders`, streams":        {run: func(ctx context.Context, mine, other string) error { return streams(ctx, mine, other) }},
+		"client, direct reply-to, streams": {alone: true, run: func(ctx context.Context, mine, other string) error {
+			return streams(ctx, other, mine, amqprpc.WithReplyMode(amqprpc.ReplyDirect))
+		}},
+		"client, cancels":             {run: func(ctx context.Context, mine, other string) error { return cancels(ctx, other, mine) }, alone: true},
+		"client, resumable":           {run: client()},
+		"client, exclusive":           {run: client(amqprpc.WithReplyMode(amqprpc.ReplyExclusive))},
+		"client, direct reply-to":     {run: client(amqprpc.WithReplyMode(amqprpc.ReplyDirect))},
+		"server of `orders`, bounces": {run: server(amqprpc.Queue{Bounce: true})},
+		"client, bounces":             {run: client(amqprpc.WithBounce()), queue: amqprpc.Queue{Bounce: true}},
 	}
 	rows := permissionRows(pages(t)["docs/operations.md"])
 	require.Len(t, rows, len(roles))

@@ -27,7 +27,10 @@ type logging struct {
 //
 // Every line has side, kind, queue, id, attempt, code and duration (a [time.Duration]). A
 // server adds queue_time if [amqprpc.Request.QueueTime] knows it, and redelivered=true for a
-// request that may have been delivered before. For an error, Logging adds the text as error
+// request that may have been delivered before. The line of a stream is written when the
+// stream has ended. It adds the numbers of messages that this side has sent and received,
+// and stopped=true if the client has stopped the stream, as a loop does that breaks. For an
+// error, Logging adds the text as error
 // and, on a client, the outcome. It adds the attribute cause if the error has a cause that
 // callers do not see: a panic, or the error of a callee. The message and the metadata are
 // not logged, see [WithLogAttrs]. The logger's handler gets the context of the call, and
@@ -51,16 +54,16 @@ func Logging(logger *slog.Logger, opts ...LoggingOption) amqprpc.Middleware {
 		if l.log == nil {
 			return next
 		}
-		return func(ctx context.Context, req *amqprpc.Request) (_ *amqprpc.Response, err error) {
+		return func(ctx context.Context, req *amqprpc.Request) (resp *amqprpc.Response, err error) {
 			start := time.Now()
 			returned := false
 			defer func() {
 				if !returned { // middleware has panicked, and the server will answer the request
 					err = amqprpc.Errorf(amqprpc.CodeInternal, "panic")
 				}
-				l.write(ctx, req, err, time.Since(start))
+				l.write(ctx, req, resp, err, time.Since(start))
 			}()
-			resp, err := next(ctx, req)
+			resp, err = next(ctx, req)
 			returned = true
 			return resp, err
 		}
@@ -135,7 +138,7 @@ func (l *logging) levelOf(req *amqprpc.Request, code amqprpc.Code) slog.Level {
 	}
 }
 
-func (l *logging) write(ctx context.Context, req *amqprpc.Request, err error, took time.Duration) {
+func (l *logging) write(ctx context.Context, req *amqprpc.Request, resp *amqprpc.Response, err error, took time.Duration) {
 	defer func() { recover() }() // a panic of the log's must not become the result
 	code := amqprpc.CodeOf(err)
 	level := l.levelOf(req, code)
@@ -146,7 +149,7 @@ func (l *logging) write(ctx context.Context, req *amqprpc.Request, err error, to
 	if req.IsClient() {
 		side = "client"
 	}
-	attrs := make([]slog.Attr, 0, 12)
+	attrs := make([]slog.Attr, 0, 14)
 	attrs = append(attrs,
 		slog.String("side", side),
 		slog.String("kind", req.Kind().String()),
@@ -161,6 +164,9 @@ func (l *logging) write(ctx context.Context, req *amqprpc.Request, err error, to
 	}
 	if req.Redelivered() {
 		attrs = append(attrs, slog.Bool("redelivered", true))
+	}
+	if req.Kind().IsStream() {
+		attrs = appendStream(attrs, req, resp)
 	}
 	if err != nil && req.IsClient() {
 		attrs = append(attrs, slog.String("outcome", amqprpc.OutcomeOf(err).String()))
@@ -180,4 +186,13 @@ func (l *logging) write(ctx context.Context, req *amqprpc.Request, err error, to
 		attrs = append(attrs, l.attrs(req)...)
 	}
 	l.log.LogAttrs(ctx, level, "rpc", attrs...)
+}
+
+// appendStream appends what only the line of a stream has.
+func appendStream(attrs []slog.Attr, req *amqprpc.Request, resp *amqprpc.Response) []slog.Attr {
+	attrs = append(attrs, slog.Int64("sent", req.MessagesSent()), slog.Int64("received", req.MessagesReceived()))
+	if resp != nil && resp.Stopped() {
+		attrs = append(attrs, slog.Bool("stopped", true))
+	}
+	return attrs
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
 )
 
-// Validate checks each request's message that has a method
+// Validate checks each request's message, and each message of a stream, that has a method
 //
 //	Validate() error
 //
@@ -23,6 +23,13 @@ import (
 // If the validation error wraps an [*amqprpc.Error] or an [amqprpc.Code], it is
 // returned as it is, with its own code and details.
 //
+// Validate checks the messages of a stream in both directions, on each side that has it. A
+// message that is refused is not sent: Send returns the error, and the stream goes on. If it
+// was received, Recv returns the error, and a client then ends the stream. A caller's message
+// has the code invalid_argument, as above. A server's message has the code internal, because
+// the caller is not to blame for it. The reply of a client stream is not checked, like the
+// reply of a call.
+//
 // Validate decodes the message. Put middleware that must run before decoding before it.
 func Validate() amqprpc.Middleware {
 	return func(next amqprpc.Invoker) amqprpc.Invoker {
@@ -32,8 +39,18 @@ func Validate() amqprpc.Middleware {
 				return nil, err
 			}
 			if err := validate(msg); err != nil {
-				return nil, coded(err)
+				return nil, coded(err, amqprpc.CodeInvalidArgument)
 			}
+			req.OnMessage(func(d amqprpc.Direction, msg any) error {
+				err := validate(msg)
+				if err == nil {
+					return nil
+				}
+				if fromCaller := req.IsClient() == (d == amqprpc.MessageSent); fromCaller {
+					return coded(err, amqprpc.CodeInvalidArgument)
+				}
+				return coded(err, amqprpc.CodeInternal)
+			})
 			return next(ctx, req)
 		}
 	}
@@ -79,13 +96,13 @@ func validate(msg any) error {
 	}
 }
 
-// coded returns err with the code invalid_argument, or err itself if it has a code.
-func coded(err error) error {
+// coded returns err with code, or err itself if it has a code.
+func coded(err error, code amqprpc.Code) error {
 	if _, ok := errors.AsType[*amqprpc.Error](err); ok {
 		return err
 	}
 	if _, ok := errors.AsType[amqprpc.Code](err); ok {
 		return err
 	}
-	return amqprpc.NewError(amqprpc.CodeInvalidArgument, err)
+	return amqprpc.NewError(code, err)
 }

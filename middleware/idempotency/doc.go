@@ -37,6 +37,13 @@
 //
 // A request that cannot be decoded never reaches the store.
 //
+// # Streams
+//
+// A stream cannot be answered from a store. A queue that takes streams must therefore not
+// have this middleware: its requests are refused with failed_precondition, and no handler
+// runs. On a server that has streams besides calls, give the middleware to the handlers of
+// the calls, and not to the server.
+//
 // # Executions that die
 //
 // An execution claims its key in the store, and renews the claim while its handler runs.

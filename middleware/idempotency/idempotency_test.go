@@ -361,3 +361,45 @@ func TestWithoutStore(t *testing.T) {
 	t.Parallel()
 	require.PanicsWithValue(t, "idempotency: New: the store is nil", func() { idempotency.New(nil) })
 }
+
+// A stream cannot be answered from a store, so the middleware refuses it.
+func TestStreamsAreRefused(t *testing.T) {
+	t.Parallel()
+	url := amqptest.Start(t).URL()
+	const count amqprpc.ServerStream[int, int] = "count"
+	const sum amqprpc.ClientStream[int, int] = "sum"
+	const echo amqprpc.BidiStream[int, int] = "echo"
+	var runs atomic.Int32
+	harness.Serve(t, url, func(s *amqprpc.Server) {
+		count.Register(s, func(context.Context, int, *amqprpc.Sender[int]) error { runs.Add(1); return nil }, idempotent())
+		sum.Register(s, func(context.Context, *amqprpc.Receiver[int]) (int, error) { runs.Add(1); return 0, nil }, idempotent())
+		echo.Register(s, func(context.Context, *amqprpc.Receiver[int], *amqprpc.Sender[int]) error { runs.Add(1); return nil }, idempotent())
+	})
+	cli := harness.Dial(t, url)
+	refused := func(err error) {
+		t.Helper()
+		require.ErrorIs(t, err, amqprpc.CodeFailedPrecondition)
+		require.ErrorContains(t, err, "idempotency middleware around a stream")
+		require.Equal(t, amqprpc.OutcomeNotExecuted, amqprpc.OutcomeOf(err))
+	}
+	for _, err := range count.Call(harness.Context(t), cli, 1) {
+		refused(err)
+	}
+	_, err := sum.Open(harness.Context(t), cli)
+	refused(err)
+	_, err = echo.Open(harness.Context(t), cli)
+	refused(err)
+	require.Zero(t, runs.Load())
+
+	// On a client the middleware does nothing.
+	free, streams := count+".free", 0
+	harness.Serve(t, url, func(s *amqprpc.Server) {
+		free.Register(s, func(_ context.Context, n int, out *amqprpc.Sender[int]) error { return out.Send(n) })
+	})
+	for n, err := range free.Call(harness.Context(t), cli, 7, idempotent()) {
+		require.NoError(t, err)
+		require.Equal(t, 7, n)
+		streams++
+	}
+	require.Equal(t, 1, streams)
+}

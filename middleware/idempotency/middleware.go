@@ -13,7 +13,8 @@ import (
 )
 
 // New makes the middleware on a store. On a client the middleware passes every request
-// on. New panics if store is nil.
+// on. On a server it answers each stream with failed_precondition. New panics if store is
+// nil.
 func New(store Store, opts ...Option) amqprpc.Middleware {
 	if store == nil {
 		panic("idempotency: New: the store is nil")
@@ -31,9 +32,11 @@ func New(store Store, opts ...Option) amqprpc.Middleware {
 	}
 	return func(next amqprpc.Invoker) amqprpc.Invoker {
 		return func(ctx context.Context, req *amqprpc.Request) (*amqprpc.Response, error) {
-			kind := req.Kind()
-			if req.IsClient() || kind != amqprpc.KindUnary && kind != amqprpc.KindNotification {
+			switch {
+			case req.IsClient():
 				return next(ctx, req)
+			case req.Kind().IsStream():
+				return nil, amqprpc.Errorf(amqprpc.CodeFailedPrecondition, "the server has idempotency middleware around a stream, which cannot be answered from a store: give the middleware to the handlers of calls only")
 			}
 			// The caller may correct a request that cannot be decoded, and send it again.
 			msg, err := req.Message()

@@ -341,6 +341,20 @@ func TestStreamWhoseServerIsGone(t *testing.T) {
 	}
 }
 
+// A stream that no server accepts does not wait for ever.
+func TestNobodyAcceptsAStream(t *testing.T) {
+	t.Parallel()
+	onStreamStage(t, nil, func(t *testing.T, ss *streamStage) {
+		ss.stop() // the queue stays
+		began := time.Now()
+		err := ss.tick(1, func() {})
+		require.ErrorIs(t, err, amqprpc.CodeUnavailable)
+		require.ErrorContains(t, err, "no server has accepted the stream within 30s")
+		require.Equal(t, amqprpc.OutcomeUnknown, amqprpc.OutcomeOf(err))
+		require.InDelta(t, 30*time.Second, time.Since(began), float64(time.Second))
+	})
+}
+
 // A handler whose caller is gone is told.
 func TestStreamWhoseClientIsGone(t *testing.T) {
 	t.Parallel()
