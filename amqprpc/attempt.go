@@ -93,6 +93,7 @@ func (a *attempt) Publishing(p *messaging.Publishing, replyTo string) {
 		ContentType:   req.contentType,
 		CorrelationID: a.id,
 		MessageID:     req.id,
+		UserID:        c.user,
 		Deadline:      a.expiry,
 		Attempt:       a.n,
 		Priority:      req.priority,

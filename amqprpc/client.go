@@ -34,6 +34,7 @@ type clientState struct {
 	codecs *codec.Registry
 	invoke Invoker // the client's middleware around the wire
 	id     string  // that others cannot guess
+	user   string  // the user_id of requests; "" is none
 	ids    correlationIDs
 	born   time.Time
 
@@ -140,9 +141,13 @@ func newClient(url string, opts []ClientOption) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
+	user, err := requestUser(&cfg, dialer)
+	if err != nil {
+		return nil, err
+	}
 	c := &Client{clientState: &clientState{
 		cfg: cfg, log: cfg.conn.log().With("connection", cfg.conn.connectionName("client")), codecs: codecs,
-		id: protocol.NewID(), born: time.Now(),
+		id: protocol.NewID(), user: user, born: time.Now(),
 		first: make(chan error, 1), closed: make(chan struct{}), ended: make(chan struct{}),
 	}}
 	c.health.log, c.health.onState, c.health.addr = c.log, cfg.conn.onState, dialer.Addr

@@ -85,6 +85,7 @@ type clientConfig struct {
 	replyExpires time.Duration
 	unconfirmed  bool
 	bounce       bool
+	userID       bool
 }
 
 // sendConfig is what clients and calls can both say of how requests are sent;

@@ -62,6 +62,7 @@ func (c *Client) connectTo(dialer *messaging.Dialer) {
 	c.session = messaging.Session{
 		Dialer:  dialer,
 		Probe:   protocol.ProbePrefix + protocol.NewID(),
+		UserID:  c.user,
 		Fatal:   func() bool { return false }, // somebody may yet mend it; Dial does not wait for that
 		Up:      c.connected,
 		Down:    c.disconnected,

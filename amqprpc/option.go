@@ -24,7 +24,7 @@ type (
 	// calls of the client they are [WithCodec], [WithFailFast], [WithIdempotent],
 	// [WithLiveness], [WithMiddleware], [WithPersistent], and
 	// [WithTimeout]. For the client itself they are [WithBounce], [WithMaxPending],
-	// [WithReplyMode], [WithReplyQueueExpiry] and [WithoutConfirms].
+	// [WithReplyMode], [WithReplyQueueExpiry], [WithUserID] and [WithoutConfirms].
 	ClientOption interface{ applyClient(*clientConfig) }
 	// CallOption configures one [Call], [Go] or [Notify], or all calls of
 	// [Client.With]: [WithCallID], [WithCodec], [WithExpiration], [WithFailFast],

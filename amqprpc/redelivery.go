@@ -53,11 +53,19 @@ func (e *endpoint) canRequeue() bool {
 
 // requeue puts a request at the tail of its queue, with its count, and reports
 // whether that is all there is to do here. Where it cannot be put there it is handled
-// uncounted: better once too often than never.
+// uncounted: better once too often than never. Where the users' names do not fit into a
+// frame, the copy has none.
 func (in *inbound) requeue() bool {
-	properties := in.message.AppendRequeued(nil, in.deliveries, time.Now())
+	properties := in.message.AppendRequeued(nil, in.deliveries, in.endpoint.server.user, time.Now())
+	if most := in.FrameMax(); most > 0 && len(properties) > most-frameOverhead {
+		properties = in.message.AppendRequeued(nil, in.deliveries, "", time.Now())
+	}
 	return in.Requeue(properties, in.req.body) || in.Lost()
 }
+
+// frameOverhead is what a frame with a message's properties has besides (AMQP 0-9-1, 2.3.5
+// and 4.2.6.1).
+const frameOverhead = 22
 
 // unstarted remembers requests that this server had and lost with a channel before
 // their handlers started. Such a delivery killed nobody, and does not count when the

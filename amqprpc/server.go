@@ -24,6 +24,7 @@ const handBackGrace = time.Second
 type Server struct {
 	cfg         serverConfig
 	url         string
+	user        string // whose name the broker accepts as this server's user_id; "" is not known
 	log         *slog.Logger
 	replyPolicy replyPolicy
 	err         error // of an option; Serve returns it
@@ -152,6 +153,7 @@ func (s *Server) begin(dialer *messaging.Dialer) error {
 		}
 	}
 	s.serving = true
+	s.user = serverUser(dialer)
 	var queues []string
 	for _, e := range s.endpoints {
 		queues = append(queues, e.queue)

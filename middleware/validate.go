@@ -32,7 +32,7 @@ func Validate() amqprpc.Middleware {
 				return nil, err
 			}
 			if err := validate(msg); err != nil {
-				return nil, coded(err)
+				return nil, coded(err, amqprpc.CodeInvalidArgument)
 			}
 			return next(ctx, req)
 		}
@@ -77,15 +77,4 @@ func validate(msg any) error {
 		}
 		v = v.Elem()
 	}
-}
-
-// coded returns err with the code invalid_argument, or err itself if it has a code.
-func coded(err error) error {
-	if _, ok := errors.AsType[*amqprpc.Error](err); ok {
-		return err
-	}
-	if _, ok := errors.AsType[amqprpc.Code](err); ok {
-		return err
-	}
-	return amqprpc.NewError(amqprpc.CodeInvalidArgument, err)
 }

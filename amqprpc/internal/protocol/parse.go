@@ -32,7 +32,7 @@ func (e *FieldError) Error() string {
 
 // control is the headers of a request that mean something here, as they were sent.
 type control struct {
-	version, stream, attempt, batches, heartbeat, deadline, deliveries, count, client frame.Value
+	version, stream, attempt, batches, heartbeat, deadline, deliveries, count, client, userID frame.Value
 }
 
 // find looks for the headers. Of a name that comes twice the last one counts.
@@ -57,6 +57,8 @@ func (c *control) find(fields []byte) {
 			c.count = v
 		case headerClient:
 			c.client = v
+		case headerUserID:
+			c.userID = v
 		}
 	}
 }
@@ -92,6 +94,10 @@ func (r *Request) Parse(p *frame.Properties, s *Interner) error {
 	}
 	if text, ok := c.client.Text(); ok {
 		r.Client = s.String(text)
+	}
+	if c.userID != nil {
+		text, _ := c.userID.Text()
+		r.copied, r.copiedUserID = true, s.String(text)
 	}
 	return r.control(&c)
 }
