@@ -72,7 +72,7 @@ func (a *attempt) Queue() string { return a.call.req.queue }
 func (a *attempt) NeedsConfirm() bool { return a.call.req.kind == KindNotification }
 
 // Size implements messaging.Item.
-func (a *attempt) Size() int { return len(a.call.req.body) }
+func (a *attempt) Size() int { return len(a.call.req.wire()) }
 
 // Taken implements messaging.Item. A notification goes on to wait for its confirm in vain,
 // which loseChannel ends.
@@ -99,6 +99,9 @@ func (a *attempt) Publishing(p *messaging.Publishing, replyTo string) {
 		Priority:      req.priority,
 		Header:        a.header,
 	}
+	if req.packed != nil {
+		r.ContentEncoding = nameOf(req.packed.encoding)
+	}
 	if pc.send.persistent {
 		r.DeliveryMode = protocol.Persistent
 	}
@@ -106,11 +109,12 @@ func (a *attempt) Publishing(p *messaging.Publishing, replyTo string) {
 		r.ReplyTo = replyTo
 		r.Batches = c.pending.count.Load() > 1 // the reply to a lone call has none to go with
 		r.Heartbeat = pc.send.liveness
+		r.AcceptEncoding = pc.acceptEncoding()
 		if c.cfg.bounce {
 			r.Client = c.id
 		}
 	}
-	p.Key, p.Mandatory, p.Body = req.queue, true, req.body
+	p.Key, p.Mandatory, p.Body = req.queue, true, req.wire()
 	p.Properties = r.Append(p.Properties, time.Now())
 }
 

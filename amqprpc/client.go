@@ -29,14 +29,15 @@ type Client struct {
 
 // clientState is what a client and its views share.
 type clientState struct {
-	cfg    clientConfig
-	log    *slog.Logger
-	codecs *codec.Registry
-	invoke Invoker // the client's middleware around the wire
-	id     string  // that others cannot guess
-	user   string  // the user_id of requests; "" is none
-	ids    correlationIDs
-	born   time.Time
+	cfg     clientConfig
+	log     *slog.Logger
+	codecs  *codec.Registry
+	invoke  Invoker // the client's middleware around the wire
+	id      string  // that others cannot guess
+	accepts string  // the encodings that replies may have; "" is none
+	user    string  // the user_id of requests; "" is none
+	ids     correlationIDs
+	born    time.Time
 
 	broker  messaging.Client
 	session messaging.Session
@@ -141,13 +142,19 @@ func newClient(url string, opts []ClientOption) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
+	if o := cfg.send.compression; o != nil && o.Encoding != nil {
+		cfg.conn.encodings = cfg.conn.encodings.with(o.Encoding)
+	}
+	if err := cfg.conn.encodings.check(); err != nil {
+		return nil, err
+	}
 	user, err := requestUser(&cfg, dialer)
 	if err != nil {
 		return nil, err
 	}
 	c := &Client{clientState: &clientState{
 		cfg: cfg, log: cfg.conn.log().With("connection", cfg.conn.connectionName("client")), codecs: codecs,
-		id: protocol.NewID(), user: user, born: time.Now(),
+		id: protocol.NewID(), user: user, accepts: cfg.conn.encodings.accepted(), born: time.Now(),
 		first: make(chan error, 1), closed: make(chan struct{}), ended: make(chan struct{}),
 	}}
 	c.health.log, c.health.onState, c.health.addr = c.log, cfg.conn.onState, dialer.Addr

@@ -54,7 +54,8 @@ func WithHeartbeat(d time.Duration) ConnOption {
 }
 
 // WithMaxMessageSize bounds the bodies of requests and replies in both directions, in
-// bytes. A larger body is resource_exhausted. The default is 16 MiB, which is the default
+// bytes. A larger body is resource_exhausted, also if it is larger only when it is
+// decompressed ([WithCompression]). The default is 16 MiB, which is the default
 // limit of RabbitMQ 4. For a larger bound, raise the broker's max_message_size as well.
 // Values below 1 leave the default.
 func WithMaxMessageSize(bytes int) ConnOption {

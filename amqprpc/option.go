@@ -6,8 +6,8 @@ import "sync"
 // means something, so that one in the wrong place does not compile.
 type (
 	// ServerOption configures [NewServer]. For the connection these are
-	// [WithBrokers], [WithConnectionName], [WithDialer], [WithHeartbeat],
-	// [WithLogger], [WithMaxMessageSize], [WithStateCallback], [WithTLS] and
+	// [WithAcceptedEncodings], [WithBrokers], [WithConnectionName], [WithDialer], [WithHeartbeat],
+	// [WithLogger], [WithMaxMessageSize], [WithMinCompressSize], [WithStateCallback], [WithTLS] and
 	// [WithoutControl]. For all
 	// handlers of the server they are [WithAcceptedCodecs], [WithCalleeCodes] and
 	// [WithMiddleware]. For the server itself they are [WithAllowedReplyTo],
@@ -18,16 +18,16 @@ type (
 	// [WithMiddleware], [WithPrefetch] and [WithQueue].
 	HandlerOption interface{ applyHandler(*handlerConfig) }
 	// ClientOption configures [NewClient] and [Dial]. For the connection these are
-	// [WithBrokers], [WithConnectionName], [WithDialer], [WithHeartbeat],
-	// [WithLogger], [WithMaxMessageSize], [WithStateCallback], [WithTLS] and
+	// [WithAcceptedEncodings], [WithBrokers], [WithConnectionName], [WithDialer], [WithHeartbeat],
+	// [WithLogger], [WithMaxMessageSize], [WithMinCompressSize], [WithStateCallback], [WithTLS] and
 	// [WithoutControl]. For all
-	// calls of the client they are [WithCodec], [WithFailFast], [WithIdempotent],
+	// calls of the client they are [WithCodec], [WithCompression], [WithFailFast], [WithIdempotent],
 	// [WithLiveness], [WithMiddleware], [WithPersistent], and
 	// [WithTimeout]. For the client itself they are [WithBounce], [WithMaxPending],
 	// [WithReplyMode], [WithReplyQueueExpiry], [WithUserID] and [WithoutConfirms].
 	ClientOption interface{ applyClient(*clientConfig) }
 	// CallOption configures one [Call], [Go] or [Notify], or all calls of
-	// [Client.With]: [WithCallID], [WithCodec], [WithExpiration], [WithFailFast],
+	// [Client.With]: [WithCallID], [WithCodec], [WithCompression], [WithExpiration], [WithFailFast],
 	// [WithHeader], [WithIdempotent], [WithLiveness], [WithMiddleware],
 	// [WithPersistent], [WithPriority], [WithReplyHeader] and
 	// [WithTimeout].

@@ -50,6 +50,7 @@ type result struct {
 // reply is what of a message in the reply queue matters to its call.
 type reply struct {
 	contentType string
+	encoding    string // of the body
 	code        string // of an error; of a request that came back, why
 	outcome     Outcome
 	isError     bool

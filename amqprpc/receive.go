@@ -50,7 +50,7 @@ func (c *Client) dispatch(m *messaging.Message, bounced bool) {
 		return
 	}
 	r := reply{
-		contentType: got.ContentType, isError: got.IsError, code: got.Code, outcome: outcomeFromWire(got.Outcome),
+		contentType: got.ContentType, encoding: got.ContentEncoding, isError: got.IsError, code: got.Code, outcome: outcomeFromWire(got.Outcome),
 		bounced: bounced, headers: got.Received, body: m.Body,
 	}
 	if bounced {
@@ -119,12 +119,16 @@ func (c *Client) read(req *Request, r result) (*Response, *Error) {
 		return nil, localError(CodeResourceExhausted, OutcomeExecuted, req.queue,
 			"the reply has %d bytes; the limit is %d (WithMaxMessageSize)", len(d.body), c.cfg.conn.maxMessageSize)
 	}
+	body, unreadable := c.plainReply(req, d)
+	if unreadable != nil {
+		return nil, unreadable
+	}
 	contentType := d.contentType
 	if contentType == "" {
 		contentType = cd.ContentType()
 	}
 	resp := &req.out.resp
-	*resp = Response{header: req.replyHeader, contentType: contentType, body: d.body, encoded: true, codec: cd, typ: req.respType}
+	*resp = Response{header: req.replyHeader, contentType: contentType, body: body, encoded: true, codec: cd, typ: req.respType}
 	return resp, nil
 }
 

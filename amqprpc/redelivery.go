@@ -60,7 +60,7 @@ func (in *inbound) requeue() bool {
 	if most := in.FrameMax(); most > 0 && len(properties) > most-frameOverhead {
 		properties = in.message.AppendRequeued(nil, in.deliveries, "", time.Now())
 	}
-	return in.Requeue(properties, in.req.body) || in.Lost()
+	return in.Requeue(properties, in.req.wire()) || in.Lost()
 }
 
 // frameOverhead is what a frame with a message's properties has besides (AMQP 0-9-1, 2.3.5

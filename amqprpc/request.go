@@ -38,6 +38,7 @@ type Request struct {
 
 	codec       codec.Codec
 	body        []byte
+	packed      *packed     // the body on the wire, if that is another one
 	msg         any         // a *Req
 	typ         messageType // of Req; server only
 	decoded     bool
@@ -105,12 +106,15 @@ func (r *Request) Header() Header {
 // server what the message says, "" if it says nothing.
 func (r *Request) ContentType() string { return r.contentType }
 
-// Body returns the encoded message. It is not a copy. On a client it is encoded
-// on first use, after which changes to the message no longer count, and is nil
-// if the message cannot be encoded, which is then the call's error.
+// Body returns the encoded message, not compressed. It is not a copy. On a client it is
+// encoded on first use, after which changes to the message no longer count, and is nil
+// if the message cannot be encoded, which is then the call's error. On a server it is nil
+// if the body does not decompress, which is then the error of Message.
 func (r *Request) Body() []byte {
 	if r.client {
 		r.encode()
+	} else {
+		_ = r.unpack() // Message returns the error
 	}
 	return r.body
 }
@@ -131,6 +135,11 @@ func (r *Request) Message() (any, error) {
 		return nil, r.err
 	}
 	msg := r.typ.fresh()
+	if !r.typ.none() {
+		if r.err = r.unpack(); r.err != nil {
+			return nil, r.err
+		}
+	}
 	if err := decodeBody(r.codec, r.body, msg, r.typ.none()); err != nil {
 		r.err = Errorf(CodeInvalidArgument, "the request does not decode: %w", err)
 		return nil, r.err
@@ -146,7 +155,9 @@ func (r *Request) encode() {
 	}
 	r.encoded = true
 	body, err := r.codec.Marshal(r.msg)
-	r.body, r.err = body, err
+	if r.body, r.err = body, err; err == nil {
+		r.pack()
+	}
 }
 
 // decodeBody decodes body into dst, a pointer. An empty body is no message,

@@ -13,6 +13,7 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/messaging"
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/overload"
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/protocol"
+	"github.com/bbebcec1/amqprpc-go/compress"
 )
 
 // handBackGrace is how long cancelled handlers are waited for, past the drain limit,
@@ -49,7 +50,7 @@ type Server struct {
 func NewServer(url string, opts ...ServerOption) *Server {
 	s := &Server{
 		url: url, ready: make(chan struct{}), idStem: protocol.NewID() + "-",
-		cfg: serverConfig{conn: newConnConfig(), drainTimeout: defaultDrainTimeout, clockSkew: defaultClockSkew},
+		cfg: serverConfig{conn: newConnConfig(compress.Gzip{}), drainTimeout: defaultDrainTimeout, clockSkew: defaultClockSkew},
 	}
 	for _, o := range opts {
 		o.applyServer(&s.cfg)
@@ -59,6 +60,9 @@ func NewServer(url string, opts ...ServerOption) *Server {
 	s.health.log, s.health.onState = s.log, s.cfg.conn.onState
 	s.health.begin("", errNotServing)
 	s.replyPolicy, s.err = newReplyPolicy(s.cfg.replyTo)
+	if s.err == nil {
+		s.err = s.cfg.conn.encodings.check()
+	}
 	return s
 }
 

@@ -49,7 +49,7 @@ func FuzzRequest(f *testing.F) {
 		sent := Request{
 			ContentType: contentType, ContentEncoding: encoding, CorrelationID: correlation, MessageID: message, ReplyTo: replyTo,
 			DeliveryMode: mode, Priority: priority, Attempt: attempt, Batches: batches, Heartbeat: time.Duration(heartbeat), Client: client,
-			Header: metadataOf(names, values),
+			UserID: correlation, AcceptEncoding: client, Header: metadataOf(names, values),
 		}
 		if left != 0 {
 			sent.Deadline = noon.Add(time.Duration(left))
@@ -146,7 +146,7 @@ func FuzzReply(f *testing.F) {
 		if !fitting(contentType, correlation) {
 			return
 		}
-		sent := Reply{ContentType: contentType, CorrelationID: correlation, IsError: isError, Code: code, Outcome: outcome,
+		sent := Reply{ContentType: contentType, ContentEncoding: correlation, CorrelationID: correlation, IsError: isError, Code: code, Outcome: outcome,
 			Heartbeat: time.Duration(heartbeat), Header: metadataOf(names, values)}
 		delete(sent.Header, headerDeathReason) // the broker's
 		if !isError {

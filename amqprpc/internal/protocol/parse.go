@@ -32,7 +32,7 @@ func (e *FieldError) Error() string {
 
 // control is the headers of a request that mean something here, as they were sent.
 type control struct {
-	version, stream, attempt, batches, heartbeat, deadline, deliveries, count, client, userID frame.Value
+	version, stream, attempt, batches, heartbeat, deadline, deliveries, count, client, userID, accept frame.Value
 }
 
 // find looks for the headers. Of a name that comes twice the last one counts.
@@ -59,6 +59,8 @@ func (c *control) find(fields []byte) {
 			c.client = v
 		case headerUserID:
 			c.userID = v
+		case headerAccept:
+			c.accept = v
 		}
 	}
 }
@@ -94,6 +96,9 @@ func (r *Request) Parse(p *frame.Properties, s *Interner) error {
 	}
 	if text, ok := c.client.Text(); ok {
 		r.Client = s.String(text)
+	}
+	if text, ok := c.accept.Text(); ok {
+		r.AcceptEncoding = s.String(text)
 	}
 	if c.userID != nil {
 		text, _ := c.userID.Text()

@@ -21,6 +21,7 @@ type Request struct {
 	Batches         bool          // the caller understands batches
 	Heartbeat       time.Duration // the caller wants heartbeats; 0: none
 	Client          string        // whom to bounce the request to
+	AcceptEncoding  string        // the content encodings that the reply may have, with commas between them
 	UserID          string        // of the publisher, which the broker checks; see Caller
 
 	// For Append only.
@@ -93,6 +94,9 @@ func (r *Request) Append(dst []byte, now time.Time) []byte {
 	}
 	if r.Client != "" {
 		p.dst = frame.AppendStringField(p.dst, headerClient, r.Client)
+	}
+	if r.AcceptEncoding != "" {
+		p.dst = frame.AppendStringField(p.dst, headerAccept, r.AcceptEncoding)
 	}
 	p.metadata(r.Header)
 	p.endHeaders()

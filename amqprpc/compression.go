@@ -1,0 +1,132 @@
+package amqprpc
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/protocol"
+	"github.com/bbebcec1/amqprpc-go/compress"
+)
+
+// packed is a body as the wire has it, where that is not the body itself.
+type packed struct {
+	encoding compress.Encoding // nil is none: the body would not become smaller
+	body     []byte
+	err      error // of unpacking
+	unpacked bool
+}
+
+// pack compresses a body of at least least bytes. It returns the body itself and no encoding
+// where that makes it no smaller.
+func pack(e compress.Encoding, body []byte, least int) ([]byte, compress.Encoding) {
+	if len(body) < least {
+		return body, nil
+	}
+	small := e.Compress(make([]byte, 0, len(body)/2), body)
+	if len(small) >= len(body) {
+		return body, nil
+	}
+	return small, e
+}
+
+// nameOf is the name of an encoding as the wire has it; "" is none.
+func nameOf(e compress.Encoding) string {
+	if e == nil {
+		return ""
+	}
+	return e.Name()
+}
+
+// pack compresses a client's request, if its call says so. A body beyond the limit is
+// refused, and not worth it.
+func (r *Request) pack() {
+	o := r.out.call.send.compression
+	c := r.out.call.client
+	if o == nil || o.Encoding == nil || len(r.body) > c.cfg.conn.maxMessageSize {
+		return
+	}
+	p := &packed{}
+	p.body, p.encoding = pack(o.Encoding, r.body, c.cfg.conn.minCompressSize)
+	r.packed = p
+}
+
+// wire returns the body as the wire has it.
+func (r *Request) wire() []byte {
+	if r.packed != nil {
+		return r.packed.body
+	}
+	return r.body
+}
+
+// unpack decompresses the body of a server's request on its first use: middleware may refuse
+// the request without that.
+func (r *Request) unpack() error {
+	p := r.packed
+	if p == nil {
+		return nil
+	}
+	if !p.unpacked {
+		p.unpacked = true
+		r.body, p.err = unpack(p.encoding, p.body, r.in.endpoint.server.cfg.conn.maxMessageSize, "request")
+	}
+	return p.err
+}
+
+// unpack decompresses a body. The error is resource_exhausted beyond limit, else
+// invalid_argument.
+func unpack(e compress.Encoding, body []byte, limit int, what string) ([]byte, error) {
+	plain, err := e.Decompress(nil, body, limit)
+	switch {
+	case errors.Is(err, compress.ErrTooLarge):
+		return nil, Errorf(CodeResourceExhausted, "the %s has more than %d bytes when it is decompressed, which is the limit", what, limit)
+	case err != nil:
+		return nil, Errorf(CodeInvalidArgument, "the %s does not decompress: %w", what, err)
+	}
+	return plain, nil
+}
+
+// compressReply compresses the body of a reply, if the caller accepts that.
+func (in *inbound) compressReply(body []byte) ([]byte, compress.Encoding) {
+	if in.message.AcceptEncoding == "" {
+		return body, nil
+	}
+	cfg := &in.endpoint.server.cfg.conn
+	e := cfg.encodings.pick(in.message.AcceptEncoding)
+	if e == nil || len(body) > cfg.maxMessageSize {
+		return body, nil
+	}
+	return pack(e, body, cfg.minCompressSize)
+}
+
+// acceptEncoding is what a call says of the encodings of its reply.
+func (pc *pendingCall) acceptEncoding() string {
+	c, o := pc.client, pc.send.compression
+	if o == nil || o.Encoding == nil || c.cfg.conn.encodings.find(o.Name()) != nil {
+		return c.accepts
+	}
+	return c.cfg.conn.encodings.with(o.Encoding).accepted()
+}
+
+// plainReply returns the body of a reply without its encoding.
+func (c *Client) plainReply(req *Request, r *reply) ([]byte, *Error) {
+	if protocol.IsPlain(r.encoding) {
+		return r.body, nil
+	}
+	e := c.cfg.conn.encodings.find(r.encoding)
+	if o := req.out.call.send.compression; e == nil && o != nil && o.Encoding != nil && strings.EqualFold(o.Name(), r.encoding) {
+		e = o.Encoding
+	}
+	if e == nil {
+		return nil, localError(CodeInternal, OutcomeExecuted, req.queue,
+			"the reply's content encoding %q is none that this client accepts (WithAcceptedEncodings)", r.encoding)
+	}
+	body, err := unpack(e, r.body, c.cfg.conn.maxMessageSize, "reply")
+	if err != nil {
+		code := CodeInternal
+		if CodeOf(err) == CodeResourceExhausted {
+			code = CodeResourceExhausted
+		}
+		return nil, localError(code, OutcomeExecuted, req.queue, "%w", err)
+	}
+	return body, nil
+}
