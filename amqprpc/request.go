@@ -160,16 +160,17 @@ func (r *Request) encode() {
 	}
 }
 
-// decodeBody decodes body into dst, a pointer. An empty body is no message,
-// unless none is wanted.
+// decodeBody decodes body into dst, a pointer. Whether an empty body is a message is the
+// codec's affair, unless none is wanted.
 func decodeBody(c codec.Codec, body []byte, dst any, none bool) error {
 	if none {
 		return nil
 	}
-	if len(body) == 0 {
-		return fmt.Errorf("the body is empty, where %s was expected", c.ContentType())
+	err := c.Unmarshal(body, dst)
+	if err != nil && len(body) == 0 {
+		return fmt.Errorf("the body is empty, where %s was expected: %w", c.ContentType(), err)
 	}
-	return c.Unmarshal(body, dst)
+	return err
 }
 
 type requestKey struct{}
