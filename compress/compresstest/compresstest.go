@@ -4,13 +4,12 @@ package compresstest
 import (
 	"bytes"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"runtime"
 	"strings"
 	"sync"
 	"testing"
-
-	"github.com/stretchr/testify/require"
 
 	"github.com/bbebcec1/amqprpc-go/compress"
 )
@@ -41,18 +40,19 @@ func noise(size int) []byte {
 }
 
 func testBodies(t *testing.T, e compress.Encoding) {
-	require.NotEmpty(t, e.Name())
-	require.Equal(t, strings.ToLower(e.Name()), e.Name())
+	if name := e.Name(); name == "" || name != strings.ToLower(name) {
+		t.Errorf("the name %q is empty or not in lower case", name)
+	}
 	for _, size := range []int{0, 1, 100, 1000, 10_000, 1 << 20, 5 << 20} {
 		for kind, body := range map[string][]byte{"text": text(size), "noise": noise(size), "zeros": make([]byte, size)} {
 			packed := e.Compress(nil, body)
-			require.NotEmpty(t, packed)
-			if size >= 1000 && kind != "noise" {
-				require.Less(t, len(packed), size/4, "%d bytes of %s", size, kind)
+			if kind != "noise" && size >= 1000 && len(packed) >= size/4 {
+				t.Errorf("%d bytes of %s become %d", size, kind, len(packed))
 			}
 			got, err := e.Decompress(nil, packed, enough)
-			require.NoError(t, err)
-			require.True(t, bytes.Equal(body, got), "%d bytes of %s", size, kind)
+			if err != nil || !bytes.Equal(body, got) {
+				t.Errorf("%d bytes of %s come back as %d: %v", size, kind, len(got), err)
+			}
 		}
 	}
 }
@@ -61,27 +61,30 @@ func testBodies(t *testing.T, e compress.Encoding) {
 func testAppend(t *testing.T, e compress.Encoding) {
 	body := text(3000)
 	for _, room := range []int{0, 10, 5000} {
-		dst := append(make([]byte, 0, 3+room), "abc"...)
-		packed := e.Compress(dst, body)
-		require.Equal(t, "abc", string(packed[:3]))
-		dst = append(make([]byte, 0, 3+room), "xyz"...)
-		got, err := e.Decompress(dst, packed[3:], len(body))
-		require.NoError(t, err)
-		require.Equal(t, "xyz"+string(body), string(got))
+		packed := e.Compress(append(make([]byte, 0, 3+room), "abc"...), body)
+		rest, ok := bytes.CutPrefix(packed, []byte("abc"))
+		if !ok {
+			t.Fatalf("Compress does not append, with room for %d bytes", room)
+		}
+		got, err := e.Decompress(append(make([]byte, 0, 3+room), "xyz"...), rest, len(body))
+		if err != nil || string(got) != "xyz"+string(body) {
+			t.Errorf("Decompress does not append, with room for %d bytes: %v", room, err)
+		}
 	}
 }
 
 func testLimit(t *testing.T, e compress.Encoding) {
 	for _, size := range []int{1, 1000, 100_000, 1 << 20} {
-		body := text(size)
-		packed := e.Compress(nil, body)
-		got, err := e.Decompress([]byte("abc"), packed, size)
-		require.NoError(t, err, "a limit of exactly %d bytes", size)
-		require.Len(t, got, 3+size)
+		packed := e.Compress(nil, text(size))
+		if got, err := e.Decompress([]byte("abc"), packed, size); err != nil || len(got) != 3+size {
+			t.Errorf("%d bytes with a limit of %d: %d bytes, %v", size, size, len(got), err)
+		}
 		for _, limit := range []int{size - 1, size / 2, 1} {
-			if limit < size {
-				_, err = e.Decompress([]byte("abc"), packed, limit)
-				require.ErrorIs(t, err, compress.ErrTooLarge, "%d bytes, limit %d", size, limit)
+			if limit == size {
+				continue
+			}
+			if _, err := e.Decompress([]byte("abc"), packed, limit); !errors.Is(err, compress.ErrTooLarge) {
+				t.Errorf("%d bytes with a limit of %d: %v is not ErrTooLarge", size, limit, err)
 			}
 		}
 	}
@@ -91,13 +94,16 @@ func testLimit(t *testing.T, e compress.Encoding) {
 func testBomb(t *testing.T, e compress.Encoding) {
 	const size, limit = 64 << 20, 1 << 20
 	bomb := e.Compress(nil, make([]byte, size))
-	require.Less(t, len(bomb), limit/2)
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	_, err := e.Decompress(nil, bomb, limit)
 	runtime.ReadMemStats(&after)
-	require.ErrorIs(t, err, compress.ErrTooLarge)
-	require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(8*limit))
+	if !errors.Is(err, compress.ErrTooLarge) {
+		t.Errorf("%v is not ErrTooLarge", err)
+	}
+	if n := after.TotalAlloc - before.TotalAlloc; n > 8*limit {
+		t.Errorf("%d bytes were allocated, for a limit of %d", n, limit)
+	}
 }
 
 // What is cut short, changed, or followed by something else is an error. Garbage is, too.
@@ -105,28 +111,27 @@ func testDamage(t *testing.T, e compress.Encoding) {
 	body := append(text(2000), noise(200)...)
 	packed := e.Compress(nil, body)
 	fails := func(src []byte, what string) {
-		t.Helper()
-		_, err := e.Decompress(nil, src, enough)
-		require.Error(t, err, what)
-		require.NotErrorIs(t, err, compress.ErrTooLarge, what)
+		if _, err := e.Decompress(nil, src, enough); err == nil || errors.Is(err, compress.ErrTooLarge) {
+			t.Errorf("%s: the error is %v", what, err)
+		}
 	}
-	for n := 1; n < len(packed); n++ {
+	for n := range packed {
 		fails(packed[:n], fmt.Sprintf("the first %d bytes of %d", n, len(packed)))
 	}
 	for n := 1; n < 20; n++ {
-		fails(append(bytes.Clone(packed), noise(n)...), fmt.Sprintf("%d bytes after the end", n))
+		fails(append(bytes.Clone(packed), make([]byte, n)...), fmt.Sprintf("%d bytes after the end", n))
 	}
 	fails(body, "a body that is not compressed")
 	for i := range packed {
 		changed := bytes.Clone(packed)
 		changed[i] ^= 0x55
-		if got, err := e.Decompress(nil, changed, enough); err == nil {
-			require.True(t, bytes.Equal(body, got), "a change of byte %d is not noticed", i)
+		if got, err := e.Decompress(nil, changed, enough); err == nil && !bytes.Equal(body, got) {
+			t.Errorf("a change of byte %d is not noticed", i)
 		}
 	}
-	got, err := e.Decompress(nil, packed, enough) // what broken bodies left in a pool does no harm
-	require.NoError(t, err)
-	require.True(t, bytes.Equal(body, got))
+	if got, err := e.Decompress(nil, packed, enough); err != nil || !bytes.Equal(body, got) {
+		t.Errorf("after broken bodies, a whole one fails: %v", err)
+	}
 }
 
 func testConcurrency(t *testing.T, e compress.Encoding) {
