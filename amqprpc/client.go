@@ -142,10 +142,7 @@ func newClient(url string, opts []ClientOption) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	if o := cfg.send.compression; o != nil && o.Encoding != nil {
-		cfg.conn.encodings = cfg.conn.encodings.with(o.Encoding)
-	}
-	if err := cfg.conn.encodings.check(); err != nil {
+	if err := cfg.acceptCompression(); err != nil {
 		return nil, err
 	}
 	user, err := requestUser(&cfg, dialer)

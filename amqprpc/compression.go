@@ -12,7 +12,7 @@ import (
 type packed struct {
 	encoding compress.Encoding // nil is none: the body would not become smaller
 	body     []byte
-	err      error // of unpacking
+	err      *Error // of unpacking
 	unpacked bool
 }
 
@@ -60,27 +60,27 @@ func (r *Request) wire() []byte {
 
 // unpack decompresses the body of a server's request on its first use: middleware may refuse
 // the request without that.
-func (r *Request) unpack() error {
+func (r *Request) unpack() *Error {
 	p := r.packed
 	if p == nil {
 		return nil
 	}
 	if !p.unpacked {
 		p.unpacked = true
-		r.body, p.err = unpack(p.encoding, p.body, r.in.endpoint.server.cfg.conn.maxMessageSize, "request")
+		r.body, p.err = unpack(p.encoding, p.body, r.in.endpoint.server.cfg.conn.maxMessageSize, "request", CodeInvalidArgument)
 	}
 	return p.err
 }
 
-// unpack decompresses a body. The error is resource_exhausted beyond limit, else
-// invalid_argument.
-func unpack(e compress.Encoding, body []byte, limit int, what string) ([]byte, error) {
+// unpack decompresses a body. The error is resource_exhausted beyond limit, else of the code
+// damaged.
+func unpack(e compress.Encoding, body []byte, limit int, what string, damaged Code) ([]byte, *Error) {
 	plain, err := e.Decompress(nil, body, limit)
 	switch {
 	case errors.Is(err, compress.ErrTooLarge):
 		return nil, Errorf(CodeResourceExhausted, "the %s has more than %d bytes when it is decompressed, which is the limit", what, limit)
 	case err != nil:
-		return nil, Errorf(CodeInvalidArgument, "the %s does not decompress: %w", what, err)
+		return nil, Errorf(damaged, "the %s does not decompress: %w", what, err)
 	}
 	return plain, nil
 }
@@ -120,13 +120,9 @@ func (c *Client) plainReply(req *Request, r *reply) ([]byte, *Error) {
 		return nil, localError(CodeInternal, OutcomeExecuted, req.queue,
 			"the reply's content encoding %q is none that this client accepts (WithAcceptedEncodings)", r.encoding)
 	}
-	body, err := unpack(e, r.body, c.cfg.conn.maxMessageSize, "reply")
+	body, err := unpack(e, r.body, c.cfg.conn.maxMessageSize, "reply", CodeInternal)
 	if err != nil {
-		code := CodeInternal
-		if CodeOf(err) == CodeResourceExhausted {
-			code = CodeResourceExhausted
-		}
-		return nil, localError(code, OutcomeExecuted, req.queue, "%w", err)
+		err.outcome, err.queue = OutcomeExecuted, req.queue
 	}
-	return body, nil
+	return body, err
 }

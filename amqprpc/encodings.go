@@ -71,6 +71,16 @@ func (es encodings) accepted() string {
 	return strings.Join(names, ", ")
 }
 
+// acceptCompression adds the encoding of the client's requests to those of its replies.
+func (c *clientConfig) acceptCompression() error {
+	err := c.conn.encodings.check()
+	if o := c.send.compression; err == nil && o != nil && o.Encoding != nil {
+		c.conn.encodings = c.conn.encodings.with(o.Encoding)
+		err = c.conn.encodings.check()
+	}
+	return err
+}
+
 type compressionOption struct{ compress.Encoding }
 
 func (o compressionOption) applyClient(c *clientConfig) { c.send.compression = &o }

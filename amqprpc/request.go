@@ -136,8 +136,9 @@ func (r *Request) Message() (any, error) {
 	}
 	msg := r.typ.fresh()
 	if !r.typ.none() {
-		if r.err = r.unpack(); r.err != nil {
-			return nil, r.err
+		if err := r.unpack(); err != nil {
+			r.err = err
+			return nil, err
 		}
 	}
 	if err := decodeBody(r.codec, r.body, msg, r.typ.none()); err != nil {
