@@ -26,16 +26,24 @@ type onWire struct {
 	encoding string
 	size     int
 	plain    []byte
+	accept   any // rpc-accept-encoding
 }
 
 func (w *onWire) middleware(next amqprpc.Invoker) amqprpc.Invoker {
 	return func(ctx context.Context, req *amqprpc.Request) (*amqprpc.Response, error) {
 		w.mu.Lock()
 		d := req.Delivery()
+		w.accept = d.Headers["rpc-accept-encoding"]
 		w.encoding, w.size, w.plain = d.ContentEncoding, len(d.Body), bytes.Clone(req.Body())
 		w.mu.Unlock()
 		return next(ctx, req)
 	}
+}
+
+func (w *onWire) accepts() any {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.accept
 }
 
 func (w *onWire) last() (encoding string, size int, plain string) {
@@ -122,10 +130,17 @@ func TestCompressedRequests(t *testing.T) {
 			require.Len(t, body, size, name)
 		}
 	}
+	_, err := amqprpc.Call[string, string](testContext(t), packing, queue, shortText, plain)
+	require.NoError(t, err)
+	require.Equal(t, "gzip", wire.accepts(), "the reply may be compressed")
+	_, err = amqprpc.Call[string, string](testContext(t), other, queue, shortText)
+	require.NoError(t, err)
+	require.Nil(t, wire.accepts(), "an ordinary call says nothing of compression")
 	require.NoError(t, amqprpc.Notify(testContext(t), packing, queue+".heard", longText))
 	require.Equal(t, longText, <-heard)
 	encoding, _, _ := wire.last()
 	require.Equal(t, "gzip", encoding)
+	require.Nil(t, wire.accepts(), "a notification has no reply")
 }
 
 // A server compresses a reply only with what the caller accepts.
