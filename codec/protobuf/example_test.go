@@ -28,6 +28,7 @@ func ExampleCodec() {
 	ctx, stop := context.WithCancel(context.Background())
 	served := make(chan error)
 	go func() { served <- srv.Serve(ctx) }()
+	<-srv.Ready()
 	defer func() { <-served }()
 	defer stop()
 

@@ -26,6 +26,7 @@ func ExampleNew() {
 	ctx, stop := context.WithCancel(context.Background())
 	served := make(chan error)
 	go func() { served <- srv.Serve(ctx) }()
+	<-srv.Ready()
 	defer func() { <-served }()
 	defer stop()
 
