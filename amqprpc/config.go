@@ -24,6 +24,9 @@ const (
 	defaultHeartbeat      = 5 * time.Second
 	defaultReplyExpires   = time.Minute
 	defaultMaxDeliveries  = 3
+	defaultMaxStreams     = 1024
+	defaultStreamMemory   = 2 << 20
+	defaultStreamWindow   = 256 << 10
 	maxPrefetch           = 1<<16 - 1        // AMQP 0-9-1, basic.qos: a short integer
 	dialTimeout           = 30 * time.Second // of Dial where its ctx has no deadline
 	livenessMisses        = 3                // of a handler's signs of life, before its call fails
@@ -48,12 +51,19 @@ type connConfig struct {
 	heartbeat       time.Duration
 	maxMessageSize  int
 	withoutControl  bool
+	streamMemory    int
+	streamWindow    int
+	stallLimit      time.Duration
 	encodings       encodings
 	minCompressSize int
 }
 
 func newConnConfig(es ...compress.Encoding) connConfig {
-	return connConfig{encodings: es, logger: slog.Default(), heartbeat: defaultHeartbeat, maxMessageSize: defaultMaxMessageSize, minCompressSize: defaultMinCompress}
+	return connConfig{
+		logger: slog.Default(), heartbeat: defaultHeartbeat, maxMessageSize: defaultMaxMessageSize,
+		streamMemory: defaultStreamMemory, streamWindow: defaultStreamWindow,
+		encodings: es, minCompressSize: defaultMinCompress,
+	}
 }
 
 type serverConfig struct {
@@ -76,6 +86,7 @@ type handlerConfig struct {
 	timeout       time.Duration
 	atMostOnce    bool
 	maxDeliveries int
+	maxStreams    int
 }
 
 type clientConfig struct {

@@ -82,3 +82,14 @@ func TestCodeAndOutcomeOf(t *testing.T) {
 		require.Equal(t, name, o.String())
 	}
 }
+
+// Every constant is a known code, and nothing else is.
+func TestIsKnown(t *testing.T) {
+	t.Parallel()
+	for _, c := range []amqprpc.Code{amqprpc.CodeOK, amqprpc.CodeCanceled, amqprpc.CodeUnknown, amqprpc.CodeUnauthenticated} {
+		require.True(t, c.IsKnown(), "%q", c)
+	}
+	for _, c := range []amqprpc.Code{"", "OK", "no_such_code"} {
+		require.False(t, c.IsKnown(), "%q", c)
+	}
+}

@@ -2,13 +2,13 @@ package amqprpc
 
 import "context"
 
-// Invoker runs a request to its response: the rest of a middleware chain, with
-// the handler (on a server) or the wire (on a client) at its end. It returns
-// either a response or an error, never neither.
+// Invoker runs a request and returns its response. It is the rest of a middleware chain. On
+// a server, the chain ends with the handler. On a client, the chain ends with sending the
+// request. An Invoker returns either a response or an error.
 type Invoker func(ctx context.Context, req *Request) (*Response, error)
 
-// Middleware wraps an Invoker. The same shape serves servers and clients, calls
-// and notifications:
+// Middleware wraps an Invoker. Servers and clients, calls and notifications use the same
+// type:
 //
 //	func timing(next amqprpc.Invoker) amqprpc.Invoker {
 //		return func(ctx context.Context, req *amqprpc.Request) (*amqprpc.Response, error) {
@@ -19,12 +19,14 @@ type Invoker func(ctx context.Context, req *Request) (*Response, error)
 //		}
 //	}
 //
-// It may refuse before anything is decoded, answer by itself without calling
-// next, change ctx, metadata and message, or call next again (each time is an
-// attempt of its own on a client). It calls next on its own goroutine, one call
-// at a time, and bounds it by ctx. The first middleware given is the outermost;
-// those of a server or client surround those of a handler or call. A panic ends the
-// request or the call with an internal error that wraps a [*PanicError].
+// Middleware may refuse a request before it is decoded, and may answer without calling
+// next. It may change ctx, the metadata and the message. It may call next again: on a
+// client, each time is a new attempt. It must call next on its own goroutine, one call at a
+// time, and next ends with the ctx that it gets.
+//
+// The first middleware is the outermost. The middleware of a server or client surrounds the
+// middleware of a handler or call. If middleware panics, the request or call ends with an
+// internal error that wraps a [*PanicError].
 type Middleware func(next Invoker) Invoker
 
 // chain puts mws around last; each step's result goes through seal before the

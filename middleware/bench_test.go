@@ -2,61 +2,55 @@ package middleware_test
 
 import (
 	"context"
+	"io"
+	"log/slog"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
-	"github.com/bbebcec1/amqprpc-go/amqprpc/amqptest"
 	"github.com/bbebcec1/amqprpc-go/middleware"
 )
 
-// The cost of the authentication for each call, without the work of the user's functions.
-func BenchmarkAuth(b *testing.B) {
-	token := func(context.Context) (string, error) { return "good-ada", nil }
-	for name, c := range map[string]struct {
-		mw     amqprpc.Middleware
-		client bool
-	}{
-		"AuthUser":   {mw: middleware.AuthUser(middleware.Users("ada", "guest"))},
-		"AuthBearer": {mw: middleware.AuthBearer(verify)},
-		"SendBearer": {mw: middleware.SendBearer(token), client: true},
-	} {
-		b.Run(name, func(b *testing.B) {
-			url := amqptest.Start(b).URL()
-			done := amqprpc.NewResponse(0)
-			// loop runs the middleware alone, on a real request.
-			loop := func(next amqprpc.Invoker) amqprpc.Invoker {
-				only := c.mw(func(context.Context, *amqprpc.Request) (*amqprpc.Response, error) { return done, nil })
-				return func(ctx context.Context, req *amqprpc.Request) (*amqprpc.Response, error) {
-					if req.IsClient() != c.client {
-						return next(ctx, req)
-					}
-					b.ReportAllocs()
-					for b.Loop() {
-						if _, err := only(ctx, req); err != nil {
-							return nil, err
-						}
-					}
-					return done, nil
-				}
+// insideClient runs f in the middleware of a client, once a call has succeeded.
+func insideClient(tb testing.TB, f func(context.Context, *amqprpc.Request)) {
+	tb.Helper()
+	url := startBroker(tb)
+	startServer(tb, url, func(s *amqprpc.Server) { amqprpc.Register(s, "q", answer) })
+	_, err := amqprpc.Call[string, string](testContext(tb), dial(tb, url), "q", "",
+		amqprpc.WithMiddleware(func(next amqprpc.Invoker) amqprpc.Invoker {
+			return func(ctx context.Context, req *amqprpc.Request) (*amqprpc.Response, error) {
+				resp, err := next(ctx, req)
+				f(ctx, req)
+				return resp, err
 			}
-			srv := amqprpc.NewServer(url, amqprpc.WithLogger(nil), amqprpc.WithMiddleware(loop))
-			amqprpc.Register(srv, "q", echo[int])
-			defer serve(srv)()
-			cli, err := amqprpc.Dial(b.Context(), url, amqprpc.WithLogger(nil), amqprpc.WithUserID(), amqprpc.WithMiddleware(loop))
-			require.NoError(b, err)
-			defer cli.Close()
-			_, err = amqprpc.Call[int, int](b.Context(), cli, "q", 1, amqprpc.WithHeader("tenant", "blue"), bearerUnless(c.client))
-			require.NoError(b, err)
+		}))
+	require.NoError(tb, err)
+}
+
+// The price of a line, and of a line that is not written.
+func BenchmarkLogging(b *testing.B) {
+	done := amqprpc.NewResponse("fine")
+	for name, level := range map[string]slog.Level{"written": slog.LevelDebug, "below the level": slog.LevelInfo} {
+		b.Run(name, func(b *testing.B) {
+			log := slog.New(slog.NewJSONHandler(io.Discard, &slog.HandlerOptions{Level: level}))
+			invoke := middleware.Logging(log)(func(context.Context, *amqprpc.Request) (*amqprpc.Response, error) { return done, nil })
+			insideClient(b, func(ctx context.Context, req *amqprpc.Request) {
+				b.ReportAllocs()
+				for b.Loop() {
+					_, _ = invoke(ctx, req)
+				}
+			})
 		})
 	}
 }
 
-// bearerUnless is the token that SendBearer would send.
-func bearerUnless(sent bool) amqprpc.CallOption {
-	if sent {
-		return amqprpc.WithHeader("other", "")
-	}
-	return amqprpc.WithHeader("authorization", "Bearer good-ada")
+func BenchmarkLabelCache(b *testing.B) {
+	cache := middleware.NewLabelCache(func(l middleware.Labels) *middleware.Labels { return &l }, "other")
+	insideClient(b, func(_ context.Context, req *amqprpc.Request) {
+		b.ReportAllocs()
+		for b.Loop() {
+			cache.Get(req, nil)
+		}
+	})
 }
