@@ -39,7 +39,10 @@ func (t Token) String() string {
 // ParseToken reads what String made; 0 if it is none.
 func ParseToken(s []byte) Token {
 	var b [8]byte
-	if n, err := hex.Decode(b[:], s); len(s) != 16 || n != 8 || err != nil {
+	if len(s) != hex.EncodedLen(len(b)) {
+		return 0
+	}
+	if _, err := hex.Decode(b[:], s); err != nil {
 		return 0
 	}
 	return Token(binary.BigEndian.Uint64(b[:]))
