@@ -32,8 +32,8 @@ func (c *Client) admit(ctx context.Context, req *Request) *Error {
 	if err := protocol.CheckHeader(req.header); err != nil {
 		return refuse(headerErrorCode(err), "%w", err)
 	}
-	if o := req.out.call.send.compression; o != nil && o.Encoding != nil && !protocol.ValidEncoding(o.Name()) {
-		return refuse(CodeInvalidArgument, "%.80q is not the name of an encoding (WithCompression)", o.Name())
+	if e := req.out.call.compression(); e != nil && !protocol.ValidEncoding(e.Name()) {
+		return refuse(CodeInvalidArgument, "%.80q is not the name of an encoding (WithCompression)", e.Name())
 	}
 	if req.encode(); req.err != nil {
 		return localError(CodeInvalidArgument, OutcomeNotSent, req.queue, "the request cannot be encoded: %w", req.err)

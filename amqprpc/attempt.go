@@ -115,6 +115,9 @@ func (a *attempt) Publishing(p *messaging.Publishing, replyTo string) {
 	if pc.send.persistent {
 		r.DeliveryMode = protocol.Persistent
 	}
+	if req.kind != KindNotification {
+		r.AcceptEncoding = pc.acceptEncoding()
+	}
 	if req.kind.IsStream() {
 		r.ReplyTo, r.Opening = c.streams.address(), req.streaming.call.opening()
 	}
@@ -122,7 +125,6 @@ func (a *attempt) Publishing(p *messaging.Publishing, replyTo string) {
 		r.ReplyTo = replyTo
 		r.Batches = c.pending.count.Load() > 1 // the reply to a lone call has none to go with
 		r.Heartbeat = pc.send.liveness
-		r.AcceptEncoding = pc.acceptEncoding()
 		if c.cfg.bounce {
 			r.Client = c.id
 		}

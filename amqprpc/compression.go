@@ -2,7 +2,6 @@ package amqprpc
 
 import (
 	"errors"
-	"strings"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/protocol"
 	"github.com/bbebcec1/amqprpc-go/compress"
@@ -40,13 +39,12 @@ func nameOf(e compress.Encoding) string {
 // pack compresses a client's request, if its call says so. A body beyond the limit is
 // refused, and not worth it.
 func (r *Request) pack() {
-	o := r.out.call.send.compression
-	c := r.out.call.client
-	if o == nil || o.Encoding == nil || len(r.body) > c.cfg.conn.maxMessageSize {
+	e, cfg := r.out.call.compression(), &r.out.call.client.cfg.conn
+	if e == nil || len(r.body) > cfg.maxMessageSize {
 		return
 	}
 	p := &packed{}
-	p.body, p.encoding = pack(o.Encoding, r.body, c.cfg.conn.minCompressSize)
+	p.body, p.encoding = pack(e, r.body, cfg.minCompressSize)
 	r.packed = p
 }
 
@@ -87,24 +85,43 @@ func unpack(e compress.Encoding, body []byte, limit int, what string, damaged Co
 
 // compressReply compresses the body of a reply, if the caller accepts that.
 func (in *inbound) compressReply(body []byte) ([]byte, compress.Encoding) {
-	if in.message.AcceptEncoding == "" {
-		return body, nil
-	}
 	cfg := &in.endpoint.server.cfg.conn
-	e := cfg.encodings.pick(in.message.AcceptEncoding)
+	e := in.replyEncoding()
 	if e == nil || len(body) > cfg.maxMessageSize {
 		return body, nil
 	}
 	return pack(e, body, cfg.minCompressSize)
 }
 
+// replyEncoding is the encoding for the reply or the stream of a request, nil if its caller
+// accepts none that this server knows.
+func (in *inbound) replyEncoding() compress.Encoding {
+	return in.endpoint.server.cfg.conn.encodings.pick(in.message.AcceptEncoding)
+}
+
 // acceptEncoding is what a call says of the encodings of its reply.
 func (pc *pendingCall) acceptEncoding() string {
-	c, o := pc.client, pc.send.compression
-	if o == nil || o.Encoding == nil || c.cfg.conn.encodings.find(o.Name()) != nil {
+	if c, e := pc.client, pc.compression(); e == nil || c.cfg.conn.encodings.find(e.Name()) != nil {
 		return c.accepts
 	}
-	return c.cfg.conn.encodings.with(o.Encoding).accepted()
+	return pc.encodings().accepted()
+}
+
+// encodings are those that a call takes from its server.
+func (pc *pendingCall) encodings() encodings {
+	es := pc.client.cfg.conn.encodings
+	if e := pc.compression(); e != nil {
+		es = es.with(e)
+	}
+	return es
+}
+
+// compression is what a call compresses with, nil if it does not.
+func (pc *pendingCall) compression() compress.Encoding {
+	if o := pc.send.compression; o != nil {
+		return o.Encoding
+	}
+	return nil
 }
 
 // plainReply returns the body of a reply without its encoding.
@@ -112,10 +129,7 @@ func (c *Client) plainReply(req *Request, r *reply) ([]byte, *Error) {
 	if protocol.IsPlain(r.encoding) {
 		return r.body, nil
 	}
-	e := c.cfg.conn.encodings.find(r.encoding)
-	if o := req.out.call.send.compression; e == nil && o != nil && o.Encoding != nil && strings.EqualFold(o.Name(), r.encoding) {
-		e = o.Encoding
-	}
+	e := req.out.call.encodings().find(r.encoding)
 	if e == nil {
 		return nil, localError(CodeInternal, OutcomeExecuted, req.queue,
 			"the reply's content encoding %q is none that this client accepts (WithAcceptedEncodings)", r.encoding)

@@ -90,14 +90,17 @@ func (o compressionOption) applyCall(c *callConfig)     { c.send.compression = &
 // they have the size of [WithMinCompressSize]. It asks for replies in the same encoding, too.
 // Middleware sees bodies that are not compressed. With nil, requests are not compressed.
 //
+// The messages of a stream are compressed if client and server know an encoding in common,
+// which the server picks. A stream without one is not compressed, and not refused for that.
+//
 // Servers of this module know [compress.Gzip], unless [WithAcceptedEncodings] says otherwise.
 // A server that does not know the encoding refuses the request with invalid_argument. So
 // configure servers before clients.
 func WithCompression(e compress.Encoding) SendOption { return compressionOption{e} }
 
 // WithAcceptedEncodings sets which content encodings a server takes in requests and answers
-// in, or which ones a client takes in replies. A server uses the first encoding that the
-// caller accepts and the server knows. A client names its encodings in this order in each
+// in, or which ones a client takes in replies. The same holds for the messages of streams. A
+// server uses the first encoding that the caller accepts and the server knows. A client names its encodings in this order in each
 // request. Servers that do not know any of them reply without compression.
 //
 // The default is [compress.Gzip] for servers, and none for clients, besides the encoding of
