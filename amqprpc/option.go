@@ -9,8 +9,8 @@ type (
 	//
 	// Options for the connection: [WithAcceptedEncodings], [WithBrokers],
 	// [WithConnectionName], [WithDialer], [WithHeartbeat], [WithLogger],
-	// [WithMaxMessageSize], [WithMinCompressSize], [WithStateCallback], [WithTLS] and
-	// [WithoutControl].
+	// [WithMaxMessageSize], [WithMinCompressSize], [WithStallLimit], [WithStateCallback],
+	// [WithStreamMemory], [WithTLS], [WithWindow] and [WithoutControl].
 	//
 	// Options for all handlers of the server: [WithAcceptedCodecs], [WithCalleeCodes] and
 	// [WithMiddleware].
@@ -20,14 +20,14 @@ type (
 	ServerOption interface{ applyServer(*serverConfig) }
 	// HandlerOption configures [Register]. The options are [WithAcceptedCodecs],
 	// [WithAtMostOnce], [WithCalleeCodes], [WithConcurrency], [WithHandlerTimeout],
-	// [WithMaxDeliveries], [WithMiddleware], [WithPrefetch] and [WithQueue].
+	// [WithMaxDeliveries], [WithMaxStreams], [WithMiddleware], [WithPrefetch] and [WithQueue].
 	HandlerOption interface{ applyHandler(*handlerConfig) }
 	// ClientOption configures [NewClient] and [Dial].
 	//
 	// Options for the connection: [WithAcceptedEncodings], [WithBrokers],
 	// [WithConnectionName], [WithDialer], [WithHeartbeat], [WithLogger],
-	// [WithMaxMessageSize], [WithMinCompressSize], [WithStateCallback], [WithTLS] and
-	// [WithoutControl].
+	// [WithMaxMessageSize], [WithMinCompressSize], [WithStallLimit], [WithStateCallback],
+	// [WithStreamMemory], [WithTLS], [WithWindow] and [WithoutControl].
 	//
 	// Options for all calls of the client: [WithCodec], [WithCompression], [WithFailFast],
 	// [WithIdempotent], [WithLiveness], [WithMiddleware], [WithPersistent] and [WithTimeout].

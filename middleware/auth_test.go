@@ -13,6 +13,7 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
 	"github.com/bbebcec1/amqprpc-go/amqprpc/amqptest"
 	"github.com/bbebcec1/amqprpc-go/middleware"
+	"github.com/bbebcec1/amqprpc-go/middleware/internal/harness"
 )
 
 // as returns a URL of a user of the broker.
@@ -23,15 +24,15 @@ func TestAuthUser(t *testing.T) {
 	broker := amqptest.Start(t, amqptest.WithUser("server", "pw"), amqptest.WithUser("shop", "pw"), amqptest.WithUser("robot", "pw"))
 	var ran atomic.Int64
 	count := func(context.Context, int) (int, error) { return int(ran.Add(1)), nil }
-	startServer(t, as(broker, "server"), func(s *amqprpc.Server) {
+	harness.Serve(t, as(broker, "server"), func(s *amqprpc.Server) {
 		amqprpc.Register(s, "orders", count)
 		amqprpc.Register(s, "open", count)
 		amqprpc.Register(s, "listed", count, amqprpc.WithMiddleware(middleware.AuthUser(middleware.Users("shop"))))
 	}, amqprpc.WithMiddleware(middleware.AuthUser(func(user, queue string) bool { return user == "shop" || queue != "orders" })))
 
-	shop := dial(t, as(broker, "shop"), amqprpc.WithUserID())
-	robot := dial(t, as(broker, "robot"), amqprpc.WithUserID())
-	nobody := dial(t, as(broker, "shop"))
+	shop := harness.Dial(t, as(broker, "shop"), amqprpc.WithUserID())
+	robot := harness.Dial(t, as(broker, "robot"), amqprpc.WithUserID())
+	nobody := harness.Dial(t, as(broker, "shop"))
 	for _, c := range []struct {
 		cli   *amqprpc.Client
 		queue string
@@ -47,7 +48,7 @@ func TestAuthUser(t *testing.T) {
 		{nobody, "open", amqprpc.CodeUnauthenticated},
 	} {
 		before := ran.Load()
-		_, err := amqprpc.Call[int, int](testContext(t), c.cli, c.queue, 1)
+		_, err := amqprpc.Call[int, int](harness.Context(t), c.cli, c.queue, 1)
 		require.Equal(t, c.code, amqprpc.CodeOf(err), c.queue)
 		if err == nil {
 			continue
@@ -55,7 +56,7 @@ func TestAuthUser(t *testing.T) {
 		require.Equal(t, before, ran.Load(), "no handler ran")
 		require.Equal(t, amqprpc.OutcomeNotExecuted, amqprpc.OutcomeOf(err))
 		// The message is not decoded: else this would be invalid_argument.
-		_, err = amqprpc.Call[string, int](testContext(t), c.cli, c.queue, "not an int")
+		_, err = amqprpc.Call[string, int](harness.Context(t), c.cli, c.queue, "not an int")
 		require.Equal(t, c.code, amqprpc.CodeOf(err), c.queue)
 	}
 	require.Panics(t, func() { middleware.AuthUser(nil) })
@@ -78,9 +79,9 @@ func verify(_ context.Context, token string) (claims, error) {
 
 func TestBearer(t *testing.T) {
 	t.Parallel()
-	url := startBroker(t)
+	url := amqptest.Start(t).URL()
 	who := amqprpc.Method[amqprpc.None, string]("who")
-	startServer(t, url, func(s *amqprpc.Server) {
+	harness.Serve(t, url, func(s *amqprpc.Server) {
 		who.Register(s, func(ctx context.Context, _ amqprpc.None) (string, error) {
 			if _, ok := middleware.Principal[*claims](ctx); ok {
 				return "", errors.New("a principal of another type")
@@ -94,9 +95,9 @@ func TestBearer(t *testing.T) {
 	}, amqprpc.WithMiddleware(middleware.AuthBearer(verify), middleware.SendBearer(func(context.Context) (string, error) {
 		return "", errors.New("a server sends no token")
 	})))
-	cli := dial(t, url)
+	cli := harness.Dial(t, url)
 	ask := func(opts ...amqprpc.CallOption) (string, error) {
-		return who.Call(testContext(t), cli, amqprpc.None{}, opts...)
+		return who.Call(harness.Context(t), cli, amqprpc.None{}, opts...)
 	}
 	with := func(token string) amqprpc.CallOption {
 		return amqprpc.WithMiddleware(middleware.SendBearer(func(context.Context) (string, error) { return token, nil }))
@@ -135,21 +136,21 @@ func TestBearer(t *testing.T) {
 // The token is refused before the message is decoded.
 func TestBearerBeforeDecoding(t *testing.T) {
 	t.Parallel()
-	url := startBroker(t)
-	startServer(t, url, func(s *amqprpc.Server) { amqprpc.Register(s, "q", echo[int]) },
+	url := amqptest.Start(t).URL()
+	harness.Serve(t, url, func(s *amqprpc.Server) { amqprpc.Register(s, "q", echo[int]) },
 		amqprpc.WithMiddleware(middleware.AuthBearer(verify)))
-	cli := dial(t, url)
-	_, err := amqprpc.Call[string, int](testContext(t), cli, "q", "not an int")
+	cli := harness.Dial(t, url)
+	_, err := amqprpc.Call[string, int](harness.Context(t), cli, "q", "not an int")
 	require.ErrorIs(t, err, amqprpc.CodeUnauthenticated)
-	_, err = amqprpc.Call[string, int](testContext(t), cli, "q", "not an int", amqprpc.WithHeader("authorization", "Bearer good-ada"))
+	_, err = amqprpc.Call[string, int](harness.Context(t), cli, "q", "not an int", amqprpc.WithHeader("authorization", "Bearer good-ada"))
 	require.ErrorIs(t, err, amqprpc.CodeInvalidArgument)
 }
 
 // Each attempt gets a token of its own, and a call without one is not sent.
 func TestBearerSource(t *testing.T) {
 	t.Parallel()
-	url := startBroker(t)
-	startServer(t, url, func(s *amqprpc.Server) { amqprpc.Register(s, "q", echo[int]) },
+	url := amqptest.Start(t).URL()
+	harness.Serve(t, url, func(s *amqprpc.Server) { amqprpc.Register(s, "q", echo[int]) },
 		amqprpc.WithMiddleware(middleware.AuthBearer(verify)))
 	n := 0
 	source := middleware.SendBearer(func(context.Context) (string, error) {
@@ -164,7 +165,7 @@ func TestBearerSource(t *testing.T) {
 			return next(ctx, req)
 		}
 	}
-	got, err := amqprpc.Call[int, int](testContext(t), dial(t, url, amqprpc.WithMiddleware(twice, source)), "q", 7)
+	got, err := amqprpc.Call[int, int](harness.Context(t), harness.Dial(t, url, amqprpc.WithMiddleware(twice, source)), "q", 7)
 	require.NoError(t, err)
 	require.Equal(t, 7, got)
 
@@ -176,8 +177,8 @@ func TestBearerSource(t *testing.T) {
 		{amqprpc.Errorf(amqprpc.CodeUnavailable, "the login service is down"), amqprpc.CodeUnavailable},
 		{amqprpc.CodePermissionDenied, amqprpc.CodePermissionDenied},
 	} {
-		cli := dial(t, url, amqprpc.WithMiddleware(middleware.SendBearer(func(context.Context) (string, error) { return "", c.err })))
-		_, err := amqprpc.Call[int, int](testContext(t), cli, "q", 7)
+		cli := harness.Dial(t, url, amqprpc.WithMiddleware(middleware.SendBearer(func(context.Context) (string, error) { return "", c.err })))
+		_, err := amqprpc.Call[int, int](harness.Context(t), cli, "q", 7)
 		require.Equal(t, c.code, amqprpc.CodeOf(err))
 		require.Equal(t, amqprpc.OutcomeNotSent, amqprpc.OutcomeOf(err))
 	}

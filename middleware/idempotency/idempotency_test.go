@@ -13,8 +13,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
+	"github.com/bbebcec1/amqprpc-go/amqprpc/amqptest"
 	"github.com/bbebcec1/amqprpc-go/compress"
 	"github.com/bbebcec1/amqprpc-go/middleware/idempotency"
+	"github.com/bbebcec1/amqprpc-go/middleware/internal/harness"
 )
 
 // numbered is a handler that returns the number of its run.
@@ -61,7 +63,7 @@ func (c *rawCaller) ask(queue string, m amqp.Publishing) amqp.Delivery {
 	case d, ok := <-c.replies:
 		require.True(c.t, ok, "the connection was lost")
 		return d
-	case <-time.After(patience):
+	case <-time.After(harness.Patience):
 		require.FailNow(c.t, "no reply")
 		panic("unreachable")
 	}
@@ -105,19 +107,19 @@ func TestErrors(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			url := startBroker(t)
+			url := amqptest.Start(t).URL()
 			var runs atomic.Int32
-			startServer(t, url, func(s *amqprpc.Server) {
+			harness.Serve(t, url, func(s *amqprpc.Server) {
 				amqprpc.Register(s, "q", func(ctx context.Context, _ int) (int, error) {
 					run := int(runs.Add(1))
 					amqprpc.ReplyHeader(ctx)["run"] = fmt.Sprint(run)
 					return run, test.err(run)
 				}, idempotent(test.opts...))
 			})
-			cli := dial(t, url)
+			cli := harness.Dial(t, url)
 			call := func() (int, amqprpc.Header, error) {
 				var h amqprpc.Header
-				n, err := amqprpc.Call[int, int](testContext(t), cli, "q", 1, amqprpc.WithCallID("id"), amqprpc.WithReplyHeader(&h))
+				n, err := amqprpc.Call[int, int](harness.Context(t), cli, "q", 1, amqprpc.WithCallID("id"), amqprpc.WithReplyHeader(&h))
 				return n, h, err
 			}
 			n1, h1, err1 := call()
@@ -151,7 +153,7 @@ func coded(c amqprpc.Code) func(int) error {
 // stored metadata is that of the handler and of middleware further in.
 func TestMetadata(t *testing.T) {
 	t.Parallel()
-	url := startBroker(t)
+	url := amqptest.Start(t).URL()
 	var asked atomic.Int32
 	outer := func(next amqprpc.Invoker) amqprpc.Invoker {
 		return func(ctx context.Context, req *amqprpc.Request) (*amqprpc.Response, error) {
@@ -173,7 +175,7 @@ func TestMetadata(t *testing.T) {
 			return resp, err
 		}
 	}
-	startServer(t, url, func(s *amqprpc.Server) {
+	harness.Serve(t, url, func(s *amqprpc.Server) {
 		amqprpc.Register(s, "q", func(ctx context.Context, fail bool) (int, error) {
 			amqprpc.ReplyHeader(ctx)["handler"] = "from the handler"
 			amqprpc.ReplyHeader(ctx)["both"] = "handler"
@@ -183,10 +185,10 @@ func TestMetadata(t *testing.T) {
 			return 1, nil
 		}, amqprpc.WithMiddleware(outer), idempotent(idempotency.WithReplayHeader("replayed")), amqprpc.WithMiddleware(inner))
 	})
-	cli := dial(t, url)
+	cli := harness.Dial(t, url)
 	call := func(fail bool) amqprpc.Header {
 		var h amqprpc.Header
-		_, err := amqprpc.Call[bool, int](testContext(t), cli, "q", fail, amqprpc.WithCallID(fmt.Sprint(fail)), amqprpc.WithReplyHeader(&h))
+		_, err := amqprpc.Call[bool, int](harness.Context(t), cli, "q", fail, amqprpc.WithCallID(fmt.Sprint(fail)), amqprpc.WithReplyHeader(&h))
 		require.Equal(t, fail, err != nil)
 		return h
 	}
@@ -198,9 +200,9 @@ func TestMetadata(t *testing.T) {
 
 func TestKeys(t *testing.T) {
 	t.Parallel()
-	url := startBroker(t)
+	url := amqptest.Start(t).URL()
 	n := new(numbered)
-	startServer(t, url, func(s *amqprpc.Server) {
+	harness.Serve(t, url, func(s *amqprpc.Server) {
 		shared := idempotent()
 		amqprpc.Register(s, "a", n.handle, shared)
 		amqprpc.Register(s, "a:b", n.handle, shared)
@@ -248,9 +250,9 @@ func TestKeys(t *testing.T) {
 
 func TestBodies(t *testing.T) {
 	t.Parallel()
-	url := startBroker(t)
+	url := amqptest.Start(t).URL()
 	n := new(numbered)
-	startServer(t, url, func(s *amqprpc.Server) {
+	harness.Serve(t, url, func(s *amqprpc.Server) {
 		amqprpc.Register(s, "same", n.handle, idempotent())
 		amqprpc.Register(s, "any", n.handle, idempotent(idempotency.WithAnyBody()))
 	})
@@ -286,31 +288,31 @@ func TestBodies(t *testing.T) {
 // first answer as it accepts it.
 func TestCompression(t *testing.T) {
 	t.Parallel()
-	url := startBroker(t)
+	url := amqptest.Start(t).URL()
 	var handler numbered
 	long := strings.Repeat("tea and ", 1000)
-	startServer(t, url, func(s *amqprpc.Server) {
+	harness.Serve(t, url, func(s *amqprpc.Server) {
 		amqprpc.Register(s, "q", func(ctx context.Context, text string) (string, error) {
 			n, err := handler.handle(ctx, len(text))
 			return fmt.Sprint(n, long), err
 		}, idempotent())
 	})
-	cli := dial(t, url)
+	cli := harness.Dial(t, url)
 	for _, e := range []compress.Encoding{nil, compress.Gzip{}, compress.Gzip{Level: 9}, nil} {
-		got, err := amqprpc.Call[string, string](testContext(t), cli, "q", long, amqprpc.WithCallID("id"), amqprpc.WithCompression(e))
+		got, err := amqprpc.Call[string, string](harness.Context(t), cli, "q", long, amqprpc.WithCallID("id"), amqprpc.WithCompression(e))
 		require.NoError(t, err)
 		require.Equal(t, "1"+long, got)
 	}
-	_, err := amqprpc.Call[string, string](testContext(t), cli, "q", long+"more", amqprpc.WithCallID("id"), amqprpc.WithCompression(compress.Gzip{}))
+	_, err := amqprpc.Call[string, string](harness.Context(t), cli, "q", long+"more", amqprpc.WithCallID("id"), amqprpc.WithCompression(compress.Gzip{}))
 	require.ErrorIs(t, err, amqprpc.CodeFailedPrecondition)
 }
 
 func TestNotifications(t *testing.T) {
 	t.Parallel()
-	url := startBroker(t)
+	url := amqptest.Start(t).URL()
 	n := new(numbered)
 	var handled atomic.Int32
-	startServer(t, url, func(s *amqprpc.Server) {
+	harness.Serve(t, url, func(s *amqprpc.Server) {
 		count := func(next amqprpc.Invoker) amqprpc.Invoker {
 			return func(ctx context.Context, req *amqprpc.Request) (*amqprpc.Response, error) {
 				defer handled.Add(1)
@@ -319,12 +321,12 @@ func TestNotifications(t *testing.T) {
 		}
 		amqprpc.Register(s, "q", n.handle, amqprpc.WithMiddleware(count), idempotent())
 	})
-	cli := dial(t, url)
-	ctx := testContext(t)
+	cli := harness.Dial(t, url)
+	ctx := harness.Context(t)
 	for range 3 {
 		require.NoError(t, amqprpc.Notify(ctx, cli, "q", 1, amqprpc.WithCallID("n")))
 	}
-	require.Eventually(t, func() bool { return handled.Load() == 3 }, patience, time.Millisecond)
+	require.Eventually(t, func() bool { return handled.Load() == 3 }, harness.Patience, time.Millisecond)
 	require.EqualValues(t, 1, n.runs.Load())
 
 	_, err := amqprpc.Call[int, int32](ctx, cli, "q", 1, amqprpc.WithCallID("n"))
@@ -335,17 +337,17 @@ func TestNotifications(t *testing.T) {
 	require.NoError(t, err)
 	require.EqualValues(t, 2, got)
 	require.NoError(t, amqprpc.Notify(ctx, cli, "q", 1, amqprpc.WithCallID("c")))
-	require.Eventually(t, func() bool { return handled.Load() == 6 }, patience, time.Millisecond)
+	require.Eventually(t, func() bool { return handled.Load() == 6 }, harness.Patience, time.Millisecond)
 	require.EqualValues(t, 2, n.runs.Load())
 }
 
 // A panic of middleware further in releases the claim.
 func TestPanicOfMiddleware(t *testing.T) {
 	t.Parallel()
-	url := startBroker(t)
+	url := amqptest.Start(t).URL()
 	n := new(numbered)
 	var calls atomic.Int32
-	startServer(t, url, func(s *amqprpc.Server) {
+	harness.Serve(t, url, func(s *amqprpc.Server) {
 		panicky := func(next amqprpc.Invoker) amqprpc.Invoker {
 			return func(ctx context.Context, req *amqprpc.Request) (*amqprpc.Response, error) {
 				if calls.Add(1) == 1 {
@@ -356,11 +358,11 @@ func TestPanicOfMiddleware(t *testing.T) {
 		}
 		amqprpc.Register(s, "q", n.handle, idempotent(), amqprpc.WithMiddleware(panicky))
 	})
-	cli := dial(t, url)
-	_, err := amqprpc.Call[int, int32](testContext(t), cli, "q", 1, amqprpc.WithCallID("id"))
+	cli := harness.Dial(t, url)
+	_, err := amqprpc.Call[int, int32](harness.Context(t), cli, "q", 1, amqprpc.WithCallID("id"))
 	require.ErrorIs(t, err, amqprpc.CodeInternal)
 	start := time.Now()
-	got, err := amqprpc.Call[int, int32](testContext(t), cli, "q", 1, amqprpc.WithCallID("id"))
+	got, err := amqprpc.Call[int, int32](harness.Context(t), cli, "q", 1, amqprpc.WithCallID("id"))
 	require.NoError(t, err)
 	require.EqualValues(t, 1, got)
 	require.Less(t, time.Since(start), 5*time.Second, "the claim was not given back")
@@ -369,12 +371,12 @@ func TestPanicOfMiddleware(t *testing.T) {
 // On a client the middleware does nothing.
 func TestOnClient(t *testing.T) {
 	t.Parallel()
-	url := startBroker(t)
+	url := amqptest.Start(t).URL()
 	n := new(numbered)
-	startServer(t, url, func(s *amqprpc.Server) { amqprpc.Register(s, "q", n.handle) })
-	cli := dial(t, url, idempotent())
+	harness.Serve(t, url, func(s *amqprpc.Server) { amqprpc.Register(s, "q", n.handle) })
+	cli := harness.Dial(t, url, idempotent())
 	for want := range int32(2) {
-		got, err := amqprpc.Call[int, int32](testContext(t), cli, "q", 1, amqprpc.WithCallID("id"))
+		got, err := amqprpc.Call[int, int32](harness.Context(t), cli, "q", 1, amqprpc.WithCallID("id"))
 		require.NoError(t, err)
 		require.Equal(t, want+1, got)
 	}
