@@ -118,8 +118,8 @@ func (m *Mailbox) resume(ctx context.Context, conn *Conn) error {
 		if err == nil {
 			return nil
 		}
-		if e, ok := errors.AsType[*transport.Exception](err); !silent && (!ok || !e.Server || conn.IsClosed()) {
-			return err // of the connection; it says nothing of the queue
+		if code := Code(err); !silent && (conn.IsClosed() || code != CodeNotFound && code != CodeResourceLocked) {
+			return err // it says nothing of the queue
 		}
 		m.Forgotten(m.queue, err)
 		m.queue = ""

@@ -209,7 +209,11 @@ func TestStreamsSurvive(t *testing.T) {
 		"server cut":       func(ss *streamStage, _ *rand.Rand) { cut(ss, "streams") },
 		"both cut":         func(ss *streamStage, _ *rand.Rand) { ss.broker.CutConnections() },
 		"broker restarted": func(ss *streamStage, _ *rand.Rand) { ss.broker.Restart() },
-		"client half-open": func(ss *streamStage, _ *rand.Rand) { ss.broker.Connection("client").HalfOpen(amqptest.BothWays) },
+		"client half-open": func(ss *streamStage, _ *rand.Rand) {
+			if c := ss.broker.Connection("client"); c != nil {
+				c.HalfOpen(amqptest.BothWays)
+			}
+		},
 		"publishing blocked": func(ss *streamStage, _ *rand.Rand) {
 			ss.broker.BlockPublishers("")
 			time.Sleep(50 * time.Millisecond)
@@ -218,9 +222,9 @@ func TestStreamsSurvive(t *testing.T) {
 		"channels closed": func(ss *streamStage, rng *rand.Rand) {
 			for _, name := range []string{"client", "streams"} {
 				if c := ss.broker.Connection(name); c != nil {
-					channels := c.Info().Channels
-					ch := channels[rng.IntN(len(channels))]
-					c.CloseChannel(ch.Number, 406, "a fault")
+					if channels := c.Info().Channels; len(channels) > 0 {
+						c.CloseChannel(channels[rng.IntN(len(channels))].Number, 406, "a fault")
+					}
 				}
 			}
 		},
@@ -242,7 +246,7 @@ func TestStreamsSurvive(t *testing.T) {
 						}
 					}
 				})
-				ss.streams(3_000)
+				ss.streams(50_000)
 				close(done)
 				harming.Wait()
 			})
@@ -268,7 +272,7 @@ func TestStreamsSurviveLossOfMessages(t *testing.T) {
 					}
 					return amqptest.Fate{}
 				})
-				ss.streams(2_000)
+				ss.streams(20_000)
 			})
 		})
 	}
