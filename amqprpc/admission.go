@@ -32,11 +32,17 @@ func (c *Client) admit(ctx context.Context, req *Request) *Error {
 	if err := protocol.CheckHeader(req.header); err != nil {
 		return refuse(headerErrorCode(err), "%w", err)
 	}
+	if e := req.out.call.compression(); e != nil && !protocol.ValidEncoding(e.Name()) {
+		return refuse(CodeInvalidArgument, "%.80q is not the name of an encoding (WithCompression)", e.Name())
+	}
 	if req.encode(); req.err != nil {
 		return localError(CodeInvalidArgument, OutcomeNotSent, req.queue, "the request cannot be encoded: %w", req.err)
 	}
-	if limit := int(c.maxBody.Load()); len(req.body) > limit {
-		return errTooLarge(req, limit, OutcomeNotSent)
+	if limit := c.cfg.conn.maxMessageSize; len(req.body) > limit {
+		return errTooLarge(req, len(req.body), limit, OutcomeNotSent)
+	}
+	if size, limit := len(req.wire()), int(c.maxBody.Load()); size > limit {
+		return errTooLarge(req, size, limit, OutcomeNotSent)
 	}
 	if c.blocked.Load() {
 		return errBlocked(req.queue)

@@ -34,18 +34,21 @@ func (in *inbound) reply(resp *Response, err error) (done messaging.Done) {
 	fail := func(code Code, format string, args ...any) messaging.Done {
 		return in.errorReply(Errorf(code, format, args...), OutcomeExecuted, nil)
 	}
-	limit := int(in.endpoint.server.maxBody.Load())
+	most, limit := in.endpoint.server.cfg.conn.maxMessageSize, int(in.endpoint.server.maxBody.Load())
+	wire, encoding := in.compressReply(body)
 	switch herr := in.checkHeader(h); {
 	case herr != nil:
 		return fail(CodeInternal, "the reply's metadata cannot be sent: %w", herr)
-	case len(body) > limit:
-		return fail(CodeResourceExhausted, "the reply has %d bytes; the limit is %d", len(body), limit)
+	case len(body) > most:
+		return fail(CodeResourceExhausted, "the reply has %d bytes; the limit is %d", len(body), most)
+	case len(wire) > limit:
+		return fail(CodeResourceExhausted, "the reply has %d bytes; the limit is %d", len(wire), limit)
 	case resp.contentType == protocol.BatchContentType:
 		return fail(CodeInternal, "the reply's content type %s is the protocol's own", protocol.BatchContentType)
 	case len(resp.contentType) > protocol.MaxShortString:
 		return fail(CodeInternal, "the reply's content type has %d bytes; AMQP allows %d", len(resp.contentType), protocol.MaxShortString)
 	}
-	return in.replyWith(protocol.Reply{ContentType: resp.contentType, Header: h}, body)
+	return in.replyWith(protocol.Reply{ContentType: resp.contentType, ContentEncoding: nameOf(encoding), Header: h}, wire)
 }
 
 // outcome is what an error that ends the chain says of the request.

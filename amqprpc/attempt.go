@@ -72,7 +72,7 @@ func (a *attempt) Queue() string { return a.call.req.queue }
 func (a *attempt) NeedsConfirm() bool { return a.call.req.kind == KindNotification }
 
 // Size implements messaging.Item.
-func (a *attempt) Size() int { return len(a.call.req.body) }
+func (a *attempt) Size() int { return len(a.call.req.wire()) }
 
 // Taken implements messaging.Item. A notification keeps waiting for a confirm that will not
 // come. loseChannel ends this wait.
@@ -103,13 +103,20 @@ func (a *attempt) Publishing(p *messaging.Publishing, replyTo string) {
 		ContentType:   req.contentType,
 		CorrelationID: a.id(),
 		MessageID:     req.id,
+		UserID:        c.user,
 		Deadline:      a.Ends(),
 		Attempt:       int(a.n),
 		Priority:      req.priority,
 		Header:        a.header,
 	}
+	if req.packed != nil {
+		r.ContentEncoding = nameOf(req.packed.encoding)
+	}
 	if pc.send.persistent {
 		r.DeliveryMode = protocol.Persistent
+	}
+	if req.kind != KindNotification {
+		r.AcceptEncoding = pc.acceptEncoding()
 	}
 	if req.kind.IsStream() {
 		r.ReplyTo, r.Opening = c.streams.address(), req.streaming.call.opening()
@@ -122,7 +129,7 @@ func (a *attempt) Publishing(p *messaging.Publishing, replyTo string) {
 			r.Client = c.id
 		}
 	}
-	p.Key, p.Mandatory, p.Body = req.queue, true, req.body
+	p.Key, p.Mandatory, p.Body = req.queue, true, req.wire()
 	p.Properties = r.Append(p.Properties, time.Now())
 }
 

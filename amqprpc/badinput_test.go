@@ -67,7 +67,7 @@ func TestBadInputIsAnswered(t *testing.T) {
 		"batches of a text":        {amqp.Publishing{Body: []byte(`{}`), Headers: amqp.Table{"rpc-batches": "yes"}}, "invalid_argument", "rpc-batches"},
 		"version of the future":    {amqp.Publishing{Body: []byte(`{}`), Headers: amqp.Table{"rpc-version": int32(2)}}, "unimplemented", "version 2"},
 		"version of a text":        {amqp.Publishing{Body: []byte(`{}`), Headers: amqp.Table{"rpc-version": "1"}}, "invalid_argument", "rpc-version"},
-		"stream":                   {amqp.Publishing{Body: []byte(`{}`), Headers: amqp.Table{"rpc-stream": "open"}}, "unimplemented", "unknown kind"},
+		"stream":                   {amqp.Publishing{Body: []byte(`{}`), Headers: amqp.Table{"rpc-stream": "open"}}, "unimplemented", "rpc-stream"},
 		"garbage everywhere": {amqp.Publishing{
 			ContentType: "\x00\xff", ContentEncoding: "\x01", Type: "\xfe", AppId: "\x00", MessageId: "\x00\x01", Priority: 255, Timestamp: time.Unix(1<<40, 0),
 			Body: []byte{0, 1, 2}, Headers: amqp.Table{"": nil, "x": []byte{0xff}, "rpc-nonsense": amqp.Table{"a": int64(1)}, "d": amqp.Decimal{Scale: 2, Value: 7}}}, "invalid_argument", "content"},

@@ -30,13 +30,15 @@ type Client struct {
 
 // clientState is what a client and its views share.
 type clientState struct {
-	cfg    clientConfig
-	log    *slog.Logger
-	codecs *codec.Registry
-	invoke Invoker // the client's middleware around the wire
-	id     string  // that others cannot guess
-	ids    correlationIDs
-	born   time.Time
+	cfg     clientConfig
+	log     *slog.Logger
+	codecs  *codec.Registry
+	invoke  Invoker // the client's middleware around the wire
+	id      string  // that others cannot guess
+	accepts string  // the encodings that replies may have; "" is none
+	user    string  // the user_id of requests; "" is none
+	ids     correlationIDs
+	born    time.Time
 
 	broker  messaging.Client
 	session messaging.Session
@@ -148,9 +150,16 @@ func newClient(url string, opts []ClientOption) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := cfg.acceptCompression(); err != nil {
+		return nil, err
+	}
+	user, err := requestUser(&cfg, dialer)
+	if err != nil {
+		return nil, err
+	}
 	c := &Client{clientState: &clientState{
 		cfg: cfg, log: cfg.conn.log().With("connection", cfg.conn.connectionName("client")), codecs: codecs,
-		id: protocol.NewID(), born: time.Now(),
+		id: protocol.NewID(), user: user, accepts: cfg.conn.encodings.accepted(), born: time.Now(),
 		first: make(chan error, 1), closed: make(chan struct{}), ended: make(chan struct{}),
 	}}
 	c.health.log, c.health.onState, c.health.addr = c.log, cfg.conn.onState, dialer.Addr

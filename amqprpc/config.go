@@ -8,6 +8,7 @@ import (
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/protocol"
 	"github.com/bbebcec1/amqprpc-go/codec"
+	"github.com/bbebcec1/amqprpc-go/compress"
 )
 
 // The defaults, in one place.
@@ -18,6 +19,7 @@ const (
 	defaultClockSkew      = time.Second
 	defaultConcurrency    = 128
 	defaultMaxMessageSize = 16 << 20 // RabbitMQ's own max_message_size from 4.0
+	defaultMinCompress    = 1 << 10
 	defaultMaxPending     = 1 << 16
 	defaultHeartbeat      = 5 * time.Second
 	defaultReplyExpires   = time.Minute
@@ -40,24 +42,27 @@ const (
 func within(least, d, most time.Duration) time.Duration { return min(max(d, least), most) }
 
 type connConfig struct {
-	logger         *slog.Logger
-	brokers        []string
-	onState        func(State)
-	tls            *tls.Config
-	dial           func(network, addr string) (net.Conn, error)
-	name           string
-	heartbeat      time.Duration
-	maxMessageSize int
-	withoutControl bool
-	streamMemory   int
-	streamWindow   int
-	stallLimit     time.Duration
+	logger          *slog.Logger
+	brokers         []string
+	onState         func(State)
+	tls             *tls.Config
+	dial            func(network, addr string) (net.Conn, error)
+	name            string
+	heartbeat       time.Duration
+	maxMessageSize  int
+	withoutControl  bool
+	streamMemory    int
+	streamWindow    int
+	stallLimit      time.Duration
+	encodings       encodings
+	minCompressSize int
 }
 
-func newConnConfig() connConfig {
+func newConnConfig(es ...compress.Encoding) connConfig {
 	return connConfig{
 		logger: slog.Default(), heartbeat: defaultHeartbeat, maxMessageSize: defaultMaxMessageSize,
 		streamMemory: defaultStreamMemory, streamWindow: defaultStreamWindow,
+		encodings: es, minCompressSize: defaultMinCompress,
 	}
 }
 
@@ -95,15 +100,17 @@ type clientConfig struct {
 	replyExpires time.Duration
 	unconfirmed  bool
 	bounce       bool
+	userID       bool
 }
 
 // sendConfig is what clients and calls can both say of how requests are sent;
 // what either says counts.
 type sendConfig struct {
-	idempotent bool
-	failFast   bool
-	persistent bool
-	liveness   time.Duration
+	idempotent  bool
+	failFast    bool
+	persistent  bool
+	liveness    time.Duration
+	compression *compressionOption // nil is not said
 }
 
 // with returns what c and o say together.
@@ -113,6 +120,9 @@ func (c sendConfig) with(o sendConfig) sendConfig {
 	c.persistent = c.persistent || o.persistent
 	if o.liveness > 0 {
 		c.liveness = o.liveness
+	}
+	if o.compression != nil {
+		c.compression = o.compression
 	}
 	return c
 }

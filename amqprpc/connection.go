@@ -65,6 +65,7 @@ func (c *Client) connectTo(dialer *messaging.Dialer) {
 	c.session = messaging.Session{
 		Dialer:  dialer,
 		Probe:   protocol.ProbePrefix + protocol.NewID(),
+		UserID:  c.user,
 		Fatal:   func() bool { return false }, // somebody may yet mend it; Dial does not wait for that
 		Up:      c.connected,
 		Down:    c.disconnected,
@@ -153,7 +154,7 @@ func (c *Client) loseChannel(connection int64, limit int) {
 		}
 		switch {
 		case a.Size() > limit:
-			a.settle(errTooLarge(&pc.req, limit, OutcomeNotExecuted))
+			a.settle(errTooLarge(&pc.req, a.Size(), limit, OutcomeNotExecuted))
 		case pc.req.kind == KindNotification || c.cfg.unconfirmed && pc.send.idempotent:
 			c.resend(a, "the channel was lost before the broker confirmed the request", errChannelLost)
 		}
@@ -162,9 +163,9 @@ func (c *Client) loseChannel(connection int64, limit int) {
 
 var errChannelLost = errors.New("another request was larger than the broker allows")
 
-func errTooLarge(req *Request, limit int, outcome Outcome) *Error {
+func errTooLarge(req *Request, size, limit int, outcome Outcome) *Error {
 	return localError(CodeResourceExhausted, outcome, req.queue,
-		"the request has %d bytes; the limit is %d (WithMaxMessageSize, or the broker's max_message_size)", len(req.body), limit)
+		"the request has %d bytes; the limit is %d (WithMaxMessageSize, or the broker's max_message_size)", size, limit)
 }
 
 // lowerTo lowers a limit to what the broker has been found to take.

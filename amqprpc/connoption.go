@@ -54,10 +54,11 @@ func WithHeartbeat(d time.Duration) ConnOption {
 	return connOption(func(c *connConfig) { c.heartbeat = within(time.Second, d, maxHeartbeat*time.Second) })
 }
 
-// WithMaxMessageSize limits the bodies of requests and replies, in bytes and in both
-// directions. A larger body gets the code resource_exhausted. The default is 16 MiB, which
-// is also the default limit of RabbitMQ 4. If you raise the limit, also raise the broker's
-// max_message_size. Values below 1 leave the default.
+// WithMaxMessageSize limits the bodies of requests and replies and the messages of streams, in
+// bytes and in both directions. A larger body gets the code resource_exhausted. For a
+// compressed body, the size after decompression counts, too ([WithCompression]). The default
+// is 16 MiB, which is also the default limit of RabbitMQ 4. If you raise the limit, also raise
+// the broker's max_message_size. Values below 1 leave the default.
 func WithMaxMessageSize(bytes int) ConnOption {
 	return connOption(func(c *connConfig) {
 		if bytes > 0 {

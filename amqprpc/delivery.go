@@ -33,7 +33,7 @@ func (r *Request) Delivery() *amqp.Delivery {
 		Exchange:        in.exchange,
 		RoutingKey:      in.key,
 		DeliveryTag:     in.Tag(),
-		Body:            r.body,
+		Body:            r.wire(),
 	}
 }
 

@@ -28,14 +28,15 @@ func TestRequeueFitsAFrame(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			broker, queue := amqptest.Start(t, amqptest.WithFrameMax(c.frameMax)), queueName(t)
 			long := strings.Repeat("x", 255)
-			p := newPeer(t, broker.URL())
-			taker := newPeer(t, broker.URL())
+			broker, queue := amqptest.Start(t, amqptest.WithFrameMax(c.frameMax), amqptest.WithUser(long, "p")), queueName(t)
+			url := strings.Replace(broker.URL(), "guest:guest", long+":p", 1)
+			p := newPeer(t, url)
+			taker := newPeer(t, url)
 			_, err := p.ch.QueueDeclare(queue, true, false, false, false, nil)
 			require.NoError(t, err)
 			p.send(queue, amqp.Publishing{
-				ContentType: "application/json;" + long[:200], ContentEncoding: "UTF-8", CorrelationId: long, MessageId: long, Type: long, AppId: long,
+				ContentType: "application/json;" + long[:200], ContentEncoding: "UTF-8", CorrelationId: long, MessageId: long, Type: long, AppId: long, UserId: long,
 				Priority: 1, DeliveryMode: 2, Timestamp: time.Now(), Expiration: "60000",
 				Headers: amqp.Table{"h": strings.Repeat("x", c.headers-7)}, Body: []byte("7"),
 			})
@@ -45,7 +46,7 @@ func TestRequeueFitsAFrame(t *testing.T) {
 				return ok
 			})
 			taker.conn.Close()
-			srv, _ := startServer(t, broker.URL(), func(s *amqprpc.Server) { amqprpc.Register(s, queue, square) })
+			srv, _ := startServer(t, url, func(s *amqprpc.Server) { amqprpc.Register(s, queue, square) })
 			d := p.reply()
 			if strings.Contains(name, "beyond") {
 				require.Equal(t, "resource_exhausted", d.Headers["rpc-code"])

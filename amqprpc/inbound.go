@@ -215,8 +215,12 @@ func (in *inbound) refuse() error {
 	if limit := e.server.cfg.conn.maxMessageSize; len(req.body) > limit {
 		return Errorf(CodeResourceExhausted, "the request has %d bytes; the limit is %d", len(req.body), limit)
 	}
-	if protocol.IsEncoding([]byte(m.ContentEncoding)) {
-		return Errorf(CodeInvalidArgument, "the content encoding %q is not accepted", m.ContentEncoding)
+	if !protocol.IsPlain(m.ContentEncoding) {
+		encoding := e.server.cfg.conn.encodings.find(m.ContentEncoding)
+		if encoding == nil {
+			return Errorf(CodeInvalidArgument, "the content encoding %q is not accepted", m.ContentEncoding)
+		}
+		req.packed, req.body = &packed{encoding: encoding, body: req.body}, nil
 	}
 	if m.ContentType == "" {
 		req.codec = e.codecs.Default()

@@ -50,7 +50,8 @@ func (in *inbound) openStream() error {
 			in.AckNow()
 		}
 	}
-	s.out.Add(flow.Accept, nil)
+	s.packing.encoding, s.packing.sends = in.replyEncoding(), true
+	s.out.Add(flow.Accept, []byte(nameOf(s.packing.encoding)))
 	s.out.Grant(o.Window)
 	if !h.bind(s, o.Token, in.message.ReplyTo) {
 		s.finish(errStreamOver, false)
@@ -67,7 +68,7 @@ func (in *inbound) concludeStream(resp *Response, err error) {
 	s, e := in.req.streaming.stream, in.endpoint
 	in.ctx.end()
 	e.clock.drop(&in.late)
-	final, item := in.streamEnding(resp, err)
+	final, item := in.streamEnding(&s.packing, resp, err)
 	if item != nil {
 		s.send(item) // an error is the stream's end
 	}
@@ -79,7 +80,7 @@ func (in *inbound) concludeStream(resp *Response, err error) {
 }
 
 // streamEnding is the payload of a stream's end, and the reply of a client stream.
-func (in *inbound) streamEnding(resp *Response, err error) (final, item []byte) {
+func (in *inbound) streamEnding(p *packing, resp *Response, err error) (final, item []byte) {
 	h := in.req.replyHeader.clone()
 	fail := func(e *Error) ([]byte, []byte) {
 		in.endpoint.server.stats.failed.add(e.code)
@@ -100,10 +101,13 @@ func (in *inbound) streamEnding(resp *Response, err error) (final, item []byte) 
 	}
 	if in.req.kind == KindClientStream {
 		body, _ := resp.Body() // the chain's seal has looked at the error
-		if limit := int(in.endpoint.server.maxBody.Load()); len(body) > limit {
-			return fail(Errorf(CodeResourceExhausted, "the reply has %d bytes; the limit is %d", len(body), limit))
+		if len(body) > p.limit {
+			return fail(Errorf(CodeResourceExhausted, "the reply has %d bytes; the limit is %d", len(body), p.limit))
 		}
-		item = append([]byte{}, body...)
+		item = append([]byte{}, p.pack(body)...)
+		if size, limit := len(item)-p.head(), int(in.endpoint.server.maxBody.Load()); size > limit {
+			return fail(Errorf(CodeResourceExhausted, "the reply has %d bytes; the limit is %d", size, limit))
+		}
 	}
 	return encodeEnding(nil, h), item
 }

@@ -7,9 +7,10 @@ import "sync"
 type (
 	// ServerOption configures [NewServer].
 	//
-	// Options for the connection: [WithBrokers], [WithConnectionName], [WithDialer],
-	// [WithHeartbeat], [WithLogger], [WithMaxMessageSize], [WithStallLimit],
-	// [WithStateCallback], [WithStreamMemory], [WithTLS], [WithWindow] and [WithoutControl].
+	// Options for the connection: [WithAcceptedEncodings], [WithBrokers],
+	// [WithConnectionName], [WithDialer], [WithHeartbeat], [WithLogger],
+	// [WithMaxMessageSize], [WithMinCompressSize], [WithStallLimit], [WithStateCallback],
+	// [WithStreamMemory], [WithTLS], [WithWindow] and [WithoutControl].
 	//
 	// Options for all handlers of the server: [WithAcceptedCodecs], [WithCalleeCodes] and
 	// [WithMiddleware].
@@ -24,20 +25,22 @@ type (
 	HandlerOption interface{ applyHandler(*handlerConfig) }
 	// ClientOption configures [NewClient] and [Dial].
 	//
-	// Options for the connection: [WithBrokers], [WithConnectionName], [WithDialer],
-	// [WithHeartbeat], [WithLogger], [WithMaxMessageSize], [WithStallLimit],
-	// [WithStateCallback], [WithStreamMemory], [WithTLS], [WithWindow] and [WithoutControl].
+	// Options for the connection: [WithAcceptedEncodings], [WithBrokers],
+	// [WithConnectionName], [WithDialer], [WithHeartbeat], [WithLogger],
+	// [WithMaxMessageSize], [WithMinCompressSize], [WithStallLimit], [WithStateCallback],
+	// [WithStreamMemory], [WithTLS], [WithWindow] and [WithoutControl].
 	//
-	// Options for all calls of the client: [WithCodec], [WithFailFast], [WithIdempotent],
-	// [WithLiveness], [WithMiddleware], [WithPersistent] and [WithTimeout].
+	// Options for all calls of the client: [WithCodec], [WithCompression], [WithFailFast],
+	// [WithIdempotent], [WithLiveness], [WithMiddleware], [WithPersistent] and [WithTimeout].
 	//
 	// Options for the client itself: [WithBounce], [WithMaxPending], [WithReplyMode],
-	// [WithReplyQueueExpiry] and [WithoutConfirms].
+	// [WithReplyQueueExpiry], [WithUserID] and [WithoutConfirms].
 	ClientOption interface{ applyClient(*clientConfig) }
 	// CallOption configures one [Call], [Go] or [Notify], or all calls of a view
-	// ([Client.With]). The options are [WithCallID], [WithCodec], [WithExpiration],
-	// [WithFailFast], [WithHeader], [WithIdempotent], [WithLiveness], [WithMiddleware],
-	// [WithPersistent], [WithPriority], [WithReplyHeader] and [WithTimeout].
+	// ([Client.With]). The options are [WithCallID], [WithCodec], [WithCompression],
+	// [WithExpiration], [WithFailFast], [WithHeader], [WithIdempotent], [WithLiveness],
+	// [WithMiddleware], [WithPersistent], [WithPriority], [WithReplyHeader] and
+	// [WithTimeout].
 	CallOption interface{ applyCall(*callConfig) }
 
 	// ConnOption configures a connection. It is an option of servers and of clients.

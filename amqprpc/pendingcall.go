@@ -58,12 +58,12 @@ type result struct {
 
 // reply is what of a message in the reply queue matters to its call.
 type reply struct {
-	kind    replyKind
-	encoded bool // the body is, as with gzip
-	outcome Outcome
-	about   string // of a result its content type, of an error its code, of a request that came back why
-	headers []byte // encoded, if there is metadata among them
-	body    []byte
+	kind     replyKind
+	outcome  Outcome
+	about    string // of a result its content type, of an error its code, of a request that came back why
+	encoding string // of the body
+	headers  []byte // encoded, if there is metadata among them
+	body     []byte
 }
 
 type replyKind uint8

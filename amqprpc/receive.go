@@ -64,7 +64,7 @@ func (c *Client) dispatch(m *messaging.Message, bounced bool) {
 		return
 	}
 	r := reply{
-		about: got.ContentType, encoded: got.Encoded, outcome: outcomeFromWire(got.Outcome), headers: got.Received, body: m.Body,
+		about: got.ContentType, encoding: got.ContentEncoding, outcome: outcomeFromWire(got.Outcome), headers: got.Received, body: m.Body,
 	}
 	switch {
 	case bounced:
@@ -134,9 +134,9 @@ func (c *Client) read(req *Request, r result) (*Response, *Error) {
 		return nil, localError(CodeResourceExhausted, OutcomeExecuted, req.queue,
 			"the reply has %d bytes; the limit is %d (WithMaxMessageSize)", len(d.body), limit)
 	}
-	if d.encoded {
-		return nil, localError(CodeInternal, OutcomeExecuted, req.queue,
-			"the reply has a content encoding, and this client decodes none")
+	body, unreadable := c.plainReply(req, d)
+	if unreadable != nil {
+		return nil, unreadable
 	}
 	contentType := d.about
 	cd := c.replyCodec(req, contentType)
@@ -148,7 +148,7 @@ func (c *Client) read(req *Request, r result) (*Response, *Error) {
 		contentType = cd.ContentType()
 	}
 	resp := &req.out.resp
-	*resp = Response{header: req.replyHeader, contentType: contentType, body: d.body, encoded: true, codec: cd, req: req}
+	*resp = Response{header: req.replyHeader, contentType: contentType, body: body, encoded: true, codec: cd, req: req}
 	return resp, nil
 }
 

@@ -55,11 +55,19 @@ func (e *endpoint) canRequeue() bool {
 
 // requeue moves a request to the end of its queue, with its count. It returns true if
 // nothing is left to do. If the request cannot be moved, it is handled without being
-// counted: a handler that runs once too often is better than one that never runs.
+// counted: a handler that runs once too often is better than one that never runs. If the
+// names of the users do not fit into a frame, the copy has none.
 func (in *inbound) requeue() bool {
-	properties := in.message.AppendRequeued(nil, in.deliveries, time.Now())
-	return in.Requeue(properties, in.req.body) || in.Lost()
+	properties := in.message.AppendRequeued(nil, in.deliveries, in.endpoint.server.user, time.Now())
+	if most := in.FrameMax(); most > 0 && len(properties) > most-frameOverhead {
+		properties = in.message.AppendRequeued(nil, in.deliveries, "", time.Now())
+	}
+	return in.Requeue(properties, in.req.wire()) || in.Lost()
 }
+
+// frameOverhead is what a frame with a message's properties has besides (AMQP 0-9-1, 2.3.5
+// and 4.2.6.1).
+const frameOverhead = 22
 
 // unstarted remembers requests that this server had and lost with a channel before
 // their handlers started. Such a delivery killed nobody, and does not count when the

@@ -65,10 +65,11 @@ type Request struct {
 	header      Header
 	contentType string
 
-	codec codec.Codec
-	body  []byte
-	msg   any   // a *Req
-	err   error // of decoding on a server, of encoding on a client
+	codec  codec.Codec
+	body   []byte
+	packed *packed // the body on the wire, if that is another one
+	msg    any     // a *Req
+	err    error   // of decoding on a server, of encoding on a client
 
 	respType    messageType
 	replyHeader Header
@@ -151,12 +152,15 @@ func (r *Request) Header() Header {
 // the message, or "" if the message has none.
 func (r *Request) ContentType() string { return r.contentType }
 
-// Body returns the encoded message, not a copy. On a client, the message is encoded at the
-// first use, and later changes to the message have no effect. If the message cannot be
-// encoded, Body returns nil, and the call fails.
+// Body returns the encoded message, not compressed and not a copy. On a client, the message
+// is encoded at the first use, and later changes to the message have no effect. If the
+// message cannot be encoded, Body returns nil, and the call fails. On a server, Body returns
+// nil if the body does not decompress. Message then returns the error.
 func (r *Request) Body() []byte {
 	if r.client {
 		r.encode()
+	} else {
+		_ = r.unpack() // Message returns the error
 	}
 	return r.body
 }
@@ -176,8 +180,15 @@ func (r *Request) Message() (any, error) {
 		r.err = r.in.refusal
 		return nil, r.err
 	}
-	msg := r.in.typed.fresh()
-	if err := decodeBody(r.codec, r.body, msg, r.in.typed.none()); err != nil {
+	typ := r.in.typed
+	msg := typ.fresh()
+	if !typ.none() {
+		if err := r.unpack(); err != nil {
+			r.err = err
+			return nil, err
+		}
+	}
+	if err := decodeBody(r.codec, r.body, msg, typ.none()); err != nil {
 		r.err = Errorf(CodeInvalidArgument, "the request does not decode: %w", err)
 		return nil, r.err
 	}
@@ -192,19 +203,22 @@ func (r *Request) encode() {
 	}
 	r.encoded = true
 	body, err := r.codec.Marshal(r.msg)
-	r.body, r.err = body, err
+	if r.body, r.err = body, err; err == nil {
+		r.pack()
+	}
 }
 
-// decodeBody decodes body into dst, a pointer. An empty body is no message,
-// unless none is wanted.
+// decodeBody decodes body into dst, a pointer. Whether an empty body is a message is the
+// codec's affair, unless none is wanted.
 func decodeBody(c codec.Codec, body []byte, dst any, none bool) error {
 	if none {
 		return nil
 	}
-	if len(body) == 0 {
-		return fmt.Errorf("the body is empty, where %s was expected", c.ContentType())
+	err := c.Unmarshal(body, dst)
+	if err != nil && len(body) == 0 {
+		return fmt.Errorf("the body is empty, where %s was expected: %w", c.ContentType(), err)
 	}
-	return c.Unmarshal(body, dst)
+	return err
 }
 
 type requestKey struct{}

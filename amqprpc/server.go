@@ -13,6 +13,7 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/messaging"
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/overload"
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/protocol"
+	"github.com/bbebcec1/amqprpc-go/compress"
 )
 
 // handBackGrace is how long cancelled handlers are waited for, past the drain limit,
@@ -24,6 +25,7 @@ const handBackGrace = time.Second
 type Server struct {
 	cfg         serverConfig
 	url         string
+	user        string // whose name the broker accepts as this server's user_id; "" is not known
 	log         *slog.Logger
 	replyPolicy replyPolicy
 	err         error // of an option; Serve returns it
@@ -50,7 +52,7 @@ type Server struct {
 func NewServer(url string, opts ...ServerOption) *Server {
 	s := &Server{
 		url: url, ready: make(chan struct{}), idStem: protocol.NewID() + "-",
-		cfg: serverConfig{conn: newConnConfig(), drainTimeout: defaultDrainTimeout, clockSkew: defaultClockSkew},
+		cfg: serverConfig{conn: newConnConfig(compress.Gzip{}), drainTimeout: defaultDrainTimeout, clockSkew: defaultClockSkew},
 	}
 	for _, o := range opts {
 		o.applyServer(&s.cfg)
@@ -60,6 +62,9 @@ func NewServer(url string, opts ...ServerOption) *Server {
 	s.health.log, s.health.onState = s.log, s.cfg.conn.onState
 	s.health.begin("", errNotServing)
 	s.replyPolicy, s.err = newReplyPolicy(s.cfg.replyTo)
+	if s.err == nil {
+		s.err = s.cfg.conn.encodings.check()
+	}
 	s.streams.init(&s.cfg.conn, s.log, func(queue string) bool { return s.replyPolicy.allows(queue) && !protocol.IsDirect(queue) })
 	s.streams.refused = func() { s.stats.badControl.Add(1) }
 	return s
@@ -155,6 +160,7 @@ func (s *Server) begin(dialer *messaging.Dialer) error {
 		}
 	}
 	s.serving = true
+	s.user = serverUser(dialer)
 	var queues []string
 	for _, e := range s.endpoints {
 		queues = append(queues, e.queue)

@@ -26,6 +26,7 @@ const (
 type stream struct {
 	streams *streams
 	local   protocol.Token
+	packing packing
 
 	// What happens to the stream. None of these may wait. opened is called when a server
 	// has accepted; it is nil on servers. half is called when the peer's end has come,
@@ -186,7 +187,9 @@ func (s *stream) accept(f protocol.StreamFrame) {
 	}
 	s.mu.Lock()
 	verdict, _ := s.in.Frame(flow.Frame{Number: f.Number, Kind: flow.Accept})
+	var disagreed error
 	if verdict == flow.Taken {
+		disagreed = s.packing.agree(string(f.Payload))
 		s.out.Grant(int64(f.Argument))
 		s.changed.Broadcast()
 	}
@@ -194,6 +197,9 @@ func (s *stream) accept(f protocol.StreamFrame) {
 	s.mu.Unlock()
 	if verdict == flow.Taken {
 		s.opened()
+	}
+	if disagreed != nil {
+		s.finish(disagreed, true)
 	}
 }
 

@@ -207,6 +207,7 @@ func (c *Client) streamAttempt(ctx context.Context, req *Request) (*Response, *E
 	}
 	req.streaming.stream = s
 	s.opened = pc.accept
+	s.packing.offered, s.packing.sends = pc.encodings(), pc.compression() != nil
 	if req.kind == KindClientStream {
 		s.half = func() { cs.consume(nil) }
 	}
@@ -278,7 +279,12 @@ func (c *Client) streamEnded(req *Request, s *stream) (*Response, *Error) {
 	}
 	req.replyHeader = e.Header
 	if req.kind == KindClientStream {
-		return &Response{header: e.Header, contentType: req.contentType, body: item, encoded: true, codec: req.codec, req: req}, nil
+		body, unreadable := s.packing.unpack(item, CodeInternal)
+		if unreadable != nil {
+			unreadable.outcome, unreadable.queue = OutcomeExecuted, req.queue
+			return nil, unreadable
+		}
+		return &Response{header: e.Header, contentType: req.contentType, body: body, encoded: true, codec: req.codec, req: req}, nil
 	}
 	return &Response{header: e.Header, contentType: req.contentType, codec: req.codec, decoded: true}, nil
 }

@@ -77,14 +77,14 @@ func register(s *Server, queue string, kind Kind, given bool, fresh func() *inbo
 type messages struct {
 	req    *Request
 	stream *stream
-	limit  func() int // of a message's body
+	limit  func() int // of a message's body, as it is sent
 }
 
 func (e *endpoint) messages(req *Request) messages {
 	return messages{req, req.streaming.stream, func() int { return int(e.server.maxBody.Load()) }}
 }
 
-// encode encodes a message that is about to be sent, v is a pointer.
+// encode makes an item of a message that is about to be sent; v is a pointer.
 func (m messages) encode(v any) ([]byte, error) {
 	if err := m.req.look(MessageSent, v); err != nil {
 		return nil, err
@@ -93,16 +93,26 @@ func (m messages) encode(v any) ([]byte, error) {
 	if err != nil {
 		return nil, Errorf(CodeInternal, "the message cannot be encoded: %w", err)
 	}
-	if limit := m.limit(); len(body) > limit {
-		return nil, Errorf(CodeResourceExhausted, "the message has %d bytes; the limit is %d", len(body), limit)
+	if most := m.stream.packing.limit; len(body) > most {
+		return nil, Errorf(CodeResourceExhausted, "the message has %d bytes; the limit is %d", len(body), most)
 	}
-	return body, nil
+	item := m.stream.packing.pack(body)
+	if size, limit := len(item)-m.stream.packing.head(), m.limit(); size > limit {
+		return nil, Errorf(CodeResourceExhausted, "the message has %d bytes; the limit is %d", size, limit)
+	}
+	return item, nil
 }
 
-// decode decodes a message that was received into v, a pointer.
-func (m messages) decode(body []byte, v any, none bool) error {
-	if err := decodeBody(m.req.codec, body, v, none); err != nil {
-		return err
+// decode decodes an item that was received into v, a pointer.
+func (m messages) decode(item []byte, v any, none bool) error {
+	if !none {
+		body, err := m.plain(item)
+		if err != nil {
+			return err
+		}
+		if err = decodeBody(m.req.codec, body, v, false); err != nil {
+			return err
+		}
 	}
 	return m.req.look(MessageReceived, v)
 }
@@ -131,8 +141,9 @@ type Receiver[T any] struct{ messages }
 
 // Recv waits for the next message. It returns io.EOF if the caller has sent everything, and
 // only then. The error is canceled if the caller gives up, and unavailable if the caller is
-// gone. If a message does not decode, the error is invalid_argument, and the next Recv
+// gone. If a message does not decode or decompress, the error is invalid_argument, and the next Recv
 // returns the message behind it.
+// A message beyond [WithMaxMessageSize] ends the stream with resource_exhausted.
 func (r *Receiver[T]) Recv() (T, error) {
 	var v T
 	body, err := r.stream.recv()

@@ -28,16 +28,23 @@ type rawStream struct {
 func openRaw(t *testing.T, url, queue, kind string) *rawStream {
 	t.Helper()
 	s := &rawStream{peer: newPeer(t, url), token: protocol.NewToken()}
-	d := s.ask(queue, s.opening(kind))
-	require.Equal(t, protocol.StreamContentType, d.ContentType, "%s", d.Body)
-	to, from, frames, err := protocol.ParseStreamPreface(d.Body)
-	require.NoError(t, err)
-	require.Equal(t, s.token, to)
-	accept, err := protocol.NextStreamFrame(&frames)
-	require.NoError(t, err)
-	require.Equal(t, protocol.FrameAccept, accept.Type)
-	s.remote, s.server, s.limit = from, d.ReplyTo, accept.Argument
+	s.open(queue, s.opening(kind))
 	return s
+}
+
+// open sends the request for the stream, and takes the accept.
+func (s *rawStream) open(queue string, request amqp.Publishing) (accept protocol.StreamFrame) {
+	s.t.Helper()
+	d := s.ask(queue, request)
+	require.Equal(s.t, protocol.StreamContentType, d.ContentType, "%s", d.Body)
+	to, from, frames, err := protocol.ParseStreamPreface(d.Body)
+	require.NoError(s.t, err)
+	require.Equal(s.t, s.token, to)
+	accept, err = protocol.NextStreamFrame(&frames)
+	require.NoError(s.t, err)
+	require.Equal(s.t, protocol.FrameAccept, accept.Type)
+	s.remote, s.server, s.limit = from, d.ReplyTo, accept.Argument
+	return accept
 }
 
 func (s *rawStream) opening(kind string) amqp.Publishing {
@@ -294,8 +301,14 @@ func TestHostileStreamServers(t *testing.T) {
 // accept answers a request for a stream as a server does.
 func (p *peer) accept(open amqp.Delivery, to, from protocol.Token, replyTo string, frames ...protocol.StreamFrame) {
 	p.t.Helper()
+	p.acceptWith("", open, to, from, replyTo, frames...)
+}
+
+// acceptWith is accept by a server that picks an encoding.
+func (p *peer) acceptWith(encoding string, open amqp.Delivery, to, from protocol.Token, replyTo string, frames ...protocol.StreamFrame) {
+	p.t.Helper()
 	body := protocol.AppendStreamPreface(nil, to, from)
-	for _, f := range append([]protocol.StreamFrame{{Type: protocol.FrameAccept, Argument: 1 << 20}}, frames...) {
+	for _, f := range append([]protocol.StreamFrame{{Type: protocol.FrameAccept, Argument: 1 << 20, Payload: []byte(encoding)}}, frames...) {
 		body = protocol.AppendStreamFrame(body, f)
 	}
 	p.send(open.ReplyTo, amqp.Publishing{ContentType: protocol.StreamContentType, ReplyTo: replyTo, Body: body})

@@ -25,6 +25,7 @@ type streams struct {
 	memory int64 // what all windows together are to take
 	most   int64 // a window
 	stall  time.Duration
+	items  packing // what all streams begin with
 	writer messaging.StreamWriter
 	log    *slog.Logger
 	// mayWrite reports whether messages may be sent to a queue that a peer has named.
@@ -53,6 +54,7 @@ type streams struct {
 
 func (h *streams) init(cfg *connConfig, log *slog.Logger, mayWrite func(string) bool) {
 	h.memory, h.most, h.stall = int64(cfg.streamMemory), int64(cfg.streamWindow), cfg.stallLimit
+	h.items = packing{least: cfg.minCompressSize, limit: cfg.maxMessageSize}
 	h.log, h.mayWrite, h.born = log, mayWrite, time.Now()
 	h.byToken, h.byRemote = make(map[protocol.Token]*stream), make(map[protocol.Token]*stream)
 	h.peers, h.quit = make(map[string]*peer), make(chan struct{})
@@ -78,7 +80,7 @@ func (h *streams) window() int64 {
 // that this side sends, and expected that of the first one that comes.
 func (h *streams) add(first, expected uint64, ended func(error)) *stream {
 	h.open.Add(1)
-	s := &stream{streams: h, ended: ended, local: protocol.NewToken()}
+	s := &stream{streams: h, ended: ended, local: protocol.NewToken(), packing: h.items}
 	s.changed.L = &s.mu
 	s.out, s.in = flow.NewOut(first, h.most), flow.NewIn(expected, h.window())
 	h.mu.Lock()

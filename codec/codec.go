@@ -14,7 +14,8 @@ type Codec interface {
 	Marshal(v any) ([]byte, error)
 
 	// Unmarshal decodes all of data into the value that v points to. Bytes after the value
-	// are an error. Unmarshal must not keep data, because the caller may reuse data
+	// are an error. So is empty data, unless the format has values that are encoded as nothing.
+	// Unmarshal must not keep data, because the caller may reuse data
 	// afterwards.
 	Unmarshal(data []byte, v any) error
 }

@@ -75,6 +75,7 @@ var packages = map[string]string{
 	"amqptest":    "github.com/bbebcec1/amqprpc-go/amqprpc/amqptest",
 	"rpctest":     "github.com/bbebcec1/amqprpc-go/amqprpc/rpctest",
 	"codec":       "github.com/bbebcec1/amqprpc-go/codec",
+	"compress":    "github.com/bbebcec1/amqprpc-go/compress",
 	"middleware":  "github.com/bbebcec1/amqprpc-go/middleware",
 	"idempotency": "github.com/bbebcec1/amqprpc-go/middleware/idempotency",
 	"require":     "github.com/stretchr/testify/require",

@@ -95,14 +95,3 @@ func validate(msg any) error {
 		v = v.Elem()
 	}
 }
-
-// coded returns err with code, or err itself if it has a code.
-func coded(err error, code amqprpc.Code) error {
-	if _, ok := errors.AsType[*amqprpc.Error](err); ok {
-		return err
-	}
-	if _, ok := errors.AsType[amqprpc.Code](err); ok {
-		return err
-	}
-	return amqprpc.NewError(code, err)
-}

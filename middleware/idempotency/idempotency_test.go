@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
 	"github.com/bbebcec1/amqprpc-go/amqprpc/amqptest"
+	"github.com/bbebcec1/amqprpc-go/compress"
 	"github.com/bbebcec1/amqprpc-go/middleware/idempotency"
 	"github.com/bbebcec1/amqprpc-go/middleware/internal/harness"
 )
@@ -280,6 +282,29 @@ func TestBodies(t *testing.T) {
 			require.Equal(t, test.want, body, test)
 		}
 	}
+}
+
+// A call that is made again with another compression is the same call, and its caller gets the
+// first answer as it accepts it.
+func TestCompression(t *testing.T) {
+	t.Parallel()
+	url := amqptest.Start(t).URL()
+	var handler numbered
+	long := strings.Repeat("tea and ", 1000)
+	harness.Serve(t, url, func(s *amqprpc.Server) {
+		amqprpc.Register(s, "q", func(ctx context.Context, text string) (string, error) {
+			n, err := handler.handle(ctx, len(text))
+			return fmt.Sprint(n, long), err
+		}, idempotent())
+	})
+	cli := harness.Dial(t, url)
+	for _, e := range []compress.Encoding{nil, compress.Gzip{}, compress.Gzip{Level: 9}, nil} {
+		got, err := amqprpc.Call[string, string](harness.Context(t), cli, "q", long, amqprpc.WithCallID("id"), amqprpc.WithCompression(e))
+		require.NoError(t, err)
+		require.Equal(t, "1"+long, got)
+	}
+	_, err := amqprpc.Call[string, string](harness.Context(t), cli, "q", long+"more", amqprpc.WithCallID("id"), amqprpc.WithCompression(compress.Gzip{}))
+	require.ErrorIs(t, err, amqprpc.CodeFailedPrecondition)
 }
 
 func TestNotifications(t *testing.T) {

@@ -134,7 +134,7 @@ func serve(t *testing.T, broker *amqptest.Broker, queue string) *served {
 	}
 	s.consumer.Init()
 	w.Start()
-	s.Server = &Server{Consumers: []*Consumer{s.consumer}, Replies: w, DrainTimeout: patience, Draining: func() {}}
+	s.Server = &Server{Consumers: []*Consumer{s.consumer}, Replies: w, Base: base, DrainTimeout: patience, Draining: func() {}, Farewell: func(context.Context) {}}
 	session := newSession(t, broker)
 	stop := run(t, func(ctx context.Context) {
 		session.Run(ctx, func(work context.Context, conn *Conn, up func()) error { return s.Use(work, ctx, conn, up) })

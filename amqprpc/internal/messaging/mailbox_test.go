@@ -34,6 +34,8 @@ func newClient(t *testing.T, broker *amqptest.Broker, mode Mode, change ...func(
 	c := &client{Client: &Client{}, up: make(chan string, 100), received: make(chan string, 10_000), lost: make(chan error, 100)}
 	names := 0
 	c.Farewell = func(context.Context) {}
+	c.Streams = &StreamWriter{Log: silent}
+	c.Streams.Init()
 	c.Mailbox = Mailbox{
 		What: "the mailbox", Mode: mode, Expires: time.Minute,
 		NewName:   func() string { names++; return fmt.Sprint("mailbox-", names) },

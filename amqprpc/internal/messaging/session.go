@@ -25,6 +25,9 @@ type Session struct {
 	// Probe is a routing key that no queue has. The first connection publishes a
 	// message with it, to find out whether the user may publish.
 	Probe string
+	// UserID, if it is not empty, is the user_id that the user is going to publish with.
+	// The probe tells whether the broker accepts it.
+	UserID string
 	// Fatal reports whether a permanent error ends Run now.
 	Fatal func() bool
 	// Up is called when a connection is set up; again says whether it is not the
@@ -106,7 +109,7 @@ func (s *Session) probe(ctx context.Context, conn *Conn) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, SetupTimeout)
 	defer cancel()
-	if err := conn.MayPublish(ctx, s.Probe); err != nil {
+	if err := conn.MayPublish(ctx, s.Probe, s.UserID); err != nil {
 		return err
 	}
 	s.probed = true

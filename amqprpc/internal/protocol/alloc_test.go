@@ -22,7 +22,7 @@ func TestAppendDoesNotAllocate(t *testing.T) {
 		"request with metadata": func() { resent.Append(buf, now) },
 		"error":                 func() { failed.Append(buf) },
 		"reply with metadata":   func() { described.Append(buf) },
-		"requeued":              func() { usual.AppendRequeued(buf, 2, now) },
+		"requeued":              func() { usual.AppendRequeued(buf, 2, "server", now) },
 		"batch":                 func() { AppendBatched(buf, []byte(goldenError), []byte("1")) },
 	} {
 		require.Zero(t, testing.AllocsPerRun(100, f), name)

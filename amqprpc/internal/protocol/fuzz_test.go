@@ -49,7 +49,7 @@ func FuzzRequest(f *testing.F) {
 		sent := Request{
 			ContentType: contentType, ContentEncoding: encoding, CorrelationID: correlation, MessageID: message, ReplyTo: replyTo,
 			DeliveryMode: mode, Priority: priority, Attempt: attempt, Batches: batches, Heartbeat: time.Duration(heartbeat), Client: client,
-			Header: metadataOf(names, values),
+			UserID: correlation, AcceptEncoding: client, Header: metadataOf(names, values),
 		}
 		if left != 0 {
 			sent.Deadline = noon.Add(time.Duration(left))
@@ -103,19 +103,25 @@ func FuzzParseRequest(f *testing.F) {
 		r.End(noon, time.Hour)
 
 		var requeued Request
-		again := requeued.Parse(parsed(t, r.AppendRequeued(nil, 7, noon)), &s)
+		again := requeued.Parse(parsed(t, r.AppendRequeued(nil, 7, "server", noon)), &s)
 		require.Equal(t, err, again)
 		require.Equal(t, 7, requeued.Deliveries)
 		var left frame.Table
 		for _, field := range r.Table() {
-			if field.Key != "CC" && field.Key != "BCC" && field.Key != "rpc-deliveries" {
+			if field.Key != "CC" && field.Key != "BCC" && field.Key != "rpc-deliveries" && field.Key != "rpc-user-id" {
 				left = append(left, field)
 			}
 		}
 		left = append(left, frame.Field{Key: "rpc-deliveries", Value: int32(7)})
+		if caller := r.Caller("server"); caller != "" {
+			left = append(left, frame.Field{Key: "rpc-user-id", Value: caller})
+		}
 		require.Equal(t, frame.AppendFields(nil, left), frame.AppendFields(nil, requeued.Table()))
 		want := r
-		want.Deliveries, want.Expires, want.UserID, want.received = 7, requeued.Expires, "", requeued.received
+		want.Deliveries, want.Expires, want.received = 7, requeued.Expires, requeued.received
+		want.UserID, want.copied, want.copiedUserID = requeued.UserID, requeued.copied, requeued.copiedUserID
+		require.Equal(t, r.Caller("server"), requeued.Caller("server"))
+		require.Empty(t, requeued.Caller("another"))
 		require.Equal(t, want, requeued)
 		require.LessOrEqual(t, requeued.Expires, max(r.Expires, time.Millisecond))
 
@@ -140,7 +146,7 @@ func FuzzReply(f *testing.F) {
 		if !fitting(contentType, correlation) {
 			return
 		}
-		sent := Reply{ContentType: contentType, CorrelationID: correlation, IsError: isError, Code: code, Outcome: outcome,
+		sent := Reply{ContentType: contentType, ContentEncoding: correlation, CorrelationID: correlation, IsError: isError, Code: code, Outcome: outcome,
 			Heartbeat: time.Duration(heartbeat), Header: metadataOf(names, values)}
 		delete(sent.Header, headerDeathReason) // the broker's
 		if !isError {

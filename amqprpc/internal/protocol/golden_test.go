@@ -34,6 +34,19 @@ const (
 		"\x04ab.2" +
 		"\x09amq.gen-x"
 
+	goldenCompressed = "\xe6\x00" + // content type, content encoding, headers, correlation id, reply to
+		"\x10application/json" +
+		"\x04gzip" +
+		"\x00\x00\x00\x23" +
+		"\x13rpc-accept-encoding" + "S\x00\x00\x00\x0azstd, gzip" +
+		"\x02ab" +
+		"\x09amq.gen-x"
+
+	// goldenGzip is ["tea","tea","tea","tea"].
+	goldenGzip = "\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03" +
+		"\x8b\x56\x2a\x49\x4d\x54\xd2\xc1\x20\x63\x01" +
+		"\xec\xe7\xcc\xe7\x19\x00\x00\x00"
+
 	goldenError = "\xa4\x00" + // content type, headers, correlation id
 		"\x10application/json" +
 		"\x00\x00\x00\x30" +
@@ -83,6 +96,8 @@ func TestGoldenBytes(t *testing.T) {
 	batch := AppendBatched(nil, result.Append(nil), []byte("1"))
 	batch = AppendBatched(batch, failed.Append(nil), nil)
 	require.Equal(t, goldenBatch, string(batch))
+	compressed := Request{ContentType: "application/json", ContentEncoding: "gzip", AcceptEncoding: "zstd, gzip", CorrelationID: "ab", ReplyTo: "amq.gen-x"}
+	require.Equal(t, goldenCompressed, string(compressed.Append(nil, noon)))
 	nothing := Request{}
 	require.Equal(t, "before\x00\x00", string(nothing.Append([]byte("before"), noon)))
 }
@@ -133,6 +148,22 @@ func TestParseGoldenRequests(t *testing.T) {
 	require.Equal(t, time.Duration(-1), r.Expires)
 	require.Empty(t, r.Expiration())
 	require.Equal(t, int64(-1), r.Stated)
+}
+
+func TestParseGoldenCompressed(t *testing.T) {
+	t.Parallel()
+	var s Interner
+	var r Request
+	raw := []byte(goldenCompressed)
+	require.NoError(t, r.Parse(parsed(t, raw), &s))
+	clear(raw)
+	require.Equal(t, "gzip", r.ContentEncoding)
+	require.Equal(t, "zstd, gzip", r.AcceptEncoding)
+	require.Nil(t, r.Metadata())
+	reply := Reply{ContentEncoding: "gzip", CorrelationID: "ab"}
+	var got Reply
+	got.Parse(parsed(t, reply.Append(nil)), &s)
+	require.Equal(t, "gzip", got.ContentEncoding)
 }
 
 func TestParseGoldenReplies(t *testing.T) {

@@ -24,6 +24,8 @@ const (
 	headerHeartbeat  = "rpc-heartbeat" // on a request it is a wish, on a reply a heartbeat
 	headerDeliveries = "rpc-deliveries"
 	headerClient     = "rpc-client"
+	headerAccept     = "rpc-accept-encoding"
+	headerUserID     = "rpc-user-id" // of a copy that a server has made: the request's user_id
 	headerCode       = "rpc-code"
 	headerOutcome    = "rpc-outcome"
 )

@@ -32,7 +32,7 @@ func (e *FieldError) Error() string {
 
 // control is the headers of a request that mean something here, as they were sent.
 type control struct {
-	version, stream, token, window, attempt, batches, heartbeat, deadline, deliveries, count, client frame.Value
+	version, stream, token, window, attempt, batches, heartbeat, deadline, deliveries, count, client, userID, accept frame.Value
 }
 
 // find looks for the headers. Of a name that comes twice the last one counts.
@@ -61,6 +61,10 @@ func (c *control) find(fields []byte) {
 			c.count = v
 		case headerClient:
 			c.client = v
+		case headerUserID:
+			c.userID = v
+		case headerAccept:
+			c.accept = v
 		}
 	}
 }
@@ -96,6 +100,13 @@ func (r *Request) Parse(p *frame.Properties, s *Interner) error {
 	}
 	if text, ok := c.client.Text(); ok {
 		r.Client = s.String(text)
+	}
+	if text, ok := c.accept.Text(); ok {
+		r.AcceptEncoding = s.String(text)
+	}
+	if c.userID != nil {
+		text, _ := c.userID.Text()
+		r.copied, r.copiedUserID = true, s.String(text)
 	}
 	return r.control(&c)
 }

@@ -9,12 +9,12 @@ import (
 // Reply is the properties of a reply: a result, an error or a heartbeat. A Reply
 // that was parsed keeps nothing of the memory that it was parsed from.
 type Reply struct {
-	ContentType string
-	Encoded     bool // the body is, as with gzip; set by Parse only
-	IsError     bool
-	Code        string        // of an error
-	Outcome     string        // of an error
-	Heartbeat   time.Duration // over 0: this is a heartbeat, and the next follows after so long
+	ContentType     string
+	ContentEncoding string
+	IsError         bool
+	Code            string        // of an error
+	Outcome         string        // of an error
+	Heartbeat       time.Duration // over 0: this is a heartbeat, and the next follows after so long
 
 	// For Append only.
 	CorrelationID string            // Parse leaves it out: the caller has it in the properties
@@ -30,6 +30,7 @@ type Reply struct {
 func (r *Reply) Append(dst []byte) []byte {
 	p := beginProperties(dst)
 	p.short(frame.FlagContentType, r.ContentType)
+	p.short(frame.FlagContentEncoding, r.ContentEncoding)
 	p.beginHeaders()
 	interval := clampHeartbeat(r.Heartbeat)
 	if r.Heartbeat > 0 {
@@ -53,7 +54,7 @@ func (r *Reply) Append(dst []byte) []byte {
 // is the shortest. A request that came back from [BounceExchange] may have a
 // Heartbeat, which means nothing there.
 func (r *Reply) Parse(p *frame.Properties, s *Interner) {
-	*r = Reply{ContentType: s.String(p.ContentType), Encoded: IsEncoding(p.ContentEncoding)}
+	*r = Reply{ContentType: s.String(p.ContentType), ContentEncoding: s.String(p.ContentEncoding)}
 	meta := false
 	for name, v := range frame.Fields(p.Headers) {
 		switch string(name) {

@@ -21,6 +21,8 @@ type Request struct {
 	Batches         bool          // the caller understands batches
 	Heartbeat       time.Duration // the caller wants heartbeats; 0: none
 	Client          string        // whom to bounce the request to
+	AcceptEncoding  string        // the content encodings that the reply may have, with commas between them
+	UserID          string        // of the publisher, which the broker checks; see Caller
 	Opening         Opening       // of a request that opens a stream
 
 	// For Append only.
@@ -34,8 +36,9 @@ type Request struct {
 	DeliveryCount int           // what x-delivery-count says; -1 if there is none
 	Timestamp     time.Time
 	Type          string
-	UserID        string
 	AppID         string
+	copied        bool   // there is an rpc-user-id
+	copiedUserID  string // what it says
 
 	received receivedHeaders
 }
@@ -100,6 +103,9 @@ func (r *Request) Append(dst []byte, now time.Time) []byte {
 	if r.Client != "" {
 		p.dst = frame.AppendStringField(p.dst, headerClient, r.Client)
 	}
+	if r.AcceptEncoding != "" {
+		p.dst = frame.AppendStringField(p.dst, headerAccept, r.AcceptEncoding)
+	}
 	p.metadata(r.Header)
 	p.endHeaders()
 	p.octet(frame.FlagDeliveryMode, r.DeliveryMode)
@@ -110,6 +116,7 @@ func (r *Request) Append(dst []byte, now time.Time) []byte {
 		p.expiration(expiration)
 	}
 	p.short(frame.FlagMessageID, r.MessageID)
+	p.short(frame.FlagUserID, r.UserID)
 	return p.end()
 }
 
@@ -127,6 +134,21 @@ func (r *Request) CallID() string {
 		return r.MessageID
 	}
 	return r.CorrelationID
+}
+
+// Caller is the user who published a received request, as the broker has checked it; ""
+// is nobody knows. The user_id of a copy is the server's that made it, and the copy names
+// the caller in rpc-user-id. That counts only if the copy is of the same user as this
+// server, own: anybody can set the header.
+func (r *Request) Caller(own string) string {
+	switch {
+	case !r.copied:
+		return r.UserID
+	case own != "" && r.UserID == own:
+		return r.copiedUserID
+	default:
+		return ""
+	}
 }
 
 // End is when the handler of a received request must be done: the earlier of its
@@ -177,14 +199,17 @@ func (r *Request) Expiration() string {
 func (r *Request) Metadata() map[string]string { return Metadata(r.received.fields()) }
 
 // HeaderSize is the number of octets of all headers of a received request, but for
-// the rpc-deliveries that AppendRequeued adds: what one server accepted and requeued,
-// the next one accepts.
+// those that AppendRequeued adds: what one server accepted and requeued, the next one
+// accepts.
 func (r *Request) HeaderSize() int {
 	size := len(r.received.fields())
 	if r.Deliveries > 0 {
-		size = max(size-(1+len(headerDeliveries)+1+4), 0)
+		size -= 1 + len(headerDeliveries) + 1 + 4
 	}
-	return size
+	if r.Deliveries > 0 && r.copied && len(r.copiedUserID) <= MaxShortString {
+		size -= 1 + len(headerUserID) + 1 + 4 + len(r.copiedUserID)
+	}
+	return max(size, 0)
 }
 
 // Table decodes all headers of a received request.

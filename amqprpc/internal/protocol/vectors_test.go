@@ -29,6 +29,6 @@ func TestVectorsOfTheProtocolPage(t *testing.T) {
 	}
 	require.Equal(t, []string{
 		goldenRequest, goldenError, goldenHeartbeat, goldenBatch,
-		goldenOpening, goldenStreamProperties, goldenAnswers, goldenState, goldenProbe, goldenReset, goldenBeat,
+		goldenOpening, goldenStreamProperties, goldenAnswers, goldenState, goldenProbe, goldenReset, goldenBeat, goldenCompressed, goldenGzip,
 	}, vectors)
 }

@@ -218,13 +218,13 @@ func TestMayPublish(t *testing.T) {
 	t.Parallel()
 	broker := amqptest.Start(t)
 	c := connect(t, broker)
-	require.NoError(t, c.MayPublish(t.Context(), "probe"))
+	require.NoError(t, c.MayPublish(t.Context(), "probe", ""))
 	require.Empty(t, broker.Connection("test").Info().Channels, "the probe's channel is closed")
 
 	broker = amqptest.Start(t, amqptest.WithPermissions("guest", ".*", "^amq\\.gen", ".*"))
 	c = connect(t, broker)
 	for range 20 { // the driver says in two ways at once that the channel was closed
-		err := c.MayPublish(t.Context(), "probe")
+		err := c.MayPublish(t.Context(), "probe", "")
 		require.ErrorContains(t, err, "grant it write on amq.default")
 		require.True(t, transport.IsPermanent(err))
 		require.Equal(t, transport.CodeAccessRefused, transport.Code(err))
@@ -232,7 +232,7 @@ func TestMayPublish(t *testing.T) {
 	require.False(t, c.IsClosed())
 	broker.CutConnections()
 	next(t, c.Lost())
-	err := c.MayPublish(t.Context(), "probe")
+	err := c.MayPublish(t.Context(), "probe", "")
 	require.Error(t, err)
 	require.False(t, transport.IsPermanent(err))
 }

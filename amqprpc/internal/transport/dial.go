@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,6 +37,7 @@ type Dialer struct {
 type target struct {
 	url  string
 	addr string // host:port, for messages: the URL holds a password
+	user string // "" where the URL does not say as whom the broker authenticates
 	tls  *tls.Config
 }
 
@@ -62,7 +65,7 @@ func newTarget(rawURL string, given *tls.Config) (target, error) {
 	if err != nil { // the driver's error repeats parts of the URL
 		return target{}, errors.New(urlForm + ": special characters in user, password and virtual host are percent-encoded")
 	}
-	t := target{url: rawURL, addr: net.JoinHostPort(uri.Host, fmt.Sprint(uri.Port))}
+	t := target{url: rawURL, addr: net.JoinHostPort(uri.Host, fmt.Sprint(uri.Port)), user: userOf(rawURL, uri)}
 	if uri.Scheme != "amqps" {
 		if given != nil {
 			return target{}, errors.New("a TLS configuration is given, and the broker's URL says amqp:// and not amqps://: the connection would not be encrypted")
@@ -75,6 +78,26 @@ func newTarget(rawURL string, given *tls.Config) (target, error) {
 	// TLS is made here and not by the driver, since messages go past the driver.
 	t.url = "amqp" + strings.TrimPrefix(rawURL, "amqps")
 	return t, nil
+}
+
+// userOf returns the user of a URL. A URL without one means guest, but not where the
+// broker takes the user from the client's certificate.
+func userOf(rawURL string, uri amqp.URI) string {
+	external := slices.ContainsFunc(uri.AuthMechanism, func(m string) bool { return strings.EqualFold(m, "external") })
+	if u, err := url.Parse(rawURL); external && (err != nil || u.User == nil) {
+		return ""
+	}
+	return uri.Username
+}
+
+// User returns the user that the URLs name; "" if they name none, or not all the same.
+func (d *Dialer) User() string {
+	for _, t := range d.target {
+		if t.user != d.target[0].user {
+			return ""
+		}
+	}
+	return d.target[0].user
 }
 
 // Addr returns host and port of the broker that the next Dial connects to.

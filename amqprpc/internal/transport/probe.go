@@ -14,8 +14,9 @@ const probePatience = 2 * time.Second
 
 // MayPublish finds out whether the user may publish to the default exchange. It
 // publishes one message with a key that no queue has. A nil error is no proof: a
-// broker that is short of memory takes nothing for now.
-func (c *Conn) MayPublish(ctx context.Context, key string) error {
+// broker that is short of memory takes nothing for now. If user is not empty, the
+// message names it as its user_id, and the broker checks that, too.
+func (c *Conn) MayPublish(ctx context.Context, key, user string) error {
 	var ch *amqp.Channel
 	err := c.do(ctx, func() (err error) {
 		ch, _, err = c.open()
@@ -26,7 +27,7 @@ func (c *Conn) MayPublish(ctx context.Context, key string) error {
 	}
 	returns := ch.NotifyReturn(make(chan amqp.Return, 1))
 	closed := ch.NotifyClose(make(chan *amqp.Error, 1))
-	err = c.do(ctx, func() error { return ch.Publish("", key, true, false, amqp.Publishing{}) })
+	err = c.do(ctx, func() error { return ch.Publish("", key, true, false, amqp.Publishing{UserId: user}) })
 	if err != nil {
 		return fmt.Errorf("publish a probe: %w", err)
 	}
@@ -35,11 +36,11 @@ func (c *Conn) MayPublish(ctx context.Context, key string) error {
 	select {
 	case _, returned := <-returns:
 		if !returned { // the driver closes it with the channel
-			return explainProbe(<-closed)
+			return explainProbe(<-closed, user)
 		}
 		return c.do(ctx, ch.Close)
 	case e := <-closed:
-		return explainProbe(e)
+		return explainProbe(e, user)
 	case <-patience.C:
 		return nil
 	case <-ctx.Done():
@@ -48,9 +49,12 @@ func (c *Conn) MayPublish(ctx context.Context, key string) error {
 }
 
 // explainProbe says why the probe's channel was closed.
-func explainProbe(e *amqp.Error) error {
+func explainProbe(e *amqp.Error, user string) error {
 	if e != nil && e.Code == amqp.AccessRefused {
 		return Permanent(fmt.Errorf("publish to the default exchange: the user may not; grant it write on amq.default: %w", e))
+	}
+	if e != nil && e.Code == amqp.PreconditionFailed && user != "" {
+		return Permanent(fmt.Errorf("publish as the user %q: the broker knows the connection under another name: %w", user, e))
 	}
 	return errors.New("the connection was lost")
 }

@@ -8,10 +8,9 @@ import (
 )
 
 // frameworkMost is the most lines of code that the framework may have, without blank lines
-// and comments. Calls took 8,800. Streams of three kinds take 2,200 more: their API on both
-// sides, flow control and recovery, the frames, the writer, and the minding of peers. The
-// rest is a margin of 500.
-const frameworkMost = 11_500
+// and comments. That is about 3 % more than it has with streams, compression and identity: a
+// repair fits, and a feature has to give its reason here.
+const frameworkMost = 12_100
 
 // codecMost is the most lines that package codec may have, with blank lines and comments, and
 // strictMost is the share of the layer that makes msgpack strict.

@@ -1,0 +1,3 @@
+// Package shop has messages for tests and examples. shop.pb.go is generated from shop.proto
+// by protoc-gen-go.
+package shop
