@@ -45,11 +45,7 @@ func (in *inbound) openStream() error {
 		}
 		in.ctx.end()
 	})
-	s.written = func() {
-		if !in.Acked() {
-			in.AckNow()
-		}
-	}
+	s.written = func() { in.ackOnce() } // a second acknowledgement would close the channel
 	s.packing.encoding, s.packing.sends = in.replyEncoding(), true
 	s.out.Add(flow.Accept, []byte(nameOf(s.packing.encoding)))
 	s.out.Grant(o.Window)
