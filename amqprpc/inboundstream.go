@@ -2,6 +2,7 @@ package amqprpc
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/flow"
@@ -45,11 +46,7 @@ func (in *inbound) openStream() error {
 		}
 		in.ctx.end()
 	})
-	s.written = func() {
-		if !in.Acked() {
-			in.AckNow()
-		}
-	}
+	s.written = sync.OnceFunc(func() { in.AckNow() })
 	s.out.Add(flow.Accept, nil)
 	s.out.Grant(o.Window)
 	if !h.bind(s, o.Token, in.message.ReplyTo) {
@@ -75,6 +72,7 @@ func (in *inbound) concludeStream(resp *Response, err error) {
 	s.settled()
 	s.finish(nil, false)
 	in.answer()
+	s.written() // once: a second acknowledgement, from the writer, would close the channel
 	in.Finish(messaging.Done{})
 }
 
