@@ -2,6 +2,7 @@ package amqprpc
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/flow"
@@ -45,7 +46,7 @@ func (in *inbound) openStream() error {
 		}
 		in.ctx.end()
 	})
-	s.written = func() { in.ackOnce() } // a second acknowledgement would close the channel
+	s.written = sync.OnceFunc(func() { in.ackOnce() })
 	s.packing.encoding, s.packing.sends = in.replyEncoding(), true
 	s.out.Add(flow.Accept, []byte(nameOf(s.packing.encoding)))
 	s.out.Grant(o.Window)
@@ -72,6 +73,7 @@ func (in *inbound) concludeStream(resp *Response, err error) {
 	s.settled()
 	s.finish(nil, false)
 	in.answer()
+	s.written() // once: a second acknowledgement, from the writer, would close the channel
 	in.Finish(messaging.Done{})
 }
 

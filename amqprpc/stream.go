@@ -243,10 +243,10 @@ func (s *stream) finish(err error, tell bool) bool {
 	remote, p := s.remote, s.peer
 	s.changed.Broadcast()
 	s.mu.Unlock()
-	s.streams.remove(s)
-	if tell && p != nil {
+	if tell && p != nil { // before a stray message of the peer's is answered without the reason
 		s.streams.reset(p.address, remote, s.local, err)
 	}
+	s.streams.remove(s)
 	return true
 }
 

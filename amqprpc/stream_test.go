@@ -257,6 +257,28 @@ func TestCloseRightAfterAStream(t *testing.T) {
 	}
 }
 
+// A handler in full swing learns why it ends.
+func TestBreakSaysWhy(t *testing.T) {
+	t.Parallel()
+	url, method := brokerURL(t), countTo(queueName(t))
+	why := make(chan error, 1)
+	startServer(t, url, func(s *amqprpc.Server) {
+		method.Register(s, func(ctx context.Context, n int, out *amqprpc.Sender[int]) error {
+			err := count(ctx, n, out)
+			why <- err
+			return err
+		})
+	})
+	cli := dial(t, url)
+	for range 300 {
+		for _, err := range method.Call(testContext(t), cli, 1_000_000) {
+			require.NoError(t, err)
+			break
+		}
+		require.ErrorIs(t, <-why, amqprpc.CodeCanceled)
+	}
+}
+
 // A server that has all the streams that it may have leaves further ones to others.
 func TestMaxStreams(t *testing.T) {
 	t.Parallel()
