@@ -17,8 +17,12 @@ func (d Direction) String() string {
 	return "sent"
 }
 
-// streaming is what a request of a stream has besides.
+// streaming is what a request of a stream has besides, and a request of a client that goes
+// to instances.
 type streaming struct {
+	instance  string     // of WithInstance; client only
+	broadcast *broadcast // client only
+
 	stream *stream       // that the request has opened
 	call   *clientStream // client only
 	look   []func(Direction, any) error
@@ -36,9 +40,10 @@ func (r *Request) part() *streaming {
 // after it was decoded. Middleware calls OnMessage before next. An error of f keeps a message
 // from being sent, and Send returns it; of a message that was received, Recv returns it. f is
 // called on the goroutine that sends or receives. So it may be called for both directions at
-// once. For requests that are no streams f is never called.
+// once. On a client that sends a broadcast, f is called with each result, and its error is
+// the error of that result. For all other requests f is never called.
 func (r *Request) OnMessage(f func(d Direction, msg any) error) {
-	if r.kind.IsStream() {
+	if r.kind.IsStream() || r.kind == KindBroadcast {
 		r.part().look = append(r.part().look, f)
 	}
 }

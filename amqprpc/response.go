@@ -73,8 +73,8 @@ func (r *Response) Message() (any, error) {
 	return msg, nil
 }
 
-// Stopped reports whether a client has stopped its stream before the server's end, as a
-// range loop does that breaks. It is false for all other requests.
+// Stopped reports whether a client has stopped its stream before the server's end, or a
+// broadcast before the last answer, as a range loop does that breaks. It is false for all other requests.
 func (r *Response) Stopped() bool { return r.stopped }
 
 // ContentType returns the content type of the body. It is "" only for a new response that

@@ -26,6 +26,8 @@ const (
 	headerClient     = "rpc-client"
 	headerCode       = "rpc-code"
 	headerOutcome    = "rpc-outcome"
+	headerQueue      = "rpc-queue"    // of a request to a server's mailbox
+	headerInstance   = "rpc-instance" // of the replies to such a request
 )
 
 // The broker's headers.

@@ -27,5 +27,5 @@ func TestVectorsOfTheProtocolPage(t *testing.T) {
 		require.NoError(t, err)
 		vectors = append(vectors, string(raw))
 	}
-	require.Equal(t, []string{goldenRequest, goldenError, goldenHeartbeat, goldenBatch}, vectors)
+	require.Equal(t, []string{goldenRequest, goldenError, goldenHeartbeat, goldenBroadcast, goldenAccept, goldenBatch}, vectors)
 }
