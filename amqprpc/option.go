@@ -18,7 +18,7 @@ type (
 	// [WithDrainTimeout].
 	ServerOption interface{ applyServer(*serverConfig) }
 	// HandlerOption configures [Register]. The options are [WithAcceptedCodecs],
-	// [WithAtMostOnce], [WithCalleeCodes], [WithConcurrency], [WithHandlerTimeout],
+	// [WithAtMostOnce], [WithBroadcast], [WithCalleeCodes], [WithConcurrency], [WithHandlerTimeout],
 	// [WithMaxDeliveries], [WithMiddleware], [WithPrefetch] and [WithQueue].
 	HandlerOption interface{ applyHandler(*handlerConfig) }
 	// ClientOption configures [NewClient] and [Dial].
@@ -34,9 +34,10 @@ type (
 	// [WithReplyQueueExpiry] and [WithoutConfirms].
 	ClientOption interface{ applyClient(*clientConfig) }
 	// CallOption configures one [Call], [Go] or [Notify], or all calls of a view
-	// ([Client.With]). The options are [WithCallID], [WithCodec], [WithExpiration],
-	// [WithFailFast], [WithHeader], [WithIdempotent], [WithLiveness], [WithMiddleware],
-	// [WithPersistent], [WithPriority], [WithReplyHeader] and [WithTimeout].
+	// ([Client.With]). The options are [WithAcceptWait], [WithCallID], [WithCodec],
+	// [WithExpiration], [WithFailFast], [WithHeader], [WithIdempotent], [WithInstance],
+	// [WithLiveness], [WithMiddleware], [WithPersistent], [WithPriority], [WithReplyHeader] and
+	// [WithTimeout].
 	CallOption interface{ applyCall(*callConfig) }
 
 	// ConnOption configures a connection. It is an option of servers and of clients.
