@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
+	"github.com/bbebcec1/amqprpc-go/amqprpc/amqptest"
 )
 
 // patiently keeps slow machines from missing an instance: All waits 2 s for further accepts.
@@ -427,4 +428,26 @@ func TestAllOnAClosedClient(t *testing.T) {
 		require.ErrorIs(t, err, amqprpc.ErrClientClosed)
 		require.Equal(t, amqprpc.OutcomeNotSent, amqprpc.OutcomeOf(err))
 	}
+}
+
+// A user that may not write to the control exchange learns it at once, and its calls go on.
+func TestBroadcastWithoutPermission(t *testing.T) {
+	t.Parallel()
+	broker := amqptest.NewBroker(amqptest.WithUser("all", "secret"), amqptest.WithUser("least", "secret"),
+		amqptest.WithPermissions("least", `^amqprpc\.reply\.`, `^amq\.default$`, `^amqprpc\.reply\.`))
+	t.Cleanup(func() { broker.Close() })
+	queue := queueName(t)
+	instances(t, "amqp://all:secret@"+broker.Addr()+"/", queue, 1, nameIt)
+	log := &testLog{}
+	cli := dial(t, "amqp://least:secret@"+broker.Addr()+"/", amqprpc.WithLogger(log.logger()))
+	for range 3 {
+		for _, err := range amqprpc.All[int, string](testContext(t), cli, queue, 1) {
+			require.ErrorIs(t, err, amqprpc.CodePermissionDenied)
+			require.Equal(t, amqprpc.OutcomeNotExecuted, amqprpc.OutcomeOf(err))
+		}
+		_, err := amqprpc.Call[int, string](testContext(t), cli, queue, 1)
+		require.NoError(t, err)
+	}
+	require.Zero(t, cli.Stats().Reconnects)
+	require.LessOrEqual(t, strings.Count(log.String(), "refuses control messages"), 1, log)
 }
