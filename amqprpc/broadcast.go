@@ -40,9 +40,10 @@ type Answer[T any] struct {
 //   - permission_denied if the user may not write to the exchange amqprpc.control
 //   - deadline_exceeded or canceled if ctx ended. All ends at the deadline of a call
 //
-// Nobody can tell how many servers should have answered. A server that accepts after all
-// others have answered, and more than a fifth of [WithAcceptWait] after the last accept, is
-// missed: its handler runs, but nobody gets its answer.
+// Nobody can tell how many servers should have answered. When all that have accepted have
+// answered, All waits for further accepts for 50 ms, counted from the last accept, or for twice
+// as long as that one took, up to [WithAcceptWait]. A server that accepts later is missed: its
+// handler runs, but nobody gets its answer.
 //
 // Each handler runs at most once. All does not send again, so that [WithIdempotent] has no
 // effect, and neither have [WithPriority] and [WithPersistent]. Middleware of the client
@@ -142,8 +143,9 @@ func WithInstance(id string) CallOption {
 }
 
 // WithAcceptWait sets how long [All] waits for a server that accepts the request. The default
-// is 250 ms. When all servers that have accepted have answered, All waits a fifth of it for
-// further ones, beginning with the last accept. Values of zero and below leave the default.
+// is 250 ms. When all servers that have accepted have answered, All waits for further ones for
+// a fifth of it at least and for all of it at most, counted from the last accept. Values of zero
+// and below leave the default.
 func WithAcceptWait(d time.Duration) CallOption {
 	return callOption(func(c *callConfig) {
 		if d > 0 {

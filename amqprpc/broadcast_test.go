@@ -450,4 +450,16 @@ func TestBroadcastWithoutPermission(t *testing.T) {
 	}
 	require.Zero(t, cli.Stats().Reconnects)
 	require.LessOrEqual(t, strings.Count(log.String(), "refuses control messages"), 1, log)
+
+	// The answers to a client of direct reply-to come to a queue, which it may not declare.
+	direct := dial(t, "amqp://least:secret@"+broker.Addr()+"/", amqprpc.WithReplyMode(amqprpc.ReplyDirect))
+	for range 3 {
+		for _, err := range amqprpc.All[int, string](testContext(t), direct, queue, 1) {
+			require.ErrorIs(t, err, amqprpc.CodePermissionDenied)
+			require.Equal(t, amqprpc.OutcomeNotSent, amqprpc.OutcomeOf(err))
+		}
+		_, err := amqprpc.Call[int, string](testContext(t), direct, queue, 1)
+		require.NoError(t, err)
+	}
+	require.Zero(t, direct.Stats().Reconnects)
 }

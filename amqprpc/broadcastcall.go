@@ -193,7 +193,11 @@ func (c *Client) broadcastAttempt(ctx context.Context, req *Request) (*Response,
 	}
 	defer b.end()
 	if err := c.broker.OpenBox(ctx); err != nil {
-		return nil, localError(CodeUnavailable, OutcomeNotSent, req.queue, "a queue for the answers could not be made: %w", err)
+		code := CodeUnavailable
+		if messaging.Code(err) == messaging.CodeAccessRefused {
+			code = CodePermissionDenied
+		}
+		return nil, localError(code, OutcomeNotSent, req.queue, "a queue for the answers could not be made: %w", err)
 	}
 	if !c.broadcasts.add(b, c.cfg.maxPending) {
 		return nil, localError(CodeResourceExhausted, OutcomeNotSent, req.queue,
@@ -288,8 +292,9 @@ func (b *broadcast) await(ctx context.Context, req *Request) (*Response, *Error)
 	}
 }
 
-// left is how long the broadcast goes on if nothing happens, or why it has failed. Instances
-// that may not have accepted yet are waited for after the first and after each further one.
+// left is how long the broadcast goes on if nothing happens, or why it has failed. After each
+// accept it waits for further ones, and longer where accepts come slowly: the instances are
+// busy then, or the client is.
 func (b *broadcast) left(began moment) (time.Duration, *Error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -300,7 +305,8 @@ func (b *broadcast) left(began moment) (time.Duration, *Error) {
 	case b.open > 0:
 		return forever, nil
 	case len(b.instances) > 0:
-		return b.wait/acceptParts - time.Duration(c.age()-b.joined), nil
+		further := min(max(b.wait/acceptParts, 2*time.Duration(b.joined-began)), b.wait)
+		return further - time.Duration(c.age()-b.joined), nil
 	case c.whyDown() != nil:
 		return b.wait, nil
 	}

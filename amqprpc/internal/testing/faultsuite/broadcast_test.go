@@ -212,7 +212,8 @@ func TestBroadcastSurvivesConnections(t *testing.T) {
 			for _, m := range all {
 				<-m.started
 			}
-			s.broker.CutConnections() // before the mailboxes have acknowledged
+			time.Sleep(100 * time.Millisecond) // all have accepted
+			s.broker.CutConnections()          // before the mailboxes have acknowledged
 			time.Sleep(5 * time.Second)
 			for _, m := range all {
 				close(m.release)
@@ -237,6 +238,7 @@ func TestBroadcastSurvivesARestart(t *testing.T) {
 			for _, m := range all {
 				<-m.started
 			}
+			time.Sleep(100 * time.Millisecond) // all have accepted
 			s.broker.Restart()
 			time.Sleep(5 * time.Second)
 			for _, m := range all {
@@ -255,6 +257,7 @@ func TestBroadcastLosesItsReplyQueue(t *testing.T) {
 			go func() {
 				<-all[0].started
 				<-all[1].started
+				time.Sleep(100 * time.Millisecond) // both have accepted
 				s.cut("client")
 			}()
 			p := collect(t.Context(), s.client, 1)
