@@ -46,6 +46,15 @@ func (r *Request) Instance() string {
 	}
 }
 
+// ToInstance reports whether the request is sent to one server alone or as a broadcast, and not
+// to the queue that all servers share. Such a request is a call of its own on each server.
+func (r *Request) ToInstance() bool {
+	if r.in != nil {
+		return r.in.instance != nil
+	}
+	return r.streaming != nil && (r.streaming.instance != "" || r.streaming.broadcast != nil)
+}
+
 // address is the queue that a client's request goes to: that of the call, or the mailbox of an
 // instance.
 func (r *Request) address() string {
@@ -134,12 +143,14 @@ func (s *Server) receiveRequest(m *messaging.Message, e *endpoint) {
 		return
 	}
 	accept := in.message.Heartbeat > 0
-	if accept {
+	if accept { // before a worker may end it
 		in.beats = time.AfterFunc(forever, in.sendHeartbeat)
 	}
 	e.arrives(in, int(e.load.Add(1)))
 	if !e.consumer.Inject(in) {
-		in.answer()
+		if accept {
+			in.beats.Stop()
+		}
 		e.mailed.Add(-1)
 		e.load.Add(-1)
 		s.refuseMail(&in.message, Errorf(CodeUnavailable, "the instance does not serve the queue now"))
