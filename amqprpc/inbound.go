@@ -286,7 +286,7 @@ func (in *inbound) start() bool {
 		return false
 	}
 	in.started = true
-	if in.message.Heartbeat > 0 && in.beats == nil && !in.endpoint.kind.IsStream() {
+	if in.message.Heartbeat > 0 && !in.endpoint.kind.IsStream() && (in.beats == nil || in.finished) { // else it is accepted, and they go on
 		in.mu.Lock()
 		in.beats = time.AfterFunc(0, in.sendHeartbeat)
 		in.mu.Unlock()

@@ -52,7 +52,7 @@ func (s *ControlSender) Send(ctx context.Context, key string, properties, body [
 		return
 	}
 	defer func() { <-s.turn }()
-	if s.conn == nil || s.refused() || s.open() != nil {
+	if s.conn == nil || s.refused() || s.open(ctx) != nil {
 		return
 	}
 	s.receipts.add("", false)
@@ -72,9 +72,8 @@ func (s *ControlSender) refused() bool {
 	return s.off
 }
 
-// open opens the channel, unless it is open. It waits for as long as it takes to set up a
-// connection, since to give up in the middle would cost the connection.
-func (s *ControlSender) open() error {
+// open opens the channel, unless it is open. To give up in the middle costs the connection.
+func (s *ControlSender) open(ctx context.Context) error {
 	if s.ch != nil && !s.ch.IsClosed() && s.receipts.end() == nil {
 		return nil
 	}
@@ -82,7 +81,7 @@ func (s *ControlSender) open() error {
 		s.ch.Forget()
 		s.ch = nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), SetupTimeout)
+	ctx, cancel := context.WithTimeout(ctx, SetupTimeout)
 	defer cancel()
 	r := &receipts{waiting: make(map[uint64]*receipt)}
 	ch, err := s.conn.Open(ctx, r)
@@ -151,7 +150,7 @@ func (s *ControlSender) write(ctx context.Context, m *ControlMessage) (*Conn, *r
 	}
 	defer func() { <-s.turn }()
 	s.refused() // on an earlier channel: a server may have declared the exchange since
-	if err := s.open(); err != nil {
+	if err := s.open(context.Background()); err != nil {
 		return s.conn, nil, err
 	}
 	if err := ctx.Err(); err != nil {
