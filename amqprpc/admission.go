@@ -23,6 +23,14 @@ func (c *Client) admit(ctx context.Context, req *Request) *Error {
 	if err := protocol.ValidName(req.queue); err != nil {
 		return localError(CodeInvalidArgument, OutcomeNotSent, req.queue, "%w", err)
 	}
+	if x := req.streaming; x != nil && x.instance != "" {
+		switch {
+		case req.kind.IsStream() || x.broadcast != nil:
+			return refuse(CodeUnimplemented, "WithInstance is for calls and notifications")
+		case !protocol.AllowedInstance(req.address()):
+			return refuse(CodeInvalidArgument, "%q cannot be the ID of an instance", x.instance)
+		}
+	}
 	switch {
 	case len(req.id) > protocol.MaxShortString:
 		return refuse(CodeInvalidArgument, "the call's id has %d bytes; AMQP allows %d", len(req.id), protocol.MaxShortString)
@@ -56,7 +64,7 @@ func (c *Client) nobodyThere(ctx context.Context, req *Request) *Error {
 	refuse := func(format string, args ...any) *Error {
 		return localError(CodeUnavailable, OutcomeNotSent, req.queue, format, args...)
 	}
-	i := c.broker.Inspect(ctx, req.queue)
+	i := c.broker.Inspect(ctx, req.address())
 	switch {
 	case ctx.Err() != nil:
 		return ended(ctx, req.queue, OutcomeNotSent, "before it was sent")

@@ -102,7 +102,7 @@ func (in *inbound) errorReply(e *Error, outcome Outcome, h Header) messaging.Don
 
 func (in *inbound) replyWith(r protocol.Reply, body []byte) messaging.Done {
 	done := in.done()
-	r.CorrelationID = in.message.ReplyID()
+	r.CorrelationID, r.Instance = in.message.ReplyID(), in.mailbox()
 	done.To, done.Reply, done.Body, done.Join = in.message.ReplyTo, r, body, in.message.Batches
 	return done
 }

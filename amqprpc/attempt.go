@@ -65,7 +65,7 @@ func (a *attempt) Wanted() bool {
 }
 
 // Queue implements messaging.Item.
-func (a *attempt) Queue() string { return a.call.req.queue }
+func (a *attempt) Queue() string { return a.call.req.address() }
 
 // NeedsConfirm implements messaging.Item: the confirm is all that a notification
 // waits for.
@@ -129,8 +129,12 @@ func (a *attempt) Publishing(p *messaging.Publishing, replyTo string) {
 			r.Client = c.id
 		}
 	}
-	p.Key, p.Mandatory, p.Body = req.queue, true, req.wire()
-	p.Properties = r.Append(p.Properties, time.Now())
+	p.Key, p.Mandatory, p.Body = req.address(), true, req.wire()
+	meant := ""
+	if p.Key != req.queue {
+		meant = req.queue
+	}
+	p.Properties = r.AppendMeant(p.Properties, time.Now(), meant)
 }
 
 // Confirmed implements messaging.Item.

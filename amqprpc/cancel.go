@@ -26,20 +26,19 @@ type cancels struct {
 }
 
 // add notes an attempt. It reports whether somebody has to begin to send.
-func (c *cancels) add(a *attempt) (begin bool) {
+func (c *cancels) add(queue, id string, ends time.Time) (begin bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.byQueue == nil {
 		c.byQueue = make(map[string]*protocol.Cancel)
 	}
-	queue := a.call.req.queue
 	known := c.byQueue[queue]
 	if known == nil {
 		known = &protocol.Cancel{}
 		c.byQueue[queue] = known
 	}
-	known.IDs = append(known.IDs, a.id())
-	known.Expires = max(known.Expires, time.Until(a.Ends()))
+	known.IDs = append(known.IDs, id)
+	known.Expires = max(known.Expires, time.Until(ends))
 	begin = !c.sending
 	c.sending = true
 	return begin
@@ -62,7 +61,12 @@ func (c *Client) giveUp(a *attempt) {
 		!a.state.CompareAndSwap(attemptWritten, attemptGivenUp) {
 		return
 	}
-	if c.cancels.add(a) {
+	c.cancelAttempt(a.call.req.queue, a.id(), a.Ends())
+}
+
+// cancelAttempt tells the servers of a queue that nobody waits for an attempt any more.
+func (c *Client) cancelAttempt(queue, id string, ends time.Time) {
+	if c.cancels.add(queue, id, ends) {
 		c.task(func() {
 			for c.sendCancels(context.Background()) {
 				select {
@@ -97,26 +101,29 @@ func (c *Client) farewell(ctx context.Context) {
 			c.giveUp(a)
 		}
 	}
+	for _, b := range c.broadcasts.all() {
+		b.cancel()
+	}
 	c.sendCancels(ctx)
 	c.streams.endAll(Errorf(CodeCanceled, "%w", ErrClientClosed))
 	c.streams.flush(ctx)
 }
 
-// cancelled are the ids of attempts that were cancelled and are not here, or not yet.
-// It is bounded: the oldest are forgotten.
-type cancelled struct {
+// idSet are ids that are known until a time each: of attempts that were cancelled and are
+// not here, or not yet. It is bounded: the oldest are forgotten. The zero value is ready.
+type idSet struct {
 	mu    sync.Mutex
 	known *simplelru.LRU[string, time.Time] // until when; nil while there never was one
 }
 
-// cancelledMost bounds the ids of a queue.
-const cancelledMost = 1 << 14
+// idsMost bounds the ids of a set.
+const idsMost = 1 << 14
 
-func (c *cancelled) add(id string, until time.Time) {
+func (c *idSet) add(id string, until time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.known == nil {
-		known, err := simplelru.NewLRU[string, time.Time](cancelledMost, nil)
+		known, err := simplelru.NewLRU[string, time.Time](idsMost, nil)
 		if err != nil {
 			panic(err) // a size below one
 		}
@@ -125,7 +132,7 @@ func (c *cancelled) add(id string, until time.Time) {
 	c.known.Add(id, until)
 }
 
-func (c *cancelled) remove(id string) {
+func (c *idSet) remove(id string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.known != nil {
@@ -133,8 +140,8 @@ func (c *cancelled) remove(id string) {
 	}
 }
 
-// has reports whether an attempt was cancelled.
-func (c *cancelled) has(id string) bool {
+// has reports whether an id is known.
+func (c *idSet) has(id string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.known == nil {
@@ -154,38 +161,6 @@ func (c *cancelled) has(id string) bool {
 		c.known.RemoveOldest()
 	}
 	return ok && now.Before(until)
-}
-
-// instance makes the mailbox that control messages for a server come to.
-func (s *Server) instance() *messaging.Mailbox {
-	if s.cfg.conn.withoutControl {
-		return nil
-	}
-	m := &messaging.Mailbox{
-		What: "the instance queue", Mode: messaging.Resumable, Expires: defaultReplyExpires,
-		NewName:  func() string { return protocol.InstancePrefix + protocol.NewID() },
-		Exchange: protocol.ControlExchange,
-		Kind:     messaging.KindDirect,
-		Forgotten: func(_ string, err error) {
-			s.streams.unreachable(Errorf(CodeUnavailable, "the server's queue was lost: %w", err))
-		},
-	}
-	byKey := make(map[string]*endpoint)
-	for _, e := range s.endpoints {
-		key := protocol.CancelKey(e.queue)
-		byKey[key] = e
-		m.Bind = append(m.Bind, messaging.Binding{Key: key})
-	}
-	m.Receive = func(msg *messaging.Message) {
-		if msg.Exchange == "" && protocol.IsStream(&msg.Properties) {
-			s.streams.receive(msg)
-			return
-		}
-		if e := byKey[msg.Key]; e != nil && msg.Exchange == protocol.ControlExchange && !msg.Malformed {
-			e.receiveCancel(msg)
-		}
-	}
-	return m
 }
 
 // receiveCancel ends the handlers of attempts that were cancelled, and remembers those

@@ -44,12 +44,13 @@ type clientState struct {
 	session messaging.Session
 	health  health
 
-	numbers atomic.Uint64
-	pending pendingTable
-	wakes   wakePool
-	cancels cancels
-	streams streams
-	types   protocol.Interner // content types of replies; the reading goroutine's
+	numbers    atomic.Uint64
+	pending    pendingTable
+	wakes      wakePool
+	cancels    cancels
+	broadcasts broadcasts
+	streams    streams
+	types      protocol.Interner // content types of replies; the reading goroutine's
 
 	maxBody atomic.Int64 // of a request: the option's limit, or what the broker has been found to take
 	blocked atomic.Bool  // by the broker, for lack of memory or disk

@@ -87,6 +87,7 @@ type handlerConfig struct {
 	atMostOnce    bool
 	maxDeliveries int
 	maxStreams    int
+	broadcast     bool // the handler takes broadcasts
 }
 
 type clientConfig struct {
@@ -137,4 +138,6 @@ type callConfig struct {
 	header      Header
 	replyHeader *Header
 	id          string
+	instance    string        // that the call goes to
+	acceptWait  time.Duration // of a broadcast
 }

@@ -117,6 +117,7 @@ func (c *Client) disconnected(err error, wasUp bool, retryIn time.Duration) {
 	c.streams.disconnected()
 	if wasUp && c.cfg.replyMode != ReplyResumable {
 		c.streams.unreachable(Errorf(CodeUnavailable, "the stream was lost with the connection: %w", err))
+		c.broadcasts.lose(err)
 	}
 	if wasUp {
 		c.loseConnection(err)
@@ -205,6 +206,7 @@ func (c *Client) loseConnection(cause error) {
 func (c *Client) loseReplies(queue string, cause error) {
 	c.log.Warn("amqprpc: the reply queue is lost; calls and streams in flight end as unknown", "queue", queue, "error", cause)
 	c.streams.unreachable(Errorf(CodeUnavailable, "the reply queue was lost while the client was away: %w", cause))
+	c.broadcasts.lose(cause)
 	for _, pc := range c.pending.all() {
 		a := pc.inFlight()
 		if a != nil && pc.req.kind != KindNotification && a.state.Load() == attemptWritten {

@@ -29,9 +29,10 @@ type endpoint struct {
 	load      atomic.Int64 // requests that wait for a worker or have one
 	gauge     *overload.Gauge
 	unstarted unstarted
-	clock     alarmClock // of handlers that take too long
-	cancelled cancelled
-	ready     bool // the queue is or was consumed; guarded by the server's lock
+	clock     alarmClock   // of handlers that take too long
+	cancelled idSet        // attempts
+	mailed    atomic.Int64 // requests that came to the instance's mailbox and have or wait for a worker
+	ready     bool         // the queue is or was consumed; guarded by the server's lock
 }
 
 // register completes an endpoint and adds it to the server.
@@ -78,6 +79,8 @@ func (s *Server) register(e *endpoint, opts []HandlerOption) {
 	switch {
 	case e.queue == "" || len(e.queue) > protocol.MaxShortString:
 		panic(fmt.Sprintf("amqprpc: Register: a queue's name has 1 to %d bytes, not %d", protocol.MaxShortString, len(e.queue)))
+	case e.cfg.broadcast && (e.kind.IsStream() || s.cfg.conn.withoutControl):
+		panic(fmt.Sprintf("amqprpc: Register %q: WithBroadcast is for handlers of calls, and excludes WithoutControl", e.queue))
 	case s.serving:
 		panic(fmt.Sprintf("amqprpc: Register %q: the server serves already", e.queue))
 	}

@@ -113,7 +113,7 @@ func ExampleServer_Serve() {
 func ExampleServer_Stats() {
 	srv := amqprpc.NewServer("amqp://localhost/")
 	fmt.Printf("%+v\n", srv.Stats())
-	// Output: {Pending:0 InFlight:0 Handled:0 Failed:map[] Redelivered:0 RefusedReplyTo:0 ReturnedReplies:0 Poisoned:0 Shed:0 Cancelled:0 BadControl:0 Panics:0 LateResults:0 Reconnects:0}
+	// Output: {Pending:0 InFlight:0 Handled:0 Failed:map[] Redelivered:0 RefusedReplyTo:0 ReturnedReplies:0 Poisoned:0 Shed:0 Cancelled:0 BadControl:0 InstanceRequests:0 InstanceRepeated:0 InstanceRefused:0 Panics:0 LateResults:0 Reconnects:0}
 }
 
 func ExampleRegister() {

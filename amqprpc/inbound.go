@@ -46,6 +46,7 @@ type inbound struct {
 	finished   bool // the handler; all of these belong to the goroutine that handles
 
 	live      atomic.Pointer[stream] // that the request has opened
+	instance  *string                // to whose mailbox the request came; nil if it came from the queue
 	late      alarm
 	mu        sync.Mutex
 	answered  bool // by the goroutine that handles, or at the deadline
@@ -59,12 +60,18 @@ func (e *endpoint) accept(m *messaging.Message, strings *protocol.Interner) mess
 		e.server.log.Warn("amqprpc: request rejected unanswered: its properties are malformed", "queue", e.queue)
 		return nil
 	}
+	in := e.inbound(m, strings)
+	e.arrives(in, int(e.load.Add(1)))
+	return in
+}
+
+// inbound makes an inbound of a message.
+func (e *endpoint) inbound(m *messaging.Message, strings *protocol.Interner) *inbound {
 	in := e.fresh()
 	in.endpoint, in.arrived = e, time.Now()
 	in.redelivered, in.exchange, in.key = m.Redelivered, m.Exchange, m.Key
 	in.malformed = in.message.Parse(&m.Properties, strings)
 	in.req.body = m.Body
-	e.arrives(in, int(e.load.Add(1)))
 	return in
 }
 
@@ -93,6 +100,9 @@ func (in *inbound) Handle() {
 	e := in.endpoint
 	defer func() {
 		load := int(e.load.Add(-1))
+		if in.instance != nil {
+			e.mailed.Add(-1)
+		}
 		if e.kind.IsStream() {
 			e.consumer.Room()
 			return
@@ -100,10 +110,11 @@ func (in *inbound) Handle() {
 		e.gauge.Load(load, time.Now())
 	}()
 	if !in.admit() {
+		in.answer() // so that no heartbeats are sent
 		return
 	}
 	base := in.Context()
-	if e.cfg.atMostOnce || e.kind.IsStream() {
+	if e.cfg.atMostOnce || e.kind.IsStream() || in.instance != nil { // it will not be delivered again
 		base = e.server.base
 	}
 	in.ctx.begin(base, in.deadline)
@@ -279,7 +290,7 @@ func (in *inbound) start() bool {
 		return false
 	}
 	in.started = true
-	if in.message.Heartbeat > 0 && !in.endpoint.kind.IsStream() {
+	if in.message.Heartbeat > 0 && !in.endpoint.kind.IsStream() && (in.beats == nil || in.finished) { // else it is accepted, and they go on
 		in.mu.Lock()
 		in.beats = time.AfterFunc(0, in.sendHeartbeat)
 		in.mu.Unlock()
@@ -296,7 +307,8 @@ func (in *inbound) ackOnce() bool {
 	return !in.answered && (in.Acked() || in.AckNow())
 }
 
-// sendHeartbeat tells the caller that the handler still runs, and comes back.
+// sendHeartbeat tells the caller that the handler still runs or, in a mailbox, that the
+// request is accepted. It comes back.
 func (in *inbound) sendHeartbeat() {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -304,7 +316,7 @@ func (in *inbound) sendHeartbeat() {
 		return
 	}
 	m := &in.message
-	in.Heartbeat(m.ReplyTo, protocol.Reply{CorrelationID: m.ReplyID(), Heartbeat: m.Heartbeat})
+	in.Heartbeat(m.ReplyTo, protocol.Reply{CorrelationID: m.ReplyID(), Heartbeat: m.Heartbeat, Instance: in.mailbox()})
 	in.beats.Reset(m.Heartbeat)
 }
 

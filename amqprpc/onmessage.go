@@ -17,8 +17,12 @@ func (d Direction) String() string {
 	return "sent"
 }
 
-// streaming is what a request of a stream has besides.
+// streaming is what a request of a stream has besides, and a request of a client that goes
+// to instances.
 type streaming struct {
+	instance  string     // of WithInstance; client only
+	broadcast *broadcast // client only
+
 	stream *stream       // that the request has opened
 	call   *clientStream // client only
 	look   []func(Direction, any) error
@@ -38,9 +42,11 @@ func (r *Request) part() *streaming {
 // Send returns the error. If f returns an error for a message that was received, Recv returns
 // it, and a client ends the stream. f runs on the goroutine that sends or receives, and so
 // maybe for both directions at once. The message of a server stream's request and the reply
-// of a client stream are not shown. If the request is not a stream, f is never called.
+// of a client stream are not shown. On a client that
+// sends a broadcast, f is called with each result, and its error is the error of that
+// result. For all other requests, f is never called.
 func (r *Request) OnMessage(f func(d Direction, msg any) error) {
-	if r.kind.IsStream() {
+	if r.kind.IsStream() || r.kind == KindBroadcast {
 		r.part().look = append(r.part().look, f)
 	}
 }

@@ -19,9 +19,9 @@ type (
 	// [WithDrainTimeout].
 	ServerOption interface{ applyServer(*serverConfig) }
 	// HandlerOption configures [Register]. The options are [WithAcceptedCodecs],
-	// [WithAtMostOnce], [WithCalleeCodes], [WithConcurrency], [WithHandlerTimeout],
-	// [WithMaxDeliveries], [WithMaxStreams], [WithMiddleware], [WithPrefetch] and [WithQueue].
-	// Handlers of streams take the same options.
+	// [WithAtMostOnce], [WithBroadcast], [WithCalleeCodes], [WithConcurrency],
+	// [WithHandlerTimeout], [WithMaxDeliveries], [WithMaxStreams], [WithMiddleware],
+	// [WithPrefetch] and [WithQueue]. Handlers of streams take the same options.
 	HandlerOption interface{ applyHandler(*handlerConfig) }
 	// ClientOption configures [NewClient] and [Dial].
 	//
@@ -37,9 +37,10 @@ type (
 	// [WithReplyQueueExpiry], [WithUserID] and [WithoutConfirms].
 	ClientOption interface{ applyClient(*clientConfig) }
 	// CallOption configures one [Call], [Go] or [Notify], or all calls of a view
-	// ([Client.With]). The options are [WithCallID], [WithCodec], [WithCompression],
-	// [WithExpiration], [WithFailFast], [WithHeader], [WithIdempotent], [WithLiveness],
-	// [WithMiddleware], [WithPersistent], [WithPriority], [WithReplyHeader] and
+	// ([Client.With]). The options are [WithAcceptWait], [WithCallID], [WithCodec],
+	// [WithCompression], [WithExpiration], [WithFailFast], [WithHeader], [WithIdempotent],
+	// [WithInstance], [WithLiveness], [WithMiddleware], [WithPersistent], [WithPriority],
+	// [WithReplyHeader] and
 	// [WithTimeout].
 	CallOption interface{ applyCall(*callConfig) }
 

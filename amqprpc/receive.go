@@ -5,6 +5,7 @@ import (
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/messaging"
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/protocol"
+	"github.com/bbebcec1/amqprpc-go/codec"
 )
 
 // receive takes a message from the reply queue, on the goroutine that reads the
@@ -47,6 +48,9 @@ const batchedPropertiesMost = 128 << 10
 // dispatch hands one reply to the call that it answers.
 func (c *Client) dispatch(m *messaging.Message, bounced bool) {
 	pc, n, ours := c.find(m.Properties.CorrelationID)
+	if pc == nil && !bounced && c.receiveAnswer(m) {
+		return
+	}
 	if !ours || m.Malformed {
 		c.stats.unknown.Add(1)
 		return
@@ -96,7 +100,14 @@ func (c *Client) returned(m *messaging.Message) {
 	if pc == nil {
 		return
 	}
-	if a := pc.inFlight(); a != nil && int(a.n) == n {
+	a := pc.inFlight()
+	if a == nil || int(a.n) != n {
+		return
+	}
+	if pc.req.address() != pc.req.queue {
+		a.settle(localError(CodeUnavailable, OutcomeNotExecuted, pc.req.queue,
+			"there is no such instance (%d %s): it has stopped, or died a while ago", m.ReturnCode, m.ReturnText))
+	} else {
 		a.settle(localError(CodeUnavailable, OutcomeNotExecuted, m.Key,
 			"there is no such queue (%d %s): has a server registered it on this virtual host?", m.ReturnCode, m.ReturnText))
 	}
@@ -126,30 +137,37 @@ func (c *Client) read(req *Request, r result) (*Response, *Error) {
 		return nil, bounced(req.queue, d.about)
 	}
 	req.replyHeader = protocol.Metadata(d.headers)
-	limit := c.cfg.conn.maxMessageSize
 	if d.kind == replyError {
-		return nil, remoteError(req.queue, d, limit)
+		return nil, remoteError(req.queue, d, c.cfg.conn.maxMessageSize)
 	}
-	if len(d.body) > limit {
-		return nil, localError(CodeResourceExhausted, OutcomeExecuted, req.queue,
+	contentType, cd, body, err := c.decoder(req, d)
+	if err != nil {
+		return nil, err
+	}
+	resp := &req.out.resp
+	*resp = Response{header: req.replyHeader, contentType: contentType, body: body, encoded: true, codec: cd, req: req}
+	return resp, nil
+}
+
+// decoder returns the content type of a result, what decodes it, and its body without
+// compression.
+func (c *Client) decoder(req *Request, d *reply) (contentType string, cd codec.Codec, body []byte, err *Error) {
+	if limit := c.cfg.conn.maxMessageSize; len(d.body) > limit {
+		return "", nil, nil, localError(CodeResourceExhausted, OutcomeExecuted, req.queue,
 			"the reply has %d bytes; the limit is %d (WithMaxMessageSize)", len(d.body), limit)
 	}
-	body, unreadable := c.plainReply(req, d)
-	if unreadable != nil {
-		return nil, unreadable
+	if body, err = c.plainReply(req, d); err != nil {
+		return "", nil, nil, err
 	}
-	contentType := d.about
-	cd := c.replyCodec(req, contentType)
-	if cd == nil {
-		return nil, localError(CodeInternal, OutcomeExecuted, req.queue,
+	contentType = d.about
+	if cd = c.replyCodec(req, contentType); cd == nil {
+		return "", nil, nil, localError(CodeInternal, OutcomeExecuted, req.queue,
 			"the reply's content type %q is none that this client decodes (WithCodec)", contentType)
 	}
 	if contentType == "" {
 		contentType = cd.ContentType()
 	}
-	resp := &req.out.resp
-	*resp = Response{header: req.replyHeader, contentType: contentType, body: body, encoded: true, codec: cd, req: req}
-	return resp, nil
+	return contentType, cd, body, nil
 }
 
 // remoteError reads the error that a server answered with. Whatever its body is, it has

@@ -19,10 +19,11 @@ const (
 	KindServerStream             // one request, any number of messages in answer
 	KindClientStream             // any number of messages, one reply
 	KindBidiStream               // any number of messages, both ways
+	KindBroadcast                // one request to all instances, an answer of each; on clients only: see All
 )
 
-// String returns the kind's name: unary, notification, server stream, client stream or
-// bidi stream.
+// String returns the kind's name: unary, notification, server stream, client stream, bidi
+// stream or broadcast.
 func (k Kind) String() string {
 	switch k {
 	case KindNotification:
@@ -33,6 +34,8 @@ func (k Kind) String() string {
 		return "client stream"
 	case KindBidiStream:
 		return "bidi stream"
+	case KindBroadcast:
+		return "broadcast"
 	default:
 		return "unary"
 	}

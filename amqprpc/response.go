@@ -73,8 +73,8 @@ func (r *Response) Message() (any, error) {
 	return msg, nil
 }
 
-// Stopped reports whether the client has stopped its stream before the server has ended it:
-// for example, because a loop broke. It is false for everything else, and on servers.
+// Stopped reports whether the client has stopped its stream before the server has ended it,
+// or its broadcast before the last answer: for example, because a loop broke. It is false for everything else, and on servers.
 func (r *Response) Stopped() bool { return r.stopped }
 
 // ContentType returns the content type of the body. It is "" only for a new response that

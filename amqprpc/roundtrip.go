@@ -41,6 +41,12 @@ func (c *Client) start(ctx context.Context, o *outgoing, cfg *callConfig) (*Resp
 	}
 	o.ctx.life = c.life
 	o.ctx.begin(ctx, c.bound(ctx, cfg.timeout, req.kind))
+	if cfg.instance != "" {
+		req.part().instance = cfg.instance
+	}
+	if req.kind == KindNotification && req.streaming != nil && pc.expiry == 0 { // a mailbox takes nothing that does not expire
+		pc.expiry = c.moment(o.ctx.deadline)
+	}
 	invoke := c.invoke
 	if len(cfg.middleware) > 0 {
 		invoke = chain(c.cfg.middleware, chain(cfg.middleware, c.attempt, c.clientSeal), c.clientSeal)
@@ -115,8 +121,11 @@ func (c *Client) attempt(ctx context.Context, req *Request) (*Response, error) {
 		}
 	}()
 	run := c.roundTrip
-	if req.kind.IsStream() {
+	switch {
+	case req.kind.IsStream():
 		run = c.streamAttempt
+	case req.streaming != nil && req.streaming.broadcast != nil:
+		run = c.broadcastAttempt
 	}
 	resp, err := run(ctx, req)
 	if err != nil {
@@ -196,7 +205,7 @@ func (c *Client) await(ctx context.Context, req *Request) (*Response, *Error) {
 			if !late && req.kind != KindNotification && pc.inFlight().state.Load() == attemptWritten {
 				late = true
 				c.task(func() {
-					i := c.broker.Inspect(ctx, req.queue)
+					i := c.broker.Inspect(ctx, req.address())
 					pc.seen.Store(&i)
 				})
 			}

@@ -41,7 +41,8 @@ type Server struct {
 	clocks   overload.Clocks
 	streams  streams
 	mailless atomic.Pointer[error] // why there is no queue for streams
-	base     context.Context       // of all handlers
+	mail     mail
+	base     context.Context // of all handlers
 	idStem   string
 	idCount  atomic.Uint64
 }
@@ -58,6 +59,7 @@ func NewServer(url string, opts ...ServerOption) *Server {
 		o.applyServer(&s.cfg)
 	}
 	s.maxBody.Store(int64(s.cfg.conn.maxMessageSize))
+	s.mail.rename()
 	s.log = s.cfg.conn.log().With("connection", s.cfg.conn.connectionName("server"))
 	s.health.log, s.health.onState = s.log, s.cfg.conn.onState
 	s.health.begin("", errNotServing)
@@ -179,7 +181,7 @@ func (s *Server) brokerSide() *messaging.Server {
 	}
 	broker := &messaging.Server{
 		Replies: replies, DrainTimeout: s.cfg.drainTimeout, Log: s.log,
-		Instance: s.instance(), Ready: s.ready, Base: s.base,
+		Instance: s.mailbox(), Ready: s.ready, Base: s.base,
 	}
 	broker.Streams, broker.Farewell = &s.streams.writer, s.endStreams
 	broker.Reachable = func(address string) {

@@ -15,17 +15,19 @@ type ClientStats struct {
 	Nacked          int64          // requests that the broker refused (basic.nack)
 	Cancelled       int64          // attempts for which the client has sent a cancel
 	Resent          int64          // idempotent requests that the client has sent again
+	Broadcasts      int64          // broadcasts that the broker has taken for at least one server
+	Silent          int64          // instances that had accepted a broadcast, and then sent neither heartbeats nor an answer
 }
 
 type clientCounters struct {
-	failed                                                                   codeCounters
-	reconnects, late, repeated, unknown, returned, nacked, cancelled, resent atomic.Int64
+	failed                                                                                       codeCounters
+	reconnects, late, repeated, unknown, returned, nacked, cancelled, resent, broadcasts, silent atomic.Int64
 }
 
 // Stats returns the client's counters. It is safe for concurrent use.
 func (c *Client) Stats() ClientStats {
 	return ClientStats{
-		Pending:         c.pending.count.Load(),
+		Pending:         c.pending.count.Load() + int64(c.broadcasts.count()),
 		Failed:          c.stats.failed.snapshot(),
 		Reconnects:      c.stats.reconnects.Load(),
 		LateReplies:     c.stats.late.Load(),
@@ -35,6 +37,8 @@ func (c *Client) Stats() ClientStats {
 		Nacked:          c.stats.nacked.Load(),
 		Cancelled:       c.stats.cancelled.Load(),
 		Resent:          c.stats.resent.Load(),
+		Broadcasts:      c.stats.broadcasts.Load(),
+		Silent:          c.stats.silent.Load(),
 	}
 }
 
@@ -52,13 +56,19 @@ type ServerStats struct {
 	Shed            int64          // requests that were refused because handlers were busy and too little time was left
 	Cancelled       int64          // requests whose caller gave up: the ctx of the handler ended, or the request was dropped
 	BadControl      int64          // control messages that could not be read
-	Panics          int64          // panics in handlers and middleware
-	LateResults     int64          // results that came after their request had been answered or handed back
-	Reconnects      int64          // connections after the first
+
+	InstanceRequests int64 // requests that came to this server alone, or as broadcasts
+	InstanceRepeated int64 // of these, those that had come before and were ignored
+	InstanceRefused  int64 // of these, those that no handler got: there was no room, or no handler
+
+	Panics      int64 // panics in handlers and middleware
+	LateResults int64 // results that came after their request had been answered or handed back
+	Reconnects  int64 // connections after the first
 }
 
 type serverCounters struct {
 	failed                                                                                                                                  codeCounters
+	instanceRequests, instanceRepeated, instanceRefused                                                                                     atomic.Int64
 	inFlight, handled, redelivered, refusedReplyTo, returnedReplies, poisoned, shed, cancelled, badControl, panics, lateResults, reconnects atomic.Int64
 }
 
@@ -82,8 +92,13 @@ func (s *Server) Stats() ServerStats {
 		Shed:            s.stats.shed.Load(),
 		Cancelled:       s.stats.cancelled.Load(),
 		BadControl:      s.stats.badControl.Load(),
-		Panics:          s.stats.panics.Load(),
-		LateResults:     s.stats.lateResults.Load(),
-		Reconnects:      s.stats.reconnects.Load(),
+
+		InstanceRequests: s.stats.instanceRequests.Load(),
+		InstanceRepeated: s.stats.instanceRepeated.Load(),
+		InstanceRefused:  s.stats.instanceRefused.Load(),
+
+		Panics:      s.stats.panics.Load(),
+		LateResults: s.stats.lateResults.Load(),
+		Reconnects:  s.stats.reconnects.Load(),
 	}
 }

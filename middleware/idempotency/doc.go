@@ -17,6 +17,9 @@
 // a correlation ID without a message ID. Correlation IDs are unique only to one client,
 // so the reply queue becomes part of the key. A request that has neither ID runs as if there were no middleware.
 //
+// A broadcast, and a call to one server, is a call of its own on each server: the key has the
+// server's ID, too. So each server runs a broadcast, though all share a store.
+//
 // A request that has the ID of an earlier call and a different body is refused with
 // failed_precondition. [WithAnyBody] allows such requests. Bodies of different content
 // types are decoded as the request's type, and their JSON is compared. The answer to a

@@ -15,6 +15,9 @@ import (
 // queue "a:b" with the ID "c".
 func (c *config) key(req *amqprpc.Request) string {
 	queue := strconv.Itoa(len(req.Queue())) + ":" + req.Queue()
+	if req.ToInstance() { // each instance answers for itself, whoever shares the store
+		queue += "!" + req.Instance()
+	}
 	if c.idOf != nil {
 		own := c.idOf(req)
 		if own == "" {

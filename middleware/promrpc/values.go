@@ -13,6 +13,9 @@ var (
 		counter("amqprpc_server_shed_total", "Requests that a busy server refused.", func(s serverState) int64 { return s.stats.Shed }),
 		counter("amqprpc_server_cancelled_total", "Requests whose caller gave up.", func(s serverState) int64 { return s.stats.Cancelled }),
 		counter("amqprpc_server_bad_control_total", "Control messages that could not be read.", func(s serverState) int64 { return s.stats.BadControl }),
+		counter("amqprpc_server_instance_requests_total", "Requests to this server alone, and broadcasts.", func(s serverState) int64 { return s.stats.InstanceRequests }),
+		counter("amqprpc_server_instance_repeated_total", "Requests to this server alone that had come before.", func(s serverState) int64 { return s.stats.InstanceRepeated }),
+		counter("amqprpc_server_instance_refused_total", "Requests to this server alone that no handler got.", func(s serverState) int64 { return s.stats.InstanceRefused }),
 		counter("amqprpc_server_panics_total", "Panics of handlers and middleware.", func(s serverState) int64 { return s.stats.Panics }),
 		counter("amqprpc_server_late_results_total", "Results that came after their request had been answered.", func(s serverState) int64 { return s.stats.LateResults }),
 		counter("amqprpc_server_reconnects_total", "Connections after the first.", func(s serverState) int64 { return s.stats.Reconnects }),
@@ -33,6 +36,8 @@ var (
 		counter("amqprpc_client_nacked_total", "Requests that the broker refused.", func(s clientState) int64 { return s.stats.Nacked }),
 		counter("amqprpc_client_cancelled_total", "Attempts whose servers were told that the caller has given up.", func(s clientState) int64 { return s.stats.Cancelled }),
 		counter("amqprpc_client_resent_total", "Further attempts at idempotent calls, made by the client itself.", func(s clientState) int64 { return s.stats.Resent }),
+		counter("amqprpc_client_broadcasts_total", "Broadcasts that at least one server got.", func(s clientState) int64 { return s.stats.Broadcasts }),
+		counter("amqprpc_client_silent_total", "Servers that accepted a broadcast and then fell silent.", func(s clientState) int64 { return s.stats.Silent }),
 
 		flag("amqprpc_client_ready", "1 if the client can make calls.", func(s clientState) bool { return s.status.Err() == nil }),
 		flag("amqprpc_client_connected", "1 if the client has a connection to the broker.", func(s clientState) bool { return s.status.Connection.Connected }),

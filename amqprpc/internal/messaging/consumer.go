@@ -61,6 +61,22 @@ func (c *Consumer) Init() {
 // Room has a consumer that has stopped look whether there is room again.
 func (c *Consumer) Room() { signal(c.room) }
 
+// Inject has a worker handle work that did not come from the queue, and that nobody
+// acknowledges. Its reply goes on the channel of the queue. Inject returns false if the queue
+// is not consumed now.
+func (c *Consumer) Inject(w Work) bool {
+	s := c.latest()
+	if s == nil || s.lost() || !s.hold(true) {
+		return false
+	}
+	d := w.Base()
+	d.sub = s
+	d.acked.Store(true)
+	s.left.Add(1)
+	c.workers.add(w)
+	return true
+}
+
 // Each calls f with all work that is being handled. f must not wait.
 func (c *Consumer) Each(f func(Work)) { c.workers.each(f) }
 
@@ -191,9 +207,9 @@ func (c *Consumer) redirect(t task) {
 const owedPause = 10 * time.Millisecond
 
 // owed is how many replies redirect is still to have: of what was acknowledged on a
-// channel that is lost, and is being handled.
+// channel that is lost, and is being handled or, if it was injected, waits for a worker.
 func (c *Consumer) owed() (n int) {
-	c.Each(func(w Work) {
+	c.workers.all(func(w Work) {
 		if d := w.Base(); d.Acked() && d.sub.lost() {
 			n++
 		}

@@ -90,6 +90,19 @@ func (w *workers) each(f func(Work)) {
 	}
 }
 
+// all calls f with all work that is being handled or waits. f must not wait.
+func (w *workers) all(f func(Work)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, some := range [][]Work{w.current, w.queue[w.head:]} {
+		for _, v := range some {
+			if v != nil {
+				f(v)
+			}
+		}
+	}
+}
+
 func (w *workers) run(slot int) {
 	stopped := false
 	defer func() {

@@ -23,6 +23,26 @@ const (
 // CancelKey is the routing key of cancels for the requests of a queue.
 func CancelKey(queue string) string { return controlKey("cancel." + queue) }
 
+// BroadcastKey is the routing key of requests to all servers whose handler of a queue
+// takes broadcasts.
+func BroadcastKey(queue string) string { return controlKey("all." + queue) }
+
+// InstanceQueue is the mailbox of an instance.
+func InstanceQueue(instance string) string { return InstancePrefix + instance }
+
+// MeantQueue returns the queue whose handler a request to a mailbox is meant for, "" for
+// any other message.
+func MeantQueue(p *frame.Properties) string {
+	queue := ""
+	for name, v := range frame.Fields(p.Headers) {
+		if string(name) == headerQueue {
+			text, _ := v.Text()
+			queue = string(text)
+		}
+	}
+	return queue
+}
+
 // controlKey is the key itself or, if AMQP has no room for it, "~" and its SHA-256.
 func controlKey(key string) string {
 	if len(key) <= MaxShortString {

@@ -60,6 +60,24 @@ const (
 		"\x02ab" +
 		"\x03750"
 
+	goldenBroadcast = "\xa7\x80" + // content type, headers, correlation id, reply to, expiration, message id
+		"\x10application/json" +
+		"\x00\x00\x00\x3d" +
+		"\x0crpc-deadline" + "l\x00\x00\x01\x8b\xcf\xe5\x6d\xdc" +
+		"\x09rpc-queue" + "S\x00\x00\x00\x01q" +
+		"\x0drpc-heartbeat" + "l\x00\x00\x00\x00\x00\x00\x00\xfa" +
+		"\x02ab" +
+		"\x0famqprpc.reply.x" +
+		"\x041500" +
+		"\x02ab"
+
+	goldenAccept = "\x25\x00" + // headers, correlation id, expiration
+		"\x00\x00\x00\x2a" +
+		"\x0drpc-heartbeat" + "l\x00\x00\x00\x00\x00\x00\x00\xfa" +
+		"\x0crpc-instance" + "S\x00\x00\x00\x01i" +
+		"\x02ab" +
+		"\x03750"
+
 	goldenBatch = "\x00\x00\x00\x05" + "\x04\x00\x02ab" + "\x00\x00\x00\x01" + "1" +
 		"\x00\x00\x00\x4a" + goldenError + "\x00\x00\x00\x00"
 )
@@ -92,6 +110,12 @@ func TestGoldenBytes(t *testing.T) {
 	require.Equal(t, goldenError, string(failed.Append(nil)))
 	beat := Reply{CorrelationID: "ab", Heartbeat: 250 * time.Millisecond}
 	require.Equal(t, goldenHeartbeat, string(beat.Append(nil)))
+	cast := usualRequest()
+	cast.CorrelationID, cast.Batches, cast.Heartbeat, cast.Deadline = "ab", false, 250*time.Millisecond, noon.Add(1500*time.Millisecond)
+	require.Equal(t, goldenBroadcast, string(cast.AppendMeant(nil, noon, "q")))
+	accept := beat
+	accept.Instance = "i"
+	require.Equal(t, goldenAccept, string(accept.Append(nil)))
 	result := Reply{CorrelationID: "ab"}
 	batch := AppendBatched(nil, result.Append(nil), []byte("1"))
 	batch = AppendBatched(batch, failed.Append(nil), nil)

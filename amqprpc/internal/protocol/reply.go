@@ -15,6 +15,7 @@ type Reply struct {
 	Code            string        // of an error
 	Outcome         string        // of an error
 	Heartbeat       time.Duration // over 0: this is a heartbeat, and the next follows after so long
+	Instance        string        // the instance that answers a request to its mailbox
 
 	// For Append only.
 	CorrelationID string            // Parse leaves it out: the caller has it in the properties
@@ -39,6 +40,9 @@ func (r *Reply) Append(dst []byte) []byte {
 	if r.IsError {
 		p.dst = frame.AppendStringField(p.dst, headerCode, r.Code)
 		p.dst = frame.AppendStringField(p.dst, headerOutcome, r.Outcome)
+	}
+	if r.Instance != "" {
+		p.dst = frame.AppendStringField(p.dst, headerInstance, r.Instance)
 	}
 	p.metadata(r.Header)
 	p.endHeaders()
@@ -67,6 +71,9 @@ func (r *Reply) Parse(p *frame.Properties, s *Interner) {
 		case headerHeartbeat:
 			n, _ := v.Int()
 			r.Heartbeat = clampHeartbeat(time.Duration(min(max(n, 0), maxMillis)) * time.Millisecond)
+		case headerInstance:
+			text, _ := v.Text()
+			r.Instance = string(text)
 		case headerDeathReason:
 			text, _ := v.Text()
 			r.DeathReason, meta = s.String(text), true

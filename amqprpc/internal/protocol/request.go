@@ -72,7 +72,11 @@ func (h *receivedHeaders) fields() []byte {
 
 // Append adds the property list of a request that is published at now. It
 // allocates nothing where dst has room.
-func (r *Request) Append(dst []byte, now time.Time) []byte {
+func (r *Request) Append(dst []byte, now time.Time) []byte { return r.AppendMeant(dst, now, "") }
+
+// AppendMeant is Append for a request that goes to a server's mailbox, and is meant for the
+// handler of a queue.
+func (r *Request) AppendMeant(dst []byte, now time.Time, queue string) []byte {
 	var expiration, stated int64
 	if !r.Deadline.IsZero() {
 		expiration, stated = timeLeft(r.Deadline, now)
@@ -91,6 +95,9 @@ func (r *Request) Append(dst []byte, now time.Time) []byte {
 		p.dst = frame.AppendInt64Field(p.dst, headerDeadline, stated)
 	}
 	r.Opening.append(&p)
+	if queue != "" {
+		p.dst = frame.AppendStringField(p.dst, headerQueue, queue)
+	}
 	if r.Batches {
 		p.dst = frame.AppendBoolField(p.dst, headerBatches, true)
 	}

@@ -28,7 +28,7 @@ func TestVectorsOfTheProtocolPage(t *testing.T) {
 		vectors = append(vectors, string(raw))
 	}
 	require.Equal(t, []string{
-		goldenRequest, goldenError, goldenHeartbeat, goldenBatch,
+		goldenRequest, goldenError, goldenHeartbeat, goldenBroadcast, goldenAccept, goldenBatch,
 		goldenOpening, goldenStreamProperties, goldenAnswers, goldenState, goldenProbe, goldenReset, goldenBeat, goldenCompressed, goldenGzip,
 	}, vectors)
 }
