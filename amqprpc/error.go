@@ -7,6 +7,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
+
+	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/protocol"
 )
 
 // Error is a failure with a code. It is what calls return, and what handlers
@@ -20,7 +23,8 @@ type Error struct {
 	cause   error
 	details []errorDetail
 	outcome Outcome
-	stated  bool // the outcome is WithOutcome's
+	stated  bool          // the outcome is WithOutcome's
+	again   time.Duration // after which the caller may come again; 0 is not said
 	remote  bool
 	call    callRef // that it is the error of; zero if of none
 	queue   string  // of the call; "" for an error of no call, as a handler makes one
@@ -42,7 +46,7 @@ type errorEnvelope struct {
 
 // NewError gives err a code. The message that crosses the wire is err's text,
 // or the code's name if err is nil. The details of an Error that err wraps are
-// kept. CodeOK is no code of an error, and becomes CodeUnknown.
+// kept, and so is its [RetryAfter]. CodeOK is no code of an error, and becomes CodeUnknown.
 func NewError(code Code, err error) *Error {
 	if code == CodeOK {
 		code = CodeUnknown
@@ -52,7 +56,7 @@ func NewError(code Code, err error) *Error {
 		e.message = textOf(err)
 	}
 	if inner, ok := errorIn(err); ok {
-		e.details = inner.details
+		e.details, e.again = inner.details, inner.again
 	}
 	return e
 }
@@ -131,6 +135,26 @@ func (e *Error) WithOutcome(o Outcome) *Error {
 	c := *e
 	c.outcome, c.stated = o, true
 	return &c
+}
+
+// WithRetryAfter returns a copy of the error that says when its caller may come again: after
+// d, which crosses the wire in milliseconds, rounded up. [RetryAfter] reads it on the other
+// side. Values of zero and below say nothing, and more than a day is taken for a day. It is
+// for errors that pass by themselves, as unavailable and resource_exhausted do.
+func (e *Error) WithRetryAfter(d time.Duration) *Error {
+	c := *e
+	c.again = within(0, d, protocol.MaxRetryAfter)
+	return &c
+}
+
+// RetryAfter returns how long the caller shall wait before it calls again, as err's [Error]
+// says ([Error.WithRetryAfter]), and false if it says nothing.
+func RetryAfter(err error) (time.Duration, bool) {
+	e, ok := errorIn(err)
+	if !ok || e.again <= 0 {
+		return 0, false
+	}
+	return e.again, true
 }
 
 // MarshalJSON returns the envelope of the wire: code, message and, if there are

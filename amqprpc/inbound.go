@@ -146,7 +146,8 @@ func (in *inbound) admit() bool {
 	}
 	if in.refusal == nil && in.hopeless() {
 		s.stats.shed.Add(1)
-		in.refusal = Errorf(CodeResourceExhausted, "the server is busy: what is left of the request's time is less than its handlers take")
+		in.refusal = Errorf(CodeResourceExhausted, "the server is busy: what is left of the request's time is less than its handlers take").
+			WithRetryAfter(in.comeAgain())
 	}
 	return true
 }
@@ -224,6 +225,13 @@ func (in *inbound) hopeless() bool {
 		budget = expires
 	}
 	return in.endpoint.gauge.Hopeless(int(in.endpoint.load.Load()), left, budget)
+}
+
+// comeAgain is when the caller of a request that is refused for a busy server had better
+// come again: when those that wait now have had their turn. They wait for about as long as
+// this request did, and at least for a handler.
+func (in *inbound) comeAgain() time.Duration {
+	return min(max(in.waited, in.endpoint.gauge.Typical()), time.Minute)
 }
 
 // invoke runs the chain. A panic of middleware is an error like a handler's.

@@ -21,10 +21,16 @@ type Invoker func(ctx context.Context, req *Request) (*Response, error)
 //
 // It may refuse before anything is decoded, answer by itself without calling
 // next, change ctx, metadata and message, or call next again (each time is an
-// attempt of its own on a client). It calls next on its own goroutine, one call
-// at a time, and bounds it by ctx. The first middleware given is the outermost;
+// attempt of its own on a client). The first middleware given is the outermost;
 // those of a server or client surround those of a handler or call. A panic ends the
 // request or the call with an internal error that wraps a [*PanicError].
+//
+// On a server it calls next on its own goroutine, one call at a time. On a client it may
+// call next on other goroutines, several at a time, if each has a request of its own:
+// [Request.Clone] makes one. Each next returns the answer to its own attempt, and ends with
+// its own ctx, which must be made of the one that the middleware got. A second next of a
+// request whose first one runs is an internal error. Middleware recovers the panics of its
+// goroutines, and waits for them before it returns: what still runs then is ended, canceled.
 type Middleware func(next Invoker) Invoker
 
 // chain puts mws around last; each step's result goes through seal before the

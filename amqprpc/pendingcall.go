@@ -28,11 +28,12 @@ type pendingCall struct {
 
 	mu        sync.Mutex
 	result    result
-	has       bool // a result that is not taken yet
-	over      bool // the call has ended: nothing more counts
-	steps     int  // how many of its chain's last steps run; more than none once it is over only where middleware did not wait
-	doubt     bool // an attempt that has ended may have run
-	attempts  int  // how many there were
+	has       bool    // a result that is not taken yet
+	over      bool    // the call has ended: nothing more counts
+	running   bool    // the last step of its chain; once it is over only where middleware did not wait
+	doubt     bool    // an attempt that has ended may have run
+	attempts  int     // the number of the last one
+	family    *family // of a request that was cloned, and of its clones
 	current   *attempt
 	heartbeat int64         // when the handler's last one came, in nanoseconds of the client's life; 0 is never
 	interval  time.Duration // when the next one comes, as the last one said
@@ -54,6 +55,7 @@ type reply struct {
 	outcome     Outcome
 	isError     bool
 	bounced     bool   // the message is the request itself, come back
+	again       int32  // of an error: the milliseconds after which to come again; 0 is not said
 	headers     []byte // encoded, if there is metadata among them
 	body        []byte
 }
@@ -134,22 +136,27 @@ func (pc *pendingCall) overError() *Error {
 	return localError(CodeCanceled, OutcomeUnknown, pc.req.queue, "a middleware returned before the step that it had begun")
 }
 
-// enter begins a step of the chain that waits for an answer, unless the call is over.
-func (pc *pendingCall) enter() bool {
+// enter begins a step of the chain that waits for an answer, unless the call is over or
+// another step waits for one.
+func (pc *pendingCall) enter() *Error {
 	pc.mu.Lock()
 	defer pc.mu.Unlock()
-	if pc.over {
-		return false
+	switch {
+	case pc.over:
+		return pc.overError()
+	case pc.running:
+		return localError(CodeInternal, OutcomeUnknown, pc.req.queue,
+			"a middleware called next while another next of the same request was running (Request.Clone)")
 	}
-	pc.steps++
-	return true
+	pc.running = true
+	return nil
 }
 
 // leave ends a step, and reports whether it was the last thing of the call.
 func (pc *pendingCall) leave() bool {
 	pc.mu.Lock()
 	defer pc.mu.Unlock()
-	pc.steps--
+	pc.running = false
 	return pc.over && pc.idle()
 }
 
@@ -165,7 +172,7 @@ func (pc *pendingCall) end() bool {
 // Without any, woken is free for another call, which it may wake for nothing. The lock
 // is held.
 func (pc *pendingCall) idle() bool {
-	if pc.steps > 0 {
+	if pc.running {
 		pc.wake()
 		return false
 	}
@@ -215,7 +222,7 @@ func (pc *pendingCall) add(h Header, expiry time.Time) *attempt {
 	if pc.attempts > 0 {
 		a = &attempt{}
 	}
-	pc.attempts++
+	pc.attempts = pc.family.number(pc.attempts)
 	pc.heartbeat, pc.interval = 0, 0
 	a.call, a.n, a.header, a.expiry = pc, pc.attempts, h, expiry
 	if a.n == 1 && pc.ownID {

@@ -2,6 +2,7 @@ package amqprpc
 
 import (
 	"encoding/json"
+	"time"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/messaging"
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/protocol"
@@ -51,7 +52,7 @@ func (c *Client) dispatch(m *messaging.Message, bounced bool) {
 	}
 	r := reply{
 		contentType: got.ContentType, isError: got.IsError, code: got.Code, outcome: outcomeFromWire(got.Outcome),
-		bounced: bounced, headers: got.Received, body: m.Body,
+		bounced: bounced, again: int32(got.RetryAfter.Milliseconds()), headers: got.Received, body: m.Body,
 	}
 	if bounced {
 		r.code = got.DeathReason
@@ -137,6 +138,7 @@ func remoteError(queue string, r *reply) *Error {
 	}
 	e.code = codeFromWire(r.code)
 	e.remote, e.queue, e.outcome = true, queue, r.outcome
+	e.again = time.Duration(r.again) * time.Millisecond
 	return e
 }
 

@@ -44,7 +44,8 @@ type Request struct {
 	encoded     bool
 	client      bool
 	redelivered bool
-	err         error // of decoding on a server, of encoding on a client
+	retriers    uint32 // how often middleware has claimed the retries
+	err         error  // of decoding on a server, of encoding on a client
 
 	respType    messageType
 	replyHeader Header

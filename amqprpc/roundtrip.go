@@ -51,7 +51,7 @@ func (c *Client) start(ctx context.Context, o *outgoing, cfg *callConfig) (*Resp
 		c.stats.failed.add(CodeOf(err))
 	}
 	if cfg.replyHeader != nil {
-		*cfg.replyHeader = req.replyHeader
+		*cfg.replyHeader = pc.family.lastHeader(req.replyHeader)
 		if resp != nil {
 			*cfg.replyHeader = resp.Header()
 		}
@@ -67,6 +67,11 @@ func (c *Client) forget(o *outgoing) {
 	o.ctx.end()
 	if o.call.end() {
 		c.release(&o.call)
+	}
+	for _, clone := range o.call.family.end() {
+		if clone.end() {
+			c.release(clone)
+		}
 	}
 }
 
@@ -105,8 +110,8 @@ func (c *Client) attempt(ctx context.Context, req *Request) (*Response, error) {
 		ctx = bounded
 	}
 	pc := &req.out.call
-	if !pc.enter() {
-		return nil, pc.overError()
+	if err := pc.enter(); err != nil {
+		return nil, err
 	}
 	defer func() {
 		if pc.leave() {
@@ -115,7 +120,8 @@ func (c *Client) attempt(ctx context.Context, req *Request) (*Response, error) {
 	}()
 	resp, err := c.roundTrip(ctx, req)
 	if err != nil {
-		req.out.call.failed(err)
+		pc.failed(err)
+		pc.family.answered(req.replyHeader)
 		err.call = req.ref()
 		return nil, err
 	}

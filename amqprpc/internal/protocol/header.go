@@ -24,6 +24,7 @@ const (
 	headerClient     = "rpc-client"
 	headerCode       = "rpc-code"
 	headerOutcome    = "rpc-outcome"
+	headerRetryAfter = "rpc-retry-after"
 )
 
 // The broker's headers.

@@ -13,6 +13,7 @@ type Reply struct {
 	IsError     bool
 	Code        string        // of an error
 	Outcome     string        // of an error
+	RetryAfter  time.Duration // of an error: when to come again; 0 is not said
 	Heartbeat   time.Duration // over 0: this is a heartbeat, and the next follows after so long
 
 	// For Append only.
@@ -37,6 +38,9 @@ func (r *Reply) Append(dst []byte) []byte {
 	if r.IsError {
 		p.dst = frame.AppendStringField(p.dst, headerCode, r.Code)
 		p.dst = frame.AppendStringField(p.dst, headerOutcome, r.Outcome)
+		if r.RetryAfter > 0 {
+			p.dst = frame.AppendInt64Field(p.dst, headerRetryAfter, retryAfter(r.RetryAfter))
+		}
 	}
 	p.metadata(r.Header)
 	p.endHeaders()
@@ -48,8 +52,8 @@ func (r *Reply) Append(dst []byte) []byte {
 }
 
 // Parse reads a received reply. It ignores what it does not understand: a code
-// that is no string is an error without a code, and an interval that is no integer
-// is the shortest. A request that came back from [BounceExchange] may have a
+// that is no string is an error without a code, a time to come again that is no
+// integer is not said, and an interval that is no integer is the shortest. A request that came back from [BounceExchange] may have a
 // Heartbeat, which means nothing there.
 func (r *Reply) Parse(p *frame.Properties, s *Interner) {
 	*r = Reply{ContentType: s.String(p.ContentType)}
@@ -62,6 +66,9 @@ func (r *Reply) Parse(p *frame.Properties, s *Interner) {
 		case headerOutcome:
 			text, _ := v.Text()
 			r.Outcome = s.String(text)
+		case headerRetryAfter:
+			n, _ := v.Int()
+			r.RetryAfter = time.Duration(min(max(n, 0), MaxRetryAfter.Milliseconds())) * time.Millisecond
 		case headerHeartbeat:
 			n, _ := v.Int()
 			r.Heartbeat = clampHeartbeat(time.Duration(min(max(n, 0), maxMillis)) * time.Millisecond)
