@@ -1,8 +1,9 @@
 module github.com/bbebcec1/amqprpc-go
 
-go 1.26
+go 1.26.0
 
 require (
+	github.com/cenkalti/backoff/v5 v5.0.3
 	github.com/google/uuid v1.6.0
 	github.com/hashicorp/golang-lru/v2 v2.0.7
 	github.com/rabbitmq/amqp091-go v1.16.0

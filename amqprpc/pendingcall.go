@@ -66,6 +66,12 @@ func (r *reply) provesExecution() bool {
 	return !r.bounced && (!r.isError || r.outcome == OutcomeExecuted)
 }
 
+// outOfTime reports whether a reply is the error of a handler whose time was over. It says
+// nothing of a later attempt, which has time of its own.
+func (r *reply) outOfTime() bool {
+	return r.isError && r.outcome == OutcomeExecuted && r.code == string(CodeDeadlineExceeded)
+}
+
 // delivered says what became of a reply.
 type delivered int
 
@@ -76,7 +82,7 @@ const (
 )
 
 // deliver hands a reply to attempt n to the caller. A reply to an earlier attempt
-// counts if it proves an execution.
+// counts if it proves an execution, but for one whose own time was over.
 func (pc *pendingCall) deliver(n int, r *reply) delivered {
 	pc.mu.Lock()
 	defer pc.mu.Unlock()
@@ -86,6 +92,8 @@ func (pc *pendingCall) deliver(n int, r *reply) delivered {
 	case n <= pc.answered:
 		return deliveredRepeated
 	case n < pc.current.n && !r.provesExecution():
+		return deliveredStale
+	case (n < pc.current.n || pc.current.ended) && r.outOfTime():
 		return deliveredStale
 	}
 	pc.answered = n
@@ -207,7 +215,7 @@ func (pc *pendingCall) failed(err *Error) {
 func (pc *pendingCall) begin(h Header, expiry time.Time) *attempt {
 	pc.mu.Lock()
 	defer pc.mu.Unlock()
-	if pc.has && pc.result.err == nil {
+	if pc.has && pc.result.err == nil && !pc.result.reply.outOfTime() {
 		return nil
 	}
 	if pc.has { // an error that came too late to be returned

@@ -249,7 +249,7 @@ func TestNamedTests(t *testing.T) {
 var (
 	declaredOption = regexp.MustCompile(`(?m)^func (With\w+)\(`)
 	listedOption   = regexp.MustCompile("(?m)^\\| `(With\\w+)` \\| ")
-	importPath     = regexp.MustCompile(`"(github\.com/(?:google|hashicorp|rabbitmq|vmihailenco)/[\w-]+)`)
+	importPath     = regexp.MustCompile(`"((?:github\.com/(?:cenkalti|google|hashicorp|rabbitmq|vmihailenco)|golang\.org/x)/[\w-]+)`)
 )
 
 // The options page lists every option once.

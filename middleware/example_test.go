@@ -146,3 +146,42 @@ func ExampleTimeout() {
 	// Output:
 	// slow: deadline_exceeded: context deadline exceeded (time limit of 20ms)
 }
+
+func ExampleRetry() {
+	broker := amqptest.NewBroker()
+	defer broker.Close()
+
+	// A server that is still warming up refuses its first two requests.
+	warm := 0
+	srv := amqprpc.NewServer(broker.URL(), amqprpc.WithLogger(nil))
+	amqprpc.Register(srv, "stock", func(_ context.Context, item string) (int, error) { return len(item), nil },
+		amqprpc.WithMiddleware(func(next amqprpc.Invoker) amqprpc.Invoker {
+			return func(ctx context.Context, req *amqprpc.Request) (*amqprpc.Response, error) {
+				if warm++; warm <= 2 {
+					return nil, amqprpc.Errorf(amqprpc.CodeUnavailable, "warming up").WithRetryAfter(5 * time.Millisecond)
+				}
+				return next(ctx, req)
+			}
+		}))
+	defer serve(srv)()
+
+	ctx := context.Background()
+	retry := middleware.Retry(
+		middleware.WithRetryPauses(10*time.Millisecond, time.Second),
+		middleware.WithRetryObserver(func(_ context.Context, req *amqprpc.Request, err error, _ time.Duration) {
+			fmt.Printf("attempt %d: %v (%v)\n", req.Attempt(), err, amqprpc.OutcomeOf(err))
+		}),
+	)
+	cli, err := amqprpc.Dial(ctx, broker.URL(), amqprpc.WithLogger(nil), amqprpc.WithMiddleware(retry))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer cli.Close()
+	fmt.Println(amqprpc.Call[string, int](ctx, cli, "stock", "tea"))
+
+	// Output:
+	// attempt 1: stock: unavailable: warming up (not-executed)
+	// attempt 2: stock: unavailable: warming up (not-executed)
+	// 3 <nil>
+}

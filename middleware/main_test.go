@@ -18,14 +18,14 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // patience limits each wait for something that must happen.
 const patience = 20 * time.Second
 
-func testContext(t *testing.T) context.Context {
+func testContext(t testing.TB) context.Context {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	t.Cleanup(cancel)
 	return ctx
 }
 
 // startBroker starts a broker that runs until the test ends.
-func startBroker(t *testing.T) string {
+func startBroker(t testing.TB) string {
 	t.Helper()
 	b := amqptest.NewBroker()
 	t.Cleanup(func() { require.NoError(t, b.Close()) })
@@ -34,7 +34,7 @@ func startBroker(t *testing.T) string {
 
 // startServer serves on url until stop is called or the test ends. The server must drain
 // without an error.
-func startServer(t *testing.T, url string, register func(*amqprpc.Server), opts ...amqprpc.ServerOption) (stop func()) {
+func startServer(t testing.TB, url string, register func(*amqprpc.Server), opts ...amqprpc.ServerOption) (stop func()) {
 	t.Helper()
 	srv := amqprpc.NewServer(url, append([]amqprpc.ServerOption{amqprpc.WithLogger(nil)}, opts...)...)
 	register(srv)
@@ -54,7 +54,7 @@ func startServer(t *testing.T, url string, register func(*amqprpc.Server), opts 
 	return stop
 }
 
-func dial(t *testing.T, url string, opts ...amqprpc.ClientOption) *amqprpc.Client {
+func dial(t testing.TB, url string, opts ...amqprpc.ClientOption) *amqprpc.Client {
 	t.Helper()
 	cli, err := amqprpc.Dial(testContext(t), url, append([]amqprpc.ClientOption{amqprpc.WithLogger(nil)}, opts...)...)
 	require.NoError(t, err)
