@@ -185,3 +185,39 @@ func ExampleRetry() {
 	// attempt 2: stock: unavailable: warming up (not-executed)
 	// 3 <nil>
 }
+
+func ExampleHedge() {
+	broker := amqptest.NewBroker()
+	defer broker.Close()
+
+	// The handler of each first attempt hangs, as on a server that swaps.
+	srv := amqprpc.NewServer(broker.URL(), amqprpc.WithLogger(nil))
+	amqprpc.Register(srv, "price", func(ctx context.Context, item string) (int, error) {
+		if req, _ := amqprpc.RequestFromContext(ctx); req.Attempt() == 1 {
+			<-ctx.Done()
+			return 0, ctx.Err()
+		}
+		return 350, nil
+	}, amqprpc.WithHandlerTimeout(time.Second))
+	defer serve(srv)()
+
+	ctx := context.Background()
+	hedge := middleware.Hedge(
+		middleware.WithHedgeDelay(20*time.Millisecond), // without it: the 95th percentile of the queue
+		middleware.WithHedgeBudget(1),                  // without it: a tenth of the calls
+		middleware.WithHedgeObserver(func(_ context.Context, _ *amqprpc.Request, secondWon bool) {
+			fmt.Println("second attempt won:", secondWon)
+		}),
+	)
+	cli, err := amqprpc.Dial(ctx, broker.URL(), amqprpc.WithLogger(nil), amqprpc.WithMiddleware(hedge))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer cli.Close()
+	fmt.Println(amqprpc.Call[string, int](ctx, cli, "price", "tea", amqprpc.WithIdempotent()))
+
+	// Output:
+	// second attempt won: true
+	// 350 <nil>
+}

@@ -41,10 +41,11 @@ func startServer(t testing.TB, url string, register func(*amqprpc.Server), opts 
 	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(ctx) }()
-	stop = sync.OnceFunc(func() {
+	ended := sync.OnceValue(func() error {
 		cancel()
-		require.NoError(t, <-served, "Serve")
+		return <-served
 	})
+	stop = func() { require.NoError(t, ended(), "Serve") }
 	t.Cleanup(stop)
 	select {
 	case <-srv.Ready():

@@ -3,6 +3,7 @@ package middleware_test
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -64,4 +65,29 @@ func priceOf(b *testing.B, run func(measure amqprpc.Middleware), mws []amqprpc.M
 			return resp, err
 		}
 	})
+}
+
+// The budget is used up, or the latency is not known yet.
+func BenchmarkPriceOfHedgeWithoutBudget(b *testing.B) {
+	price(b, middleware.Hedge(middleware.WithHedgeBudget(1e-12)))
+}
+
+// A second attempt is prepared, and not made. Each of these calls is a call of its own that
+// middleware answers: the price is the difference.
+func BenchmarkPriceOfHedge(b *testing.B) {
+	hedge := middleware.Hedge(middleware.WithHedgeDelay(time.Minute), middleware.WithHedgeBudget(1))
+	answer := func(amqprpc.Invoker) amqprpc.Invoker {
+		return func(context.Context, *amqprpc.Request) (*amqprpc.Response, error) { return amqprpc.NewResponse(1), nil }
+	}
+	for name, mws := range map[string][]amqprpc.Middleware{"without": {answer}, "with": {hedge, answer}} {
+		b.Run(name, func(b *testing.B) {
+			cli := dial(b, startBroker(b), amqprpc.WithMiddleware(mws...))
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := amqprpc.Call[int, int](context.Background(), cli, "q", 1, amqprpc.WithIdempotent()); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
 }
