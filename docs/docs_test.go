@@ -301,7 +301,7 @@ func TestDependenciesOfThePage(t *testing.T) {
 		})
 		require.NoError(t, err)
 	}
-	row := regexp.MustCompile("(?m)^\\| \\[[\\w/-]+\\]\\(https://([\\w./-]+)\\) \\| (`[^|]+) \\|")
+	row := regexp.MustCompile("(?m)^\\| \\[[\\w./-]+\\]\\(https://([\\w./-]+)\\) \\| (`[^|]+) \\|")
 	listed := make(map[string][]string)
 	for _, m := range row.FindAllStringSubmatch(string(pages(t)[guide+"/dependencies.md"]), -1) {
 		for _, who := range strings.Split(m[2], ", ") {

@@ -221,3 +221,67 @@ func ExampleHedge() {
 	// second attempt won: true
 	// 350 <nil>
 }
+
+// Two requests of each tenant may come at once, and then one a second.
+func ExampleRateLimit() {
+	broker := amqptest.NewBroker()
+	defer broker.Close()
+
+	tenant := func(_ context.Context, req *amqprpc.Request) string { return req.Header()["tenant"] }
+	srv := amqprpc.NewServer(broker.URL(), amqprpc.WithLogger(nil),
+		amqprpc.WithMiddleware(middleware.RateLimit(1, 2, middleware.WithLimitKey(tenant))))
+	amqprpc.Register(srv, "report", func(context.Context, amqprpc.None) (string, error) { return "done", nil })
+	defer serve(srv)()
+
+	ctx := context.Background()
+	cli, err := amqprpc.Dial(ctx, broker.URL(), amqprpc.WithLogger(nil))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer cli.Close()
+	for _, tenant := range []string{"blue", "blue", "blue", "red"} {
+		_, err := amqprpc.Call[amqprpc.None, string](ctx, cli, "report", amqprpc.None{}, amqprpc.WithHeader("tenant", tenant))
+		again, _ := amqprpc.RetryAfter(err)
+		fmt.Println(tenant, amqprpc.CodeOf(err), again.Round(time.Second))
+	}
+
+	// Output:
+	// blue ok 0s
+	// blue ok 0s
+	// blue resource_exhausted 1s
+	// red ok 0s
+}
+
+func ExampleConcurrencyLimit() {
+	broker := amqptest.NewBroker()
+	defer broker.Close()
+
+	tenant := func(_ context.Context, req *amqprpc.Request) string { return req.Header()["tenant"] }
+	started, release := make(chan bool), make(chan bool)
+	srv := amqprpc.NewServer(broker.URL(), amqprpc.WithLogger(nil),
+		amqprpc.WithMiddleware(middleware.ConcurrencyLimit(1, middleware.WithLimitKey(tenant))))
+	amqprpc.Register(srv, "report", func(_ context.Context, name string) (string, error) {
+		started <- true
+		<-release
+		return name, nil
+	})
+	defer serve(srv)()
+
+	ctx := context.Background()
+	cli, err := amqprpc.Dial(ctx, broker.URL(), amqprpc.WithLogger(nil))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer cli.Close()
+	first := amqprpc.Go[string, string](ctx, cli, "report", "first", amqprpc.WithHeader("tenant", "blue"))
+	<-started
+	fmt.Println(amqprpc.Call[string, string](ctx, cli, "report", "second", amqprpc.WithHeader("tenant", "blue")))
+	close(release)
+	fmt.Println(first.Await(ctx))
+
+	// Output:
+	//  report: resource_exhausted: 1 requests run at once already
+	// first <nil>
+}

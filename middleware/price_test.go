@@ -91,3 +91,11 @@ func BenchmarkPriceOfHedge(b *testing.B) {
 		})
 	}
 }
+
+func BenchmarkPriceOfRateLimit(b *testing.B) {
+	price(b, middleware.RateLimit(1e12, 1e9))
+}
+
+func BenchmarkPriceOfConcurrencyLimit(b *testing.B) {
+	price(b, middleware.ConcurrencyLimit(10))
+}
