@@ -209,7 +209,7 @@ func TestSameRequestTwiceAtOnce(t *testing.T) {
 			resp, err := next(ctx, req)
 			second := <-end
 			require.ErrorIs(t, second, amqprpc.CodeInternal)
-			require.ErrorContains(t, second, "Request.Clone")
+			require.ErrorContains(t, second, queue+": internal: a middleware called next while another next of the same request was running (Request.Clone)")
 			return resp, err
 		}
 	}

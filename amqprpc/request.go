@@ -27,7 +27,9 @@ func (k Kind) String() string {
 
 // Request is one request as middleware sees it, on its way out of a client or
 // into a server. It belongs to the goroutine that runs the chain: none of its
-// methods may be called concurrently with another, nor after the chain returned.
+// methods may be called concurrently with another or with next, nor after the chain
+// returned. [Request.HasStarted] and [Request.InspectQueue] are the exceptions, and a
+// [Request.Clone] is a request of its own.
 type Request struct {
 	queue       string
 	kind        Kind

@@ -111,6 +111,7 @@ func (c *Client) attempt(ctx context.Context, req *Request) (*Response, error) {
 	}
 	pc := &req.out.call
 	if err := pc.enter(); err != nil {
+		err.call = req.ref()
 		return nil, err
 	}
 	defer func() {

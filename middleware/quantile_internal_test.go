@@ -27,7 +27,7 @@ func TestQuantile(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	for name, draw := range map[string]func() time.Duration{
 		"uniform":    func() time.Duration { return time.Duration(rng.Float64() * float64(time.Second)) },
-		"exponental": func() time.Duration { return time.Duration(rng.ExpFloat64() * float64(time.Millisecond)) },
+		"exponential": func() time.Duration { return time.Duration(rng.ExpFloat64() * float64(time.Millisecond)) },
 		"log-normal": func() time.Duration { return time.Duration(math.Exp(rng.NormFloat64()) * float64(time.Millisecond)) },
 		"two values": func() time.Duration {
 			if rng.IntN(100) == 0 {

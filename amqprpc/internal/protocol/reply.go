@@ -53,8 +53,8 @@ func (r *Reply) Append(dst []byte) []byte {
 
 // Parse reads a received reply. It ignores what it does not understand: a code
 // that is no string is an error without a code, a time to come again that is no
-// integer is not said, and an interval that is no integer is the shortest. A request that came back from [BounceExchange] may have a
-// Heartbeat, which means nothing there.
+// integer is not said, and an interval that is no integer is the shortest. A request
+// that came back from [BounceExchange] may have a Heartbeat, which means nothing there.
 func (r *Reply) Parse(p *frame.Properties, s *Interner) {
 	*r = Reply{ContentType: s.String(p.ContentType)}
 	meta := false
