@@ -26,9 +26,9 @@ func TestQuantile(t *testing.T) {
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(1, 2))
 	for name, draw := range map[string]func() time.Duration{
-		"uniform":    func() time.Duration { return time.Duration(rng.Float64() * float64(time.Second)) },
+		"uniform":     func() time.Duration { return time.Duration(rng.Float64() * float64(time.Second)) },
 		"exponential": func() time.Duration { return time.Duration(rng.ExpFloat64() * float64(time.Millisecond)) },
-		"log-normal": func() time.Duration { return time.Duration(math.Exp(rng.NormFloat64()) * float64(time.Millisecond)) },
+		"log-normal":  func() time.Duration { return time.Duration(math.Exp(rng.NormFloat64()) * float64(time.Millisecond)) },
 		"two values": func() time.Duration {
 			if rng.IntN(100) == 0 {
 				return time.Second
