@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/messaging"
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/protocol"
 )
 
@@ -43,8 +44,8 @@ func (c *Client) admit(ctx context.Context, req *Request) *Error {
 	return nil
 }
 
-// nobodyThere is the error of a call that shall not wait, where there is no
-// connection, no such queue, or nobody who consumes it.
+// nobodyThere returns the error of a call with WithFailFast if there is no connection, no
+// such queue, or no consumer.
 func (c *Client) nobodyThere(ctx context.Context, req *Request) *Error {
 	refuse := func(format string, args ...any) *Error {
 		return localError(CodeUnavailable, OutcomeNotSent, req.queue, format, args...)
@@ -60,7 +61,7 @@ func (c *Client) nobodyThere(ctx context.Context, req *Request) *Error {
 	case i.Err != nil:
 		return c.notConnected(req)
 	case i.Consumers == 0:
-		return refuse("nobody consumes the queue, in which %d messages wait", i.Messages)
+		return refuse("nobody consumes the queue, which has %s waiting", messaging.Counted(i.Messages, "message"))
 	default:
 		return nil
 	}

@@ -1,9 +1,7 @@
 package amqprpc
 
 import (
-	"encoding/json"
 	"maps"
-	"strings"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/messaging"
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/protocol"
@@ -99,19 +97,6 @@ func (in *inbound) errorReply(e *Error, outcome Outcome, h Header) messaging.Don
 	return done
 }
 
-// envelopeWithin encodes an error in no more than limit bytes: details go first, then
-// the end of the message.
-func envelopeWithin(e *Error, limit int) []byte {
-	if body, err := json.Marshal(e); err == nil && len(body) <= limit {
-		return body
-	}
-	// Details were encoded when they were added, so that only the size can be the
-	// matter. A byte of text takes at most six of JSON.
-	short := Error{code: e.code, message: strings.ToValidUTF8(e.message[:min(len(e.message), limit/12)], "")}
-	body, _ := json.Marshal(&short)
-	return body
-}
-
 func (in *inbound) replyWith(r protocol.Reply, body []byte) messaging.Done {
 	done := in.done()
 	r.CorrelationID = in.message.ReplyID()
@@ -119,5 +104,5 @@ func (in *inbound) replyWith(r protocol.Reply, body []byte) messaging.Done {
 	return done
 }
 
-// done is the end of a request without a reply.
+// done ends a request that needs no reply.
 func (in *inbound) done() messaging.Done { return messaging.Done{Reject: in.deadLetter && !in.Acked()} }

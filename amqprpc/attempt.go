@@ -11,16 +11,16 @@ import (
 // attempt is one message published for a call. It implements messaging.Item.
 type attempt struct {
 	call   *pendingCall
-	n      int    // 1 for the first
-	id     string // correlation_id
 	header Header
-	expiry time.Time // when the request expires; zero is never
-	resent bool      // made by the client itself, after an attempt whose fate is unknown
-	ended  bool      // its error has been returned; guarded by the call's lock
+	expiry moment // when the request expires; 0 is never
+	n      int32  // 1 for the first
 
 	state      atomic.Int32 // attemptQueued …
 	connection atomic.Int64 // the number of the connection that it was written on
 	acked      atomic.Bool  // confirmed by the broker
+
+	resent bool // made by the client itself, after an attempt whose fate is unknown
+	ended  bool // its error has been returned; guarded by the call's lock
 }
 
 const (
@@ -52,8 +52,8 @@ func (a *attempt) Claim(connection int64, frameMax int) bool {
 	return a.state.CompareAndSwap(attemptQueued, attemptWritten)
 }
 
-// Unclaim implements messaging.Item. An attempt that was given up meanwhile stays so:
-// its cancel may have been sent, and nothing would end its handler.
+// Unclaim implements messaging.Item. If the caller gave up meanwhile, the attempt stays
+// abandoned: its cancel may have been sent already, so nothing would end its handler.
 func (a *attempt) Unclaim() { a.state.CompareAndSwap(attemptWritten, attemptQueued) }
 
 // Wanted implements messaging.Item: the attempt still counts for its call.
@@ -74,8 +74,8 @@ func (a *attempt) NeedsConfirm() bool { return a.call.req.kind == KindNotificati
 // Size implements messaging.Item.
 func (a *attempt) Size() int { return len(a.call.req.body) }
 
-// Taken implements messaging.Item. A notification goes on to wait for its confirm in vain,
-// which loseChannel ends.
+// Taken implements messaging.Item. A notification keeps waiting for a confirm that will not
+// come. loseChannel ends this wait.
 func (a *attempt) Taken() {
 	if !a.NeedsConfirm() {
 		a.acked.Store(true)
@@ -83,23 +83,36 @@ func (a *attempt) Taken() {
 }
 
 // Ends implements messaging.Item.
-func (a *attempt) Ends() time.Time { return a.expiry }
+func (a *attempt) Ends() time.Time { return a.call.client.timeOf(a.expiry) }
+
+// id is the attempt's correlation_id. It is made when it is wanted: that of most calls'
+// only attempt is the call's id.
+func (a *attempt) id() string {
+	pc := a.call
+	if a.n == 1 && pc.ownID {
+		return pc.req.id
+	}
+	return protocol.CorrelationID(pc.prefix, pc.number, int(a.n))
+}
 
 // Publishing implements messaging.Item.
 func (a *attempt) Publishing(p *messaging.Publishing, replyTo string) {
 	pc := a.call
-	c, req := pc.client, pc.req
+	c, req := pc.client, &pc.req
 	r := protocol.Request{
 		ContentType:   req.contentType,
-		CorrelationID: a.id,
+		CorrelationID: a.id(),
 		MessageID:     req.id,
-		Deadline:      a.expiry,
-		Attempt:       a.n,
+		Deadline:      a.Ends(),
+		Attempt:       int(a.n),
 		Priority:      req.priority,
 		Header:        a.header,
 	}
 	if pc.send.persistent {
 		r.DeliveryMode = protocol.Persistent
+	}
+	if req.kind.IsStream() {
+		r.ReplyTo, r.Opening = c.streams.address(), req.streaming.call.opening()
 	}
 	if req.kind == KindUnary {
 		r.ReplyTo = replyTo
@@ -129,8 +142,8 @@ func (a *attempt) Confirmed(ack bool) {
 		"the broker refused the request (basic.nack): the queue is full, too many bytes, or its node is gone"))
 }
 
-// settle ends the attempt with err, or with the broker's confirm if that is nil, if
-// it still counts and nothing came before.
+// settle ends the attempt with err. If err is nil, the attempt ends with the broker's
+// confirm. settle does nothing if the attempt no longer counts or has already ended.
 func (a *attempt) settle(err *Error) {
 	pc := a.call
 	pc.mu.Lock()
@@ -149,9 +162,8 @@ func (a *attempt) next() *attempt {
 	if pc.current != a || a.ended || pc.has || pc.over {
 		return nil
 	}
-	b := pc.add(a.header, a.expiry)
-	b.resent = true
-	return b
+	pc.logEnd(nil)
+	return pc.add(a.header, a.expiry, true)
 }
 
 // blockedFor is how long a broker that takes no messages is left alone.

@@ -86,6 +86,24 @@ func TestBounceWithLiveness(t *testing.T) {
 	require.ErrorContains(t, err, "came back from the queue")
 }
 
+// A request that a consumer rejects comes back to its caller.
+func TestBounceOfARejectedRequest(t *testing.T) {
+	t.Parallel()
+	url, queue := brokerURL(t), queueName(t)
+	peer := newPeer(t, url)
+	require.NoError(t, peer.ch.ExchangeDeclare("amqprpc.bounce", "headers", true, false, false, false, nil))
+	_, err := peer.ch.QueueDeclare(queue, true, false, false, false, amqp.Table{"x-dead-letter-exchange": "amqprpc.bounce", "x-expires": 60_000})
+	require.NoError(t, err)
+	requests, err := peer.ch.Consume(queue, "", false, false, false, false, nil)
+	require.NoError(t, err)
+	f := amqprpc.Go[int, int](testContext(t), dial(t, url, amqprpc.WithBounce()), queue, 1)
+	request := <-requests
+	require.NoError(t, request.Reject(false))
+	_, err = f.Await(testContext(t))
+	require.ErrorIs(t, err, amqprpc.CodeAborted)
+	require.Equal(t, amqprpc.OutcomeUnknown, amqprpc.OutcomeOf(err))
+}
+
 // Middleware may pass a ctx without the call's ctx as parent. The call still ends at its
 // deadline, and does not spin until then.
 func TestMiddlewareThatDropsTheDeadline(t *testing.T) {
@@ -155,4 +173,126 @@ func TestOutcomeOfARepetition(t *testing.T) {
 	require.Equal(t, amqprpc.OutcomeUnknown, amqprpc.OutcomeOf(err), "the first attempt may have run")
 	_, err = amqprpc.Call[int, int](testContext(t), cli, queue, 1)
 	require.Equal(t, amqprpc.OutcomeNotExecuted, amqprpc.OutcomeOf(err))
+}
+
+// Middleware learns of the attempts that the client made by itself, and of each attempt's
+// correlation ID.
+func TestAttemptsOfTheClient(t *testing.T) {
+	t.Parallel()
+	const sign = 100 * time.Millisecond
+	url, queue := brokerURL(t), queueName(t)
+	server := newPeer(t, url)
+	_, err := server.ch.QueueDeclare(queue, true, false, false, false, nil)
+	require.NoError(t, err)
+	requests, err := server.ch.Consume(queue, "", true, false, false, false, nil)
+	require.NoError(t, err)
+
+	var attempts []amqprpc.Attempt
+	var ids [2]string
+	look := func(next amqprpc.Invoker) amqprpc.Invoker {
+		return func(ctx context.Context, req *amqprpc.Request) (*amqprpc.Response, error) {
+			require.Empty(t, req.Attempts())
+			ids[0] = req.CorrelationID()
+			resp, err := next(ctx, req)
+			attempts, ids[1] = req.Attempts(), req.CorrelationID()
+			return resp, err
+		}
+	}
+	began := time.Now()
+	f := amqprpc.Go[int, int](testContext(t), dial(t, url), queue, 3,
+		amqprpc.WithLiveness(sign), amqprpc.WithIdempotent(), amqprpc.WithMiddleware(look))
+	first := <-requests
+	require.NoError(t, server.ch.Publish("", first.ReplyTo, false, false, amqp.Publishing{
+		CorrelationId: first.CorrelationId, Headers: amqp.Table{"rpc-heartbeat": int64(sign / time.Millisecond)},
+	}))
+	second := <-requests // the client assumes that the server of the first attempt is dead
+	require.NoError(t, server.ch.Publish("", second.ReplyTo, false, false, amqp.Publishing{CorrelationId: second.CorrelationId, Body: []byte("9")}))
+	got, err := f.Await(testContext(t))
+	require.NoError(t, err)
+	require.Equal(t, 9, got)
+
+	require.Empty(t, ids[0], "no attempt was made yet")
+	require.NotEqual(t, first.CorrelationId, ids[1])
+	require.Len(t, attempts, 2)
+	one, two := attempts[0], attempts[1]
+	require.Equal(t, second.CorrelationId, ids[1])
+	require.Equal(t, amqprpc.Attempt{Number: 1, End: one.End}, one)
+	require.Equal(t, amqprpc.Attempt{Number: 2, Start: two.Start, Resent: true}, two)
+	require.True(t, one.End.After(began) && !two.Start.Before(one.End) && two.Start.Before(time.Now()))
+}
+
+// Middleware sees the attempts of other middleware, with their errors. What is refused
+// before it is sent is no attempt.
+func TestAttemptsOfMiddleware(t *testing.T) {
+	t.Parallel()
+	url, queue := brokerURL(t), queueName(t)
+	startServer(t, url, func(s *amqprpc.Server) {
+		amqprpc.Register(s, queue, func(ctx context.Context, n int) (int, error) {
+			if r, _ := amqprpc.RequestFromContext(ctx); r.Attempt() < n {
+				return 0, amqprpc.CodeUnavailable
+			}
+			return n, nil
+		})
+	})
+	var attempts []amqprpc.Attempt
+	look := func(next amqprpc.Invoker) amqprpc.Invoker {
+		return func(ctx context.Context, req *amqprpc.Request) (*amqprpc.Response, error) {
+			resp, err := next(ctx, req)
+			attempts = req.Attempts()
+			return resp, err
+		}
+	}
+	thrice := func(next amqprpc.Invoker) amqprpc.Invoker {
+		return func(ctx context.Context, req *amqprpc.Request) (resp *amqprpc.Response, err error) {
+			for range 3 {
+				if resp, err = next(ctx, req); err == nil {
+					break
+				}
+			}
+			return resp, err
+		}
+	}
+	cli := dial(t, url, amqprpc.WithMiddleware(look, thrice))
+	call := func(n int, opts ...amqprpc.CallOption) error {
+		_, err := amqprpc.Call[int, int](testContext(t), cli, queue, n, opts...)
+		return err
+	}
+
+	require.NoError(t, call(1))
+	require.Equal(t, []amqprpc.Attempt{{Number: 1}}, attempts)
+
+	require.NoError(t, call(2))
+	require.Len(t, attempts, 2)
+	require.ErrorIs(t, attempts[0].Err, amqprpc.CodeUnavailable)
+	require.False(t, attempts[0].End.IsZero())
+	require.Equal(t, amqprpc.Attempt{Number: 2, Start: attempts[1].Start}, attempts[1])
+
+	require.ErrorIs(t, call(9), amqprpc.CodeUnavailable)
+	require.Len(t, attempts, 3)
+	for i, a := range attempts {
+		require.Equal(t, i+1, a.Number)
+		require.ErrorIs(t, a.Err, amqprpc.CodeUnavailable)
+		require.False(t, a.Resent)
+		require.Equal(t, i == 0, a.Start.IsZero())
+	}
+
+	require.ErrorIs(t, call(1, amqprpc.WithHeader("rpc-mine", "")), amqprpc.CodeInvalidArgument)
+	require.Empty(t, attempts)
+}
+
+// On a server the correlation ID is the message's, and no attempts are known.
+func TestCorrelationIDOnServer(t *testing.T) {
+	t.Parallel()
+	url, queue := brokerURL(t), queueName(t)
+	seen := make(chan string, 1)
+	startServer(t, url, func(s *amqprpc.Server) {
+		amqprpc.Register(s, queue, func(ctx context.Context, n int) (int, error) {
+			r, _ := amqprpc.RequestFromContext(ctx)
+			require.Nil(t, r.Attempts())
+			seen <- r.CorrelationID()
+			return n, nil
+		})
+	})
+	newPeer(t, url).ask(queue, amqp.Publishing{CorrelationId: "mine", ContentType: "application/json", Body: []byte("1")})
+	require.Equal(t, "mine", <-seen)
 }

@@ -2,20 +2,26 @@ package amqprpc
 
 import "context"
 
-// None is the message of a request or reply that has nothing to say. It encodes
-// as an empty object, and a receiver of None ignores the body.
+// None is the type of a request or reply without content. It is encoded as an empty object.
+// A receiver of None ignores the body.
 type None = struct{}
 
 // Call sends req to queue and waits for the answer.
 //
-// It returns no later than ctx ends, or 30 s after its start if neither ctx nor
-// an option sets a deadline. Its errors are *[Error]: what a handler returned,
-// with its code, message and details; unavailable at once where no such queue
-// exists; deadline_exceeded or canceled, wrapping ctx's error, where ctx ended
-// first; and resource_exhausted, invalid_argument or internal where a limit or a
-// codec was in the way. [OutcomeOf] says whether a retry is safe.
+// Call returns when ctx ends, or earlier. If neither ctx nor an option sets a deadline,
+// Call returns after 30 s at most.
 //
-// Resp cannot be inferred: either give both types, Call[int, int](…), or share a
+// The errors are *[Error]. [OutcomeOf] says whether it is safe to call again. These are the
+// codes:
+//
+//   - the code of the handler's error, if the handler returned one. The error has its
+//     message and details
+//   - unavailable if the queue does not exist, after one round trip
+//   - deadline_exceeded or canceled if ctx ended first. The error wraps ctx's error
+//   - resource_exhausted if a limit was exceeded
+//   - invalid_argument or internal if a message could not be encoded or decoded
+//
+// The compiler cannot infer Resp. Give both types, as in Call[int, int](…), or share a
 // [Method].
 func Call[Req, Resp any](ctx context.Context, c *Client, queue string, req Req, opts ...CallOption) (Resp, error) {
 	cfg := c.callConfig(opts)
@@ -27,21 +33,21 @@ type typedCall[Req, Resp any] struct {
 	outgoing
 	sent     Req
 	received Resp
-	used     bool // received is
 }
 
 func newCall[Req, Resp any](queue string, req Req) *typedCall[Req, Resp] {
 	t := &typedCall[Req, Resp]{sent: req}
-	t.req.queue, t.req.msg, t.req.respType = queue, &t.sent, t
+	r := &t.call.req
+	r.queue, r.msg, r.respType = queue, &t.sent, t
 	return t
 }
 
 // fresh and none are the messageType of Resp.
 func (t *typedCall[Req, Resp]) fresh() any {
-	if t.used {
+	if t.call.receivedUsed {
 		return new(Resp)
 	}
-	t.used = true
+	t.call.receivedUsed = true
 	return &t.received
 }
 
@@ -51,7 +57,7 @@ func (t *typedCall[Req, Resp]) none() bool { return messageOf[Resp]{}.none() }
 func (t *typedCall[Req, Resp]) apart() messageType { return messageOf[Resp]{} }
 
 func (t *typedCall[Req, Resp]) run(ctx context.Context, c *Client, cfg *callConfig) (_ Resp, err error) {
-	defer c.rescue(&t.req, &err)
+	defer c.rescue(&t.call.req, &err)
 	var zero Resp
 	resp, err := c.start(ctx, &t.outgoing, cfg)
 	if err != nil {
@@ -59,7 +65,7 @@ func (t *typedCall[Req, Resp]) run(ctx context.Context, c *Client, cfg *callConf
 	}
 	msg, err := resp.Message()
 	if err != nil {
-		return zero, c.undecoded(CodeOf(err), OutcomeExecuted, t.req.queue, "%w", err)
+		return zero, c.undecoded(CodeOf(err), OutcomeExecuted, t.call.req.queue, "%w", err)
 	}
 	switch m := msg.(type) {
 	case *Resp:
@@ -67,7 +73,7 @@ func (t *typedCall[Req, Resp]) run(ctx context.Context, c *Client, cfg *callConf
 	case Resp:
 		return m, nil
 	default:
-		return zero, c.undecoded(CodeInternal, OutcomeUnknown, t.req.queue, "a middleware answered with %T, where %T was expected", msg, zero)
+		return zero, c.undecoded(CodeInternal, OutcomeUnknown, t.call.req.queue, "a middleware answered with %T, where %T was expected", msg, zero)
 	}
 }
 
@@ -77,22 +83,24 @@ func (c *Client) undecoded(code Code, outcome Outcome, queue, format string, arg
 	return localError(code, outcome, queue, format, args...)
 }
 
-// Notify sends req to queue for a handler to run, and returns once the broker
-// has it, without a reply. Errors of the handler are not heard of; those of
-// Notify itself are as with [Call]: unavailable where no such queue exists, and
-// so on. ctx and [WithTimeout] bound only the wait for the broker (30 s if neither does);
-// the request itself expires only if [WithExpiration] says so.
+// Notify sends req to queue for a handler, and asks for no reply. It returns when the
+// broker has confirmed the request. Notify does not return errors of the handler. Its own
+// errors are like those of [Call]: for example, unavailable if the queue does not exist.
+//
+// ctx and [WithTimeout] limit only the wait for the broker. If neither sets a limit, Notify
+// waits for 30 s at most. The request itself stays in the queue until a handler takes it,
+// unless [WithExpiration] sets a deadline.
 func Notify[Req any](ctx context.Context, c *Client, queue string, req Req, opts ...CallOption) (err error) {
 	cfg := c.callConfig(opts)
 	t := newCall[Req, None](queue, req)
-	t.req.kind, t.req.respType = KindNotification, nil
-	defer c.rescue(&t.req, &err)
+	t.call.req.kind, t.call.req.respType = KindNotification, nil
+	defer c.rescue(&t.call.req, &err)
 	_, err = c.start(ctx, &t.outgoing, &cfg)
 	return err
 }
 
-// Go begins a call and returns at once; the Future has its answer. ctx bounds
-// the call as it does in [Call].
+// Go starts a call and returns at once. The Future gets the answer. ctx limits the call as
+// in [Call].
 func Go[Req, Resp any](ctx context.Context, c *Client, queue string, req Req, opts ...CallOption) *Future[Resp] {
 	cfg := c.callConfig(opts)
 	t := newCall[Req, Resp](queue, req)
@@ -109,7 +117,7 @@ func Go[Req, Resp any](ctx context.Context, c *Client, queue string, req Req, op
 	return f
 }
 
-// Future is the answer to a call that [Go] began. It is safe for concurrent use.
+// Future is the answer to a call that [Go] has started. It is safe for concurrent use.
 type Future[Resp any] struct {
 	queue string
 	done  chan struct{}
@@ -117,12 +125,12 @@ type Future[Resp any] struct {
 	err   error
 }
 
-// Done returns a channel that is closed when the answer is there.
+// Done returns a channel that is closed when the call has ended.
 func (f *Future[Resp]) Done() <-chan struct{} { return f.done }
 
-// Await waits for the answer and returns it, as [Call] would have. If ctx ends
-// first it returns a deadline_exceeded or canceled error of outcome unknown; the
-// call goes on, and Await may be called again.
+// Await waits for the answer and returns what [Call] would return. If ctx ends first, Await
+// returns an error with the code deadline_exceeded or canceled, and the outcome unknown.
+// The call then goes on, and Await may be called again.
 func (f *Future[Resp]) Await(ctx context.Context) (Resp, error) {
 	select {
 	case <-f.done:

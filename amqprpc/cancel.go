@@ -38,8 +38,8 @@ func (c *cancels) add(a *attempt) (begin bool) {
 		known = &protocol.Cancel{}
 		c.byQueue[queue] = known
 	}
-	known.IDs = append(known.IDs, a.id)
-	known.Expires = max(known.Expires, time.Until(a.expiry))
+	known.IDs = append(known.IDs, a.id())
+	known.Expires = max(known.Expires, time.Until(a.Ends()))
 	begin = !c.sending
 	c.sending = true
 	return begin
@@ -58,7 +58,7 @@ func (c *cancels) take() map[string]*protocol.Cancel {
 // giveUp tells the servers that nobody waits for an attempt any more, if one may have
 // it.
 func (c *Client) giveUp(a *attempt) {
-	if c.cfg.conn.withoutControl || a.call.req.kind != KindUnary || !time.Now().Before(a.expiry) ||
+	if c.cfg.conn.withoutControl || a.call.req.kind == KindNotification || !time.Now().Before(a.Ends()) ||
 		!a.state.CompareAndSwap(attemptWritten, attemptGivenUp) {
 		return
 	}
@@ -98,6 +98,10 @@ func (c *Client) farewell(ctx context.Context) {
 		}
 	}
 	c.sendCancels(ctx)
+	if len(c.streams.all()) > 0 {
+		c.streams.endAll(Errorf(CodeCanceled, "%w", ErrClientClosed))
+		c.streams.writer.Flush(ctx)
+	}
 }
 
 // cancelled are the ids of attempts that were cancelled and are not here, or not yet.
@@ -161,10 +165,12 @@ func (s *Server) instance() *messaging.Mailbox {
 	}
 	m := &messaging.Mailbox{
 		What: "the instance queue", Mode: messaging.Resumable, Expires: defaultReplyExpires,
-		NewName:   func() string { return protocol.InstancePrefix + protocol.NewID() },
-		Exchange:  protocol.ControlExchange,
-		Kind:      messaging.KindDirect,
-		Forgotten: func(string, error) {},
+		NewName:  func() string { return protocol.InstancePrefix + protocol.NewID() },
+		Exchange: protocol.ControlExchange,
+		Kind:     messaging.KindDirect,
+		Forgotten: func(_ string, err error) {
+			s.streams.unreachable(Errorf(CodeUnavailable, "the server's queue was lost: %w", err))
+		},
 	}
 	byKey := make(map[string]*endpoint)
 	for _, e := range s.endpoints {
@@ -173,6 +179,10 @@ func (s *Server) instance() *messaging.Mailbox {
 		m.Bind = append(m.Bind, messaging.Binding{Key: key})
 	}
 	m.Receive = func(msg *messaging.Message) {
+		if msg.Exchange == "" && protocol.IsStream(&msg.Properties) {
+			s.streams.receive(msg)
+			return
+		}
 		if e := byKey[msg.Key]; e != nil && msg.Exchange == protocol.ControlExchange && !msg.Malformed {
 			e.receiveCancel(msg)
 		}
@@ -209,10 +219,10 @@ func (in *inbound) cancel() {
 	in.ctx.end()
 }
 
-// WithoutControl turns the control plane off. A server then has no mailbox of its own,
-// and a client sends no cancels: a handler whose caller has given up runs until its
-// deadline. See docs/operations.md for the permissions that the control plane needs;
-// without them it is off as well, and the log says so.
+// WithoutControl turns control messages off. A server then declares no queue for them, and
+// a client sends no cancels. If a caller gives up, its handler runs until its deadline.
+// Control messages need permissions, which docs/operations.md lists. If the permissions are
+// missing, control messages are off as well, and the log says so.
 func WithoutControl() ConnOption {
 	return connOption(func(c *connConfig) { c.withoutControl = true })
 }

@@ -15,13 +15,14 @@ import (
 	"github.com/bbebcec1/amqprpc-go/codec"
 )
 
-// ErrClientClosed is wrapped by the errors of calls that [Client.Close] ended or
-// that came after it. Their code is canceled.
+// ErrClientClosed is wrapped by the error of a call that [Client.Close] has ended, and by
+// the error of a call that began after Close. The code of these errors is canceled.
 var ErrClientClosed = errors.New("the client is closed")
 
-// Client makes calls over one connection to the broker. It reconnects for ever;
-// calls made meanwhile wait for the connection until their deadline. All its
-// methods, and all calls with it, are safe for concurrent use.
+// Client makes calls over one connection to the broker. If the connection is lost, the
+// client reconnects, for ever. A call that begins while there is no connection waits for
+// the connection, until the deadline of the call. All methods of Client, and all calls with
+// it, are safe for concurrent use.
 type Client struct {
 	*clientState
 	defaults *callConfig // of the calls of a view; nil if there are none
@@ -45,6 +46,7 @@ type clientState struct {
 	pending pendingTable
 	wakes   wakePool
 	cancels cancels
+	streams streams
 	types   protocol.Interner // content types of replies; the reading goroutine's
 
 	maxBody atomic.Int64 // of a request: the option's limit, or what the broker has been found to take
@@ -63,10 +65,11 @@ type clientState struct {
 }
 
 // NewClient makes a client for the broker at url, an AMQP URI
-// (https://www.rabbitmq.com/docs/uri-spec). It connects in the background, for ever,
-// and never waits: [Client.Status] says how that goes. Calls wait for the connection
-// until their deadline, or fail at once with [WithFailFast]. The error is of code
-// invalid_argument, for a URL or an option that is wrong.
+// (https://www.rabbitmq.com/docs/uri-spec). NewClient never waits. The client connects in
+// the background and tries again for ever. [Client.Status] returns the state of the
+// connection. Calls wait for the connection until their deadlines. With [WithFailFast],
+// calls fail at once instead. If the URL or an option is wrong, NewClient returns an error
+// with the code invalid_argument.
 func NewClient(url string, opts ...ClientOption) (*Client, error) {
 	c, err := newClient(url, opts)
 	if err != nil {
@@ -77,14 +80,19 @@ func NewClient(url string, opts ...ClientOption) (*Client, error) {
 	return c, nil
 }
 
-// Dial is [NewClient] and a wait for the connection: until the broker answers or ctx
-// is done, for at most 30 s if ctx has no deadline. What another attempt cannot cure
-// is returned at once. Once connected, the client does not depend on ctx.
+// Dial makes a client like [NewClient], and waits until it is connected, or until ctx ends.
+// If ctx has no deadline, Dial waits for 30 s at most. If another attempt cannot help, Dial
+// returns the error at once. The client does not use ctx after Dial has returned.
 //
-// The errors are *[Error]: unauthenticated for wrong credentials, permission_denied
-// for a permission that is missing, not_found for a virtual host, failed_precondition
-// for TLS that does not fit, unavailable for a broker that does not answer, and
-// deadline_exceeded or canceled, wrapping ctx's error, where ctx ended first.
+// The errors are *[Error]. These are the codes:
+//
+//   - invalid_argument for a wrong URL or option
+//   - unauthenticated for a wrong user or password
+//   - permission_denied for a missing permission
+//   - not_found for a virtual host that does not exist
+//   - failed_precondition for TLS that does not fit
+//   - unavailable if there is no connection after 30 s
+//   - deadline_exceeded or canceled if ctx ended first. The error wraps ctx's error
 func Dial(ctx context.Context, url string, opts ...ClientOption) (*Client, error) {
 	c, err := NewClient(url, opts...)
 	if err != nil {
@@ -150,6 +158,8 @@ func newClient(url string, opts []ClientOption) (*Client, error) {
 	c.maxBody.Store(int64(cfg.conn.maxMessageSize))
 	c.ids.init()
 	c.invoke = chain(cfg.middleware, c.attempt, c.clientSeal)
+	c.streams.init(&c.cfg.conn, c.log, protocol.AllowedInstance)
+	c.streams.refused = func() { c.stats.unknown.Add(1) }
 	c.connectTo(dialer)
 	return c, nil
 }
@@ -181,17 +191,41 @@ func (c *Client) replyCodec(req *Request, contentType string) codec.Codec {
 	return nil
 }
 
-// age is how long the client has lived, in nanoseconds on the monotonic clock; at
-// least 1.
-func (c *Client) age() int64 { return max(int64(time.Since(c.born)), 1) }
+// moment is a time in a client's life: nanoseconds on the monotonic clock, at least 1; 0
+// is none. Calls in flight are many, and a time.Time takes three times the memory.
+type moment int64
+
+// age is the present moment.
+func (c *clientState) age() moment { return max(moment(time.Since(c.born)), 1) }
+
+func (c *clientState) moment(t time.Time) moment {
+	if t.IsZero() {
+		return 0
+	}
+	return moment(max(since(c.born, t), 1))
+}
+
+// since is how long after start t is, at most ten years from now. A deadline may have only
+// a wall time, by which it cannot be compared with a start before the clock was set.
+func since(start, t time.Time) time.Duration {
+	now := time.Now()
+	return now.Sub(start) + min(t.Sub(now), forever)
+}
+
+func (c *clientState) timeOf(m moment) time.Time {
+	if m == 0 {
+		return time.Time{}
+	}
+	return c.born.Add(time.Duration(m))
+}
 
 // whyDown is why there is no connection, nil while there is one.
 func (c *Client) whyDown() error { return c.health.whyDown() }
 
-// With returns a view of the client whose calls take opts before their own options,
-// and otherwise are the client's: one connection, one set of counters, one
-// [Client.Close]. Views of views add up. With panics on an option that is for one
-// call only, [WithCallID] or [WithReplyHeader].
+// With returns a view of the client. Each call of the view has opts before its own options.
+// Everything else is the client's: the connection, the counters and [Client.Close]. A view
+// of a view has the options of both. With panics on [WithCallID] and [WithReplyHeader],
+// because they are for one call only.
 func (c *Client) With(opts ...CallOption) *Client {
 	cfg := c.callConfig(opts)
 	if cfg.id != "" || cfg.replyHeader != nil {
@@ -201,12 +235,14 @@ func (c *Client) With(opts ...CallOption) *Client {
 	return &Client{clientState: c.clientState, defaults: &cfg}
 }
 
-// Close ends the client: calls in flight end at once with code canceled, and
-// [ErrClientClosed] as their cause; the reply queue is deleted and the connection
-// closed in good order. The ctx of each call ends with that cause, too. Close waits for
-// all of that and for the calls of [Go], for 5 s at most: called from a callback, a log
-// handler or middleware that it would wait for, it returns then. It may be called more
-// than once. Close of a view ([Client.With]) closes the client. It returns nil.
+// Close ends the client. The calls in flight end at once, with the code canceled and the
+// cause [ErrClientClosed]. The ctx of a call, which its middleware sees, ends with the same
+// cause. Then Close deletes the reply queue and closes the connection.
+//
+// Close waits until all of this is done and the goroutines of [Go] have ended, but for 5 s
+// at most. A callback, a log handler or middleware may call Close. Close then cannot wait
+// for its own caller, and returns after 5 s. Close may be called more than once. Close of a
+// view ([Client.With]) closes the client. Close always returns nil.
 func (c *Client) Close() error {
 	c.closing.Do(func() {
 		c.taskMu.Lock()
@@ -219,6 +255,7 @@ func (c *Client) Close() error {
 		go func() { // ends with the last task
 			c.tasks.Wait()
 			c.pending.stop()
+			c.streams.stop()
 			close(c.ended)
 		}()
 	})
@@ -231,14 +268,7 @@ func (c *Client) Close() error {
 	return nil
 }
 
-func (c *Client) isClosed() bool {
-	select {
-	case <-c.closed:
-		return true
-	default:
-		return false
-	}
-}
+func (c *Client) isClosed() bool { return done(c.closed) }
 
 // task runs f on a goroutine that Close waits for, unless the client is closed.
 func (c *Client) task(f func()) bool {

@@ -6,37 +6,44 @@ import (
 	"sync/atomic"
 )
 
-// Clone returns a request for a further attempt at the same call, for client middleware
+// Clone returns a request for another attempt at the same call. It is for client middleware
 // that calls next while another next of the call runs:
 //
 //	second := req.Clone() // before next: the request belongs to the next that it is given to
 //	go func() { next(ctx2, second) }()
 //	resp, err := next(ctx1, req)
 //
-// Both attempts have the same [Request.ID]. Each next returns its own answer or error, and
-// ends with its own ctx; a request whose ctx is cancelled is cancelled on its server, too.
-// Each clone in flight counts for [WithMaxPending]. Metadata is copied, and each attempt may
-// change its own. The message is encoded now, and shared: it must not be changed any more.
+// Both attempts have the same [Request.ID], and [Request.Attempts] returns both. Each next
+// returns its own answer or error, and ends with its own ctx. If this ctx is cancelled, the
+// attempt is cancelled on its server, too. Each clone in flight counts for [WithMaxPending].
+// Metadata are copied, and each attempt may change its own. Clone encodes the message, and the
+// attempts share it. Do not change the message afterwards.
 //
-// Call Clone on the goroutine that has the request, and not while a next of it runs. A clone
-// may be passed to next again when its last next has returned. What still runs when the
-// chain returns is ended with the code canceled. Clone panics on a server, where a request
-// runs once.
+// Call Clone on the goroutine that has the request, and not while a next of the request runs.
+// A clone may be passed to next again after its last next has returned. If an attempt still
+// runs when the chain returns, the client ends it with the code canceled.
+//
+// Clone panics on a server, where a request runs once. It also panics for a stream
+// ([Kind.IsStream]), because a stream cannot be open twice.
 func (r *Request) Clone() *Request {
-	if r.out == nil {
+	switch {
+	case r.out == nil:
 		panic("amqprpc: Clone of a request that is not a client's")
+	case r.kind.IsStream():
+		panic("amqprpc: Clone of the request of a " + r.kind.String() + ", which cannot be open twice")
 	}
 	r.encode()
 	of := &r.out.call
-	o := &outgoing{req: *r}
-	req, pc := &o.req, &o.call
+	o := &outgoing{}
+	req, pc := &o.call.req, &o.call
+	*req = *r
 	req.out, req.header, req.replyHeader = o, r.header.clone(), nil
 	if t, ok := r.respType.(interface{ apart() messageType }); ok {
 		req.respType = t.apart()
 	}
 	o.ctx.deadline = r.out.ctx.deadline
-	pc.client, pc.number, pc.req = of.client, of.client.numbers.Add(1), req
-	pc.prefix, pc.send = of.prefix, of.send
+	pc.client, pc.number = of.client, of.client.numbers.Add(1)
+	pc.prefix, pc.send, pc.expiry = of.prefix, of.send, of.expiry
 	pc.woken = of.client.wakes.get()
 	pc.alarm.target = pc
 	pc.family = of.toFamily()
@@ -45,11 +52,11 @@ func (r *Request) Clone() *Request {
 }
 
 // family is a call whose request was cloned, with all its pending calls: one for the
-// request, and one for each clone. The methods take a nil family for that of a call whose
-// request was not cloned.
+// request, and one for each clone. A call whose request was not cloned has no family. The
+// methods that are called for such a call accept a nil family.
 type family struct {
 	call     uint64       // the number of the request's own pending call, which names the call
-	attempts atomic.Int64 // of all
+	attempts atomic.Int32 // of all
 
 	mu      sync.Mutex
 	members []*pendingCall // the request's own comes first
@@ -63,7 +70,9 @@ func (pc *pendingCall) toFamily() *family {
 	defer pc.mu.Unlock()
 	if pc.family == nil {
 		pc.family = &family{call: pc.number, members: []*pendingCall{pc}, over: pc.over}
-		pc.family.attempts.Store(int64(pc.attempts))
+		if pc.current != nil {
+			pc.family.attempts.Store(pc.current.n)
+		}
 	}
 	return pc.family
 }
@@ -95,16 +104,17 @@ func (f *family) all() []*pendingCall {
 	return slices.Clone(f.members)
 }
 
-// number returns the number of the next attempt, for a pending call whose last one is known.
-func (f *family) number(last int) int {
+// number returns the number of the next attempt of a pending call. last is the number of its
+// last one, or 0.
+func (f *family) number(last int32) int32 {
 	if f == nil {
 		return last + 1
 	}
-	return int(f.attempts.Add(1))
+	return f.attempts.Add(1)
 }
 
-// sure returns err, an error of the call that is or wraps e, with the outcome that holds for
-// all attempts: that one did not run says nothing of the others.
+// sure returns err with the outcome of all attempts. err is or wraps e, an error of the call.
+// If one attempt did not run, another one may have run.
 func (f *family) sure(err error, e *Error) error {
 	if f == nil || e.outcome == OutcomeExecuted {
 		return err

@@ -342,3 +342,72 @@ func TestClaimRetries(t *testing.T) {
 	require.ErrorIs(t, err, amqprpc.CodeUnavailable)
 	require.Equal(t, []bool{true, false, false}, got)
 }
+
+// A request and its clones have one log of attempts, whichever comes first.
+func TestAttemptsOfClones(t *testing.T) {
+	t.Parallel()
+	url, queue := brokerURL(t), queueName(t)
+	startServer(t, url, func(s *amqprpc.Server) {
+		amqprpc.Register(s, queue, func(ctx context.Context, n int) (int, error) {
+			if r, _ := amqprpc.RequestFromContext(ctx); r.Attempt() < n {
+				return 0, amqprpc.CodeUnavailable
+			}
+			return n, nil
+		})
+	})
+	var resp *amqprpc.Response
+	var err error
+	mix := func(next amqprpc.Invoker) amqprpc.Invoker {
+		return func(ctx context.Context, req *amqprpc.Request) (*amqprpc.Response, error) {
+			clone := req.Clone()
+			require.Empty(t, req.Attempts())
+			require.Empty(t, clone.Attempts())
+			for _, r := range []*amqprpc.Request{clone, req, req, clone} {
+				resp, err = next(ctx, r)
+			}
+			attempts := req.Attempts()
+			require.Equal(t, attempts, clone.Attempts())
+			require.NotEqual(t, req.CorrelationID(), clone.CorrelationID())
+			require.Len(t, attempts, 4)
+			for i, a := range attempts {
+				require.Equal(t, i+1, a.Number)
+				require.Equal(t, i == 0, a.Start.IsZero(), "the first begins with the call")
+				if i < 3 {
+					require.ErrorIs(t, a.Err, amqprpc.CodeUnavailable)
+					require.False(t, a.End.Before(a.Start))
+				}
+			}
+			last := attempts[3]
+			require.Equal(t, amqprpc.Attempt{Number: 4, Start: last.Start}, last)
+			return resp, err
+		}
+	}
+	got, err := amqprpc.Call[int, int](testContext(t), dial(t, url), queue, 4, amqprpc.WithMiddleware(mix))
+	require.NoError(t, err)
+	require.Equal(t, 4, got)
+}
+
+// What cannot run twice at once is not cloned.
+func TestCloneRefused(t *testing.T) {
+	t.Parallel()
+	url, queue := brokerURL(t), queueName(t)
+	clone := func(next amqprpc.Invoker) amqprpc.Invoker {
+		return func(ctx context.Context, req *amqprpc.Request) (*amqprpc.Response, error) {
+			return next(ctx, req.Clone())
+		}
+	}
+	startServer(t, url, func(s *amqprpc.Server) {
+		amqprpc.Register(s, queue, square, amqprpc.WithMiddleware(clone))
+		countTo(queue+".stream").Register(s, count)
+	})
+	cli := dial(t, url)
+	_, err := amqprpc.Call[int, int](testContext(t), cli, queue, 1)
+	require.ErrorIs(t, err, amqprpc.CodeInternal, "on a server")
+
+	for _, err = range countTo(queue+".stream").Call(testContext(t), cli, 1, amqprpc.WithMiddleware(clone)) {
+		require.Error(t, err)
+	}
+	require.ErrorIs(t, err, amqprpc.CodeInternal)
+	require.ErrorContains(t, err, "Clone of the request of a server stream, which cannot be open twice")
+	require.Equal(t, amqprpc.OutcomeNotSent, amqprpc.OutcomeOf(err))
+}

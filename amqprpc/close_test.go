@@ -235,3 +235,22 @@ func TestServerCallbacksUseTheServer(t *testing.T) {
 		require.NoError(t, <-served)
 	})
 }
+
+// A write to a peer that takes nothing is given up soon after Close. Without Close it may
+// take two heartbeats.
+func TestCloseWithAStuckWrite(t *testing.T) {
+	t.Parallel()
+	closing(t, func(func() *amqprpc.Client) []amqprpc.ClientOption {
+		return []amqprpc.ClientOption{amqprpc.WithHeartbeat(time.Minute)}
+	}, func(b *amqptest.Broker, cli *amqprpc.Client) {
+		b.Freeze(amqptest.BothWays)
+		f := amqprpc.Go[string, int](context.Background(), cli, "q", strings.Repeat("x", 8<<20))
+		synctest.Wait()
+		began := time.Now()
+		require.NoError(t, cli.Close())
+		require.LessOrEqual(t, time.Since(began), 3*time.Second)
+		_, err := f.Await(context.Background())
+		require.ErrorIs(t, err, amqprpc.ErrClientClosed)
+		b.Thaw()
+	})
+}

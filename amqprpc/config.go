@@ -22,6 +22,9 @@ const (
 	defaultHeartbeat      = 5 * time.Second
 	defaultReplyExpires   = time.Minute
 	defaultMaxDeliveries  = 3
+	defaultMaxStreams     = 1024
+	defaultStreamMemory   = 2 << 20
+	defaultStreamWindow   = 256 << 10
 	maxPrefetch           = 1<<16 - 1        // AMQP 0-9-1, basic.qos: a short integer
 	dialTimeout           = 30 * time.Second // of Dial where its ctx has no deadline
 	livenessMisses        = 3                // of a handler's signs of life, before its call fails
@@ -46,10 +49,16 @@ type connConfig struct {
 	heartbeat      time.Duration
 	maxMessageSize int
 	withoutControl bool
+	streamMemory   int
+	streamWindow   int
+	stallLimit     time.Duration
 }
 
 func newConnConfig() connConfig {
-	return connConfig{logger: slog.Default(), heartbeat: defaultHeartbeat, maxMessageSize: defaultMaxMessageSize}
+	return connConfig{
+		logger: slog.Default(), heartbeat: defaultHeartbeat, maxMessageSize: defaultMaxMessageSize,
+		streamMemory: defaultStreamMemory, streamWindow: defaultStreamWindow,
+	}
 }
 
 type serverConfig struct {
@@ -72,6 +81,7 @@ type handlerConfig struct {
 	timeout       time.Duration
 	atMostOnce    bool
 	maxDeliveries int
+	maxStreams    int
 }
 
 type clientConfig struct {

@@ -56,6 +56,9 @@ func (c *Client) connectTo(dialer *messaging.Dialer) {
 		m.Exchange, m.Kind = protocol.BounceExchange, messaging.KindHeaders
 		m.Bind = []messaging.Binding{{Args: protocol.BounceArguments(c.id)}}
 	}
+	c.streams.address = c.broker.StreamAddress
+	c.broker.Streams = &c.streams.writer
+	c.broker.Box = messaging.Mailbox{What: "the queue for streams", Mode: messaging.Exclusive, Receive: c.receiveBoxed}
 	c.broker.Control = messaging.ControlSender{Exchange: protocol.ControlExchange, Log: c.log}
 	c.broker.Farewell = c.farewell
 	c.broker.Init()
@@ -88,10 +91,11 @@ func explainReplyQueue(err error) error {
 
 // connected is called when requests can be published.
 func (c *Client) connected(again bool) {
-	c.upSince.Store(c.age())
+	c.upSince.Store(int64(c.age()))
 	if again {
 		c.stats.reconnects.Add(1)
 	}
+	c.streams.connected()
 	c.health.up(again, c.broker.Mailbox.Address())
 	c.tried(nil)
 }
@@ -109,6 +113,10 @@ func (c *Client) tried(err error) {
 func (c *Client) disconnected(err error, wasUp bool, retryIn time.Duration) {
 	c.blocked.Store(false) // now that nobody tells what the broker said on the connection
 	c.health.down(err, wasUp, retryIn)
+	c.streams.disconnected()
+	if wasUp && c.cfg.replyMode != ReplyResumable {
+		c.streams.unreachable(Errorf(CodeUnavailable, "the stream was lost with the connection: %w", err))
+	}
 	if wasUp {
 		c.loseConnection(err)
 	} else if messaging.IsPermanent(err) {
@@ -120,6 +128,7 @@ func (c *Client) disconnected(err error, wasUp bool, retryIn time.Duration) {
 // them again (https://www.rabbitmq.com/docs/connection-blocked).
 func (c *Client) block(active bool, reason string) {
 	c.blocked.Store(active)
+	c.streams.block(active)
 	c.health.block(active, reason)
 	if !active {
 		return
@@ -131,9 +140,9 @@ func (c *Client) block(active bool, reason string) {
 	}
 }
 
-// loseChannel fails the calls whose requests are larger than the broker's limit, for
-// which it has closed a channel. Of the other ones it has taken those that came before,
-// and the publisher publishes again those that came after.
+// loseChannel fails the calls whose requests are larger than the broker's limit. The broker
+// has closed the channel because of such a request. It has handled the requests before this
+// one, and the publisher publishes the requests after it again.
 func (c *Client) loseChannel(connection int64, limit int) {
 	lowerTo(&c.maxBody, limit)
 	c.log.Warn("amqprpc: the broker refused a request for its size; larger ones are not sent any more", "limit", limit)
@@ -144,7 +153,7 @@ func (c *Client) loseChannel(connection int64, limit int) {
 		}
 		switch {
 		case a.Size() > limit:
-			a.settle(errTooLarge(pc.req, limit, OutcomeNotExecuted))
+			a.settle(errTooLarge(&pc.req, limit, OutcomeNotExecuted))
 		case pc.req.kind == KindNotification || c.cfg.unconfirmed && pc.send.idempotent:
 			c.resend(a, "the channel was lost before the broker confirmed the request", errChannelLost)
 		}
@@ -164,9 +173,9 @@ func lowerTo(limit *atomic.Int64, n int) {
 	}
 }
 
-// loseConnection decides what becomes of the attempts whose fate the lost connection
-// has made unknown. Those that the broker has confirmed go on waiting where their
-// replies will find the client again.
+// loseConnection decides what happens to the attempts whose fate is unknown since the
+// connection was lost. Attempts that the broker has confirmed go on waiting if the client
+// returns to the same reply queue.
 func (c *Client) loseConnection(cause error) {
 	for _, pc := range c.pending.all() {
 		a := pc.inFlight()
@@ -180,9 +189,9 @@ func (c *Client) loseConnection(cause error) {
 		if a.state.Load() != attemptWritten || a.connection.Load() != c.broker.Number() {
 			continue
 		}
-		confirmed := a.acked.Load() || (c.cfg.unconfirmed && pc.req.kind == KindUnary && !pc.send.idempotent)
+		confirmed := a.acked.Load() || (c.cfg.unconfirmed && pc.req.kind != KindNotification && !pc.send.idempotent)
 		switch {
-		case c.cfg.replyMode != ReplyResumable && pc.req.kind == KindUnary:
+		case c.cfg.replyMode != ReplyResumable && pc.req.kind != KindNotification:
 			c.resend(a, "the reply was lost with the connection", cause)
 		case !confirmed:
 			c.resend(a, "the connection was lost before the broker confirmed the request", cause)
@@ -190,13 +199,14 @@ func (c *Client) loseConnection(cause error) {
 	}
 }
 
-// loseReplies decides what becomes of every attempt that was written: the queue that
-// their replies go to is gone.
+// loseReplies decides what happens to every attempt that was written, because its reply
+// queue is gone.
 func (c *Client) loseReplies(queue string, cause error) {
-	c.log.Warn("amqprpc: the reply queue is lost; calls in flight end as unknown", "queue", queue, "error", cause)
+	c.log.Warn("amqprpc: the reply queue is lost; calls and streams in flight end as unknown", "queue", queue, "error", cause)
+	c.streams.unreachable(Errorf(CodeUnavailable, "the reply queue was lost while the client was away: %w", cause))
 	for _, pc := range c.pending.all() {
 		a := pc.inFlight()
-		if a != nil && pc.req.kind == KindUnary && a.state.Load() == attemptWritten {
+		if a != nil && pc.req.kind != KindNotification && a.state.Load() == attemptWritten {
 			c.resend(a, "the reply queue was lost while the client was away", cause)
 		}
 	}
@@ -204,20 +214,20 @@ func (c *Client) loseReplies(queue string, cause error) {
 
 var errRestarted = errors.New("transient requests do not survive a restart (WithPersistent)")
 
-// loseRequests decides what becomes of the attempts whose requests a restart of the
-// broker has lost: those that are not persistent.
+// loseRequests decides what happens to the attempts that are not persistent, because a
+// restart of the broker has lost their requests.
 func (c *Client) loseRequests(queue string) {
 	c.log.Warn("amqprpc: the broker has restarted; calls whose requests it has lost end as unknown", "reply_queue", queue)
 	for _, pc := range c.pending.all() {
 		a := pc.inFlight()
-		if a != nil && pc.req.kind == KindUnary && !pc.send.persistent && a.state.Load() == attemptWritten {
+		if a != nil && pc.req.kind != KindNotification && !pc.send.persistent && a.state.Load() == attemptWritten {
 			c.resend(a, "the broker has restarted", errRestarted)
 		}
 	}
 }
 
-// resend makes another attempt at a call whose last one may be lost, if the
-// call is idempotent, and fails it otherwise.
+// resend makes another attempt at an idempotent call whose last attempt may be lost. It
+// fails any other call.
 func (c *Client) resend(a *attempt, what string, cause error) {
 	if !a.call.send.idempotent {
 		a.settle(localError(CodeUnavailable, OutcomeUnknown, a.call.req.queue, "%s: %w", what, cause))

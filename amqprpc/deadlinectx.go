@@ -10,18 +10,23 @@ import (
 // somebody asks for its Done channel, which most handlers and calls never do.
 type deadlineContext struct {
 	parent   context.Context
-	deadline time.Time
+	deadline time.Time       // zero is none
 	life     context.Context // of the client; nil is for ever
 
-	mu     sync.Mutex
-	inner  context.Context // made by the first Done
-	cancel context.CancelCauseFunc
-	free   func() // releases what inner holds
-	ended  bool
-	err    error // what Err has returned
+	mu    sync.Mutex
+	inner *innerContext // made by the first Done
+	err   error         // what Err has returned
+	ended bool
 }
 
-// begin sets the context up: it ends with parent, or at the deadline.
+// innerContext is a context as the standard library makes them.
+type innerContext struct {
+	context.Context
+	cancel context.CancelCauseFunc
+	free   func() // releases what the context holds
+}
+
+// begin sets the context up: it ends with parent, or at the deadline, if there is one.
 func (c *deadlineContext) begin(parent context.Context, deadline time.Time) {
 	c.parent, c.deadline = parent, deadline
 }
@@ -32,7 +37,7 @@ func (c *deadlineContext) end() {
 	defer c.mu.Unlock()
 	c.ended = true
 	if c.inner != nil {
-		c.free()
+		c.inner.free()
 	}
 }
 
@@ -41,20 +46,25 @@ func (c *deadlineContext) open() {
 	if c.inner != nil {
 		return
 	}
-	timed, stop := context.WithDeadline(c.parent, c.deadline)
-	c.inner, c.cancel = context.WithCancelCause(timed)
+	timed, stop := c.parent, func() {}
+	if !c.deadline.IsZero() {
+		timed, stop = context.WithDeadline(c.parent, c.deadline)
+	}
+	inner, cancel := context.WithCancelCause(timed)
 	forget := func() bool { return true }
 	if c.life != nil {
-		forget = context.AfterFunc(c.life, func() { c.cancel(context.Cause(c.life)) })
+		forget = context.AfterFunc(c.life, func() { cancel(context.Cause(c.life)) })
 	}
-	c.free = func() { forget(); stop(); c.cancel(nil) }
+	c.inner = &innerContext{inner, cancel, func() { forget(); stop(); cancel(nil) }}
 	if c.ended {
-		c.free()
+		c.inner.free()
 	}
 }
 
 // Deadline implements context.Context.
-func (c *deadlineContext) Deadline() (time.Time, bool) { return c.deadline, true }
+func (c *deadlineContext) Deadline() (time.Time, bool) {
+	return c.deadline, !c.deadline.IsZero()
+}
 
 // Done implements context.Context.
 func (c *deadlineContext) Done() <-chan struct{} {
@@ -86,7 +96,7 @@ func (c *deadlineContext) find() error {
 		return err
 	case c.ended, c.life != nil && c.life.Err() != nil:
 		return context.Canceled
-	case !time.Now().Before(c.deadline):
+	case !c.deadline.IsZero() && !time.Now().Before(c.deadline):
 		return context.DeadlineExceeded
 	default:
 		return nil
@@ -98,7 +108,7 @@ func (c *deadlineContext) Value(key any) any {
 	c.mu.Lock()
 	if c.life != nil && c.life.Err() != nil { // the inner context knows the cause
 		c.open()
-		c.cancel(context.Cause(c.life))
+		c.inner.cancel(context.Cause(c.life))
 	}
 	inner := c.inner
 	c.mu.Unlock()

@@ -31,6 +31,6 @@ func TestCallOfADeadServerEndsAtItsDeadline(t *testing.T) {
 	require.NoError(t, conn.Close())
 	_, err = call.Await(testContext(t))
 	require.ErrorIs(t, err, context.DeadlineExceeded)
-	require.ErrorContains(t, err, "0 consumers and 1 messages waiting")
+	require.ErrorContains(t, err, "0 consumers and 1 message waiting")
 	require.Equal(t, amqprpc.OutcomeUnknown, amqprpc.OutcomeOf(err))
 }

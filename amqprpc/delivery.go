@@ -6,9 +6,9 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/frame"
 )
 
-// Delivery returns a copy of the message as the broker delivered it, for what has no
-// place in Request: priority, timestamp, tables in headers. The copy cannot
-// acknowledge. It is nil on a client.
+// Delivery returns a copy of the message as the broker delivered it. Use it for properties
+// that Request does not have: the priority, the timestamp, and headers that are tables. The
+// copy cannot acknowledge the message. On a client, Delivery returns nil.
 func (r *Request) Delivery() *amqp.Delivery {
 	in := r.in
 	if in == nil {

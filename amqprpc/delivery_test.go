@@ -31,13 +31,13 @@ func TestFailFast(t *testing.T) {
 		require.Equal(t, amqprpc.OutcomeNotSent, amqprpc.OutcomeOf(err))
 		require.ErrorContains(t, err, text)
 	}
-	fails("nobody consumes the queue, in which 0 messages wait")
+	fails("nobody consumes the queue, which has 0 messages waiting")
 	require.NoError(t, amqprpc.Notify(testContext(t), dial(t, url), queue, 3))
 	eventually(t, "the notification waits", func() bool {
 		q, err := p.ch.QueueDeclarePassive(queue, true, false, false, false, nil)
 		return err == nil && q.Messages == 1
 	})
-	fails("1 messages wait")
+	fails("1 message waiting")
 	_, err = p.ch.QueueDelete(queue, false, false, false)
 	require.NoError(t, err)
 	fails("no such queue")
@@ -65,7 +65,7 @@ func TestLateCallLooksAtTheQueue(t *testing.T) {
 	cli := dial(t, url)
 	_, err = amqprpc.Call[int, int](testContext(t), cli, queue, 3, amqprpc.WithTimeout(300*time.Millisecond))
 	require.ErrorIs(t, err, context.DeadlineExceeded)
-	require.ErrorContains(t, err, "0 consumers and 1 messages waiting")
+	require.ErrorContains(t, err, "0 consumers and 1 message waiting")
 	require.Equal(t, amqprpc.OutcomeUnknown, amqprpc.OutcomeOf(err))
 }
 

@@ -174,7 +174,7 @@ func TestAttackWithDirectAddresses(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, 7, got)
 			if err := stop(); err != nil { // the last attack may cost the connection only now
-				require.ErrorContains(t, err, "the connection was lost while draining: 0 requests are not answered")
+				require.ErrorContains(t, err, "the connection was lost while draining: 0 requests did not get an answer")
 			}
 			for shape := range shapes {
 				if k.body == "1" {

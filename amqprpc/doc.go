@@ -1,28 +1,27 @@
-// Package amqprpc is typed request/reply over RabbitMQ, without a code
-// generator and without infrastructure beside the broker.
+// Package amqprpc makes typed calls over RabbitMQ. There is no code generator, and the
+// broker is the only infrastructure.
 //
-// A server puts plain Go functions on named queues:
+// A server puts Go functions on queues:
 //
 //	srv := amqprpc.NewServer("amqp://guest:guest@localhost:5672/")
 //	amqprpc.Register(srv, "rpc_queue", func(ctx context.Context, n int) (int, error) { return n * n, nil })
 //	err := srv.Serve(ctx)
 //
-// and a client calls them:
+// A client calls them:
 //
 //	cli, err := amqprpc.Dial(ctx, "amqp://guest:guest@localhost:5672/")
 //	square, err := amqprpc.Call[int, int](ctx, cli, "rpc_queue", 12)
 //
 // # What a call promises
 //
-// A call returns exactly once, no later than its ctx ends, with a result or
-// with an [Error] whose [Outcome] says what is known of the request's fate. By
-// default requests are handled at least once: a handler may run again for the
-// same call when a connection drops between its reply and the acknowledgement.
-// [Request.ID] is the same for every attempt at a call and so serves as the key
-// by which a handler recognises a repetition.
+// A call returns exactly once, when its ctx ends or earlier. It returns a result or an
+// [Error]. The [Outcome] of the error says what happened to the request. By default,
+// delivery is at least once: if a connection drops between the reply and the
+// acknowledgement, a handler may run again for the same call. [Request.ID] is the same for
+// every attempt at a call. A handler uses it to recognise a repeated call.
 //
 // # The wire
 //
-// Requests and replies are ordinary AMQP 0-9-1 messages; any client in any
-// language can take part. See docs/protocol.md in the module's repository.
+// Requests and replies are ordinary AMQP 0-9-1 messages. Clients and servers in any
+// language can take part: see docs/protocol.md in the repository of this module.
 package amqprpc

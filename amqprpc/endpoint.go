@@ -16,6 +16,7 @@ import (
 type endpoint struct {
 	server *Server
 	queue  string
+	kind   Kind // KindUnary for calls and notifications
 	fresh  func() *inbound
 	resp   messageType
 	call   func(ctx context.Context, in *inbound, msg any) (any, error)
@@ -36,11 +37,19 @@ type endpoint struct {
 // register completes an endpoint and adds it to the server.
 func (s *Server) register(e *endpoint, opts []HandlerOption) {
 	e.server = s
-	e.cfg = handlerConfig{concurrency: defaultConcurrency, maxDeliveries: defaultMaxDeliveries}
+	e.cfg = handlerConfig{concurrency: defaultConcurrency, maxDeliveries: defaultMaxDeliveries, maxStreams: defaultMaxStreams}
+	if e.kind.IsStream() {
+		e.cfg.maxDeliveries = 0 // what has begun does not come again
+	}
 	for _, o := range opts {
 		o.applyHandler(&e.cfg)
 	}
-	if e.cfg.timeout <= 0 {
+	if e.kind.IsStream() {
+		// A worker is taken as long as its stream is open, and a request is unacknowledged
+		// only until its stream is.
+		e.cfg.concurrency = e.cfg.maxStreams
+		e.cfg.prefetch = min(e.cfg.maxStreams/8+1, streamPrefetch)
+	} else if e.cfg.timeout <= 0 {
 		e.cfg.timeout = defaultHandlerTimeout
 	}
 	if e.cfg.prefetch <= 0 {
@@ -108,14 +117,16 @@ func (e *endpoint) handle(ctx context.Context, req *Request) (_ *Response, err e
 	}
 	// Time that the request has waited for a worker, and in middleware, counts.
 	began := time.Now()
-	if ctx.Err() != nil || !began.Before(in.deadline) || !in.start() {
+	if ctx.Err() != nil || !in.deadline.IsZero() && !began.Before(in.deadline) || !in.start() {
 		return nil, in.expired()
 	}
 	stats := &e.server.stats
 	stats.inFlight.Add(1)
 	defer func() {
 		stats.inFlight.Add(-1)
-		e.gauge.Took(time.Since(began))
+		if !e.kind.IsStream() {
+			e.gauge.Took(time.Since(began))
+		}
 		in.finish()
 		if p := recover(); p != nil {
 			err = e.server.panicked(e.queue, p)

@@ -12,9 +12,9 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/protocol"
 )
 
-// Error is a failure with a code. It is what calls return, and what handlers
-// return to choose the code that their caller sees; code, message and details
-// cross the wire, the wrapped cause stays on its own side.
+// Error is an error with a code. Calls return it. A handler returns it to choose the code
+// that its caller gets. Code, message and details cross the wire. The wrapped cause does
+// not.
 //
 // An Error is immutable and safe for concurrent use.
 type Error struct {
@@ -24,29 +24,16 @@ type Error struct {
 	details []errorDetail
 	outcome Outcome
 	stated  bool          // the outcome is WithOutcome's
-	again   time.Duration // after which the caller may come again; 0 is not said
+	again   time.Duration // after which the caller may call again; 0 is not said
 	remote  bool
 	call    callRef // that it is the error of; zero if of none
 	queue   string  // of the call; "" for an error of no call, as a handler makes one
 }
 
-// errorDetail is one named value beside the message, encoded as JSON whatever
-// the codec of the call.
-type errorDetail struct {
-	Name  string          `json:"name"`
-	Value json.RawMessage `json:"value"`
-}
-
-// errorEnvelope is an Error on the wire.
-type errorEnvelope struct {
-	Code    string        `json:"code"`
-	Message string        `json:"message"`
-	Details []errorDetail `json:"details,omitempty"`
-}
-
-// NewError gives err a code. The message that crosses the wire is err's text,
-// or the code's name if err is nil. The details of an Error that err wraps are
-// kept, and so is its [RetryAfter]. CodeOK is no code of an error, and becomes CodeUnknown.
+// NewError returns an error with this code that wraps err. The message that crosses the
+// wire is the text of err, or the name of the code if err is nil. If err wraps an Error,
+// its details and its [RetryAfter] are kept. CodeOK becomes CodeUnknown, because it is not
+// the code of an error.
 func NewError(code Code, err error) *Error {
 	if code == CodeOK {
 		code = CodeUnknown
@@ -67,7 +54,8 @@ func errorIn(err error) (*Error, bool) {
 	return e, found && e != nil
 }
 
-// Errorf is NewError(code, fmt.Errorf(format, args...)); %w wraps.
+// Errorf is short for NewError(code, fmt.Errorf(format, args...)). The verb %w wraps an
+// error.
 func Errorf(code Code, format string, args ...any) *Error {
 	return NewError(code, fmt.Errorf(format, args...))
 }
@@ -75,15 +63,14 @@ func Errorf(code Code, format string, args ...any) *Error {
 // Code returns the error's code.
 func (e *Error) Code() Code { return e.code }
 
-// Message returns the error's text without its code: what crosses the wire.
+// Message returns the text that crosses the wire, without the code.
 func (e *Error) Message() string { return e.message }
 
-// Outcome says what is known of the request's fate. It is OutcomeUnknown for an
-// error that did not come from a call.
+// Outcome says what happened to the request. It is OutcomeUnknown for an error that did not
+// come from a call.
 func (e *Error) Outcome() Outcome { return e.outcome }
 
-// Error returns the code and the message, behind the queue that was called if it is
-// the error of a call.
+// Error returns the code and the message. For the error of a call, the queue comes first.
 func (e *Error) Error() string {
 	if e.queue != "" {
 		return e.queue + ": " + string(e.code) + ": " + e.message
@@ -95,9 +82,9 @@ func (e *Error) Error() string {
 // it.
 func (e *Error) ofCall() bool { return e.queue != "" || e.remote || e.call != callRef{} }
 
-// Unwrap returns the error given to [NewError], or the local cause of a call's
-// failure: context.DeadlineExceeded behind a deadline that passed here. It is
-// nil for an error that came over the wire.
+// Unwrap returns the error that was given to NewError. For the error of a call, it returns
+// the local cause, for example context.DeadlineExceeded. For an error that a server sent,
+// it returns nil.
 func (e *Error) Unwrap() error {
 	if e == nil { // a handler or middleware may wrap one
 		return nil
@@ -105,16 +92,16 @@ func (e *Error) Unwrap() error {
 	return e.cause
 }
 
-// Is reports whether target is the error's [Code].
+// Is reports whether target is the code of the error.
 func (e *Error) Is(target error) bool {
 	c, ok := target.(Code)
 	return ok && e != nil && c == e.code
 }
 
-// WithDetail returns a copy of the error that carries v under name; a detail of
-// that name is replaced. v is encoded as JSON now, so that later changes to it
-// do not show; a v that cannot be encoded becomes a string that says so. [Detail]
-// reads it on the other side.
+// WithDetail returns a copy of the error with v under this name. A detail with the same
+// name is replaced. WithDetail encodes v as JSON at once, so later changes to v have no
+// effect. If v cannot be encoded, the detail is a string that says so. The caller reads the
+// detail with [Detail].
 func (e *Error) WithDetail(name string, v any) *Error {
 	value, err := json.Marshal(v)
 	if err != nil {
@@ -126,29 +113,30 @@ func (e *Error) WithDetail(name string, v any) *Error {
 	return &c
 }
 
-// WithOutcome returns a copy of the error that states an outcome, for server
-// middleware that answers in the handler's place: behind an answer that it replays
-// a handler has run, though not for this request, and behind one that it does not
-// wait for any longer one may be running. It says nothing where the request's own
-// handler has started, nor on a client.
+// WithOutcome returns a copy of the error with an outcome. It is for server middleware that
+// answers instead of the handler. For example, such middleware may send a stored answer, or
+// stop waiting for an earlier execution. The outcome is then OutcomeExecuted or
+// OutcomeUnknown. WithOutcome has no effect on a client, or if the handler of this request
+// has started.
 func (e *Error) WithOutcome(o Outcome) *Error {
 	c := *e
 	c.outcome, c.stated = o, true
 	return &c
 }
 
-// WithRetryAfter returns a copy of the error that says when its caller may come again: after
-// d, which crosses the wire in milliseconds, rounded up. [RetryAfter] reads it on the other
-// side. Values of zero and below say nothing, and more than a day is taken for a day. It is
-// for errors that pass by themselves, as unavailable and resource_exhausted do.
+// WithRetryAfter returns a copy of the error that tells its caller to call again after d. The
+// time crosses the wire in milliseconds, rounded up. The caller reads it with [RetryAfter].
+// Values of zero and below set no time. Values of more than a day are lowered to a day. Use
+// WithRetryAfter for errors that pass by themselves, as unavailable and resource_exhausted
+// do.
 func (e *Error) WithRetryAfter(d time.Duration) *Error {
 	c := *e
 	c.again = within(0, d, protocol.MaxRetryAfter)
 	return &c
 }
 
-// RetryAfter returns how long the caller shall wait before it calls again, as err's [Error]
-// says ([Error.WithRetryAfter]), and false if it says nothing.
+// RetryAfter returns the time that err's [Error] asks the caller to wait before it calls
+// again ([Error.WithRetryAfter]). It returns false if the error sets no time.
 func RetryAfter(err error) (time.Duration, bool) {
 	e, ok := errorIn(err)
 	if !ok || e.again <= 0 {
@@ -157,25 +145,8 @@ func RetryAfter(err error) (time.Duration, bool) {
 	return e.again, true
 }
 
-// MarshalJSON returns the envelope of the wire: code, message and, if there are
-// any, details.
-func (e *Error) MarshalJSON() ([]byte, error) {
-	return json.Marshal(errorEnvelope{Code: string(e.code), Message: e.message, Details: e.details})
-}
-
-// UnmarshalJSON reads the envelope of the wire. A code that is none of the
-// sixteen becomes CodeUnknown.
-func (e *Error) UnmarshalJSON(data []byte) error {
-	var env errorEnvelope
-	if err := json.Unmarshal(data, &env); err != nil {
-		return err
-	}
-	*e = Error{code: codeFromWire(env.Code), message: env.Message, details: env.Details}
-	return nil
-}
-
-// Detail returns the detail of that name of err's [Error], decoded as T, and
-// false if there is none or it is not a T.
+// Detail returns the detail with this name of err's [Error], decoded as a T. It returns
+// false if there is no such detail, or if it does not decode as a T.
 func Detail[T any](err error, name string) (T, bool) {
 	var v T
 	e, ok := errorIn(err)
@@ -195,9 +166,9 @@ func Detail[T any](err error, name string) (T, bool) {
 	return v, false
 }
 
-// CodeOf returns err's code: [CodeOK] for nil, the [Error]'s or [Code]'s own where err
-// wraps one, CodeDeadlineExceeded and CodeCanceled for the errors of a context,
-// and CodeUnknown for all else.
+// CodeOf returns the code of err. For nil it returns CodeOK. If err is or wraps an [Error]
+// or a Code, CodeOf returns this code. For the errors of a context it returns
+// CodeDeadlineExceeded or CodeCanceled. For all other errors it returns CodeUnknown.
 func CodeOf(err error) Code {
 	if err == nil {
 		return CodeOK
@@ -218,9 +189,9 @@ func CodeOf(err error) Code {
 	}
 }
 
-// IsRemote reports whether err came over the wire: a server, or a broker's peer
-// of it, answered with it. Errors that a client makes itself (a deadline, a lost
-// connection, a queue that is not there) are local.
+// IsRemote reports whether a server sent err. It is false for an error that the client made
+// itself, for example because of a deadline, a lost connection, or a queue that does not
+// exist.
 func IsRemote(err error) bool {
 	e, ok := errorIn(err)
 	return ok && e.remote

@@ -78,7 +78,7 @@ func TestRetryAfter(t *testing.T) {
 	require.False(t, ok)
 }
 
-// What a server says of when to come again reaches the caller, in whole milliseconds.
+// What a server says of when to call again reaches the caller, in whole milliseconds.
 func TestRetryAfterCrossesTheWire(t *testing.T) {
 	t.Parallel()
 	url, queue := brokerURL(t), queueName(t)
@@ -133,5 +133,16 @@ func TestCodeAndOutcomeOf(t *testing.T) {
 	require.ErrorIs(t, amqprpc.NewError(amqprpc.CodeInternal, context.Canceled), context.Canceled)
 	for o, name := range map[amqprpc.Outcome]string{amqprpc.OutcomeUnknown: "unknown", amqprpc.OutcomeNotSent: "not-sent", amqprpc.OutcomeNotExecuted: "not-executed", amqprpc.OutcomeExecuted: "executed", 99: "unknown"} {
 		require.Equal(t, name, o.String())
+	}
+}
+
+// Every constant is a known code, and nothing else is.
+func TestIsKnown(t *testing.T) {
+	t.Parallel()
+	for _, c := range []amqprpc.Code{amqprpc.CodeOK, amqprpc.CodeCanceled, amqprpc.CodeUnknown, amqprpc.CodeUnauthenticated} {
+		require.True(t, c.IsKnown(), "%q", c)
+	}
+	for _, c := range []amqprpc.Code{"", "OK", "no_such_code"} {
+		require.False(t, c.IsKnown(), "%q", c)
 	}
 }

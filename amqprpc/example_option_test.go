@@ -263,7 +263,7 @@ func ExampleWithFailFast() {
 	defer cli.Close()
 	_, err = Fib.Call(context.Background(), cli, 30, amqprpc.WithFailFast())
 	fmt.Println(err)
-	// Output: rpc_queue: unavailable: nobody consumes the queue, in which 0 messages wait
+	// Output: rpc_queue: unavailable: nobody consumes the queue, which has 0 messages waiting
 }
 
 func ExampleWithQueue() {
@@ -360,7 +360,7 @@ func ExampleWithMaxPending() {
 	close(release)
 	fmt.Println(first.Await(ctx))
 	// Output:
-	// slow: resource_exhausted: 1 calls are in flight already (WithMaxPending)
+	// slow: resource_exhausted: the client has 1 call in flight already (WithMaxPending)
 	// 1 <nil>
 }
 

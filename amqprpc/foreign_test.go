@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strings"
 	"testing"
 	"time"
 
@@ -63,10 +64,10 @@ type foreignAnswer struct {
 }
 
 // foreignCaller returns a function that makes calls with a foreign client.
-func foreignCaller(t *testing.T, client, url string) func(queue string, request any, timeout time.Duration) foreignAnswer {
+func foreignCaller(t *testing.T, client, url string) func(queue, request any, timeout time.Duration) foreignAnswer {
 	t.Helper()
 	stdin, stdout := startForeign(t, foreignClients[client].env, foreignClients[client].program, url+heartbeat)
-	return func(queue string, request any, timeout time.Duration) foreignAnswer {
+	return func(queue, request any, timeout time.Duration) foreignAnswer {
 		t.Helper()
 		line, err := json.Marshal([]any{queue, request, timeout.Seconds()})
 		require.NoError(t, err)
@@ -175,6 +176,9 @@ func TestForeignServer(t *testing.T) {
 	require.EqualValues(t, 1, proxy.Stats().Accepted, "it connected again")
 	proxy.Cut(faultproxy.RST)
 	require.Eventually(t, serves, patience, 10*time.Millisecond)
+	_, err = newPeer(t, url).ch.QueueDelete(queue, false, false, false) // which cancels its consumer
+	require.NoError(t, err)
+	require.Eventually(t, serves, patience, 10*time.Millisecond)
 	for name := range foreignClients {
 		t.Run(name, func(t *testing.T) {
 			call := foreignCaller(t, name, url)
@@ -195,13 +199,17 @@ func checkForeignRefusals(t *testing.T, url, queue string) {
 		code string
 	}{
 		{amqp.Publishing{Body: []byte("5"), ContentType: "text/csv"}, "invalid_argument"},
+		{amqp.Publishing{Body: []byte("5"), ContentType: "\xff"}, "invalid_argument"},
 		{amqp.Publishing{Body: []byte("5"), ContentEncoding: "gzip"}, "invalid_argument"},
+		{amqp.Publishing{Body: []byte("5"), ContentEncoding: "\xff"}, "invalid_argument"},
+		{amqp.Publishing{Body: []byte(strings.Repeat("[", 200_000))}, "invalid_argument"},
 		{amqp.Publishing{}, "invalid_argument"},
 		{amqp.Publishing{Body: []byte("\xef\xbb\xbf5")}, "invalid_argument"},
 		{amqp.Publishing{Body: []byte("NaN")}, "invalid_argument"},
 		{amqp.Publishing{Body: []byte("5"), Headers: amqp.Table{"rpc-deadline": past}}, "deadline_exceeded"},
 		{amqp.Publishing{Body: []byte("5"), Headers: amqp.Table{"rpc-version": int64(2), "rpc-attempt": "1"}}, "unimplemented"},
 		{amqp.Publishing{Body: []byte("5"), Headers: amqp.Table{"rpc-stream": "x", "rpc-attempt": "1"}}, "unimplemented"},
+		{amqp.Publishing{Body: []byte("5"), Headers: amqp.Table{"rpc-version": nil}}, "invalid_argument"},
 		{amqp.Publishing{Body: []byte("5"), Headers: amqp.Table{"rpc-attempt": "1"}}, "invalid_argument"},
 		{amqp.Publishing{Body: []byte("x"), Headers: amqp.Table{"rpc-deadline": past}}, "invalid_argument"},
 	} {
@@ -211,7 +219,9 @@ func checkForeignRefusals(t *testing.T, url, queue string) {
 		require.Equal(t, "application/json", d.ContentType)
 	}
 	foreign, deliveries := p.own(queueName(t))
-	p.send(queue, amqp.Publishing{Body: []byte("5"), ReplyTo: foreign})
+	for _, to := range []string{foreign, "\xff", "amqprpc.reply.\xff", "amqprpc.reply.\n", "amq.rabbitmq.reply-to.x"} {
+		p.send(queue, amqp.Publishing{Body: []byte("5"), ReplyTo: to})
+	}
 	d := p.ask(queue, amqp.Publishing{Body: []byte("6"), ContentType: "Application/JSON; charset=utf-8", MessageId: "m"})
 	require.Equal(t, []string{"m", "8"}, []string{d.CorrelationId, string(d.Body)})
 	require.Empty(t, deliveries)

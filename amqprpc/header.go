@@ -7,10 +7,10 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/protocol"
 )
 
-// Header is the user's metadata beside a request or a reply, as AMQP headers with
-// string values. Names beginning "rpc-" are the framework's; "CC" and "BCC" are the
-// broker's, which copies messages to the queues named there. Neither can be set. A
-// Header is an ordinary map: not safe for concurrent use.
+// Header is the metadata of a request or a reply: AMQP headers with string values. Names
+// that begin with "rpc-" belong to the protocol, and cannot be set. "CC" and "BCC" cannot
+// be set either, because they make the broker copy the message to other queues. A Header is
+// an ordinary map, and not safe for concurrent use.
 type Header map[string]string
 
 func (h Header) clone() Header { return maps.Clone(h) }

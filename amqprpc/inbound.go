@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/messaging"
@@ -21,7 +22,7 @@ const answerGrace = 250 * time.Millisecond
 type inbound struct {
 	messaging.Delivery
 	endpoint    *endpoint
-	typed       any // the inboundOf that this is a part of
+	typed       messageType // the inboundOf that this is a part of, which makes its message
 	message     protocol.Request
 	malformed   error // a header that must refuse the request
 	redelivered bool
@@ -44,6 +45,7 @@ type inbound struct {
 	started    bool
 	finished   bool // the handler; all of these belong to the goroutine that handles
 
+	live      atomic.Pointer[stream] // that the request has opened
 	late      alarm
 	mu        sync.Mutex
 	answered  bool // by the goroutine that handles, or at the deadline
@@ -68,6 +70,9 @@ func (e *endpoint) accept(m *messaging.Message, strings *protocol.Interner) mess
 
 // arrives finds out how long a request was in the queue.
 func (e *endpoint) arrives(in *inbound, load int) {
+	if e.kind.IsStream() {
+		return
+	}
 	calm, longest := e.gauge.Calm(in.arrived), e.gauge.Longest(in.arrived)
 	e.gauge.Load(load, in.arrived)
 	m := &in.message
@@ -86,28 +91,45 @@ func (e *endpoint) arrives(in *inbound, load int) {
 // acknowledged once, or left to be delivered again.
 func (in *inbound) Handle() {
 	e := in.endpoint
-	defer func() { e.gauge.Load(int(e.load.Add(-1)), time.Now()) }()
+	defer func() {
+		load := int(e.load.Add(-1))
+		if e.kind.IsStream() {
+			e.consumer.Room()
+			return
+		}
+		e.gauge.Load(load, time.Now())
+	}()
 	if !in.admit() {
 		return
 	}
 	base := in.Context()
-	if e.cfg.atMostOnce {
+	if e.cfg.atMostOnce || e.kind.IsStream() {
 		base = e.server.base
 	}
 	in.ctx.begin(base, in.deadline)
 	in.ctx.req = &in.req
 	in.late.target = in
-	e.clock.set(&in.late, later(in.deadline, time.Now()).Add(answerGrace)) // an expired request is refused by its chain
+	if !in.deadline.IsZero() {
+		e.clock.set(&in.late, later(in.deadline, time.Now()).Add(answerGrace)) // an expired request is refused by its chain
+	}
 	returned := false
 	defer func() {
 		if !returned {
-			in.conclude(in.reply(nil, e.server.exited(e.queue)))
+			in.end(nil, e.server.exited(e.queue))
 		}
 	}()
 	resp, err := in.invoke()
-	done := in.reply(resp, err)
 	returned = true
-	in.conclude(done)
+	in.end(resp, err)
+}
+
+// end answers a request whose chain has returned.
+func (in *inbound) end(resp *Response, err error) {
+	if in.live.Load() != nil {
+		in.concludeStream(resp, err)
+		return
+	}
+	in.conclude(in.reply(resp, err))
 }
 
 // admit looks at a request before its chain is run, and reports whether it is to be
@@ -131,6 +153,10 @@ func (in *inbound) admit() bool {
 		in.Finish(messaging.Done{})
 		return false
 	}
+	if in.isLive() {
+		in.Finish(messaging.Done{})
+		return false
+	}
 	in.makeRequest()
 	if in.refusal = in.refuse(); in.refusal == nil {
 		if in.countDelivery() && in.requeue() {
@@ -140,14 +166,16 @@ func (in *inbound) admit() bool {
 	if in.req.redelivered = in.deliveries > 1; in.req.redelivered {
 		s.stats.redelivered.Add(1)
 	}
-	in.deadline, in.limited = time.Now().Add(e.cfg.timeout), true
-	if end := m.End(in.arrived, s.cfg.clockSkew); !end.IsZero() && end.Before(in.deadline) {
+	if e.cfg.timeout > 0 {
+		in.deadline, in.limited = time.Now().Add(e.cfg.timeout), true
+	}
+	if end := m.End(in.arrived, s.cfg.clockSkew); !end.IsZero() && (in.deadline.IsZero() || end.Before(in.deadline)) {
 		in.deadline, in.limited = end, false
 	}
 	if in.refusal == nil && in.hopeless() {
 		s.stats.shed.Add(1)
 		in.refusal = Errorf(CodeResourceExhausted, "the server is busy: what is left of the request's time is less than its handlers take").
-			WithRetryAfter(in.comeAgain())
+			WithRetryAfter(in.retryAfter())
 	}
 	return true
 }
@@ -158,9 +186,12 @@ func (in *inbound) makeRequest() {
 	in.req = Request{
 		queue: e.queue, id: m.CallID(), attempt: m.Attempt,
 		contentType: m.ContentType, body: in.req.body,
-		typ: in.req.typ, respType: e.resp, in: in,
+		respType: e.resp, in: in,
 	}
-	if m.ReplyTo == "" {
+	switch {
+	case e.kind.IsStream():
+		in.req.kind = e.kind
+	case m.ReplyTo == "":
 		in.req.kind = KindNotification
 	}
 	if in.req.id == "" {
@@ -174,6 +205,9 @@ func (in *inbound) refuse() error {
 	if in.malformed != nil {
 		return headerError(e.queue, in.malformed)
 	}
+	if err := in.refuseStream(); err != nil {
+		return err
+	}
 	// What is sent back to the queue must fit into a frame.
 	if size, limit := m.HeaderSize(), headerLimit(in.FrameMax()); size > limit {
 		return Errorf(CodeResourceExhausted, "the headers have %d bytes; the limit is %d", size, limit)
@@ -182,9 +216,7 @@ func (in *inbound) refuse() error {
 	if limit := e.server.cfg.conn.maxMessageSize; len(req.body) > limit {
 		return Errorf(CodeResourceExhausted, "the request has %d bytes; the limit is %d", len(req.body), limit)
 	}
-	switch strings.ToLower(m.ContentEncoding) {
-	case "", "utf-8", "us-ascii", "binary", "identity":
-	default:
+	if protocol.IsEncoding([]byte(m.ContentEncoding)) {
 		return Errorf(CodeInvalidArgument, "the content encoding %q is not accepted", m.ContentEncoding)
 	}
 	if m.ContentType == "" {
@@ -202,7 +234,7 @@ func (in *inbound) refuse() error {
 // headerError gives what protocol found in a request's headers its code.
 func headerError(queue string, err error) error {
 	if errors.Is(err, protocol.ErrStream) {
-		return Errorf(CodeUnimplemented, "the queue %s answers calls, not streams", queue)
+		return NewError(CodeUnimplemented, err)
 	}
 	if _, ok := errors.AsType[*protocol.VersionError](err); ok {
 		return NewError(CodeUnimplemented, err)
@@ -213,7 +245,7 @@ func headerError(queue string, err error) error {
 // hopeless reports whether a request is better not begun: the handlers are busy, most
 // of its time has passed, and a handler takes longer than the rest.
 func (in *inbound) hopeless() bool {
-	if in.message.ReplyTo == "" {
+	if in.message.ReplyTo == "" || in.endpoint.kind.IsStream() {
 		return false
 	}
 	left, budget := time.Until(in.deadline), time.Duration(0)
@@ -227,10 +259,10 @@ func (in *inbound) hopeless() bool {
 	return in.endpoint.gauge.Hopeless(int(in.endpoint.load.Load()), left, budget)
 }
 
-// comeAgain is when the caller of a request that is refused for a busy server had better
-// come again: when those that wait now have had their turn. They wait for about as long as
-// this request did, and at least for a handler.
-func (in *inbound) comeAgain() time.Duration {
+// retryAfter returns when the caller of a request that a busy server refuses should call
+// again: after the requests that wait now. They wait for about as long as this request did,
+// and at least for as long as a handler takes.
+func (in *inbound) retryAfter() time.Duration {
 	return min(max(in.waited, in.endpoint.gauge.Typical()), time.Minute)
 }
 
@@ -251,7 +283,7 @@ func (in *inbound) start() bool {
 		return false
 	}
 	in.started = true
-	if in.message.Heartbeat > 0 {
+	if in.message.Heartbeat > 0 && !in.endpoint.kind.IsStream() {
 		in.mu.Lock()
 		in.beats = time.AfterFunc(0, in.sendHeartbeat)
 		in.mu.Unlock()
@@ -259,8 +291,9 @@ func (in *inbound) start() bool {
 	return true
 }
 
-// ackOnce acknowledges the request before its handler, unless that was done, as before
-// middleware runs the handler again. An acknowledgement too many closes the channel.
+// ackOnce acknowledges the request before its handler runs. It does nothing if the request
+// is already acknowledged, for example when middleware runs the handler again: a second
+// acknowledgement would close the channel.
 func (in *inbound) ackOnce() bool {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -287,7 +320,8 @@ func (in *inbound) finish() {
 	}
 }
 
-// answer reports whether its caller is the one to answer the request.
+// answer reports whether its caller is the first one to answer the request, and so may do
+// it.
 func (in *inbound) answer() bool {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -315,10 +349,14 @@ func (in *inbound) conclude(done messaging.Done) {
 	}
 }
 
-// ring implements ringer: it answers for a handler that still runs after its
-// deadline. The handler's worker stays taken until it returns; the request is done
-// with, so that neither caller nor broker waits for it.
+// ring implements ringer. It answers a request whose handler still runs after the deadline.
+// The handler's worker stays busy until the handler returns, but caller and broker do not
+// wait for it.
 func (in *inbound) ring() {
+	if s := in.live.Load(); s != nil {
+		s.finish(in.expired(), true)
+		return
+	}
 	switch {
 	case !in.answer(), in.Lost():
 	case in.isCancelled():

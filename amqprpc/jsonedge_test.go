@@ -2,13 +2,16 @@ package amqprpc_test
 
 import (
 	"context"
+	"math"
 	"strings"
 	"testing"
+	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 	"github.com/stretchr/testify/require"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
+	"github.com/bbebcec1/amqprpc-go/codec"
 )
 
 type jsonEdge struct {
@@ -71,5 +74,57 @@ func TestJSONEdgeCases(t *testing.T) {
 		}
 		require.Empty(t, d.Headers, "%s: %s", name, d.Body)
 		require.Contains(t, string(d.Body), c.want, name)
+	}
+}
+
+// No sender sends NaN or an infinity, in any format, nor null in its place.
+func TestNumbersThatNoSenderSends(t *testing.T) {
+	t.Parallel()
+	url, queue := brokerURL(t), queueName(t)
+	startServer(t, url, func(s *amqprpc.Server) {
+		amqprpc.Register(s, queue, func(_ context.Context, divisor float64) (float64, error) { return 1 / divisor, nil })
+	})
+	for _, c := range []codec.Codec{codec.JSON{}, codec.MsgPack{}} {
+		cli := dial(t, url, amqprpc.WithCodec(c))
+		for _, n := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
+			_, err := amqprpc.Call[float64, float64](testContext(t), cli, queue, n)
+			require.ErrorIs(t, err, amqprpc.CodeInvalidArgument)
+			require.Equal(t, amqprpc.OutcomeNotSent, amqprpc.OutcomeOf(err))
+		}
+		_, err := amqprpc.Call[float64, float64](testContext(t), cli, queue, 0)
+		require.ErrorIs(t, err, amqprpc.CodeInternal)
+		require.Equal(t, amqprpc.OutcomeExecuted, amqprpc.OutcomeOf(err))
+	}
+}
+
+// A caller in any language understands why its request does not decode: the message names the
+// field and what was expected, and says nothing of Go.
+func TestDecodeErrorsSayNothingOfGo(t *testing.T) {
+	t.Parallel()
+	type person struct {
+		Age   uint8            `json:"age"`
+		Names []string         `json:"names"`
+		Since *time.Time       `json:"since"`
+		Marks map[string]int64 `json:"marks"`
+	}
+	url, queue := brokerURL(t), queueName(t)
+	startServer(t, url, func(s *amqprpc.Server) {
+		amqprpc.Register(s, queue, func(context.Context, person) (amqprpc.None, error) { return amqprpc.None{}, nil })
+	})
+	cli := dial(t, url)
+	for _, c := range []codec.Codec{codec.JSON{}, codec.MsgPack{}} {
+		for field, bad := range map[string]any{
+			`"age": 300 is not from 0 to 255`:                 map[string]any{"age": 300},
+			`"age": a string, where an integer was expected`:  map[string]any{"age": "old"},
+			`"names": a string, where an array was expected`:  map[string]any{"names": "Ada"},
+			`"marks": an array, where an object was expected`: map[string]any{"marks": []int{}},
+			`": an object, where a string was expected`:       map[string]any{"names": []any{map[string]any{}}},
+			`a string, where an object was expected`:          "Ada",
+		} {
+			_, err := amqprpc.Call[any, amqprpc.None](testContext(t), cli, queue, bad, amqprpc.WithCodec(c))
+			require.ErrorIs(t, err, amqprpc.CodeInvalidArgument)
+			require.ErrorContains(t, err, field)
+			require.NotRegexp(t, `Go |uint|int8|struct|map\[|\[\]|person`, strings.ReplaceAll(err.Error(), "names[0]", ""))
+		}
 	}
 }

@@ -5,52 +5,60 @@ import "sync"
 // Options are sealed: each implements exactly the interfaces below for which it
 // means something, so that one in the wrong place does not compile.
 type (
-	// ServerOption configures [NewServer]. For the connection these are
-	// [WithBrokers], [WithConnectionName], [WithDialer], [WithHeartbeat],
-	// [WithLogger], [WithMaxMessageSize], [WithStateCallback], [WithTLS] and
-	// [WithoutControl]. For all
-	// handlers of the server they are [WithAcceptedCodecs], [WithCalleeCodes] and
-	// [WithMiddleware]. For the server itself they are [WithAllowedReplyTo],
-	// [WithClockSkew] and [WithDrainTimeout].
+	// ServerOption configures [NewServer].
+	//
+	// Options for the connection: [WithBrokers], [WithConnectionName], [WithDialer],
+	// [WithHeartbeat], [WithLogger], [WithMaxMessageSize], [WithStateCallback], [WithTLS]
+	// and [WithoutControl].
+	//
+	// Options for all handlers of the server: [WithAcceptedCodecs], [WithCalleeCodes] and
+	// [WithMiddleware].
+	//
+	// Options for the server itself: [WithAllowedReplyTo], [WithClockSkew] and
+	// [WithDrainTimeout].
 	ServerOption interface{ applyServer(*serverConfig) }
-	// HandlerOption configures [Register]: [WithAcceptedCodecs], [WithAtMostOnce],
-	// [WithCalleeCodes], [WithConcurrency], [WithHandlerTimeout], [WithMaxDeliveries],
-	// [WithMiddleware], [WithPrefetch] and [WithQueue].
+	// HandlerOption configures [Register]. The options are [WithAcceptedCodecs],
+	// [WithAtMostOnce], [WithCalleeCodes], [WithConcurrency], [WithHandlerTimeout],
+	// [WithMaxDeliveries], [WithMiddleware], [WithPrefetch] and [WithQueue].
 	HandlerOption interface{ applyHandler(*handlerConfig) }
-	// ClientOption configures [NewClient] and [Dial]. For the connection these are
-	// [WithBrokers], [WithConnectionName], [WithDialer], [WithHeartbeat],
-	// [WithLogger], [WithMaxMessageSize], [WithStateCallback], [WithTLS] and
-	// [WithoutControl]. For all
-	// calls of the client they are [WithCodec], [WithFailFast], [WithIdempotent],
-	// [WithLiveness], [WithMiddleware], [WithPersistent], and
-	// [WithTimeout]. For the client itself they are [WithBounce], [WithMaxPending],
-	// [WithReplyMode], [WithReplyQueueExpiry] and [WithoutConfirms].
+	// ClientOption configures [NewClient] and [Dial].
+	//
+	// Options for the connection: [WithBrokers], [WithConnectionName], [WithDialer],
+	// [WithHeartbeat], [WithLogger], [WithMaxMessageSize], [WithStateCallback], [WithTLS]
+	// and [WithoutControl].
+	//
+	// Options for all calls of the client: [WithCodec], [WithFailFast], [WithIdempotent],
+	// [WithLiveness], [WithMiddleware], [WithPersistent] and [WithTimeout].
+	//
+	// Options for the client itself: [WithBounce], [WithMaxPending], [WithReplyMode],
+	// [WithReplyQueueExpiry] and [WithoutConfirms].
 	ClientOption interface{ applyClient(*clientConfig) }
-	// CallOption configures one [Call], [Go] or [Notify], or all calls of
-	// [Client.With]: [WithCallID], [WithCodec], [WithExpiration], [WithFailFast],
-	// [WithHeader], [WithIdempotent], [WithLiveness], [WithMiddleware],
-	// [WithPersistent], [WithPriority], [WithReplyHeader] and
-	// [WithTimeout].
+	// CallOption configures one [Call], [Go] or [Notify], or all calls of a view
+	// ([Client.With]). The options are [WithCallID], [WithCodec], [WithExpiration],
+	// [WithFailFast], [WithHeader], [WithIdempotent], [WithLiveness], [WithMiddleware],
+	// [WithPersistent], [WithPriority], [WithReplyHeader] and [WithTimeout].
 	CallOption interface{ applyCall(*callConfig) }
 
-	// ConnOption configures a connection, and so servers and clients.
+	// ConnOption configures a connection. It is an option of servers and of clients.
 	ConnOption interface {
 		ServerOption
 		ClientOption
 	}
-	// MiddlewareOption is [WithMiddleware], which all four take.
+	// MiddlewareOption is the type of [WithMiddleware], which is an option of servers,
+	// handlers, clients and calls.
 	MiddlewareOption interface {
 		ServerOption
 		HandlerOption
 		ClientOption
 		CallOption
 	}
-	// ServeOption says how requests are answered: all of a server's, or one handler's.
+	// ServeOption configures how requests are answered. It is an option of servers and of
+	// handlers.
 	ServeOption interface {
 		ServerOption
 		HandlerOption
 	}
-	// SendOption says how requests are sent: all of a client's, or one call's.
+	// SendOption configures how requests are sent. It is an option of clients and of calls.
 	SendOption interface {
 		ClientOption
 		CallOption
@@ -112,6 +120,6 @@ func (o middlewareOption) applyHandler(c *handlerConfig) { c.middleware = append
 func (o middlewareOption) applyClient(c *clientConfig)   { c.middleware = append(c.middleware, o...) }
 func (o middlewareOption) applyCall(c *callConfig)       { c.middleware = append(c.middleware, o...) }
 
-// WithMiddleware adds middleware, the first outermost. Given several times it
-// adds up.
+// WithMiddleware adds middleware. The first one is the outermost. If the option is given
+// several times, all middleware is used.
 func WithMiddleware(mw ...Middleware) MiddlewareOption { return middlewareOption(mw) }

@@ -1,20 +1,19 @@
 package amqprpc
 
-// Outcome says what the caller may conclude of a failed call's request, and so
-// whether calling again is safe. The zero value, OutcomeUnknown, is the safe
-// assumption.
-type Outcome int
+// Outcome says what happened to the request of a failed call, and so whether it is safe to
+// call again. The zero value is OutcomeUnknown, the most careful assumption.
+type Outcome uint8
 
 const (
-	// OutcomeUnknown: a handler may have run, be running, or run until the
-	// deadline. Only an idempotent call may be repeated.
+	// OutcomeUnknown: a handler may have run, may be running, or may run until the
+	// deadline. Call again only if the handler may run twice.
 	OutcomeUnknown Outcome = iota
 	// OutcomeNotSent: the request never reached the broker.
 	OutcomeNotSent
-	// OutcomeNotExecuted: the broker had the request, and provably no handler
-	// ran for it or will: it was returned, or refused on its first delivery.
+	// OutcomeNotExecuted: the request reached the broker. No handler has run, and none will
+	// run: the broker returned the request, or a server refused it on its first delivery.
 	OutcomeNotExecuted
-	// OutcomeExecuted: a handler ran and answered with this error.
+	// OutcomeExecuted: a handler ran and returned this error.
 	OutcomeExecuted
 )
 
@@ -45,9 +44,9 @@ func outcomeFromWire(name string) Outcome {
 	}
 }
 
-// OutcomeOf returns the outcome of err's [Error]. It is OutcomeExecuted for nil,
-// since a call that succeeded ran, and OutcomeUnknown for an error that says
-// nothing of it.
+// OutcomeOf returns the outcome of err's [Error]. It returns OutcomeExecuted for nil,
+// because the handler of a successful call has run. It returns OutcomeUnknown for any other
+// error.
 func OutcomeOf(err error) Outcome {
 	if err == nil {
 		return OutcomeExecuted

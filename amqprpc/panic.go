@@ -7,13 +7,13 @@ import (
 	"runtime/debug"
 )
 
-// PanicError is the cause of the internal error that a handler's or middleware's
-// panic becomes, for middleware that reports panics:
+// PanicError is the cause of the internal error that a panic of a handler or of middleware
+// becomes. Middleware that reports panics uses it:
 //
 //	if p, ok := errors.AsType[*amqprpc.PanicError](err); ok { … }
 //
-// The caller of a server sees a neutral message; neither value nor stack crosses the
-// wire. On a client, a panic of middleware or of a codec is the error of its call.
+// Value and stack do not cross the wire: the caller gets a neutral message. On a client, a
+// panic of middleware or of a codec becomes the error of its call.
 type PanicError struct {
 	Value any    // given to panic
 	Stack []byte // of the goroutine that panicked

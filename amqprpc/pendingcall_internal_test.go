@@ -15,7 +15,7 @@ import (
 )
 
 func newPendingCall() *pendingCall {
-	return &pendingCall{client: &Client{clientState: &clientState{}}, prefix: "p-", woken: make(chan struct{}, 1), req: &Request{kind: KindUnary}}
+	return &pendingCall{client: &Client{clientState: &clientState{born: time.Now()}}, prefix: "p-", woken: make(chan struct{}, 1), req: Request{kind: KindUnary}}
 }
 
 // A result belongs to one attempt. A refusal of the first attempt, received before the second
@@ -23,20 +23,20 @@ func newPendingCall() *pendingCall {
 // earlier.
 func TestResultBetweenAttempts(t *testing.T) {
 	t.Parallel()
-	refused := &reply{isError: true, code: "deadline_exceeded", outcome: OutcomeNotExecuted}
+	refused := &reply{kind: replyError, about: "deadline_exceeded", outcome: OutcomeNotExecuted}
 	pc := newPendingCall()
-	first := pc.begin(nil, time.Time{})
+	first := pc.begin(nil, 0)
 	require.NotNil(t, first)
 	require.Equal(t, deliveredFirst, pc.deliver(1, refused))
-	require.Nil(t, pc.begin(nil, time.Time{}), "the answer to the first is there: no second is made")
+	require.Nil(t, pc.begin(nil, 0), "the answer to the first is there: no second is made")
 	<-pc.woken
 	got, ok := pc.take()
 	require.True(t, ok)
 	require.Equal(t, *refused, got.reply)
-	require.Equal(t, 1, pc.inFlight().n)
+	require.EqualValues(t, 1, pc.inFlight().n)
 
-	second := pc.begin(nil, time.Time{})
-	require.Equal(t, 2, second.n)
+	second := pc.begin(nil, 0)
+	require.EqualValues(t, 2, second.n)
 	second.settle(localError(CodeUnavailable, OutcomeNotExecuted, "q", "there is no such queue"))
 	<-pc.woken
 	got, ok = pc.take()
@@ -45,7 +45,7 @@ func TestResultBetweenAttempts(t *testing.T) {
 	pc.failed(localError(CodeUnavailable, OutcomeNotExecuted, "q", "there is no such queue"))
 	second.settle(localError(CodeUnavailable, OutcomeUnknown, "q", "the connection was lost"))
 	require.Nil(t, second.next(), "an attempt that has ended is not made again by itself")
-	require.NotNil(t, pc.begin(nil, time.Time{}), "the second had ended: its connection's end is not news")
+	require.NotNil(t, pc.begin(nil, 0), "the second had ended: its connection's end is not news")
 	require.Empty(t, pc.woken)
 	require.False(t, pc.isAnswered())
 }
@@ -53,15 +53,15 @@ func TestResultBetweenAttempts(t *testing.T) {
 // A reply to an earlier attempt counts if it proves an execution, and it counts once.
 func TestRepliesToEarlierAttempts(t *testing.T) {
 	t.Parallel()
-	refused, result := &reply{isError: true, outcome: OutcomeNotExecuted}, &reply{}
+	refused, result := &reply{kind: replyError, outcome: OutcomeNotExecuted}, &reply{}
 	pc := newPendingCall()
 	require.Equal(t, deliveredStale, pc.deliver(1, result), "nothing was sent")
-	pc.begin(nil, time.Time{})
-	pc.begin(nil, time.Time{})
+	pc.begin(nil, 0)
+	pc.begin(nil, 0)
 	require.Equal(t, deliveredStale, pc.deliver(3, result), "nor a third")
 	require.Equal(t, deliveredStale, pc.deliver(1, refused))
-	require.Equal(t, deliveredStale, pc.deliver(1, &reply{bounced: true}))
-	late := &reply{isError: true, outcome: OutcomeExecuted, code: "deadline_exceeded"}
+	require.Equal(t, deliveredStale, pc.deliver(1, &reply{kind: replyBounced}))
+	late := &reply{kind: replyError, outcome: OutcomeExecuted, about: "deadline_exceeded"}
 	require.Equal(t, deliveredStale, pc.deliver(1, late), "the second has time of its own")
 	require.Equal(t, deliveredFirst, pc.deliver(1, result))
 	require.Equal(t, deliveredRepeated, pc.deliver(1, result))
@@ -71,25 +71,25 @@ func TestRepliesToEarlierAttempts(t *testing.T) {
 	require.Empty(t, pc.woken)
 }
 
-// If an attempt has ended at its own limit, its handler's word of that does not end the next
-// one.
+// If an attempt has ended at its own limit, its handler may answer with deadline_exceeded. This
+// answer does not end the next attempt.
 func TestReplyOfAnAttemptThatIsOutOfTime(t *testing.T) {
 	t.Parallel()
-	late := &reply{isError: true, outcome: OutcomeExecuted, code: "deadline_exceeded"}
+	late := &reply{kind: replyError, outcome: OutcomeExecuted, about: "deadline_exceeded"}
 	pc := newPendingCall()
-	pc.begin(nil, time.Time{})
+	pc.begin(nil, 0)
 	pc.failed(localError(CodeDeadlineExceeded, OutcomeUnknown, "q", "the limit of the attempt"))
 	require.Equal(t, deliveredStale, pc.deliver(1, late))
-	require.NotNil(t, pc.begin(nil, time.Time{}))
+	require.NotNil(t, pc.begin(nil, 0))
 	require.Equal(t, deliveredFirst, pc.deliver(2, late), "its own counts")
-	require.NotNil(t, pc.begin(nil, time.Time{}), "but not for a third")
+	require.NotNil(t, pc.begin(nil, 0), "but not for a third")
 }
 
 // An attempt is either written or abandoned, whichever comes first.
 func TestAttemptIsAbandonedOrWritten(t *testing.T) {
 	t.Parallel()
 	pc := newPendingCall()
-	a := pc.begin(nil, time.Time{})
+	a := pc.begin(nil, 0)
 	require.True(t, a.Wanted())
 	require.True(t, a.Claim(7, 0))
 	require.EqualValues(t, 7, a.connection.Load())
@@ -97,14 +97,14 @@ func TestAttemptIsAbandonedOrWritten(t *testing.T) {
 	a.Unclaim()
 	require.True(t, a.abandon())
 	require.False(t, a.Claim(8, 0))
-	given := pc.begin(nil, time.Now().Add(time.Hour))
+	given := pc.begin(nil, moment(time.Hour))
 	require.True(t, given.Claim(8, 0))
 	pc.client.closed = make(chan struct{})
 	close(pc.client.closed) // no task sends the cancel
 	pc.client.giveUp(given)
 	given.Unclaim()
 	require.False(t, given.Claim(9, 0), "given up before it was put back: it is not published")
-	b := pc.begin(Header{"a": strings.Repeat("x", 5000)}, time.Time{})
+	b := pc.begin(Header{"a": strings.Repeat("x", 5000)}, 0)
 	require.False(t, a.Wanted(), "there is a later one")
 	require.False(t, b.Claim(8, 4096), "its headers do not fit a frame")
 	r, ok := pc.take()

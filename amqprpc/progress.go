@@ -2,9 +2,10 @@ package amqprpc
 
 import "context"
 
-// HasStarted reports whether a handler works on the attempt that runs now, or has worked on
-// it: a heartbeat of the handler has come ([WithLiveness]). False means that nothing is
-// known. It is always false on a server. It is safe for concurrent use, while next runs, too.
+// HasStarted reports whether a heartbeat of a handler has come for the attempt that runs now
+// ([WithLiveness]). The handler works on the attempt, or has worked on it. False means that
+// nothing is known. On a server, HasStarted is always false. It is safe for concurrent use,
+// even while next runs.
 func (r *Request) HasStarted() bool {
 	if r.out == nil {
 		return false
@@ -14,11 +15,13 @@ func (r *Request) HasStarted() bool {
 }
 
 // InspectQueue asks the broker how many messages wait in the request's queue and how many
-// consumers the queue has. Messages that a server has received do not count as waiting. It
-// returns false if the broker does not say: there is no connection, there is no such queue,
-// the user may not ask (RabbitMQ 4.3 requires a permission on the queue), or ctx has ended. It
-// costs a round trip to the broker, and 5 s where the queue's node is dead. It always returns
-// false on a server. It is safe for concurrent use, while next runs, too.
+// consumers the queue has. Messages that a server has received do not count as waiting.
+//
+// InspectQueue returns false if the broker does not answer. This is so if there is no
+// connection, if the queue does not exist, if the user may not ask, or if ctx has ended.
+// RabbitMQ 4.3 requires a permission on the queue. On a server, InspectQueue always returns
+// false. It costs a round trip to the broker, and 5 s if the queue's node is dead. It is safe
+// for concurrent use, even while next runs.
 func (r *Request) InspectQueue(ctx context.Context) (messages, consumers int, ok bool) {
 	if r.out == nil {
 		return 0, 0, false
@@ -27,13 +30,13 @@ func (r *Request) InspectQueue(ctx context.Context) (messages, consumers int, ok
 	return i.Messages, i.Consumers, i.Err == nil
 }
 
-// ClaimRetries says that the caller is middleware that retries the call, and returns its
-// claim for [Request.MayRetry]. It costs next to nothing and is called before next.
-func (r *Request) ClaimRetries() (claim uint32) {
+// ClaimRetries claims the retries of the call for the middleware that calls it. It returns the
+// claim for [Request.MayRetry]. Middleware that retries calls it before next.
+func (r *Request) ClaimRetries() (claim uint16) {
 	r.retriers++
 	return r.retriers
 }
 
 // MayRetry reports whether no middleware further inward has claimed the retries of the call
-// since. So one middleware of a chain retries, the innermost, and attempts do not multiply.
-func (r *Request) MayRetry(claim uint32) bool { return r.retriers == claim }
+// since. So only the innermost middleware of a chain retries, and attempts do not multiply.
+func (r *Request) MayRetry(claim uint16) bool { return r.retriers == claim }

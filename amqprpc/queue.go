@@ -10,52 +10,54 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/protocol"
 )
 
-// Queue says how a server declares a request queue. The zero value is a durable
-// queue of the virtual host's default type, classic unless the operator chose
-// another. Clients declare no request queue.
+// Queue says how a server declares a request queue. The zero value is a durable queue of
+// the virtual host's default type. This type is classic, unless the operator has chosen
+// another. Clients do not declare request queues.
 //
-// A queue that exists keeps its properties: a declaration that differs is
-// refused by the broker (406 PRECONDITION_FAILED), and Serve returns that.
+// A queue keeps the properties of its first declaration. If a later declaration differs,
+// the broker refuses it (406 PRECONDITION_FAILED), and Serve returns an error.
 type Queue struct {
-	// Transient makes the queue vanish when the broker restarts.
+	// Transient makes the broker delete the queue when it restarts.
 	Transient bool
-	// Type is "classic", "quorum" or "" for the virtual host's default.
-	// A quorum queue cannot be Transient.
+	// Type is "classic", "quorum" or "". With "", the queue has the virtual host's default
+	// type. A quorum queue cannot be Transient.
 	Type string
-	// Expires deletes the queue when it has been unused for so long
-	// (milliseconds on the wire, at least one); 0 never.
+	// Expires is the time after which the broker deletes an unused queue. The broker counts
+	// in milliseconds, at least one. 0 is never.
 	Expires time.Duration
-	// MessageTTL drops requests that have waited for so long, whatever their
-	// own deadline; 0 never.
+	// MessageTTL is the time after which the broker drops a waiting request, even if its
+	// deadline is later. 0 is never.
 	MessageTTL time.Duration
-	// MaxLength bounds the number of waiting requests, MaxLengthBytes the bytes
-	// of their bodies; 0 is no bound.
+	// MaxLength limits the number of waiting requests. MaxLengthBytes limits the bytes of
+	// their bodies. 0 is no limit.
 	MaxLength      int
 	MaxLengthBytes int64
-	// Overflow is what happens to a request beyond the bounds: "drop-head" (the
-	// broker's default, also for ""), which drops the oldest one, or
-	// "reject-publish", which refuses the new one.
+	// Overflow says what happens at the limit. With "drop-head", the default, the broker
+	// drops the oldest request. With "reject-publish", the broker refuses the new request.
 	Overflow string
-	// DeadLetterExchange and DeadLetterRoutingKey say where expired, rejected
-	// and overflowing requests go; "" and "" is nowhere. To dead-letter to a
-	// queue through the default exchange set only the routing key.
+	// DeadLetterExchange and DeadLetterRoutingKey say where the broker sends requests that
+	// it drops, and requests that a server rejects. If both are empty, these requests are
+	// lost. To send them to another queue, set only the routing key to the name of this
+	// queue.
 	DeadLetterExchange   string
 	DeadLetterRoutingKey string
-	// Bounce sends requests that expire, are rejected or overflow back to their
-	// caller, which gets an error within milliseconds if it was dialled with
-	// [WithBounce]: the queue dead-letters to the exchange amqprpc.bounce. It
-	// excludes the two fields above: Register panics on both.
+	// Bounce makes the broker return dropped and rejected requests to the client. A client
+	// with [WithBounce] then gets an error within milliseconds. Such a queue has the
+	// dead-letter exchange amqprpc.bounce. Register panics if DeadLetterExchange or
+	// DeadLetterRoutingKey is also set.
 	Bounce bool
-	// SingleActiveConsumer lets only one of several servers consume at a time.
+	// SingleActiveConsumer lets only one of several servers consume the queue at a time.
 	SingleActiveConsumer bool
-	// MaxPriority makes a classic queue honour priorities up to it, at most 255; 0 none.
+	// MaxPriority is the highest priority of a classic queue, at most 255. 0 is no
+	// priorities.
 	MaxPriority int
-	// DeliveryLimit is how often a quorum queue delivers a request before it
-	// drops or dead-letters it; 0 is the broker's default.
+	// DeliveryLimit is how often a quorum queue delivers a request. After that, the broker
+	// drops or dead-letters the request. 0 is the broker's default.
 	DeliveryLimit int
-	// Arguments are further arguments of queue.declare, as they are.
+	// Arguments are further arguments of queue.declare. They are sent unchanged.
 	Arguments map[string]any
-	// Passive declares nothing and only checks that the queue is there.
+	// Passive makes the server check only that the queue exists. The server then declares
+	// nothing.
 	Passive bool
 }
 

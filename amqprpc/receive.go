@@ -1,7 +1,7 @@
 package amqprpc
 
 import (
-	"encoding/json"
+	"fmt"
 	"time"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/messaging"
@@ -12,6 +12,10 @@ import (
 // connection.
 func (c *Client) receive(m *messaging.Message) {
 	bounced := m.Exchange == protocol.BounceExchange
+	if protocol.IsStream(&m.Properties) && !bounced {
+		c.streams.receive(m)
+		return
+	}
 	if bounced || !protocol.IsBatch(&m.Properties) {
 		c.dispatch(m, bounced)
 		return
@@ -26,6 +30,16 @@ func (c *Client) receive(m *messaging.Message) {
 	if !whole {
 		c.stats.unknown.Add(1)
 	}
+}
+
+// receiveBoxed takes a message from the queue that a client of direct reply-to has for
+// streams.
+func (c *Client) receiveBoxed(m *messaging.Message) {
+	if protocol.IsStream(&m.Properties) {
+		c.streams.receive(m)
+		return
+	}
+	c.dispatch(m, false) // the answer to a request that opens a stream
 }
 
 // batchedPropertiesMost is the largest frame_max that is ever agreed on.
@@ -51,11 +65,14 @@ func (c *Client) dispatch(m *messaging.Message, bounced bool) {
 		return
 	}
 	r := reply{
-		contentType: got.ContentType, isError: got.IsError, code: got.Code, outcome: outcomeFromWire(got.Outcome),
-		bounced: bounced, again: int32(got.RetryAfter.Milliseconds()), headers: got.Received, body: m.Body,
+		outcome: outcomeFromWire(got.Outcome), again: int32(got.RetryAfter.Milliseconds()),
+		about: got.ContentType, encoded: got.Encoded, headers: got.Received, body: m.Body,
 	}
-	if bounced {
-		r.code = got.DeathReason
+	switch {
+	case bounced:
+		r.kind, r.about = replyBounced, got.DeathReason
+	case got.IsError:
+		r.kind, r.about = replyError, got.Code
 	}
 	switch pc.deliver(n, &r) {
 	case deliveredRepeated:
@@ -65,8 +82,8 @@ func (c *Client) dispatch(m *messaging.Message, bounced bool) {
 	}
 }
 
-// late counts a reply that nobody waits for, unless it may have come before: a
-// reconnection brings again what was not acknowledged.
+// late counts a reply that nobody waits for. After a reconnection, the broker redelivers
+// replies that were not acknowledged, and these are not counted.
 func (c *Client) late(m *messaging.Message) {
 	if !m.Redelivered {
 		c.stats.late.Add(1)
@@ -81,7 +98,7 @@ func (c *Client) returned(m *messaging.Message) {
 	if pc == nil {
 		return
 	}
-	if a := pc.inFlight(); a != nil && a.n == n {
+	if a := pc.inFlight(); a != nil && int(a.n) == n {
 		a.settle(localError(CodeUnavailable, OutcomeNotExecuted, m.Key,
 			"there is no such queue (%d %s): has a server registered it on this virtual host?", m.ReturnCode, m.ReturnText))
 	}
@@ -100,43 +117,53 @@ func (c *Client) read(req *Request, r result) (*Response, *Error) {
 	if r.err != nil {
 		return nil, r.err
 	}
+	if r.accepted {
+		return acceptedResponse, nil
+	}
 	if req.kind == KindNotification {
 		return &Response{codec: req.codec, contentType: req.contentType}, nil
 	}
 	d := &r.reply
-	if d.bounced {
-		return nil, bounced(req.queue, d.code)
+	if d.kind == replyBounced {
+		return nil, bounced(req.queue, d.about)
 	}
 	req.replyHeader = protocol.Metadata(d.headers)
-	if d.isError {
-		return nil, remoteError(req.queue, d)
+	limit := c.cfg.conn.maxMessageSize
+	if d.kind == replyError {
+		return nil, remoteError(req.queue, d, limit)
 	}
-	cd := c.replyCodec(req, d.contentType)
+	if len(d.body) > limit {
+		return nil, localError(CodeResourceExhausted, OutcomeExecuted, req.queue,
+			"the reply has %d bytes; the limit is %d (WithMaxMessageSize)", len(d.body), limit)
+	}
+	if d.encoded {
+		return nil, localError(CodeInternal, OutcomeExecuted, req.queue,
+			"the reply has a content encoding, and this client decodes none")
+	}
+	contentType := d.about
+	cd := c.replyCodec(req, contentType)
 	if cd == nil {
 		return nil, localError(CodeInternal, OutcomeExecuted, req.queue,
-			"the reply's content type %q is none that this client decodes (WithCodec)", d.contentType)
+			"the reply's content type %q is none that this client decodes (WithCodec)", contentType)
 	}
-	if len(d.body) > c.cfg.conn.maxMessageSize {
-		return nil, localError(CodeResourceExhausted, OutcomeExecuted, req.queue,
-			"the reply has %d bytes; the limit is %d (WithMaxMessageSize)", len(d.body), c.cfg.conn.maxMessageSize)
-	}
-	contentType := d.contentType
 	if contentType == "" {
 		contentType = cd.ContentType()
 	}
 	resp := &req.out.resp
-	*resp = Response{header: req.replyHeader, contentType: contentType, body: d.body, encoded: true, codec: cd, typ: req.respType}
+	*resp = Response{header: req.replyHeader, contentType: contentType, body: d.body, encoded: true, codec: cd, req: req}
 	return resp, nil
 }
 
-// remoteError reads the error that a server answered with. One that cannot be read
-// is an error all the same, with the code of the header.
-func remoteError(queue string, r *reply) *Error {
+// remoteError reads the error that a server answered with. Whatever its body is, it has
+// the code and the outcome of its headers.
+func remoteError(queue string, r *reply, limit int) *Error {
 	e := &Error{}
-	if err := json.Unmarshal(r.body, e); err != nil {
+	if len(r.body) > limit {
+		e.message = fmt.Sprintf("the server's error cannot be read: it has %d bytes; the limit is %d (WithMaxMessageSize)", len(r.body), limit)
+	} else if e.UnmarshalJSON(r.body) != nil {
 		e.message = "the server's error could not be read"
 	}
-	e.code = codeFromWire(r.code)
+	e.code = codeFromWire(r.about)
 	e.remote, e.queue, e.outcome = true, queue, r.outcome
 	e.again = time.Duration(r.again) * time.Millisecond
 	return e

@@ -3,13 +3,15 @@ package amqprpc
 import (
 	"sync"
 	"time"
+
+	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/messaging"
 )
 
-// countDelivery finds out how often a request was delivered, and refuses one that was
-// delivered too often: it is taken to kill its servers. It reports whether the
-// request, delivered again where the broker does not count, must go back to the
-// queue with its count before it is handled, so that the count is there should it
-// kill this server too.
+// countDelivery finds out how often a request was delivered. It refuses a request that was
+// delivered too often, because this request probably kills its servers. If the broker does
+// not count, a redelivered request must go back to the queue with its count before it is
+// handled: if it then kills this server as well, the count survives. countDelivery reports
+// whether this is so.
 func (in *inbound) countDelivery() (goesBack bool) {
 	e, m := in.endpoint, &in.message
 	cfg := &e.cfg
@@ -35,7 +37,7 @@ func (in *inbound) countDelivery() (goesBack bool) {
 		e.server.stats.poisoned.Add(1)
 		e.server.log.Error("amqprpc: request refused: it was delivered too often without an answer",
 			"queue", e.queue, "deliveries", counted-1, "message_id", m.MessageID)
-		in.refusal = Errorf(CodeAborted, "the request was delivered %d times without an answer: it may have killed its servers", counted-1)
+		in.refusal = Errorf(CodeAborted, "the request was delivered %s without an answer: it may have killed its servers", messaging.Counted(counted-1, "time"))
 		in.deadLetter = true
 	case cfg.maxDeliveries > 0 && in.redelivered && counted == in.deliveries && e.canRequeue():
 		return true
@@ -43,17 +45,17 @@ func (in *inbound) countDelivery() (goesBack bool) {
 	return false
 }
 
-// canRequeue reports whether a request can go to the queue's tail without being lost
-// there, and whether that is what counts its deliveries.
+// canRequeue reports whether a request can be moved to the end of its queue without being
+// lost there, and whether this is how its deliveries are counted.
 func (e *endpoint) canRequeue() bool {
 	c := &e.cfg.queue
 	return c.Type != "quorum" && c.MaxLength == 0 && c.MaxLengthBytes == 0 && !c.Passive &&
 		c.Arguments["x-max-length"] == nil && c.Arguments["x-max-length-bytes"] == nil
 }
 
-// requeue puts a request at the tail of its queue, with its count, and reports
-// whether that is all there is to do here. Where it cannot be put there it is handled
-// uncounted: better once too often than never.
+// requeue moves a request to the end of its queue, with its count. It returns true if
+// nothing is left to do. If the request cannot be moved, it is handled without being
+// counted: a handler that runs once too often is better than one that never runs.
 func (in *inbound) requeue() bool {
 	properties := in.message.AppendRequeued(nil, in.deliveries, time.Now())
 	return in.Requeue(properties, in.req.body) || in.Lost()
@@ -84,8 +86,8 @@ func (u *unstarted) lose(k requestIDs) {
 	u.lost[k]++
 }
 
-// of returns how many of a request's deliveries do not count: all of which the broker
-// counts, or the last one.
+// of returns how many deliveries of a request do not count. If the broker counts, this is
+// the number of all lost deliveries. Otherwise it is at most one.
 func (u *unstarted) of(k requestIDs, all bool) int {
 	u.mu.Lock()
 	defer u.mu.Unlock()

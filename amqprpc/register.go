@@ -5,22 +5,24 @@ import (
 	"fmt"
 )
 
-// Handler answers the requests of one queue. It runs on as many goroutines at once
-// as [WithConcurrency] allows; on which is the server's affair. Its ctx ends at the
-// request's deadline, when the connection that the request came on is lost (the
-// broker will deliver the request again), and when a drain has taken too long.
+// Handler answers the requests of one queue. It runs on several goroutines at once, at most
+// as many as [WithConcurrency] allows. Its ctx ends at the deadline of the request, when
+// the caller gives up, and when a drain takes too long. It also ends when the server loses
+// the connection on which the request came, because the broker then redelivers the request.
 //
-// The error it returns is what the caller gets: an [*Error] with its code and
-// details, a [Code] by itself, a context's error as its code, and any other error as
-// unknown with its message. An error of a call that the handler has made is internal to
-// the handler's caller, unless the handler says otherwise with [NewError] around it, or
-// [WithCalleeCodes].
+// The handler's error goes to the caller. An *[Error] arrives with its code and details,
+// and a [Code] arrives as this code. The error of a context arrives as deadline_exceeded or
+// canceled. Any other error arrives as unknown, with its text. If the handler returns the
+// error of a call that it made, its own caller gets internal. To change this, wrap the
+// error with [NewError], or use [WithCalleeCodes].
 type Handler[Req, Resp any] func(ctx context.Context, req Req) (Resp, error)
 
-// Register puts h on a queue. It panics on a programmer's error: an empty or
-// overlong or repeated queue name, a nil handler, codecs or fields of [Queue] that
-// contradict each other,
-// or a server that serves already.
+// Register puts h on a queue. It panics on mistakes in the program:
+//
+//   - The name of the queue is empty, too long, or registered already.
+//   - h is nil.
+//   - The codecs contradict each other, or the fields of [Queue] do.
+//   - The server already serves.
 func Register[Req, Resp any](s *Server, queue string, h Handler[Req, Resp], opts ...HandlerOption) {
 	if h == nil {
 		panic(fmt.Sprintf("amqprpc: Register %q: the handler is nil", queue))
@@ -39,7 +41,7 @@ type inboundOf[Req, Resp any] struct {
 
 func freshInbound[Req, Resp any]() *inbound {
 	t := &inboundOf[Req, Resp]{}
-	t.typed, t.req.typ = t, t
+	t.typed = t
 	return &t.inbound
 }
 

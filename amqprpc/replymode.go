@@ -6,19 +6,18 @@ import "time"
 type ReplyMode int
 
 const (
-	// ReplyResumable, the default: a queue of the client's own that survives its
-	// connection for a minute, so that a call in flight survives a dropped
-	// connection. The user needs the permissions to configure and read
-	// amqprpc.reply.*, and in every mode to write amq.default, the default exchange.
+	// ReplyResumable is the default. The client has a reply queue that outlives its
+	// connection by a minute, so calls in flight survive a dropped connection. The user
+	// needs the permissions to configure and read amqprpc.reply.*. In every mode, the user
+	// needs the permission to write to amq.default, the default exchange.
 	ReplyResumable ReplyMode = iota
-	// ReplyExclusive: a queue that lives and dies with the connection. Calls in
-	// flight fail as soon as it is lost; nothing outlives the client. The user
-	// needs the permissions to configure and read amq.gen-*.
+	// ReplyExclusive uses a reply queue that ends with the connection. If the connection is
+	// lost, calls in flight fail. The broker keeps nothing of a client that has ended. The
+	// user needs the permissions to configure and read amq.gen-*.
 	ReplyExclusive
-	// ReplyDirect: RabbitMQ's direct reply-to, without any queue. The least
-	// load on the broker and no permission to configure; replies are at most
-	// once, and calls in flight fail when the connection is lost. [WithLiveness] has
-	// no effect.
+	// ReplyDirect uses RabbitMQ's direct reply-to, without a queue. This mode needs the
+	// least of the broker, and no permission to configure. Replies are delivered at most
+	// once. If the connection is lost, calls in flight fail. [WithLiveness] has no effect.
 	// See https://www.rabbitmq.com/docs/direct-reply-to.
 	ReplyDirect
 )
@@ -28,9 +27,9 @@ func WithReplyMode(m ReplyMode) ClientOption {
 	return clientOption(func(c *clientConfig) { c.replyMode = m })
 }
 
-// WithReplyQueueExpiry sets how long a resumable reply queue outlives its
-// connection. The default is a minute; a client that is away for longer fails
-// its calls in flight. At least 1 s.
+// WithReplyQueueExpiry sets how long a resumable reply queue outlives its connection. The
+// default is a minute, and the minimum is 1 s. If the client is away for longer, its calls
+// in flight fail.
 func WithReplyQueueExpiry(d time.Duration) ClientOption {
 	return clientOption(func(c *clientConfig) { c.replyExpires = within(time.Second, d, forever) })
 }

@@ -6,84 +6,130 @@ import (
 	"reflect"
 	"time"
 
+	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/protocol"
 	"github.com/bbebcec1/amqprpc-go/codec"
 )
 
 // Kind is the kind of a request.
-type Kind int
+type Kind uint8
 
 const (
 	KindUnary        Kind = iota // one request, one reply
 	KindNotification             // a request without a reply
+	KindServerStream             // one request, any number of messages in answer
+	KindClientStream             // any number of messages, one reply
+	KindBidiStream               // any number of messages, both ways
 )
 
-// String returns the kind's name: unary or notification.
+// String returns the kind's name: unary, notification, server stream, client stream or
+// bidi stream.
 func (k Kind) String() string {
-	if k == KindNotification {
+	switch k {
+	case KindNotification:
 		return "notification"
+	case KindServerStream:
+		return "server stream"
+	case KindClientStream:
+		return "client stream"
+	case KindBidiStream:
+		return "bidi stream"
+	default:
+		return "unary"
 	}
-	return "unary"
 }
 
-// Request is one request as middleware sees it, on its way out of a client or
-// into a server. It belongs to the goroutine that runs the chain: none of its
-// methods may be called concurrently with another or with next, nor after the chain
-// returned. [Request.HasStarted] and [Request.InspectQueue] are the exceptions, and a
-// [Request.Clone] is a request of its own.
+// IsStream reports whether one side or both send any number of messages.
+func (k Kind) IsStream() bool { return k.wire() != "" }
+
+// wire is the kind of a stream as the wire has it, else "".
+func (k Kind) wire() protocol.StreamKind {
+	switch k {
+	case KindServerStream:
+		return protocol.StreamServer
+	case KindClientStream:
+		return protocol.StreamClient
+	case KindBidiStream:
+		return protocol.StreamBidi
+	default:
+		return ""
+	}
+}
+
+// Request is a request as middleware sees it: on a client before it is sent, on a server
+// after it has arrived. Only the goroutine that runs the chain may use it. No method may be
+// called concurrently with another or with next, or after the chain has returned. The
+// exceptions are [Request.HasStarted] and [Request.InspectQueue]. A [Request.Clone] is a
+// request of its own.
 type Request struct {
 	queue       string
-	kind        Kind
 	id          string
 	attempt     int
 	header      Header
 	contentType string
 
-	codec       codec.Codec
-	body        []byte
-	msg         any         // a *Req
-	typ         messageType // of Req; server only
-	decoded     bool
-	encoded     bool
-	client      bool
-	redelivered bool
-	retriers    uint32 // how often middleware has claimed the retries
-	err         error  // of decoding on a server, of encoding on a client
+	codec codec.Codec
+	body  []byte
+	msg   any   // a *Req
+	err   error // of decoding on a server, of encoding on a client
 
 	respType    messageType
 	replyHeader Header
 
-	in       *inbound  // server only
-	out      *outgoing // client only
-	expiry   time.Time // of a notification that asked for one; client only
-	priority uint8     // client only
+	in  *inbound  // server only
+	out *outgoing // client only
+
+	kind        Kind
+	priority    uint8 // client only
+	decoded     bool
+	encoded     bool
+	client      bool
+	redelivered bool
+	retriers    uint16 // how often middleware has claimed the retries
+
+	streaming *streaming // of a stream
 }
 
 // Queue returns the name of the queue that is called.
 func (r *Request) Queue() string { return r.queue }
 
-// Kind returns the request's kind.
+// Kind returns the kind of the request.
 func (r *Request) Kind() Kind { return r.kind }
 
-// IsClient reports whether the request is on its way out of a client.
+// IsClient reports whether the request is on a client.
 func (r *Request) IsClient() bool { return r.client }
 
-// ID returns the call's id, the same for every attempt at it and for every
-// delivery of it: the key by which a repetition is known.
+// ID returns the ID of the call. The ID is the same for every attempt and every delivery. A
+// handler uses it to recognise a repeated call.
 func (r *Request) ID() string { return r.id }
 
-// Attempt returns which attempt at the call this is, 1 for the first. On a
-// client it counts the times that the chain reached the wire.
+// Attempt returns the number of the caller's attempt at the call: 1 for the first. On a
+// client, each time that the chain sends the request counts as an attempt.
 func (r *Request) Attempt() int { return max(1, r.attempt) }
 
-// IsIdempotent reports whether the call may be repeated though it may have run
-// ([WithIdempotent]). It is always false on a server, since requests do not tell.
+// CorrelationID returns the correlation_id of the message: each attempt at a call has its
+// own, while [Request.ID] is the same for all of them. On a client it is that of the last
+// attempt, and "" before the first.
+func (r *Request) CorrelationID() string {
+	if r.in != nil {
+		return r.in.message.CorrelationID
+	}
+	if r.out != nil {
+		if a := r.out.call.inFlight(); a != nil {
+			return a.id()
+		}
+	}
+	return ""
+}
+
+// IsIdempotent reports whether the call has the option [WithIdempotent]. On a server it is
+// always false, because the message does not contain this option.
 func (r *Request) IsIdempotent() bool { return r.out != nil && r.out.call.send.idempotent }
 
-// QueueTime returns how long the request was in its queue before the broker
-// delivered it to this server. The time is an estimate, since the clocks of callers
-// differ from the server's; time that the request waited for a worker is not in it. It
-// returns false where nothing is known: for a notification, for a request without a
-// deadline, with a priority, or redelivered, and on a client.
+// QueueTime returns how long the request was in its queue before the broker delivered it to
+// this server. The time is an estimate, because the clocks of callers differ from the
+// server's clock. It does not include the time that the request waited in the server.
+// QueueTime returns false if nothing is known. This is so on a client, for notifications,
+// and for requests that have no deadline, have a priority, or are redelivered.
 func (r *Request) QueueTime() (time.Duration, bool) {
 	if r.in == nil {
 		return 0, false
@@ -91,12 +137,12 @@ func (r *Request) QueueTime() (time.Duration, bool) {
 	return r.in.waited, r.in.timed
 }
 
-// Redelivered reports whether the broker has, or may have, delivered this
-// message before. It is always false on a client.
+// Redelivered reports whether the broker may have delivered this message before. On a
+// client it is always false.
 func (r *Request) Redelivered() bool { return r.redelivered }
 
-// Header returns the request's metadata, never nil. What client middleware puts
-// there is sent.
+// Header returns the metadata of the request. It is never nil. Middleware on a client may
+// add to it.
 func (r *Request) Header() Header {
 	if r.header == nil {
 		r.header = Header{}
@@ -104,13 +150,13 @@ func (r *Request) Header() Header {
 	return r.header
 }
 
-// ContentType returns the content type of the body, as it is on the wire: on a
-// server what the message says, "" if it says nothing.
+// ContentType returns the content type of the body. On a server it is the content type of
+// the message, or "" if the message has none.
 func (r *Request) ContentType() string { return r.contentType }
 
-// Body returns the encoded message. It is not a copy. On a client it is encoded
-// on first use, after which changes to the message no longer count, and is nil
-// if the message cannot be encoded, which is then the call's error.
+// Body returns the encoded message, not a copy. On a client, the message is encoded at the
+// first use, and later changes to the message have no effect. If the message cannot be
+// encoded, Body returns nil, and the call fails.
 func (r *Request) Body() []byte {
 	if r.client {
 		r.encode()
@@ -118,9 +164,9 @@ func (r *Request) Body() []byte {
 	return r.body
 }
 
-// Message returns the message as a *Req. On a server it is decoded on first
-// use, once; the error is the one that the call will end with: the content type
-// is not accepted, or the body is no Req.
+// Message returns the message as a *Req. On a server, the message is decoded once, at the
+// first use. If the content type is not accepted, or the body does not decode as a Req,
+// Message returns an error, and the call fails with it.
 func (r *Request) Message() (any, error) {
 	if r.client {
 		return r.msg, nil
@@ -133,8 +179,8 @@ func (r *Request) Message() (any, error) {
 		r.err = r.in.refusal
 		return nil, r.err
 	}
-	msg := r.typ.fresh()
-	if err := decodeBody(r.codec, r.body, msg, r.typ.none()); err != nil {
+	msg := r.in.typed.fresh()
+	if err := decodeBody(r.codec, r.body, msg, r.in.typed.none()); err != nil {
 		r.err = Errorf(CodeInvalidArgument, "the request does not decode: %w", err)
 		return nil, r.err
 	}
@@ -178,7 +224,7 @@ type messageOf[T any] struct{}
 func (messageOf[T]) fresh() any { return new(T) }
 func (messageOf[T]) none() bool { return reflect.TypeFor[T]() == reflect.TypeFor[None]() }
 
-// serverContext is the ctx of a handler: it knows its request.
+// serverContext is the ctx of a handler. It contains the request.
 type serverContext struct {
 	deadlineContext
 	req *Request
@@ -192,17 +238,17 @@ func (c *serverContext) Value(key any) any {
 	return c.deadlineContext.Value(key)
 }
 
-// RequestFromContext returns the request that a handler is working on, and false
-// if ctx does not come from a server.
+// RequestFromContext returns the request that a handler is working on. It returns false if
+// ctx does not come from a server.
 func RequestFromContext(ctx context.Context) (*Request, bool) {
 	r, ok := ctx.Value(requestKey{}).(*Request)
 	return r, ok
 }
 
-// ReplyHeader returns the metadata of the reply that a handler is about to give,
-// for it to add to: sent with its result and with its error alike. It belongs to
-// the goroutine that runs the handler. For a ctx that does not come from a
-// server it is a map that goes nowhere.
+// ReplyHeader returns the metadata of the reply that a handler will give. The handler may
+// add to it. The metadata are sent with a result and with an error. Only the goroutine of
+// the handler may use the map. If ctx does not come from a server, ReplyHeader returns a
+// map that has no effect.
 func ReplyHeader(ctx context.Context) Header {
 	r, ok := RequestFromContext(ctx)
 	if !ok {

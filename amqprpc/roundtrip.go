@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/messaging"
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/protocol"
 )
 
 // outgoing is all that one call needs, in one piece of memory.
 type outgoing struct {
-	req  Request
 	call pendingCall
 	ctx  deadlineContext
 	resp Response
@@ -19,7 +19,7 @@ type outgoing struct {
 
 // start runs a call through the chain. What makes up the request is set in o.
 func (c *Client) start(ctx context.Context, o *outgoing, cfg *callConfig) (*Response, error) {
-	req, pc := &o.req, &o.call
+	req, pc := &o.call.req, &o.call
 	if req.codec = cfg.codec; req.codec == nil {
 		req.codec = c.cfg.codec
 	}
@@ -28,7 +28,7 @@ func (c *Client) start(ctx context.Context, o *outgoing, cfg *callConfig) (*Resp
 	req.header = cfg.header
 	req.priority = cfg.priority
 	req.out = o
-	pc.client, pc.number, pc.req = c, c.numbers.Add(1), req
+	pc.client, pc.number = c, c.numbers.Add(1)
 	pc.prefix = c.ids.prefix(req.queue)
 	pc.send = c.cfg.send.with(cfg.send)
 	pc.woken = c.wakes.get()
@@ -37,10 +37,10 @@ func (c *Client) start(ctx context.Context, o *outgoing, cfg *callConfig) (*Resp
 		req.id, pc.ownID = protocol.CorrelationID(pc.prefix, pc.number, 1), true
 	}
 	if req.kind == KindNotification && cfg.expiration > 0 {
-		req.expiry = time.Now().Add(cfg.expiration)
+		pc.expiry = c.age() + moment(cfg.expiration)
 	}
 	o.ctx.life = c.life
-	o.ctx.begin(ctx, c.bound(ctx, cfg.timeout))
+	o.ctx.begin(ctx, c.bound(ctx, cfg.timeout, req.kind))
 	invoke := c.invoke
 	if len(cfg.middleware) > 0 {
 		invoke = chain(c.cfg.middleware, chain(cfg.middleware, c.attempt, c.clientSeal), c.clientSeal)
@@ -84,11 +84,12 @@ func (c *Client) release(pc *pendingCall) {
 }
 
 // bound returns when a call must end: at the earlier of ctx's deadline and the
-// call's timeout, or after the client's timeout where there is neither.
-func (c *Client) bound(ctx context.Context, timeout time.Duration) time.Time {
+// call's timeout, or after the client's timeout where there is neither. A stream is then
+// not bound at all: the zero time.
+func (c *Client) bound(ctx context.Context, timeout time.Duration, kind Kind) time.Time {
 	at, ok := ctx.Deadline()
 	if timeout <= 0 {
-		if !ok {
+		if !ok && !kind.IsStream() {
 			at = time.Now().Add(c.cfg.timeout)
 		}
 		return at
@@ -103,7 +104,7 @@ func (c *Client) bound(ctx context.Context, timeout time.Duration) time.Time {
 // attempt is the end of a client's chain: one attempt, whose error is marked as this
 // call's.
 func (c *Client) attempt(ctx context.Context, req *Request) (*Response, error) {
-	if end, ok := ctx.Deadline(); !ok || end.After(req.out.ctx.deadline) {
+	if end, ok := ctx.Deadline(); !req.out.ctx.deadline.IsZero() && (!ok || end.After(req.out.ctx.deadline)) {
 		// Middleware has put a ctx of its own in the way: the call still ends in time.
 		bounded, cancel := context.WithDeadline(ctx, req.out.ctx.deadline)
 		defer cancel()
@@ -119,11 +120,15 @@ func (c *Client) attempt(ctx context.Context, req *Request) (*Response, error) {
 			c.release(pc)
 		}
 	}()
-	resp, err := c.roundTrip(ctx, req)
+	run := c.roundTrip
+	if req.kind.IsStream() {
+		run = c.streamAttempt
+	}
+	resp, err := run(ctx, req)
 	if err != nil {
+		err.call = req.ref() // before others see the error in the log of attempts
 		pc.failed(err)
 		pc.family.answered(req.replyHeader)
-		err.call = req.ref()
 		return nil, err
 	}
 	return resp, nil
@@ -138,7 +143,7 @@ func (c *Client) roundTrip(ctx context.Context, req *Request) (*Response, *Error
 	if !pc.registered {
 		if !c.pending.add(pc, c.cfg.maxPending) {
 			return nil, localError(CodeResourceExhausted, OutcomeNotSent, req.queue,
-				"%d calls are in flight already (WithMaxPending)", c.cfg.maxPending)
+				"the client has %s in flight already (WithMaxPending)", messaging.Counted(c.cfg.maxPending, "call"))
 		}
 		pc.registered = true
 	}
@@ -147,16 +152,16 @@ func (c *Client) roundTrip(ctx context.Context, req *Request) (*Response, *Error
 			return nil, err
 		}
 	}
-	expiry := req.expiry
-	if req.kind == KindUnary {
-		expiry = deadlineOf(ctx)
+	expiry := pc.expiry
+	if req.kind != KindNotification {
+		expiry = c.moment(deadlineOf(ctx))
 	}
 	a := pc.begin(req.header.clone(), expiry)
 	if a == nil {
 		r, _ := pc.take()
 		return c.finish(req, r)
 	}
-	req.attempt = a.n
+	req.attempt = int(a.n)
 	if pc.send.failFast && c.whyDown() != nil {
 		// Lost since the inspection. If the connection is lost from here on, its end
 		// finds the attempt.
@@ -195,7 +200,7 @@ func (c *Client) await(ctx context.Context, req *Request) (*Response, *Error) {
 			}
 			at = end
 			c.pending.wakeAt(pc, at)
-			if !late && req.kind == KindUnary && pc.inFlight().state.Load() == attemptWritten {
+			if !late && req.kind != KindNotification && pc.inFlight().state.Load() == attemptWritten {
 				late = true
 				c.task(func() {
 					i := c.broker.Inspect(ctx, req.queue)
@@ -249,7 +254,7 @@ func (c *Client) silent(pc *pendingCall) *Error {
 	if last == 0 || c.whyDown() != nil {
 		return nil
 	}
-	silence := time.Duration(c.age() - max(last, c.upSince.Load()))
+	silence := time.Duration(c.age() - max(last, moment(c.upSince.Load())))
 	if silence <= protocol.HeartbeatMisses*interval {
 		return nil
 	}

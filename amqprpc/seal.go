@@ -22,7 +22,7 @@ func (e *endpoint) serverSeal(next Invoker) Invoker {
 		if resp.codec == nil {
 			resp.bind(req, e.replyCodec(req, resp.contentType))
 		}
-		if req.kind == KindUnary {
+		if req.kind == KindUnary || req.kind == KindClientStream {
 			if _, err := resp.Body(); err != nil {
 				return nil, err
 			}

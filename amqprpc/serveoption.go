@@ -11,9 +11,9 @@ type codecsOption []codec.Codec
 func (o codecsOption) applyServer(c *serverConfig)   { c.codecs = o }
 func (o codecsOption) applyHandler(c *handlerConfig) { c.codecs = o }
 
-// WithAcceptedCodecs sets which content types a server, or one of its handlers,
-// accepts. A request without a content type is decoded with the first codec. The
-// default is JSON, then MessagePack.
+// WithAcceptedCodecs sets the content types that a server, or one of its handlers, accepts.
+// A request without a content type is decoded with the first codec. The default is JSON and
+// MessagePack, in this order.
 func WithAcceptedCodecs(cs ...codec.Codec) ServeOption { return codecsOption(cs) }
 
 type calleeCodesOption []Code
@@ -23,46 +23,46 @@ func (o calleeCodesOption) applyHandler(c *handlerConfig) {
 	c.calleeCodes = append(c.calleeCodes, o...)
 }
 
-// WithCalleeCodes passes the errors of calls that a handler makes on to the handler's own
-// caller, if they have one of these codes. Their messages and details go with them. Without
-// the option such an error is internal to the caller, since the caller has not asked the
-// other service for anything. To pass on one error, a handler returns a [NewError] around
-// it. The codes of a server and of its handlers add up.
+// WithCalleeCodes says which errors of other services a handler passes on. If a handler
+// makes a call, gets an error with one of these codes and returns it, its own caller gets
+// this error with its message and details. Without the option, the caller gets internal,
+// because it knows nothing of the other service. To pass on a single error, wrap it with
+// [NewError]. The codes of a server also apply to its handlers.
 func WithCalleeCodes(codes ...Code) ServeOption { return calleeCodesOption(codes) }
 
-// WithHandlerTimeout bounds the running time of a handler, whatever the caller allows. The
-// default is 25 minutes. RabbitMQ closes the channel of a consumer after 30 minutes
-// (https://www.rabbitmq.com/docs/consumers#acknowledgement-timeout). The time begins when a
-// worker takes the request, and includes middleware. Values of zero and below leave the
-// default.
+// WithHandlerTimeout limits how long a handler may run, even if the caller's deadline is
+// later. The default is 25 minutes, because RabbitMQ closes the channel of a consumer after
+// 30 minutes (https://www.rabbitmq.com/docs/consumers#acknowledgement-timeout). The time
+// begins when a worker takes the request, and includes middleware. Values of zero and below
+// leave the default.
 func WithHandlerTimeout(d time.Duration) HandlerOption {
 	return handlerOption(func(c *handlerConfig) { c.timeout = within(0, d, forever) })
 }
 
-// WithDrainTimeout bounds a drain: how long a server that is told to stop waits for its
-// handlers and for the requests that it has prefetched. After that the server cancels the
-// handlers and hands their requests back to the queue. The default is 20 s.
+// WithDrainTimeout limits how long a server that stops waits for its handlers, and for the
+// requests that it has prefetched. After that, the server ends the contexts of the
+// handlers, and hands their requests back to the queue. The default is 20 s.
 func WithDrainTimeout(d time.Duration) ServerOption {
 	return serverOption(func(c *serverConfig) { c.drainTimeout = within(0, d, forever) })
 }
 
-// WithClockSkew sets by how much the clocks of callers may differ from the server's clock
-// before deadlines are misjudged. The default is 1 s. A server estimates the time that a
-// request spent in its queue by itself, even if the clocks differ by more.
+// WithClockSkew sets how much the clocks of callers may differ from the server's clock. The
+// default is 1 s. If they differ by more, the server may start a request after its
+// deadline, or refuse it before. The server estimates [Request.QueueTime] even then.
 func WithClockSkew(d time.Duration) ServerOption {
 	return serverOption(func(c *serverConfig) { c.clockSkew = within(0, d, forever) })
 }
 
 // WithAllowedReplyTo allows reply queues whose names match one of the patterns, in the
-// syntax of path.Match. Always allowed are amqprpc's own reply queues (amqprpc.reply.*),
-// those that the broker names (amq.gen-*), and direct reply-to. A request with another
-// reply_to is rejected, neither executed nor answered: an answer would let any caller write
-// into any queue.
+// syntax of [path.Match]. Three kinds are always allowed: the reply queues of this module
+// (amqprpc.reply.*), queues that the broker named (amq.gen-*), and direct reply-to. A
+// request with any other reply_to is rejected. No handler runs, and no reply is sent,
+// because a reply would let any caller write into any queue.
 func WithAllowedReplyTo(patterns ...string) ServerOption {
 	return serverOption(func(c *serverConfig) { c.replyTo = append(c.replyTo, patterns...) })
 }
 
-// WithConcurrency bounds the handlers that run at once on this queue, in this server. The
+// WithConcurrency limits how many handlers of this queue run at once in this server. The
 // default is 128. Values below 1 leave the default.
 func WithConcurrency(n int) HandlerOption {
 	return handlerOption(func(c *handlerConfig) {
@@ -72,10 +72,10 @@ func WithConcurrency(n int) HandlerOption {
 	})
 }
 
-// WithPrefetch sets how many unacknowledged requests the broker delivers ahead
-// (basic.qos, for each consumer). The default is the concurrency. With fewer, some handlers
-// idle. With more, requests wait here while another server may be idle. Values below 1 leave
-// the default. The most is 65,535.
+// WithPrefetch sets how many unacknowledged requests the broker sends ahead (basic.qos, for
+// each consumer). The default is the concurrency. With a smaller prefetch, some handlers
+// are idle. With a larger one, requests wait in this server while another server may be
+// idle. Values below 1 leave the default. The maximum is 65,535.
 func WithPrefetch(n int) HandlerOption {
 	return handlerOption(func(c *handlerConfig) { c.prefetch = n })
 }
@@ -86,24 +86,24 @@ func WithQueue(q Queue) HandlerOption {
 }
 
 // WithAtMostOnce acknowledges a request when its handler starts, instead of after the
-// reply. The handler may not run, and it never runs twice for one attempt. A redelivered
-// request is answered aborted, since it may have run. The handler outlives the connection
-// of its request, and its answer goes out on the next connection. Do not combine the option
-// with callers that use [WithIdempotent].
+// reply. For one attempt, the handler runs once or not at all, and never twice. A
+// redelivered request gets the code aborted, because the handler may have run. If the
+// connection is lost, the handler goes on, and the server sends the answer on the next
+// connection. Do not combine WithAtMostOnce with callers that use [WithIdempotent].
 func WithAtMostOnce() HandlerOption {
 	return handlerOption(func(c *handlerConfig) { c.atMostOnce = true })
 }
 
-// WithMaxDeliveries bounds how often a request is delivered. A request that was delivered
-// n times without an answer may have killed its servers. It is refused with aborted, and
-// dead-lettered if the queue has somewhere for dead letters. The default is 3. Below 1 there
-// is no bound.
+// WithMaxDeliveries limits how often a request is delivered. If a request was delivered n
+// times without an answer, it may have killed its servers. A server then refuses it with
+// aborted, and it goes to the queue's dead-letter exchange, if there is one. The default is
+// 3. With values below 1 there is no limit.
 //
 // On a queue declared with Type "quorum" the broker counts the deliveries. On other queues
-// the server counts: it publishes a redelivered request to the queue's tail, with its count.
-// The server does not count on a queue with a length limit, where the copy might push out
-// another request. All requests that a server had prefetched when it died count as
-// delivered.
+// the server counts: it moves a redelivered request to the end of the queue, with its
+// count. The server does not count on a queue with a length limit, because the moved
+// request could push out another one. If a server is killed, one delivery of every request
+// that it had prefetched is counted.
 func WithMaxDeliveries(n int) HandlerOption {
 	return handlerOption(func(c *handlerConfig) { c.maxDeliveries = n })
 }

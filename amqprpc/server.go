@@ -19,8 +19,8 @@ import (
 // before Serve returns without them.
 const handBackGrace = time.Second
 
-// Server answers the requests of the queues that handlers were registered on, over
-// one connection with a channel for each queue.
+// Server answers the requests of the queues on which handlers are registered. It has one
+// connection, with a channel for each queue.
 type Server struct {
 	cfg         serverConfig
 	url         string
@@ -32,19 +32,21 @@ type Server struct {
 	serving   bool
 	endpoints []*endpoint
 
-	ready   chan struct{}
-	health  health
-	stats   serverCounters
-	maxBody atomic.Int64 // of a reply: the option's limit, or what the broker has been found to take
-	clocks  overload.Clocks
-	base    context.Context // of all handlers
-	idStem  string
-	idCount atomic.Uint64
+	ready    chan struct{}
+	health   health
+	stats    serverCounters
+	maxBody  atomic.Int64 // of a reply: the option's limit, or what the broker has been found to take
+	clocks   overload.Clocks
+	streams  streams
+	mailless atomic.Pointer[error] // why there is no queue for streams
+	base     context.Context       // of all handlers
+	idStem   string
+	idCount  atomic.Uint64
 }
 
 // NewServer makes a server for the broker at url, an AMQP URI
-// (https://www.rabbitmq.com/docs/uri-spec). It does not connect; Serve does, and
-// reports a URL or an option that is wrong.
+// (https://www.rabbitmq.com/docs/uri-spec). NewServer does not connect. [Server.Serve]
+// connects, and returns an error if the URL or an option is wrong.
 func NewServer(url string, opts ...ServerOption) *Server {
 	s := &Server{
 		url: url, ready: make(chan struct{}), idStem: protocol.NewID() + "-",
@@ -58,42 +60,41 @@ func NewServer(url string, opts ...ServerOption) *Server {
 	s.health.log, s.health.onState = s.log, s.cfg.conn.onState
 	s.health.begin("", errNotServing)
 	s.replyPolicy, s.err = newReplyPolicy(s.cfg.replyTo)
+	s.streams.init(&s.cfg.conn, s.log, func(queue string) bool { return s.replyPolicy.allows(queue) && !protocol.IsDirect(queue) })
+	s.streams.refused = func() { s.stats.badControl.Add(1) }
 	return s
 }
 
-// Ready returns a channel that is closed once every queue is being consumed for the
-// first time.
+// Ready returns a channel that is closed when the server has begun to consume every queue
+// for the first time.
 func (s *Server) Ready() <-chan struct{} { return s.ready }
 
-func (s *Server) isReady() bool {
-	select {
-	case <-s.ready:
-		return true
-	default:
-		return false
-	}
-}
+func (s *Server) isReady() bool { return done(s.ready) }
 
 // freshID is the id of a request that brought none.
 func (s *Server) freshID() string { return s.idStem + strconv.FormatUint(s.idCount.Add(1), 36) }
 
-// Serve connects, declares and consumes the registered queues, and answers requests
-// until ctx is done. A lost connection is made anew, for ever. What another attempt
-// cannot cure is returned, but only before the server was ready: later it is logged
-// and tried again.
+// Serve connects, declares and consumes the registered queues, and answers requests until
+// ctx ends. If the connection is lost, Serve reconnects, for ever. Until [Server.Ready],
+// Serve returns an error if another attempt cannot help. After that, Serve logs such a
+// problem and tries again.
 //
-// When ctx is done the server drains: it takes no further requests, answers those
-// that it has, and returns nil. Past the drain limit ([WithDrainTimeout]) it cancels
-// the ctx of the handlers that still run, hands their requests back to the queue, to
-// be delivered again and marked so, and returns an error that says how many. Serve
-// can be called once.
+// When ctx ends, the server drains: it takes no more requests, answers the requests that it
+// has, and Serve returns nil. If the drain takes longer than [WithDrainTimeout], the server
+// ends the ctx of the handlers that still run. It hands their requests back to the queue,
+// marked as redelivered. Serve then returns an error with the number of these requests.
+// Serve can be called only once.
 //
-// The errors are *[Error]: unauthenticated for wrong credentials, permission_denied
-// for a permission that is missing, not_found for a virtual host or a passive queue,
-// failed_precondition for a queue that exists with other properties, for TLS that does
-// not fit, and for a server that has no handler or has served, invalid_argument for a
-// URL or an option that is wrong, deadline_exceeded for a drain that took too long, and
-// unavailable for one that the connection did not survive.
+// The errors are *[Error]. These are the codes:
+//
+//   - invalid_argument for a wrong URL or option
+//   - unauthenticated for a wrong user or password
+//   - permission_denied for a missing permission
+//   - not_found for a virtual host or passive queue that does not exist
+//   - failed_precondition for a queue with other properties, for TLS that does not fit, for
+//     a server without a handler, and for a second call of Serve
+//   - deadline_exceeded for a drain that took too long
+//   - unavailable if the connection was lost during the drain
 func (s *Server) Serve(ctx context.Context) error {
 	if s.err != nil {
 		return setupError("serve", CodeInvalidArgument, s.err)
@@ -121,12 +122,14 @@ func (s *Server) Serve(ctx context.Context) error {
 		}
 	}
 	cancel()
+	s.streams.endAll(errStopped())
 	if !broker.Stop(handBackGrace) && err == nil {
-		code, err = CodeDeadlineExceeded, fmt.Errorf("%d handlers do not heed their ctx and still run", max(s.stats.inFlight.Load(), 1))
+		code, err = CodeDeadlineExceeded, fmt.Errorf("%s did not return when the ctx ended", messaging.Counted(max(int(s.stats.inFlight.Load()), 1), "handler"))
 	}
 	for _, e := range s.endpoints {
 		e.clock.stop()
 	}
+	s.streams.stop()
 	s.health.end(errServed, time.Time{})
 	if err != nil {
 		s.log.Warn("amqprpc: server has stopped", "error", err)
@@ -172,6 +175,13 @@ func (s *Server) brokerSide() *messaging.Server {
 		Replies: replies, DrainTimeout: s.cfg.drainTimeout, Log: s.log,
 		Instance: s.instance(), Ready: s.ready, Base: s.base,
 	}
+	broker.Streams, broker.Farewell = &s.streams.writer, s.endStreams
+	broker.Reachable = func(address string) {
+		s.streams.address = func() string { return address }
+		s.streams.connected()
+	}
+	broker.Unreachable = s.streams.disconnected
+	broker.Mailless = func(err error) { s.mailless.Store(&err) }
 	broker.Draining = func() { s.health.drain(s.stats.inFlight.Load()) }
 	for _, e := range s.endpoints {
 		e.gauge = overload.NewGauge(min(e.cfg.concurrency, e.cfg.prefetch))
@@ -195,6 +205,11 @@ func (s *Server) brokerSide() *messaging.Server {
 			Base:    s.base,
 			Replies: replies,
 		}
+		if e.kind.IsStream() {
+			e.consumer.Full = func() bool { return int(e.load.Load()) >= e.cfg.maxStreams }
+			e.consumer.Roomy = func() bool { return int(e.load.Load())+e.cfg.prefetch <= e.cfg.maxStreams }
+			e.consumer.GivenBack = func(messaging.Work) { e.load.Add(-1) }
+		}
 		e.consumer.Init()
 		broker.Consumers = append(broker.Consumers, &e.consumer)
 	}
@@ -213,8 +228,11 @@ func (s *Server) session(dialer *messaging.Dialer) *messaging.Session {
 			}
 			s.health.up(again, "")
 		},
-		Down:    s.health.down,
-		Blocked: s.health.block,
+		Down: s.health.down,
+		Blocked: func(active bool, reason string) {
+			s.streams.block(active)
+			s.health.block(active, reason)
+		},
 	}
 }
 

@@ -266,7 +266,7 @@ func TestDrainLimitHandsBack(t *testing.T) {
 	f := amqprpc.Go[int, int](ctx, cli, queue, 3)
 	<-started
 	err := stop()
-	require.ErrorContains(t, err, "1 requests were handed back")
+	require.ErrorContains(t, err, "1 request had to be handed back")
 	redelivered := make(chan bool, 1)
 	startServer(t, url, func(s *amqprpc.Server) {
 		amqprpc.Register(s, queue, func(ctx context.Context, n int) (int, error) {

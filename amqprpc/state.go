@@ -1,16 +1,16 @@
 package amqprpc
 
-// State is what becomes of a connection, for [WithStateCallback].
+// State is a change of a server's or client's state, for [WithStateCallback].
 type State int
 
 const (
-	StateConnected    State = iota + 1 // the connection is there; a client's reply queue, too, while a server's queues follow
-	StateDisconnected                  // it was lost, or an attempt to make it failed
-	StateBlocked                       // the broker takes no messages, for lack of memory or disk
-	StateUnblocked                     // it takes messages again
-	StateDraining                      // the server stops; it answers what it has
+	StateConnected    State = iota + 1 // connected; a client also consumes its reply queue, and a server will next consume its queues
+	StateDisconnected                  // the connection was lost, or an attempt to connect failed
+	StateBlocked                       // the broker is short of memory or disk, and accepts no messages
+	StateUnblocked                     // the broker accepts messages again
+	StateDraining                      // the server stops, and answers the requests that it has
 	StateServing                       // the server consumes all of its queues
-	StateNotServing                    // a queue of the server is not consumed any more, or cannot be; Server.Status says which, and why
+	StateNotServing                    // the server does not consume one of its queues; Server.Status says which, and why
 )
 
 // String returns the state's name: connected, disconnected, blocked, unblocked,
@@ -36,10 +36,11 @@ func (s State) String() string {
 	}
 }
 
-// WithStateCallback has f called at each change of state, after [Client.Status] or
-// [Server.Status] shows the change. A lost connection takes the queues with it:
-// StateDisconnected is then the only call. f runs on the goroutines that keep the
-// connection, possibly on two at once, and must return soon.
+// WithStateCallback sets a function that is called at each change of the state. At that
+// time, [Client.Status] or [Server.Status] already shows the change. If a connection is
+// lost, f is called once, with StateDisconnected, although the queues are lost as well. f
+// runs on the goroutines that maintain the connection, possibly on two at once. It must
+// return soon.
 func WithStateCallback(f func(State)) ConnOption {
 	return connOption(func(c *connConfig) { c.onState = f })
 }

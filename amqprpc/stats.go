@@ -2,18 +2,19 @@ package amqprpc
 
 import "sync/atomic"
 
-// ClientStats is a snapshot of a client's counters; all but Pending only grow.
+// ClientStats is a snapshot of a client's counters. Pending rises and falls. All other
+// counters only grow.
 type ClientStats struct {
 	Pending         int64          // calls and notifications in flight now
-	Failed          map[Code]int64 // calls and notifications that ended with an error, by its code; nil if there are none
+	Failed          map[Code]int64 // calls and notifications that ended with an error, by the code of the error; nil if there are none
 	Reconnects      int64          // connections after the first
-	LateReplies     int64          // replies that came after their call had ended, but for those that a reconnection brought again
-	RepeatedReplies int64          // further replies to an attempt that had been answered
-	UnknownReplies  int64          // messages in the reply queue that answer no call of this client
-	Returned        int64          // requests that the broker could route to no queue
+	LateReplies     int64          // replies that came after their call had ended; a reply that comes again after a reconnection is not counted
+	RepeatedReplies int64          // second replies to the same attempt
+	UnknownReplies  int64          // messages in the reply queue that are not replies to calls of this client
+	Returned        int64          // requests to queues that do not exist
 	Nacked          int64          // requests that the broker refused (basic.nack)
-	Cancelled       int64          // attempts whose servers were told that their caller has given up
-	Resent          int64          // further attempts at idempotent calls, made by the client itself
+	Cancelled       int64          // attempts for which the client has sent a cancel
+	Resent          int64          // idempotent requests that the client has sent again
 }
 
 type clientCounters struct {
@@ -37,19 +38,19 @@ func (c *Client) Stats() ClientStats {
 	}
 }
 
-// ServerStats is a snapshot of a server's counters, over all its queues; all but
-// Pending and InFlight only grow.
+// ServerStats is a snapshot of a server's counters, over all its queues. Pending and
+// InFlight rise and fall. All other counters only grow.
 type ServerStats struct {
-	Pending         int64          // requests that wait for a handler, or have one
-	InFlight        int64          // handlers running now
+	Pending         int64          // requests that wait for a handler, or have a handler that runs
+	InFlight        int64          // handlers that run now
 	Handled         int64          // requests that were answered, or needed no answer
-	Failed          map[Code]int64 // requests that ended with an error, by its code; nil if there are none
-	Redelivered     int64          // requests received that may have been delivered before
-	RefusedReplyTo  int64          // requests rejected for a reply_to that is not allowed
-	ReturnedReplies int64          // replies that found their queue gone
-	Poisoned        int64          // requests refused for having been delivered too often
-	Shed            int64          // requests refused because all handlers were busy and too little of their time was left
-	Cancelled       int64          // requests whose caller gave up: their handlers were told, or they were dropped before
+	Failed          map[Code]int64 // requests that ended with an error, by the code of the error; nil if there are none
+	Redelivered     int64          // requests that may have been delivered before
+	RefusedReplyTo  int64          // requests that were rejected because their reply_to is not allowed
+	ReturnedReplies int64          // replies whose queue did not exist any more
+	Poisoned        int64          // requests that were refused because they had been delivered too often
+	Shed            int64          // requests that were refused because handlers were busy and too little time was left
+	Cancelled       int64          // requests whose caller gave up: the ctx of the handler ended, or the request was dropped
 	BadControl      int64          // control messages that could not be read
 	Panics          int64          // panics in handlers and middleware
 	LateResults     int64          // results that came after their request had been answered or handed back

@@ -1,7 +1,6 @@
-// Package codec turns messages into bytes and back: the Codec interface, its
-// two implementations JSON and MsgPack, and a Registry that finds a codec by
-// the content type of a message. The package knows nothing of AMQP but the
-// length of a content type. A codec of your own is as good as these two.
+// Package codec turns messages into bytes and back. It has the Codec interface, the
+// two codecs JSON and MsgPack, and a Registry that finds a codec by the content
+// type of a message. Your own codec can be used in the same way as these two.
 //
 // JSON is encoding/json. MsgPack is github.com/vmihailenco/msgpack/v5 with
 // strict checks before it decodes. Both refuse bytes after the value, a number
@@ -9,17 +8,16 @@
 // and nesting deeper than 10,000 levels. Their errors name the field. A panic
 // in a method of yours becomes an error.
 //
-// Most messages mean the same through both codecs: structs with json tags,
-// slices, maps with string keys, pointers, strings, bools and numbers. In an
-// any, both give nil, a bool, a float64, a string, an []any or a
-// map[string]any.
+// Most messages mean the same in both codecs: structs with json tags, slices,
+// maps with string keys, pointers, strings, bools and numbers. Into an any, both
+// codecs decode a nil, a bool, a float64, a string, an []any or a map[string]any.
 //
 // # MsgPack differs from JSON
 //
 // Names and structs:
 //
-//   - A msgpack tag comes before a json tag. The options of the other tag then
-//     do not count. The options string and omitzero do nothing.
+//   - If a field has a msgpack tag and a json tag, only the msgpack tag is used. The
+//     options string and omitzero have no effect.
 //   - Names of fields are matched exactly. JSON ignores case.
 //   - The option omitempty also leaves out a struct that is empty, a zero value
 //     in an interface, and a value whose method IsZero says so.
@@ -33,44 +31,44 @@
 // Types and their methods:
 //
 //   - MarshalJSON and UnmarshalJSON are not called. MsgPack encodes the fields,
-//     and refuses a type that has MarshalJSON but no fields. EncodeMsgpack,
-//     MarshalMsgpack, MarshalBinary and MarshalText count, in this order, and
-//     so do extensions that the program has registered. A function that it has
-//     given to msgpack.Register must keep the kind of value that the type has
-//     without it. What DecodeMsgpack reads is not checked for its size.
-//   - The text of MarshalText is binary data. It is not called for []byte-like
-//     slices. A json.RawMessage is binary data, and a json.Number is a string.
+//     and refuses a type that has MarshalJSON but no fields. The first
+//     of EncodeMsgpack, MarshalMsgpack, MarshalBinary and MarshalText is called.
+//     Extensions that the program has registered are used, too. A function that
+//     was given to msgpack.Register must produce the same kind of value as the type
+//     without it. Values that DecodeMsgpack reads are not checked for their size.
+//   - The text of MarshalText is binary data. MarshalText is not called for slices of
+//     bytes. A json.RawMessage is binary data, and a json.Number is a string.
 //   - A time.Time is a timestamp (extension type -1). It has no offset, and comes
-//     back in the local time zone. A nil for it is an error, but not for a
-//     *time.Time.
+//     back in the local time zone. A nil for a time.Time is an error. A nil for a
+//     *time.Time is allowed.
 //   - []byte and arrays of bytes are binary data, also in an any.
-//   - Keys of maps keep their type: a map[int]string has integers as keys. For
-//     an any, keys must be strings. A method with a pointer receiver fails on a
-//     value in a map, which JSON encodes without the method.
+//   - Keys of maps keep their type: a map[int]string has integers as keys. In an any, keys must be strings. If a value in a map has a method with a
+//     pointer receiver, MsgPack returns an error. JSON encodes such a value without
+//     the method.
 //   - A uintptr has no encoding. An error is a string.
 //
 // Values:
 //
-//   - A nil makes a zero value of every type; JSON leaves a number as it is. What
-//     an any held before is dropped.
-//   - A longer array than the Go array is an error; JSON drops the rest.
-//   - An integer beyond ±2^53 in an any is an int64 or a uint64; JSON rounds it.
+//   - A nil makes a zero value of every type. JSON leaves a number as it is. The
+//     earlier value of an any is dropped.
+//   - An array that is longer than the Go array is an error. JSON drops the rest.
+//   - An integer beyond ±2^53 in an any is an int64 or a uint64. JSON rounds it.
 //     A float32 in an any keeps its exact value. With UseNumber set, both codecs
 //     make a json.Number of every number.
-//   - A string that is not UTF-8 stays as it is; JSON replaces what is invalid.
+//   - A string that is not UTF-8 stays as it is. JSON replaces the invalid bytes.
 //
 // # One value, one encoding
 //
 // Equal values of a type have equal encodings, because the keys of every map are
-// sorted. What EncodeMsgpack or MarshalMsgpack writes stays as it is, except in
-// an interface: there, if the message has a map that msgpack does not sort by
-// itself, all maps and the members of structs are sorted. msgpack sorts a
-// map[string]string, map[string]bool and map[string]any. EncodeMsgpack should
-// write one value; in a message that has another map, it must.
+// sorted. msgpack itself sorts a map[string]string, a map[string]bool and a
+// map[string]any. If a message has another map, MsgPack sorts the encoded message:
+// all maps, and the members of structs in interfaces. The output of EncodeMsgpack
+// and MarshalMsgpack outside of an interface is not changed. EncodeMsgpack should
+// write exactly one value. In a message that has another map, it must.
 //
 // # Bodies from strangers
 //
-// Both decoders take any bytes. They do not panic, and they believe no length
-// that the body is too short for. What they allocate is in proportion to the
-// body: the size of a Go element for each element that is there.
+// Both decoders accept any bytes, and do not panic. If a body states a length that
+// is larger than the body, decoding fails. The memory that a decoder allocates is in
+// proportion to the body: one Go element for each element of the body.
 package codec

@@ -1,12 +1,16 @@
 package codec
 
 import (
+	"encoding"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"reflect"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // maxPathParts is the most parts of a path that an error shows. A hostile message may have
@@ -114,12 +118,57 @@ func guarded(f func(any) error, v any) (err error) {
 	return f(v)
 }
 
+// errRange is the error for a number that does not fit. Like errKind it says nothing of Go,
+// since it crosses the wire to callers in other languages.
 func errRange(value string, t reflect.Type) error {
-	return fmt.Errorf("%s does not fit %s", value, t)
+	switch t.Kind() {
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
+		most := uint64(1)<<(t.Bits()-1) - 1
+		return fmt.Errorf("%s is not from -%d to %d", value, most+1, most)
+	case reflect.Float32, reflect.Float64:
+		return fmt.Errorf("%s does not fit %d bits", value, t.Bits())
+	default:
+		return fmt.Errorf("%s is not from 0 to %d", value, uint64(1)<<(t.Bits()-1)*2-1)
+	}
 }
 
-func errKind(kind string, t reflect.Type) error {
-	return fmt.Errorf("cannot decode %s into %s", kind, t)
+func errKind(got string, t reflect.Type) error {
+	if want := expected(t); want != "" && want != got {
+		return fmt.Errorf("%s, where %s was expected", got, want)
+	}
+	return errUnsupported(t)
+}
+
+// expected says what a message must hold for a type; "" if nothing will do.
+func expected(t reflect.Type) string {
+	switch p := reflect.PointerTo(t); {
+	case t == reflect.TypeFor[time.Time]():
+		return "a time"
+	case t == reflect.TypeFor[json.Number]():
+		return "a number"
+	case t == reflect.TypeFor[[]byte]():
+		return "bytes"
+	case p.Implements(reflect.TypeFor[encoding.TextUnmarshaler]()):
+		return "text"
+	case t.Kind() == reflect.Pointer:
+		return expected(t.Elem())
+	}
+	switch t.Kind() {
+	case reflect.Bool:
+		return "a bool"
+	case reflect.Float32, reflect.Float64:
+		return "a number"
+	case reflect.String:
+		return "a string"
+	case reflect.Slice, reflect.Array:
+		return "an array"
+	case reflect.Struct, reflect.Map:
+		return "an object"
+	case reflect.Interface, reflect.Func, reflect.Chan, reflect.UnsafePointer, reflect.Complex64, reflect.Complex128:
+		return ""
+	default:
+		return "an integer"
+	}
 }
 
 func errUnsupported(t reflect.Type) error {
@@ -136,5 +185,8 @@ func checkTarget(v any) (reflect.Value, error) {
 }
 
 func errTrailing(n int) error {
+	if n == 1 {
+		return errors.New("1 byte after the value")
+	}
 	return fmt.Errorf("%d bytes after the value", n)
 }

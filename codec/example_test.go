@@ -128,7 +128,7 @@ func ExampleMsgPack() {
 	// Output:
 	// "\x82\xa6sensor\xa4roof\xa7celsius\xcb@5\x80\x00\x00\x00\x00\x00" <nil>
 	// {Sensor:roof Celsius:21.5 Battery:0} <nil>
-	// codec: msgpack: field "battery": 300 does not fit int8
+	// codec: msgpack: field "battery": 300 is not from -128 to 127
 }
 
 func ExampleMsgPack_useNumber() {
@@ -166,7 +166,7 @@ func ExampleJSON() {
 
 	// Output:
 	// {"text":"<hello>","age":42} <nil>
-	// codec: json: field "age": 300 does not fit int8
+	// codec: json: field "age": 300 is not from -128 to 127
 	// codec: json: invalid character '{' after top-level value (at byte 16)
 	// codec: json: unknown field "name"
 }

@@ -128,6 +128,10 @@ func jsonReason(err error) error {
 	case *json.SyntaxError:
 		return &reason{text: fmt.Sprintf("%v (at byte %d)", err, err.Offset), err: err}
 	}
+	if rest, ok := strings.CutPrefix(err.Error(), "json: invalid use of ,string struct tag, trying to unmarshal "); ok {
+		literal := rest[:max(0, strings.LastIndex(rest, " into "))]
+		return &reason{text: literal + " holds no value of the expected kind", err: err}
+	}
 	return withoutPrefix(err, "json: ")
 }
 

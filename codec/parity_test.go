@@ -297,7 +297,7 @@ func TestTagsOfMsgpack(t *testing.T) {
 	require.Equal(t, "\x92\x91\x81\x01\x02\x91\x07", string(body))
 	requireDecodes(t, codec.MsgPack{}, []byte("\x91\x91\x07"), []anyRow{{A: 7.0}})
 	err = codec.MsgPack{}.Unmarshal([]byte("\x92\xcc\x80\xa1x"), new(row))
-	require.EqualError(t, err, "codec: msgpack: element [0]: 128 does not fit int8")
+	require.EqualError(t, err, "codec: msgpack: element [0]: 128 is not from -128 to 127")
 }
 
 // A value in a map has no address. JSON ignores its pointer method, and MsgPack refuses the
@@ -335,9 +335,9 @@ func TestKeysOfMaps(t *testing.T) {
 		require.Equal(t, want, string(body))
 	}
 	err := codec.MsgPack{}.Unmarshal([]byte("\x81\x07\xc3"), new(any))
-	require.EqualError(t, err, "codec: msgpack: element [7]: cannot decode an integer into string")
+	require.EqualError(t, err, "codec: msgpack: element [7]: an integer, where a string was expected")
 	err = codec.MsgPack{}.Unmarshal([]byte("\x81\xa17\xc3"), new(map[int]bool))
-	require.EqualError(t, err, "codec: msgpack: element [7]: cannot decode a string into int")
+	require.EqualError(t, err, "codec: msgpack: element [7]: a string, where an integer was expected")
 }
 
 // For a type without nil, JSON leaves the value unchanged and MsgPack sets it to zero.

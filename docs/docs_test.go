@@ -74,12 +74,42 @@ func TestGoBlocks(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	for _, page := range []string{"README.md", "getting-started.md", "testing.md", "errors.md", "deadlines-and-cancellation.md", "middleware.md", "resilience.md", "retries-and-idempotency.md", "health-and-operations.md", "security.md", "codecs.md", "migrating.md"} {
+	for _, page := range []string{"README.md", "getting-started.md", "testing.md", "errors.md", "deadlines-and-cancellation.md", "middleware.md", "resilience.md", "retries-and-idempotency.md", "observability.md", "health-and-operations.md", "security.md", "codecs.md", "migrating.md"} {
 		if page != "README.md" {
 			page = guide + "/" + page
 		}
 		assert.NotZero(t, n[page], "no Go in %s", page)
 	}
+}
+
+// A block of code that needs a nested module names a file of that module, where it is
+// compiled: "```go path". The file contains the block.
+func TestGoBlocksOfModules(t *testing.T) {
+	t.Parallel()
+	n := 0
+	for page, text := range pages(t) {
+		for _, b := range blocks(page, text) {
+			file, ok := strings.CutPrefix(b.lang, "go ")
+			if !ok {
+				continue
+			}
+			n++
+			code, err := os.ReadFile(filepath.Join("..", file))
+			if assert.NoError(t, err, "%s:%d", page, b.line) {
+				assert.Contains(t, unindented(string(code)), unindented(b.text), "%s:%d: not in %s", page, b.line, file)
+			}
+		}
+	}
+	assert.NotZero(t, n)
+}
+
+// unindented returns lines without the white space before them.
+func unindented(text string) string {
+	var lines strings.Builder
+	for line := range strings.Lines(text) {
+		lines.WriteString(strings.TrimLeft(line, " \t"))
+	}
+	return lines.String()
 }
 
 // The guide's index lists every page of the guide.

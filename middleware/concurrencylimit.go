@@ -10,7 +10,7 @@ import (
 
 // ConcurrencyLimit lets at most most requests run at the same time, for each queue or each key
 // of [WithLimitKey]. It refuses one more with resource_exhausted. On a server, the handler does
-// not run; on a client, nothing is sent. The error says when to come again
+// not run; on a client, nothing is sent. The error says when to call again
 // ([amqprpc.RetryAfter]): after the time that requests of this limit usually take.
 //
 // To limit all handlers of a queue, use [amqprpc.WithConcurrency], which leaves requests in

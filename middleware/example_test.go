@@ -35,7 +35,7 @@ func ExampleLogging() {
 	logger := slog.New(slog.NewTextHandler(os.Stdout, &slog.HandlerOptions{
 		ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
 			switch a.Key {
-			case slog.TimeKey, "id", "duration":
+			case slog.TimeKey, "id", "duration", "queue_time":
 				return slog.Attr{}
 			}
 			return a

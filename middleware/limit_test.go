@@ -19,7 +19,7 @@ func byTenant(_ context.Context, req *amqprpc.Request) string { return req.Heade
 
 func tenant(name string) amqprpc.CallOption { return amqprpc.WithHeader("tenant", name) }
 
-// A server refuses what comes too fast, and says when to come again. Callers have limits of
+// A server refuses what comes too fast, and says when to call again. Callers have limits of
 // their own.
 func TestRateLimitOnServer(t *testing.T) {
 	t.Parallel()

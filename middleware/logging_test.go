@@ -4,10 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -84,13 +82,14 @@ func TestLogging(t *testing.T) {
 	cli := dial(t, url, amqprpc.WithMiddleware(middleware.Logging(client.logger(slog.LevelDebug))))
 	ctx := testContext(t)
 
-	for _, tt := range []struct{ how, code, level, err, outcome, cause string }{
-		{how: "", code: "ok", level: "INFO"},
-		{how: "not_found", code: "not_found", level: "INFO", err: "not_found: as asked", outcome: "executed"},
-		{how: "unavailable", code: "unavailable", level: "WARN", err: "unavailable: as asked", outcome: "executed"},
-		{how: "internal", code: "internal", level: "ERROR", err: "internal: as asked", outcome: "executed"},
-		{how: "panic", code: "internal", level: "ERROR", err: "internal: internal error", outcome: "executed", cause: "panic: as asked"},
-		{how: "callee", code: "internal", level: "ERROR", err: "internal: no price: no tea", outcome: "executed", cause: "no price: not_found: no tea"},
+	for _, tt := range []struct{ how, code, server, client, err, outcome, cause string }{
+		{how: "", code: "ok", server: "INFO", client: "DEBUG"},
+		{how: "not_found", code: "not_found", server: "INFO", client: "DEBUG", err: "not_found: as asked", outcome: "executed"},
+		{how: "unavailable", code: "unavailable", server: "WARN", client: "WARN", err: "unavailable: as asked", outcome: "executed"},
+		{how: "permission_denied", code: "permission_denied", server: "WARN", client: "INFO", err: "permission_denied: as asked", outcome: "executed"},
+		{how: "internal", code: "internal", server: "ERROR", client: "WARN", err: "internal: as asked", outcome: "executed"},
+		{how: "panic", code: "internal", server: "ERROR", client: "WARN", err: "internal: internal error", outcome: "executed", cause: "panic: as asked"},
+		{how: "callee", code: "internal", server: "ERROR", client: "WARN", err: "internal: no price: no tea", outcome: "executed", cause: "no price: not_found: no tea"},
 	} {
 		t.Run(tt.code, func(t *testing.T) {
 			_, err := amqprpc.Call[string, string](ctx, cli, "q", tt.how)
@@ -102,11 +101,14 @@ func TestLogging(t *testing.T) {
 				require.Equal(t, "unary", line["kind"])
 				require.Equal(t, "q", line["queue"])
 				require.Equal(t, tt.code, line["code"])
-				require.Equal(t, tt.level, line["level"])
 				require.EqualValues(t, 1, line["attempt"])
 				require.Positive(t, line["duration"])
 				require.NotContains(t, line, "redelivered")
 			}
+			require.Equal(t, tt.server, s["level"])
+			require.Equal(t, tt.client, c["level"])
+			require.Contains(t, s, "queue_time")
+			require.NotContains(t, c, "queue_time", "a client does not know it")
 			require.Equal(t, c["id"], s["id"])
 			require.NotEmpty(t, c["id"])
 			require.GreaterOrEqual(t, c["duration"], s["duration"])
@@ -132,7 +134,9 @@ func TestLogging(t *testing.T) {
 	t.Run("notification", func(t *testing.T) {
 		require.NoError(t, amqprpc.Notify(ctx, cli, "q", ""))
 		require.Equal(t, "notification", client.one(t)["kind"])
-		require.Equal(t, "notification", server.one(t)["kind"])
+		line := server.one(t)
+		require.Equal(t, "notification", line["kind"])
+		require.NotContains(t, line, "queue_time", "a notification does not tell")
 	})
 	t.Run("nobody", func(t *testing.T) {
 		_, err := amqprpc.Call[string, string](ctx, cli, "nobody", "")
@@ -154,7 +158,7 @@ func TestLoggingRefusedOnClient(t *testing.T) {
 	t.Parallel()
 	var client jsonLog
 	cli := dial(t, startBroker(t), amqprpc.WithMiddleware(
-		middleware.Logging(client.logger(slog.LevelInfo)), middleware.Validate()))
+		middleware.Logging(client.logger(slog.LevelDebug)), middleware.Validate()))
 	_, err := amqprpc.Call[failing, any](testContext(t), cli, "q", failing{})
 	require.ErrorIs(t, err, errFailing)
 	line := client.one(t)
@@ -187,7 +191,7 @@ func TestLoggingAttempts(t *testing.T) {
 			return next(ctx, req)
 		}
 	}
-	cli := dial(t, url, amqprpc.WithMiddleware(middleware.Logging(client.logger(slog.LevelInfo)), again))
+	cli := dial(t, url, amqprpc.WithMiddleware(middleware.Logging(client.logger(slog.LevelDebug)), again))
 	_, err := amqprpc.Call[int, int](testContext(t), cli, "q", 1)
 	require.NoError(t, err)
 	c := client.one(t)
@@ -274,27 +278,89 @@ func TestLoggingPanic(t *testing.T) {
 	client.one(t)
 	_, err = amqprpc.Call[string, string](testContext(t), cli, "q", "", amqprpc.WithMiddleware(boom))
 	require.ErrorContains(t, err, "boom")
-	require.Equal(t, "ERROR", client.one(t)["level"])
+	require.Equal(t, "WARN", client.one(t)["level"])
+}
+
+// A refusal that passes through two services is one line for each call.
+func TestLoggingOneLineForEachCall(t *testing.T) {
+	t.Parallel()
+	url := startBroker(t)
+	var all jsonLog // of all processes
+	log := amqprpc.WithMiddleware(middleware.Logging(all.logger(slog.LevelInfo)))
+	startServer(t, url, func(s *amqprpc.Server) { amqprpc.Register(s, "stock", answer) }, log)
+	inside := dial(t, url, log)
+	startServer(t, url, func(s *amqprpc.Server) {
+		amqprpc.Register(s, "orders", func(ctx context.Context, how string) (string, error) {
+			return amqprpc.Call[string, string](ctx, inside, "stock", how)
+		}, amqprpc.WithCalleeCodes(amqprpc.CodeNotFound))
+	}, log)
+	cli := dial(t, url, log)
+	for _, how := range []string{"", "not_found"} {
+		_, err := amqprpc.Call[string, string](testContext(t), cli, "orders", how)
+		require.Equal(t, how == "", err == nil)
+		var lines []map[string]any
+		require.Eventually(t, func() bool { lines = append(lines, all.take(t)...); return len(lines) >= 2 }, patience, time.Millisecond)
+		require.Len(t, lines, 2)
+		require.Equal(t, []any{"stock", "orders"}, []any{lines[0]["queue"], lines[1]["queue"]})
+		for _, line := range lines {
+			require.Equal(t, "server", line["side"])
+			require.Equal(t, "INFO", line["level"])
+		}
+	}
+}
+
+type ctxKey struct{}
+
+// Logging writes what outer middleware has put into the context.
+func TestLoggingContext(t *testing.T) {
+	t.Parallel()
+	url := startBroker(t)
+	var outer, inner jsonLog
+	startServer(t, url, func(s *amqprpc.Server) { amqprpc.Register(s, "q", answer) })
+	mark := func(next amqprpc.Invoker) amqprpc.Invoker {
+		return func(ctx context.Context, req *amqprpc.Request) (*amqprpc.Response, error) {
+			return next(context.WithValue(ctx, ctxKey{}, "4bf9"), req)
+		}
+	}
+	attrs := middleware.WithLogContext(func(ctx context.Context) []slog.Attr {
+		if id, ok := ctx.Value(ctxKey{}).(string); ok {
+			return []slog.Attr{slog.String("trace_id", id)}
+		}
+		return nil
+	})
+	cli := dial(t, url, amqprpc.WithMiddleware(
+		middleware.Logging(outer.logger(slog.LevelDebug), attrs), mark,
+		middleware.Logging(inner.logger(slog.LevelDebug), attrs)))
+	_, err := amqprpc.Call[string, string](testContext(t), cli, "q", "")
+	require.NoError(t, err)
+	require.NotContains(t, outer.one(t), "trace_id")
+	require.Equal(t, "4bf9", inner.one(t)["trace_id"])
 }
 
 func TestDefaultLogLevel(t *testing.T) {
 	t.Parallel()
-	infos := []amqprpc.Code{amqprpc.CodeOK, amqprpc.CodeCanceled, amqprpc.CodeInvalidArgument, amqprpc.CodeNotFound, amqprpc.CodeAlreadyExists, amqprpc.CodeUnauthenticated}
-	errs := []amqprpc.Code{amqprpc.CodeUnknown, amqprpc.CodeInternal, amqprpc.CodeUnimplemented, amqprpc.CodeDataLoss}
-	for _, code := range []amqprpc.Code{
-		amqprpc.CodeOK, amqprpc.CodeCanceled, amqprpc.CodeUnknown, amqprpc.CodeInvalidArgument, amqprpc.CodeDeadlineExceeded,
-		amqprpc.CodeNotFound, amqprpc.CodeAlreadyExists, amqprpc.CodePermissionDenied, amqprpc.CodeResourceExhausted,
-		amqprpc.CodeFailedPrecondition, amqprpc.CodeAborted, amqprpc.CodeOutOfRange, amqprpc.CodeUnimplemented,
-		amqprpc.CodeInternal, amqprpc.CodeUnavailable, amqprpc.CodeDataLoss, amqprpc.CodeUnauthenticated,
+	const debug, info, warn, err = slog.LevelDebug, slog.LevelInfo, slog.LevelWarn, slog.LevelError
+	for code, want := range map[amqprpc.Code]struct{ server, client slog.Level }{
+		amqprpc.CodeOK:                 {info, debug},
+		amqprpc.CodeCanceled:           {info, debug},
+		amqprpc.CodeUnknown:            {err, info},
+		amqprpc.CodeInvalidArgument:    {info, debug},
+		amqprpc.CodeDeadlineExceeded:   {warn, info},
+		amqprpc.CodeNotFound:           {info, debug},
+		amqprpc.CodeAlreadyExists:      {info, debug},
+		amqprpc.CodePermissionDenied:   {warn, info},
+		amqprpc.CodeResourceExhausted:  {warn, debug},
+		amqprpc.CodeFailedPrecondition: {warn, debug},
+		amqprpc.CodeAborted:            {warn, debug},
+		amqprpc.CodeOutOfRange:         {warn, debug},
+		amqprpc.CodeUnimplemented:      {err, warn},
+		amqprpc.CodeInternal:           {err, warn},
+		amqprpc.CodeUnavailable:        {warn, warn},
+		amqprpc.CodeDataLoss:           {err, warn},
+		amqprpc.CodeUnauthenticated:    {info, info},
+		"of a handler's own making":    {err, info},
 	} {
-		want := slog.LevelWarn
-		switch {
-		case slices.Contains(infos, code):
-			want = slog.LevelInfo
-		case slices.Contains(errs, code):
-			want = slog.LevelError
-		}
-		require.Equal(t, want, middleware.DefaultLogLevel(code), "code %q", code)
+		require.Equal(t, want.server, middleware.DefaultServerLogLevel(code), "code %q", code)
+		require.Equal(t, want.client, middleware.DefaultClientLogLevel(code), "code %q", code)
 	}
-	require.Equal(t, slog.LevelError, middleware.DefaultLogLevel(amqprpc.CodeOf(errors.New("of no code"))))
 }

@@ -15,7 +15,7 @@ import (
 // each key of [WithLimitKey].
 //
 // On a server, it refuses all others with resource_exhausted. The handler does not run, and
-// the error says when to come again ([amqprpc.RetryAfter]), so that [Retry] on the client
+// the error says when to call again ([amqprpc.RetryAfter]), so that [Retry] on the client
 // waits for so long. A notification that is refused is lost, because nobody hears of it. Each
 // server counts for itself.
 //

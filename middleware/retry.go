@@ -22,13 +22,14 @@ const (
 // RetryOption changes what [Retry] does.
 type RetryOption func(*retry)
 
-// WithRetryAttempts sets the most attempts at a call, the first one included. The default is 3.
-// Values below 2 turn retries off: also those of a Retry further outward.
+// WithRetryAttempts sets how many attempts a call has at most, the first one included. The
+// default is 3. Values below 2 turn retries off, and also the retries of a Retry further
+// outward.
 func WithRetryAttempts(n int) RetryOption { return func(r *retry) { r.attempts = n } }
 
-// WithRetryCodes makes Retry retry errors with these codes, too. It retries them even if a
-// handler has run and returned the error. Name only codes with which your handlers say that
-// the call has changed nothing.
+// WithRetryCodes makes Retry retry errors with these codes, too, even if a handler has run and
+// returned the error. Give only codes with which your handlers say that the call has changed
+// nothing. If a stream was accepted, the codes have no effect on it.
 func WithRetryCodes(codes ...amqprpc.Code) RetryOption {
 	return func(r *retry) { r.codes = append(r.codes, codes...) }
 }
@@ -47,21 +48,22 @@ func WithRetryPauses(first, most time.Duration) RetryOption {
 	}
 }
 
-// WithRetryBudget sets the budget of each queue. The budget has at most that many tokens, and
-// begins with all. A failure takes one token, and a success gives back ratio of a token. With
-// half of the tokens or less there are no retries. The defaults are 100 and 0.1. Zero tokens
-// and below are no budget: every failure is retried.
+// WithRetryBudget sets the budget of each queue. The budget begins with this number of tokens,
+// which is also its maximum. A failure takes one token, and a success gives back ratio of a
+// token. With half of the tokens or fewer, Retry makes no retries. The defaults are 100 and
+// 0.1. Values of zero tokens and below turn the budget off.
 func WithRetryBudget(tokens int, ratio float64) RetryOption {
 	return func(r *retry) { r.budgets.most, r.budgets.ratio = float64(tokens), max(ratio, 0) }
 }
 
-// WithAttemptTimeout limits each attempt to d. The deadline of the call limits all of them. An
-// attempt that exceeds d may have run, so that only idempotent calls are retried after it. The
-// default is no limit, which is also the meaning of zero and below.
+// WithAttemptTimeout limits each attempt to d. The deadline of the call limits all of them. If
+// an attempt exceeds d, its handler may have run, so Retry retries only idempotent calls. By
+// default there is no limit. Values of zero and below mean the same. Streams have no such
+// limit.
 func WithAttemptTimeout(d time.Duration) RetryOption { return func(r *retry) { r.limit = d } }
 
-// WithRetryObserver calls f before each retry, on the goroutine of the call, with the error of
-// the last attempt and the pause that follows.
+// WithRetryObserver calls f before each retry, with the error of the last attempt and the pause
+// that follows. f runs on the goroutine of the call.
 func WithRetryObserver(f func(ctx context.Context, req *amqprpc.Request, err error, pause time.Duration)) RetryOption {
 	return func(r *retry) { r.observe = f }
 }
@@ -69,23 +71,29 @@ func WithRetryObserver(f func(ctx context.Context, req *amqprpc.Request, err err
 // Retry makes a call or a notification again after an error that may pass, if the outcome of
 // the error allows it:
 //
-//   - not sent, not executed: no handler has run. Retry retries unavailable,
-//     deadline_exceeded, and resource_exhausted if the error says when to come again
+//   - not sent, not executed: no handler has run. Retry retries unavailable and
+//     deadline_exceeded. It retries resource_exhausted if the error says when to call again
 //     ([amqprpc.RetryAfter]).
 //   - unknown: a handler may have run. Retry retries the same errors of calls with
 //     [amqprpc.WithIdempotent].
-//   - executed: a handler has decided. Retry retries only the codes of [WithRetryCodes].
+//   - executed: a handler has returned the error. Retry retries only the codes of
+//     [WithRetryCodes].
 //
-// A retry is a further attempt at the same call: it has the same [amqprpc.Request.ID]. It
-// follows after a random pause, plus the time after which the error says to come again. There
-// is no retry if the pause, and the time of the quickest attempt, would not end before the
-// call's deadline; if the budget of the queue is used up ([WithRetryBudget]); or if the call
-// itself belongs to a retry of another call. The call then ends at once with its last error.
+// Retry opens a stream again only if no handler has run. A stream that a server has accepted
+// cannot be opened again, so its errors pass unchanged.
 //
-// If a chain has several Retry, the innermost retries: options of a call count more than those
-// of its client. Put Retry outside of middleware that shall see each attempt. Retry is for
-// clients; on a server, and for streams, it does nothing. Share the Middleware that it returns:
-// the budgets belong to it.
+// A retry is another attempt at the same call: it has the same [amqprpc.Request.ID]. It follows
+// after a random pause, plus the time after which the error says to call again. In these cases
+// there is no retry, and the call ends at once with its last error:
+//
+//   - the pause, and the time of the quickest attempt, would not end before the call's deadline
+//   - the budget of the queue is used up ([WithRetryBudget])
+//   - the call itself is made during a retry of another call
+//
+// If a chain has several Retry, only the innermost one retries. The Retry of a call therefore
+// replaces the Retry of its client. Put Retry outside of middleware that must see each attempt.
+// Retry is for clients. On a server it does nothing. The budgets belong to the Middleware that
+// Retry returns, so share it.
 func Retry(opts ...RetryOption) amqprpc.Middleware {
 	r := &retry{
 		attempts: defaultRetryAttempts, first: defaultRetryFirst, most: defaultRetryMost,
@@ -97,7 +105,7 @@ func Retry(opts ...RetryOption) amqprpc.Middleware {
 	r.budgets.init()
 	return func(next amqprpc.Invoker) amqprpc.Invoker {
 		return func(ctx context.Context, req *amqprpc.Request) (*amqprpc.Response, error) {
-			if !req.IsClient() || !isSingle(req) {
+			if !req.IsClient() {
 				return next(ctx, req)
 			}
 			claim, began := req.ClaimRetries(), r.age()
@@ -127,7 +135,7 @@ type retry struct {
 // retriedKey marks the ctx of a retry, so that calls that are made in it are not retried.
 type retriedKey struct{}
 
-// isSingle reports whether a request is a call or a notification: streams are not made again.
+// isSingle reports whether a request is a call or a notification, and not a stream.
 func isSingle(req *amqprpc.Request) bool {
 	k := req.Kind()
 	return k == amqprpc.KindUnary || k == amqprpc.KindNotification
@@ -137,7 +145,7 @@ func isSingle(req *amqprpc.Request) bool {
 func (r *retry) age() time.Duration { return time.Since(r.born) }
 
 func (r *retry) attempt(ctx context.Context, req *amqprpc.Request, next amqprpc.Invoker) (*amqprpc.Response, error) {
-	if r.limit > 0 {
+	if r.limit > 0 && isSingle(req) {
 		bounded, cancel := context.WithTimeout(ctx, r.limit)
 		defer cancel()
 		ctx = bounded
@@ -208,10 +216,12 @@ func (r *retry) mayHelp(err error) bool {
 
 // isSafe reports whether another attempt does no harm.
 func (r *retry) isSafe(req *amqprpc.Request, err error) bool {
-	switch amqprpc.OutcomeOf(err) {
-	case amqprpc.OutcomeNotSent, amqprpc.OutcomeNotExecuted:
+	switch outcome := amqprpc.OutcomeOf(err); {
+	case outcome == amqprpc.OutcomeNotSent, outcome == amqprpc.OutcomeNotExecuted:
 		return true
-	case amqprpc.OutcomeExecuted:
+	case !isSingle(req): // what has come of a stream cannot be taken back
+		return false
+	case outcome == amqprpc.OutcomeExecuted:
 		// A handler that ends with its ctx may answer before the limit of the attempt is noticed.
 		outOfTime := r.limit > 0 && amqprpc.CodeOf(err) == amqprpc.CodeDeadlineExceeded
 		return slices.Contains(r.codes, amqprpc.CodeOf(err)) || outOfTime && req.IsIdempotent()

@@ -1,13 +1,13 @@
-// Package amqptest is an AMQP 0-9-1 broker inside the test's own process, as
-// net/http/httptest is a web server. Code that uses RabbitMQ can be tested with it without
+// Package amqptest is an AMQP 0-9-1 broker inside the process of the test, as
+// net/http/httptest is a web server inside the test. Code that uses RabbitMQ can be tested with it without
 // Docker, in milliseconds, and with the client library that it uses in production.
 //
 //	b := amqptest.Start(t)
 //	conn, err := amqp.Dial(b.URL())
 //
 // [NewBroker] does the same outside of tests. The program amqprpc/amqptest/cmd/amqptest
-// serves other processes and languages. The broker keeps everything in memory, and nothing
-// after Close.
+// serves other processes and languages. The broker keeps everything in memory. After
+// Close, nothing is left.
 //
 // # Features
 //
@@ -28,7 +28,7 @@
 // and stop, kill and restart the broker ([Broker.Stop], [Broker.Kill], [Broker.Restart]). It can
 // lose, copy and delay messages, and refuse, withhold and delay confirms ([Broker.Tamper]).
 //
-// [Broker.Queue] and its like return the broker's state. [Broker.Record] records events in
+// [Broker.Queue] and similar methods return the broker's state. [Broker.Record] records events in
 // order.
 //
 // With [WithoutListener] and [Broker.Dial] the broker runs in a [testing/synctest] bubble,
@@ -40,12 +40,13 @@
 // virtual hosts ([Broker.SetUser], [Broker.SetPermissions], [Broker.AddVHost]), set policies and
 // a default queue type ([VHost.SetPolicy], [VHost.SetDefaultQueueType]), delete and purge queues
 // ([VHost.DeleteQueue], [VHost.PurgeQueue]), and import a definitions file
-// ([Broker.ImportDefinitions]). Package amqptest/management serves a sliver of the management
+// ([Broker.ImportDefinitions]). Package amqptest/management serves a part of the management
 // HTTP API.
 //
 // # Releases
 //
-// The broker follows RabbitMQ 3.10 unless [Follow] says otherwise. The releases differ in this:
+// The broker follows RabbitMQ 3.10, unless [Follow] says otherwise. The releases differ in these
+// points:
 //
 //   - A quorum queue without x-delivery-limit has no limit in 3.10, and a limit of 20 since
 //     4.0. Without a limit, a refused message goes to the end of the queue. Only in 3.10 does
@@ -57,8 +58,8 @@
 //     dead letters that were rejected with basic.reject are redelivered.
 //   - Before 4.3 a reply to a malformed direct reply-to address closes the publisher's
 //     connection. In 3.10 an address of another node, or of a process with too high a number,
-//     does the same. Since 4.3 such a reply is unroutable, a mandatory reply to a sound address
-//     is never returned, and replies count delivery tags.
+//     does the same. Since 4.3 such a reply is unroutable. A mandatory reply to a valid address
+//     is never returned, and replies have counted delivery tags.
 //   - Since 4.0 a headers exchange distinguishes floats from integers, and reply texts show names
 //     that are not UTF-8 as Latin-1. Since 4.3 surrogates are not UTF-8.
 //   - An unknown exchange type closes the connection (503) in 3.10, and the channel (406) since
@@ -75,9 +76,9 @@
 //   - Nothing is on disk. Durable queues and persistent messages survive [Broker.Stop],
 //     [Broker.Kill] and [Broker.Restart], and nothing else. Quorum queues have one replica.
 //   - There are no streams, plugins, operator policies, topic permissions or AMQP 1.0.
-//   - Operations are atomic and in one order. What a RabbitMQ node does a moment later (routing,
-//     counts, confirms of persistent messages) has happened here when the client's next operation
-//     runs.
+//   - Operations are atomic and in one order. A RabbitMQ node does some things a moment later: routing,
+//     counts, and confirms of persistent messages. This broker has done them before the client's
+//     next operation.
 //   - RabbitMQ waits three seconds before it hangs up on a client that cannot log in. This broker
 //     hangs up at once, unless [WithLoginDelay] says otherwise.
 //   - If consumers of several queues wait for one channel's global prefetch, RabbitMQ chooses the

@@ -72,7 +72,7 @@ func run(ctx context.Context, args []string, envURL string, stdout, stderr io.Wr
 	}
 	switch {
 	case *verbose:
-		p.log = slog.New(slog.NewTextHandler(stderr, nil))
+		p.log = slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	case *role == "server": // a server waits for its broker without a limit, so it must log why
 		p.log = slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	}

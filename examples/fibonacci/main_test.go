@@ -152,7 +152,7 @@ func TestVerbose(t *testing.T) {
 	code, _, stderr := play(t, "", "-v")
 	require.Zero(t, code)
 	require.Contains(t, stderr, "level=INFO msg=rpc side=server kind=unary queue=rpc_queue ")
-	require.Contains(t, stderr, "level=INFO msg=rpc side=client kind=unary queue=rpc_queue ")
+	require.Contains(t, stderr, "level=DEBUG msg=rpc side=client kind=unary queue=rpc_queue ")
 }
 
 // build builds the program for tests that run it as a process.

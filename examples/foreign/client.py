@@ -4,6 +4,7 @@ import threading
 import time
 import uuid
 from concurrent.futures import Future, TimeoutError
+from contextlib import suppress
 
 import pika
 from pika.exceptions import AMQPError, NackError, UnroutableError
@@ -13,16 +14,15 @@ failed_precondition aborted out_of_range unimplemented internal unavailable data
 
 
 class CallError(Exception):
-    def __init__(self, code, message, outcome, details=None):
-        super().__init__(message)
+    def __init__(self, code, message, outcome, details=()):  # any of them may come from a server, and be anything
+        super().__init__(message if isinstance(message, str) else "the error has no message")
         self.code = code if code in CODES else "unknown"
         self.outcome = outcome if outcome in ("executed", "not-executed") else "unknown"
-        self.details = details or []
+        details = details if isinstance(details, list) else []
+        self.details = [d for d in details if isinstance(d, dict) and isinstance(d.get("name"), str)]
 
 
-class Client:
-    """Its methods may be called by many threads. Only the thread of run uses the connection."""
-
+class Client:  # many threads may call; only the thread of run uses the connection
     def __init__(self, url):
         self.parameters, self.pending = pika.URLParameters(url), {}
         self.parameters.blocked_connection_timeout = 10  # then no confirm would come
@@ -39,61 +39,61 @@ class Client:
 
     def run(self):
         while True:
-            try:
+            with suppress(AMQPError, OSError):
                 if not self.connection.is_open:
                     self.connect()
-                self.connection.process_data_events(time_limit=1)  # heartbeats, replies and publish
-                if not self.channel.is_open:
-                    raise AMQPError("the channel was closed")
-            except (AMQPError, OSError) as e:
-                if self.connection.is_open:  # only the channel was lost
-                    self.connection.close()
-                for future in list(self.pending.values()):
-                    self.fail(future, "unavailable", f"the connection was lost: {e!r}")
-                time.sleep(0.2)
+                while self.channel.is_open and self.channel.consumer_tags:
+                    self.connection.process_data_events(time_limit=1)  # heartbeats, replies and publish
+                self.connection.close()
+            for future in list(self.pending.values()):
+                self.fail(future, "unavailable", "the connection was lost")
+            time.sleep(0.2)
 
     def fail(self, future, code, message, outcome=None):
         if self.pending.pop(future.id, None):
             future.set_exception(CallError(code, message, outcome or ("unknown" if future.sent else "not-executed")))
 
     def publish(self, future, queue, body, deadline):
-        future.sent = future.id in self.pending and deadline > time.time()
-        if not future.sent:
-            return  # call reports that
+        left = int((deadline - time.time()) * 1000)
+        future.sent = left > 0  # before the look at pending: no call ends as not-executed and is published
         try:
-            self.channel.basic_publish("", queue, body, mandatory=True, properties=pika.BasicProperties(
-                content_type="application/json", correlation_id=future.id, message_id=future.id,
-                reply_to=self.replies, expiration=str(int((deadline - time.time()) * 1000) + 1),
-                headers={"rpc-deadline": int(deadline * 1000)}))
-        except UnroutableError:
-            self.fail(future, "unavailable", f"there is no queue {queue}", "not-executed")
-        except NackError:
-            self.fail(future, "unavailable", "the broker refused the request", "unknown")
+            if future.sent and future.id in self.pending:  # else call reports why not
+                self.channel.basic_publish("", queue, body, mandatory=True, properties=pika.BasicProperties(
+                    content_type="application/json", correlation_id=future.id, message_id=future.id, reply_to=self.replies,
+                    expiration=str(left + 1), headers={"rpc-deadline": int(deadline * 1000)}))
+        except (UnroutableError, NackError) as e:
+            self.fail(future, "unavailable", repr(e), "not-executed" if isinstance(e, UnroutableError) else "unknown")
 
-    def on_reply(self, channel, method, properties, body):
-        future = self.pending.pop(properties.correlation_id, None)
-        if future is None:
-            return  # it answers a call that has ended
-        headers, result = properties.headers or {}, None
+    def on_reply(self, channel, method, p, body):
+        future = self.pending.pop(p.correlation_id, Future())  # of a call that has ended, one that nobody waits for
+        headers, result = p.headers or {}, None
+        unread = str(p.content_encoding or "identity").lower() not in ("utf-8", "us-ascii", "binary", "identity") or str(
+            p.content_type or "application/json").split(";")[0].strip().lower() != "application/json"
         try:
-            if (properties.content_type or "application/json").split(";")[0].strip().lower() != "application/json":
-                raise ValueError(properties.content_type)
-            result = json.loads(body)
-        except ValueError:
-            headers = {"rpc-code": "internal", "rpc-outcome": "executed", **headers}
-        if "rpc-code" not in headers:
-            return future.set_result(result)
-        error = result if isinstance(result, dict) else {"message": "the reply does not decode"}
-        future.set_exception(CallError(headers["rpc-code"], error.get("message"), headers.get("rpc-outcome"), error.get("details")))
+            result = json.loads(body.decode(), parse_constant=int)  # int refuses NaN and the infinities
+        except (ValueError, RecursionError):
+            unread = True
+        if "rpc-code" in headers:
+            e = result if isinstance(result, dict) else {}
+            future.set_exception(CallError(headers["rpc-code"], e.get("message"), headers.get("rpc-outcome"), e.get("details")))
+        elif unread:
+            future.set_exception(CallError("internal", "the reply does not decode", "executed"))
+        else:
+            future.set_result(result)
 
     def call(self, queue, request, timeout=30.0):
-        future, deadline = Future(), time.time() + timeout
+        future, deadline = Future(), time.time() + min(timeout, 315359999)  # within ten years
         future.id, future.sent = str(uuid.uuid4()), False
-        body = json.dumps(request, allow_nan=False).encode()
+        try:
+            body = json.dumps(request, allow_nan=False, ensure_ascii=False).encode()
+            if not 0 < len(queue.encode()) < 256 or queue.startswith("amq.rabbitmq.reply-to"):
+                raise ValueError("no queue has that name")
+        except (TypeError, ValueError, RecursionError) as e:
+            raise CallError("invalid_argument", f"the request cannot be sent: {e}", "not-executed")
         self.pending[future.id] = future
         try:
             self.connection.add_callback_threadsafe(lambda: self.publish(future, queue, body, deadline))
-            return future.result(timeout)
+            return future.result(deadline - time.time())
         except (AMQPError, TimeoutError) as e:  # not connected, or no answer in time
             self.fail(future, "unavailable" if isinstance(e, AMQPError) else "deadline_exceeded", repr(e))
             return future.result()  # the answer may have won

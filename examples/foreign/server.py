@@ -1,11 +1,14 @@
 """A core server of docs/protocol.md. It needs pika."""
 import json
+import re
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pika
 from pika.exceptions import AMQPError
 
+JSON = json.JSONEncoder(allow_nan=False, ensure_ascii=False)  # its text does not encode with half of a surrogate pair
 MAX_BODY, SKEW, WORKERS = 16 << 20, 1.0, 8
 
 
@@ -21,7 +24,7 @@ def integer(v, least=-2**63, most=2**63):
 
 def check(p, headers, body, arrived):
     """Returns the request, or raises the first thing that is wrong with it."""
-    version, content_type = headers.get("rpc-version", 1), (p.content_type or "application/json").split(";")[0].strip().lower()
+    version, content_type = headers.get("rpc-version", 1), str(p.content_type or "application/json").split(";")[0].strip().lower()
     for good, code, name in [
         (integer(version), "invalid_argument", "rpc-version"),
         (integer(version, most=1), "unimplemented", "rpc-version"),
@@ -54,12 +57,13 @@ def work(handler, method, p, body, arrived, send):
     try:
         request = check(p, p.headers or {}, body, arrived)
         started = True
-        reply = json.dumps(handler(request), allow_nan=False)
+        reply = JSON.encode(handler(request)).encode()
     except Exception as e:
         e = e if isinstance(e, CallError) else CallError("internal", "internal error")
-        outcome = "executed" if started else "unknown" if method.redelivered else "not-executed"
-        headers = {"rpc-code": e.code, "rpc-outcome": outcome}
-        reply = json.dumps({"code": e.code, "message": str(e), "details": e.details})
+        headers = {"rpc-code": e.code, "rpc-outcome": "executed" if started else "unknown" if method.redelivered else "not-executed"}
+        reply = b"{}"  # an error without a message, if the message or the details do not encode
+        with suppress(TypeError, ValueError, RecursionError):
+            reply = JSON.encode({"code": e.code, "message": str(e), "details": e.details}).encode()
     send(method.delivery_tag, pika.BasicProperties(
         content_type="application/json", correlation_id=p.correlation_id or p.message_id, headers=headers), p.reply_to, reply)
 
@@ -77,7 +81,7 @@ def serve_on(connection, queue, handler):
             channel.basic_ack(tag)
 
     def on_request(ch, method, properties, body):
-        if properties.reply_to and not properties.reply_to.startswith(("amqprpc.reply.", "amq.gen-")):
+        if properties.reply_to and not re.fullmatch(r"(amqprpc\.reply\.|amq\.gen-)[^\0-\x1f\x7f-\x9f]*", str(properties.reply_to)):
             return channel.basic_reject(method.delivery_tag, requeue=False)
         pool.submit(work, handler, method, properties, body, time.time(),
                     lambda *reply: connection.add_callback_threadsafe(lambda: settle(*reply)))
@@ -90,9 +94,6 @@ def serve_on(connection, queue, handler):
 
 def serve(url, queue, handler):
     while True:
-        try:
-            with pika.BlockingConnection(pika.URLParameters(url)) as connection:
-                serve_on(connection, queue, handler)
-        except (AMQPError, OSError) as e:
-            print("connecting again:", repr(e))
-            time.sleep(0.2)
+        with suppress(AMQPError, OSError), pika.BlockingConnection(pika.URLParameters(url)) as connection:
+            serve_on(connection, queue, handler)
+        time.sleep(0.2)  # before it connects again

@@ -13,6 +13,6 @@
 //     them fails, it opens again.
 //
 // The state machine is that of github.com/sony/gobreaker. Put Retry outside of the breaker, so
-// that the breaker sees each attempt: the error of an open breaker says when to come again, and
+// that the breaker sees each attempt: the error of an open breaker says when to call again, and
 // Retry waits for that or gives up.
 package breaker

@@ -90,7 +90,7 @@ func WithObserver(f func(queue string, from, to State)) Option {
 // deadline_exceeded, internal or data_loss. All other errors are answers, with which a server
 // shows that it works: invalid_argument and not_found, and also unknown, the code of a
 // handler's error without a code. resource_exhausted is no failure, since it says itself when
-// to come again.
+// to call again.
 func IsFailure(err error) bool {
 	switch amqprpc.CodeOf(err) {
 	case amqprpc.CodeUnavailable, amqprpc.CodeDeadlineExceeded, amqprpc.CodeInternal, amqprpc.CodeDataLoss:

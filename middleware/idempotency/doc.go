@@ -15,13 +15,13 @@
 // Two requests are the same call if they have the same queue and the same
 // [amqprpc.Request.ID]. [WithKey] replaces the ID. A client in another language may send
 // a correlation ID without a message ID. Correlation IDs are unique only to one client,
-// so the reply queue becomes part of the key. A request that has neither ID is passed on
-// as if there were no middleware.
+// so the reply queue becomes part of the key. A request that has neither ID runs as if there were no middleware.
 //
 // A request that has the ID of an earlier call and a different body is refused with
 // failed_precondition. [WithAnyBody] allows such requests. Bodies of different content
-// types are compared by what they decode to: as JSON of the request's type. A repetition is answered with the stored
-// bytes and the stored content type, and the caller decodes by that content type.
+// types are decoded as the request's type, and their JSON is compared. The answer to a
+// repetition has the stored bytes and the stored content type. The caller decodes it by
+// this content type.
 //
 // # Which answers are stored
 //

@@ -1,10 +1,10 @@
-// Package clients runs what services commonly do with a broker (RPC, direct reply-to,
-// work queues, publish and subscribe, topics, confirms, dead letters, a refused
-// operation) through clients of other languages: pika and kombu for Python, amqplib for
-// Node. Each script is the same play with another cast, and prints the same lines,
-// whether the broker is amqptest or RabbitMQ.
+// Package clients tests the broker with clients of other languages: pika and kombu for
+// Python, amqplib for Node. The tests do what services commonly do: RPC, direct reply-to,
+// work queues, publish and subscribe, topics, confirms, dead letters, and an operation that
+// is refused. All scripts do the same, and print the same lines on amqptest and on
+// RabbitMQ.
 //
-// The scripts run where AMQPRPC_PYTHON and AMQPRPC_NODE name the interpreters, as they
-// do in CI; NODE_PATH then says where amqplib is. With AMQPRPC_RABBITMQ=3.10, 4.0 or 4.3
-// the broker is a private RabbitMQ node, else amqptest.
+// The scripts run only if AMQPRPC_PYTHON and AMQPRPC_NODE name the interpreters, as in CI.
+// NODE_PATH says where amqplib is. With AMQPRPC_RABBITMQ=3.10, 4.0 or 4.3 the broker is a
+// private RabbitMQ node. Otherwise it is amqptest.
 package clients

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"math"
+	"net"
 	"reflect"
 	"strings"
 	"testing"
@@ -301,4 +302,32 @@ func TestShortStringsAreCut(t *testing.T) {
 	b := AppendShortString(nil, strings.Repeat("x", 300))
 	require.Len(t, b, 256)
 	require.Equal(t, byte(255), b[0])
+}
+
+// A connection that was busy once has a small buffer again when it is quiet, and loses nothing
+// on the way.
+func TestReaderOfAQuietConnection(t *testing.T) {
+	t.Parallel()
+	from, to := net.Pipe()
+	defer to.Close()
+	r := NewReader(from, 1<<20)
+	busy := AppendBody(nil, 1, 1<<20, make([]byte, 300<<10))
+	for round := range 3 {
+		go func() {
+			to.Write(busy)
+			for range 2 * calmReads {
+				to.Write(AppendHeartbeat(nil))
+			}
+		}()
+		f, err := r.Next()
+		require.NoError(t, err)
+		require.Len(t, f.Payload, 300<<10)
+		require.Greater(t, len(r.buf), initialBuffer, "round %d", round)
+		for range 2 * calmReads {
+			f, err := r.Next()
+			require.NoError(t, err)
+			require.EqualValues(t, TypeHeartbeat, f.Type)
+		}
+		require.Len(t, r.buf, initialBuffer)
+	}
 }

@@ -36,6 +36,9 @@ const (
 	// fullBuffer is the largest buffer of a busy connection. One system call then reads many
 	// frames.
 	fullBuffer = 64 << 10
+	// calmReads is how many reads in a row must fit the initial buffer before a connection
+	// counts as quiet again. On an idle one, only heartbeats come.
+	calmReads = 32
 )
 
 // Reader cuts a stream into frames. It is not safe for concurrent use.
@@ -43,6 +46,7 @@ type Reader struct {
 	src        io.Reader
 	buf        []byte
 	start, end int // buf[start:end] has been read but not returned
+	calm       int // reads in a row that would have fitted the initial buffer
 	max        uint32
 }
 
@@ -118,6 +122,9 @@ func (r *Reader) fill(n int) error {
 	for empty := 0; r.end-r.start < n; {
 		got, err := r.src.Read(r.buf[r.end:])
 		r.end += got
+		if r.calm++; r.end-r.start > initialBuffer {
+			r.calm = 0
+		}
 		if got == 0 {
 			if empty++; err == nil && empty == 100 {
 				err = io.ErrNoProgress
@@ -134,11 +141,15 @@ func (r *Reader) fill(n int) error {
 }
 
 // makeRoom moves the buffered bytes to the front. It uses a larger buffer if n octets would
-// not fit or if the last read filled the buffer.
+// not fit or if the last read filled the buffer, and the initial size again once the connection
+// is quiet.
 func (r *Reader) makeRoom(n int) {
 	size := len(r.buf)
-	if r.end == size && size < fullBuffer {
+	switch {
+	case r.end == size && size < fullBuffer:
 		size *= 4
+	case r.calm >= calmReads:
+		size, r.calm = initialBuffer, 0
 	}
 	if size < n {
 		// At most frame_max and its overhead, because the caller checked n against the limit.

@@ -27,7 +27,7 @@ func newDialer(t *testing.T, broker *amqptest.Broker) *Dialer {
 
 func connect(t *testing.T, broker *amqptest.Broker) *Conn {
 	t.Helper()
-	c, err := newDialer(t, broker).Dial(t.Context())
+	c, err := newDialer(t, broker).Dial(t.Context(), transport.Watcher{})
 	require.NoError(t, err)
 	t.Cleanup(c.Abort)
 	return c
@@ -154,7 +154,7 @@ func replies(t *testing.T, conn *Conn, queue string) <-chan string {
 	require.NoError(t, err)
 	_, err = ch.DeclareQueue(t.Context(), QueueDeclaration{Name: queue})
 	require.NoError(t, err)
-	require.NoError(t, ch.Consume(t.Context(), queue, "test", true, nil))
+	require.NoError(t, ch.Consume(t.Context(), queue, "test", true, 0))
 	return got
 }
 

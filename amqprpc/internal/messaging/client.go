@@ -1,9 +1,6 @@
 package messaging
 
-import (
-	"context"
-	"sync"
-)
+import "context"
 
 // Client is what a client has on the broker, on one connection after the other: a
 // publisher for its requests and a mailbox for the replies.
@@ -13,9 +10,19 @@ type Client struct {
 	Control   ControlSender
 	// Farewell is called before the connection of a client that is closed ends.
 	Farewell func(ctx context.Context)
+	// Streams publishes on each connection. Box is where streams come in, if the mailbox is
+	// Direct: it is opened at first need.
+	Streams *StreamWriter
+	Box     Mailbox
 
 	inspector inspector
 	number    int64 // of the connection
+
+	boxing  chan struct{} // holds something while what follows is used
+	wanted  bool          // the box is
+	opened  bool          // on this connection
+	current *Conn         // nil while there is none
+	ended   func(error)
 }
 
 // Init makes the client ready.
@@ -24,6 +31,49 @@ func (c *Client) Init() {
 	c.Mailbox.init()
 	c.Control.init()
 	c.inspector.init()
+	c.boxing = make(chan struct{}, 1)
+}
+
+// OpenBox opens the box, unless the mailbox or the box takes streams already. Without a
+// connection the next one opens it.
+func (c *Client) OpenBox(ctx context.Context) error {
+	if c.Mailbox.Mode != Direct {
+		return nil
+	}
+	select {
+	case c.boxing <- struct{}{}:
+		defer func() { <-c.boxing }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	c.wanted = true
+	if c.opened || c.current == nil {
+		return nil
+	}
+	err := c.Box.open(ctx, c.current, c.number, c.ended)
+	c.opened = err == nil
+	return err
+}
+
+// enter makes conn the connection that the box is opened on; nil is none.
+func (c *Client) enter(ctx context.Context, conn *Conn, ended func(error)) (err error) {
+	c.boxing <- struct{}{}
+	defer func() { <-c.boxing }()
+	c.current, c.ended, c.opened = conn, ended, false
+	if conn != nil && c.wanted {
+		err = c.Box.open(ctx, conn, c.number, ended)
+		c.opened = err == nil
+	}
+	return err
+}
+
+// StreamAddress is where streams come in. It is valid while there is a connection, and in
+// a Direct client after OpenBox.
+func (c *Client) StreamAddress() string {
+	if c.Mailbox.Mode == Direct {
+		return c.Box.Address()
+	}
+	return c.Mailbox.Address()
 }
 
 // Use works on a connection until it is lost, one of its channels ends, or ctx is
@@ -43,17 +93,24 @@ func (c *Client) Use(ctx, closing context.Context, conn *Conn, up func()) error 
 	if err = c.Mailbox.open(setup, conn, c.number, stop); err != nil {
 		return err
 	}
-	if c.Mailbox.marker != nil {
-		c.Mailbox.marker.place(setup)
+	keeper := c.Mailbox.keeper
+	if keeper != nil {
+		keeper.marker.place(setup)
+	}
+	if err = c.enter(setup, conn, stop); err != nil {
+		return err
 	}
 	cancel()
 	c.inspector.use(conn)
 	c.Control.use(conn)
 	up()
-	var keeping sync.WaitGroup
-	if k := c.Mailbox.marker; k != nil {
-		keeping.Go(func() { c.Mailbox.keepMarker(work, conn, k) })
+	streaming, quit := context.WithCancel(context.WithoutCancel(ctx)) // until the farewell is said
+	defer quit()
+	c.Streams.use(streaming, conn)
+	if keeper != nil {
+		keeper.keep(work)
 	}
+	defer context.AfterFunc(closing, func() { conn.WriteWithin(closeTimeout) })() // to a peer that takes nothing
 	stop(c.publish(work, conn, x))
 	c.Mailbox.close()
 	if closing.Err() != nil {
@@ -65,9 +122,14 @@ func (c *Client) Use(ctx, closing context.Context, conn *Conn, up func()) error 
 	} else {
 		conn.Abort()
 	}
+	quit()
+	c.Streams.leave()
+	c.enter(ctx, nil, nil)
 	c.Control.use(nil)
 	c.inspector.use(nil)
-	keeping.Wait()
+	if keeper != nil {
+		keeper.stop()
+	}
 	return context.Cause(work)
 }
 

@@ -59,9 +59,17 @@ func (c *confirms) takeUpTo(tag uint64) (it Item, more bool) {
 	}
 	it = c.ring[c.head]
 	c.ring[c.head] = nil
+	c.advance()
+	return it, true
+}
+
+// advance leaves the first entry behind.
+func (c *confirms) advance() {
 	c.head++
 	c.first++
-	return it, true
+	if c.head == len(c.ring) && cap(c.ring) > emptyKept {
+		c.ring, c.head = nil, 0
+	}
 }
 
 // take takes the item with that tag; nil if there is none.
@@ -75,8 +83,7 @@ func (c *confirms) take(tag uint64) Item {
 	it := c.ring[i]
 	c.ring[i] = nil
 	for c.head < len(c.ring) && c.ring[c.head] == nil {
-		c.head++
-		c.first++
+		c.advance()
 	}
 	return it
 }

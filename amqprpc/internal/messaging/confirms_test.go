@@ -119,3 +119,34 @@ func TestRefusals(t *testing.T) {
 		require.Len(t, r.queues, refusingMost)
 	})
 }
+
+// Queues that were long once keep little memory when they are empty.
+func TestEmptyQueuesAreSmall(t *testing.T) {
+	t.Parallel()
+	const many = 10 * emptyKept
+	var o outbox[Item]
+	o.init(nil)
+	var batch, bulk confirms
+	for range many {
+		o.add(&item{})
+		batch.add([]Item{&item{}})
+		bulk.add([]Item{&item{}})
+	}
+	for o.len() > 0 {
+		o.take(nil)
+	}
+	for tag := range uint64(many) {
+		require.NotNil(t, batch.take(tag+1))
+	}
+	for _, more := bulk.takeUpTo(many); more; _, more = bulk.takeUpTo(many) {
+	}
+	require.LessOrEqual(t, cap(o.queue), emptyKept)
+	require.LessOrEqual(t, cap(batch.ring), emptyKept)
+	require.LessOrEqual(t, cap(bulk.ring), emptyKept)
+	it := &item{}
+	for _, c := range []*confirms{&batch, &bulk} {
+		require.True(t, c.empty())
+		c.add([]Item{it})
+		require.Same(t, it, c.take(many+1), "tags go on")
+	}
+}

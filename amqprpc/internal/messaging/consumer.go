@@ -31,22 +31,35 @@ type Consumer struct {
 	Unserved func(err error, wasServed bool, retryIn time.Duration)
 	// Fatal reports whether a permanent error ends Serve now.
 	Fatal func() bool
+	// Full reports whether no more work is to be taken: the consumer then stops, and gives
+	// back what has not begun, until Roomy reports that there is room again. GivenBack is
+	// called for each. They are nil where the prefetch bounds the work.
+	Full, Roomy func() bool
+	GivenBack   func(Work)
 	// Base is the ctx of all handlers.
 	Base    context.Context
 	Replies *ReplyWriter
 
 	workers  workers
 	requeuer requeuer
+	room     chan struct{} // receives when there may be room
 
-	mu      sync.Mutex
-	current *subscription   // the latest
-	subs    []*subscription // those whose deliveries may still be answered
-	dropped bool            // the connection was given up
-	orphans []task          // replies that wait for the next subscription
+	mu       sync.Mutex
+	current  *subscription   // the latest
+	subs     []*subscription // those whose deliveries may still be answered
+	dropped  bool            // the connection was given up
+	orphans  []task          // replies that wait for the next subscription
+	orphaned int             // octets of their bodies
 }
 
 // Init makes the consumer ready.
-func (c *Consumer) Init() { c.workers.init(c.Concurrency) }
+func (c *Consumer) Init() {
+	c.workers.init(c.Concurrency)
+	c.room = make(chan struct{}, 1)
+}
+
+// Room has a consumer that has stopped look whether there is room again.
+func (c *Consumer) Room() { signal(c.room) }
 
 // Each calls f with all work that is being handled. f must not wait.
 func (c *Consumer) Each(f func(Work)) { c.workers.each(f) }
@@ -76,7 +89,9 @@ func (c *Consumer) serve(ctx context.Context, conn *Conn, tasks *sync.WaitGroup)
 		}
 		start := time.Now()
 		c.Served()
-		err = s.end(ctx)
+		for err = s.end(ctx); err == errFull; err = s.end(ctx) {
+			s.pause(ctx)
+		}
 		if ctx.Err() != nil || conn.IsClosed() {
 			return nil
 		}
@@ -131,7 +146,7 @@ func (c *Consumer) adopt(s *subscription) {
 	}
 	c.subs = append(kept, s)
 	orphans := c.orphans
-	c.orphans = nil
+	c.orphans, c.orphaned = nil, 0
 	dropped := c.dropped
 	c.mu.Unlock()
 	if dropped {
@@ -150,8 +165,11 @@ func (c *Consumer) latest() *subscription {
 	return c.current
 }
 
-// orphansMost bounds the replies that wait for a connection.
-const orphansMost = 1 << 16
+// The replies that wait for a connection are bounded by their number and their octets.
+const (
+	orphansMost      = 1 << 16
+	orphanOctetsMost = 64 << 20
+)
 
 // redirect has a reply written on the latest channel, or the next. Its delivery is
 // acknowledged, on a channel that is lost.
@@ -160,8 +178,12 @@ func (c *Consumer) redirect(t task) {
 	defer c.mu.Unlock()
 	t = task{delivery: &Delivery{done: t.delivery.done}, kind: finish}
 	t.delivery.acked.Store(true)
-	if (c.current == nil || !c.current.take(t)) && len(c.orphans) < orphansMost {
+	if c.current != nil && c.current.take(t) {
+		return
+	}
+	if size := len(t.delivery.done.Body); len(c.orphans) < orphansMost && c.orphaned+size <= orphanOctetsMost {
 		c.orphans = append(c.orphans, t)
+		c.orphaned += size
 	}
 }
 

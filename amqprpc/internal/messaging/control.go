@@ -73,8 +73,12 @@ func (s *Server) receiveControl(ctx context.Context, base context.Context, conn 
 		err := s.Instance.open(setup, conn, s.connections, ended)
 		cancel()
 		if err == nil {
+			s.Reachable(s.Instance.Address())
+			s.Streams.use(open, conn)
 			<-open.Done()
 			err = context.Cause(open)
+			s.Unreachable()
+			s.Streams.leave()
 			s.Instance.close()
 			if ctx.Err() == nil {
 				s.Instance.box.ch.Close(base) // a connection has only so many channels
@@ -86,7 +90,8 @@ func (s *Server) receiveControl(ctx context.Context, base context.Context, conn 
 		}
 		switch Code(err) {
 		case CodeAccessRefused, CodeNotAllowed, CodePreconditionFailed:
-			s.Log.Warn("amqprpc: the server cannot be reached by control messages, so that cancels do not reach it; grant the permissions or use WithoutControl", "error", fmt.Errorf("control: %w", err))
+			s.Log.Warn("amqprpc: the server cannot be reached by control messages, so that cancels do not reach it and it serves no streams; grant the permissions or use WithoutControl", "error", fmt.Errorf("control: %w", err))
+			s.Mailless(err)
 			return
 		}
 		sleep(ctx, wait.next())

@@ -34,6 +34,8 @@ type Done struct {
 	Join bool
 	// Reject rejects the delivery without requeue instead of acknowledging it.
 	Reject bool
+	// Requeue gives the delivery back to the queue instead. There is no reply.
+	Requeue bool
 	// SettleFirst settles the delivery before the reply is sent: the reply says that
 	// nobody runs the request. A reply to a direct address always comes after.
 	SettleFirst bool

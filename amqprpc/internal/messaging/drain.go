@@ -10,10 +10,6 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/protocol"
 )
 
-// lossPause is how long a drain that has lost a channel waits to hear whether the whole
-// connection is lost.
-const lossPause = 100 * time.Millisecond
-
 // drained is what a drain has left.
 type drained struct {
 	left    int   // requests that are not answered
@@ -61,10 +57,10 @@ func (s *Server) drain(conn *Conn, serving *sync.WaitGroup) (d drained) {
 			d.unsure += sub.unsure
 		}
 	}
-	if d.unsure > 0 && !d.overran { // a lost connection ends its channels first
+	if conn.IsClosed() { // if so, that is why channels were lost; the reason follows
 		select {
 		case <-conn.Lost():
-		case <-time.After(lossPause):
+		case <-limit.Done():
 		}
 	}
 	if isClosed(conn.Lost()) {
@@ -87,20 +83,20 @@ func (s *Server) subscriptions() (subs []*subscription) {
 
 // err says what is left; nil if nothing is.
 func (d *drained) err(limit time.Duration) error {
-	const again = "what is not at most once will be delivered again"
+	const again = "requests of handlers without WithAtMostOnce will be delivered again"
 	answers := ""
 	if d.unsure > 0 { // as under a memory alarm
-		answers = fmt.Sprintf(", and up to %d answers may be lost: the broker has not taken them", d.unsure)
+		answers = fmt.Sprintf(", and up to %s may be lost: the broker has not taken them", Counted(d.unsure, "answer"))
 	}
 	switch {
 	case d.left == 0 && d.unsure == 0:
 		return nil
 	case d.lost != nil && !d.overran:
-		return fmt.Errorf("the connection was lost while draining: %d requests are not answered%s; %s: %w", d.left, answers, again, d.lost)
+		return fmt.Errorf("the connection was lost while draining: %s did not get an answer%s; %s: %w", Counted(d.left, "request"), answers, again, d.lost)
 	case !d.overran:
-		return fmt.Errorf("the broker did not answer at the end of the drain: %d requests are not answered%s; %s", d.left, answers, again)
+		return fmt.Errorf("the broker did not answer at the end of the drain: %s did not get an answer%s; %s", Counted(d.left, "request"), answers, again)
 	default:
-		return fmt.Errorf("the drain limit of %v passed: %d requests were handed back%s; %s", limit, d.left, answers, again)
+		return fmt.Errorf("the drain limit of %v passed: %s had to be handed back%s; %s", limit, Counted(d.left, "request"), answers, again)
 	}
 }
 

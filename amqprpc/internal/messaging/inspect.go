@@ -3,7 +3,6 @@ package messaging
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/transport"
@@ -22,7 +21,7 @@ func (i *Inspection) String() string {
 	if i == nil || i.Err != nil {
 		return ""
 	}
-	return fmt.Sprintf("; the queue has %d consumers and %d messages waiting", i.Consumers, i.Messages)
+	return "; the queue has " + Counted(i.Consumers, "consumer") + " and " + Counted(i.Messages, "message") + " waiting"
 }
 
 // Gone reports whether there is no such queue.

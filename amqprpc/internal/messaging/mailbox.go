@@ -58,18 +58,17 @@ type Mailbox struct {
 	queue  string // of earlier connections; "" if there is none
 	number int64  // of the connection
 	marks  marks
-	loose  chan struct{} // receives when the mailbox's consumer got a marker that nobody holds
 
 	// Of this connection:
 	address string
 	box     *box
-	marker  *marker
+	keeper  *keeper // of the marker; nil if there is none
 	ended   func(error)
 }
 
 func (m *Mailbox) init() {
 	if m.Restarted != nil {
-		m.marks.secret, m.loose = protocol.NewID(), make(chan struct{}, 1)
+		m.marks.secret = protocol.NewID()
 	}
 }
 
@@ -86,7 +85,7 @@ func (m *Mailbox) Address() string { return m.address }
 // with the publisher's channel. ended is called when the mailbox ends before the
 // connection; it must not wait.
 func (m *Mailbox) open(ctx context.Context, conn *Conn, number int64, ended func(error)) error {
-	m.number, m.box, m.marker, m.ended = number, nil, nil, ended
+	m.number, m.box, m.keeper, m.ended = number, nil, nil, ended
 	switch m.Mode {
 	case Direct:
 		m.address = protocol.DirectReplyTo
@@ -101,7 +100,7 @@ func (m *Mailbox) open(ctx context.Context, conn *Conn, number int64, ended func
 // consumeDirect consumes direct reply-to on the channel that requests are published
 // on (https://www.rabbitmq.com/docs/direct-reply-to).
 func (m *Mailbox) consumeDirect(ctx context.Context, ch *Channel) error {
-	if err := ch.Consume(ctx, protocol.DirectReplyTo, protocol.ConsumerTag, true, nil); err != nil {
+	if err := ch.Consume(ctx, protocol.DirectReplyTo, protocol.ConsumerTag, true, 0); err != nil {
 		return fmt.Errorf("consume: %w", err)
 	}
 	return nil
@@ -146,6 +145,9 @@ func (m *Mailbox) openQueue(ctx context.Context, conn *Conn, q QueueDeclaration)
 	b := &box{mailbox: m, manual: m.Mode == Resumable, ended: m.ended}
 	fail := func(err error) error {
 		b.ch.Forget()
+		if b.keeper != nil {
+			b.keeper.stop()
+		}
 		return fmt.Errorf("declare %s %s: %w", m.What, name, err)
 	}
 	var err error
@@ -160,29 +162,31 @@ func (m *Mailbox) openQueue(ctx context.Context, conn *Conn, q QueueDeclaration)
 	if err = m.bind(ctx, b.ch); err != nil {
 		return fail(err)
 	}
-	var args Table
+	priority := int32(0)
 	if b.manual {
 		if err = b.ch.Prefetch(ctx, mailboxPrefetch); err != nil {
 			return fail(fmt.Errorf("set its prefetch: %w", err))
 		}
 		if m.Restarted != nil {
-			if m.marker, err = m.openMarker(ctx, conn, info.Name); err != nil {
+			b.keeper = &keeper{mailbox: m, conn: conn}
+			b.keeper.timer = time.AfterFunc(time.Hour, b.keeper.step)
+			if b.keeper.marker, err = m.openMarker(ctx, conn, info.Name, b.keeper.news); err != nil {
 				return fail(err)
 			}
-			if q.Passive && m.marker.gone(ctx, info.Messages, info.Consumers) {
+			if q.Passive && b.keeper.marker.gone(ctx, info.Messages, info.Consumers) {
 				m.marks.held.Store(0)
 				m.Restarted(info.Name)
 			}
 		}
-		args = Table{"x-priority": m.priority()}
+		priority = m.priority()
 	}
 	b.live.Store(true)
 	b.timer = time.AfterFunc(time.Hour, b.acknowledge)
-	if err = b.ch.Consume(ctx, info.Name, protocol.ConsumerTag, !b.manual, args); err != nil {
+	if err = b.ch.Consume(ctx, info.Name, protocol.ConsumerTag, !b.manual, priority); err != nil {
 		b.timer.Stop()
 		return fail(fmt.Errorf("consume: %w", err))
 	}
-	m.box = b
+	m.box, m.keeper = b, b.keeper
 	return nil
 }
 
@@ -221,7 +225,8 @@ func (m *Mailbox) delete(ctx context.Context) {
 type box struct {
 	mailbox *Mailbox
 	ch      *Channel
-	manual  bool // messages are acknowledged
+	keeper  *keeper // of the marker; nil if there is none
+	manual  bool    // messages are acknowledged
 	ended   func(error)
 	live    atomic.Bool // it is declared: from here on its end is not that of the declaration
 
@@ -244,7 +249,8 @@ func (b *box) Deliver(m *Message) {
 	if n := b.mailbox.marks.number(m); n == 0 {
 		b.mailbox.Receive(m)
 	} else if held := &b.mailbox.marks.held; held.CompareAndSwap(n, 0) || held.Load() == 0 {
-		signal(b.mailbox.loose)
+		b.keeper.loose.Store(true)
+		b.keeper.news()
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -287,3 +287,22 @@ func TestDirectRepliesWhileAChannelIsReplaced(t *testing.T) {
 	require.Equal(t, protocol.DirectReplyTo, m.Address()) // which the race detector looks at
 	require.NoError(t, next(t, opened))
 }
+
+// A channel that was opened in place of one that refuses is closed if an item beyond the
+// broker's limit ends both before anything was written to it.
+func TestReplacementThatIsNotUsed(t *testing.T) {
+	t.Parallel()
+	broker := amqptest.Start(t)
+	conn := connect(t, broker)
+	p := &Publisher{TooLarge: func(int64, int) {}, Log: silent}
+	p.Init()
+	x, err := p.open(t.Context(), t.Context(), conn, 1, &Mailbox{Mode: Exclusive})
+	require.NoError(t, err)
+	replacement, err := x.openConfirmed(t.Context())
+	require.NoError(t, err)
+	x.next.Store(replacement)
+	require.Len(t, broker.Connection("test").Info().Channels, 2)
+	x.salvage(10)
+	require.Empty(t, broker.Connection("test").Info().Channels)
+	require.NoError(t, context.Cause(x.ctx))
+}

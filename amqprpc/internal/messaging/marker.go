@@ -10,15 +10,8 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/transport"
 )
 
-const (
-	// markerPatience bounds the waits for a marker while a connection is set up.
-	markerPatience = time.Second
-	// markerRenewal is how long a marker is held. It is well below the time after
-	// which the broker takes a consumer for stuck.
-	markerRenewal = 5 * time.Minute
-	// markerRetry is how long a marker that was published is waited for.
-	markerRetry = 10 * time.Second
-)
+// markerPatience bounds the waits for a marker while a connection is set up.
+const markerPatience = time.Second
 
 // marks says what is known of the markers of a mailbox's queue. A marker is a
 // transient message that the mailbox sends to itself and does not acknowledge. When
@@ -43,11 +36,12 @@ func (m *marks) number(msg *Message) int64 {
 // While it holds the marker the broker sends it nothing else. Until then it takes
 // messages as the mailbox does.
 type marker struct {
-	mailbox   *Mailbox
-	ch        *Channel
-	came      chan markerDelivery
-	cancelled chan struct{}
-	holds     markerDelivery // owned by whoever runs the marker
+	mailbox *Mailbox
+	ch      *Channel
+	news    func() // is called when something came, or the consumer has ended; it does not wait
+	came    chan markerDelivery
+	ended   atomic.Bool    // the broker has cancelled the consumer or closed the channel
+	holds   markerDelivery // owned by whoever sets the connection up, then by the keeper
 }
 
 // markerDelivery is a message that came on a marker's channel.
@@ -58,13 +52,13 @@ type markerDelivery struct {
 
 // openMarker consumes the mailbox's queue for the marker. Its priority is over that
 // of the mailbox's consumer.
-func (m *Mailbox) openMarker(ctx context.Context, conn *Conn, queue string) (_ *marker, err error) {
-	k := &marker{mailbox: m, came: make(chan markerDelivery, 1), cancelled: make(chan struct{})}
+func (m *Mailbox) openMarker(ctx context.Context, conn *Conn, queue string, news func()) (_ *marker, err error) {
+	k := &marker{mailbox: m, news: news, came: make(chan markerDelivery, 1)}
 	if k.ch, err = conn.Open(ctx, k); err != nil {
 		return nil, err
 	}
 	if err = k.ch.Prefetch(ctx, 1); err == nil {
-		err = k.ch.Consume(ctx, queue, protocol.ConsumerTag, false, Table{"x-priority": m.priority() + 1})
+		err = k.ch.Consume(ctx, queue, protocol.ConsumerTag, false, m.priority()+1)
 	}
 	if err != nil {
 		k.ch.Close(ctx)
@@ -118,45 +112,6 @@ func (k *marker) place(ctx context.Context) {
 	}
 }
 
-// run holds the marker until ctx is done or the marker's channel ends.
-func (k *marker) run(ctx context.Context) {
-	timer := time.NewTimer(markerRetry)
-	defer timer.Stop()
-	if k.holds.tag > 0 {
-		timer.Reset(markerRenewal)
-	}
-	for {
-		next := markerRenewal
-		select {
-		case d := <-k.came:
-			if k.take(d); k.holds.tag == 0 {
-				continue
-			}
-		case <-k.mailbox.loose:
-			if k.holds.tag > 0 { // a copy
-				k.mailbox.marks.held.Store(k.holds.number)
-				continue
-			}
-			k.publish()
-			next = markerRetry
-		case <-timer.C:
-			if k.holds.tag > 0 {
-				k.renew()
-			} else {
-				k.publish()
-				next = markerRetry
-			}
-		case <-k.ch.Closed():
-			return
-		case <-k.cancelled:
-			return
-		case <-ctx.Done():
-			return
-		}
-		timer.Reset(next)
-	}
-}
-
 // take holds a marker, and acknowledges another message.
 func (k *marker) take(d markerDelivery) {
 	if d.number > 0 && k.holds.tag == 0 {
@@ -184,29 +139,6 @@ func (k *marker) publish() {
 	k.ch.Write(k.ch.AppendPublish(nil, &Publishing{Key: k.mailbox.address, Properties: r.Append(nil)}))
 }
 
-// keepMarker holds a marker until ctx is done. A channel that the broker closes is
-// opened again: a broker whose consumer_timeout is short closes it now and then.
-func (m *Mailbox) keepMarker(ctx context.Context, conn *Conn, k *marker) {
-	var wait backoff
-	for {
-		k.run(ctx)
-		if ctx.Err() != nil || conn.IsClosed() {
-			return
-		}
-		m.marks.held.Store(0) // the mailbox's consumer gets the marker, or has got it
-		sleep(ctx, wait.next())
-		// Not with ctx: to give up in the middle costs the connection.
-		limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), SetupTimeout)
-		k.ch.Close(limit)
-		next, err := m.openMarker(limit, conn, m.address)
-		cancel()
-		if err == nil {
-			k = next
-			k.publish()
-		}
-	}
-}
-
 // Deliver implements transport.Receiver.
 func (k *marker) Deliver(m *Message) {
 	n := k.mailbox.marks.number(m)
@@ -217,10 +149,11 @@ func (k *marker) Deliver(m *Message) {
 	case k.came <- markerDelivery{m.Tag, n}:
 	default: // the prefetch is one, so that there is room
 	}
+	k.news()
 }
 
 // Cancelled implements transport.Receiver.
-func (k *marker) Cancelled() { close(k.cancelled) }
+func (k *marker) Cancelled() { k.end() }
 
 // Returned implements transport.Receiver.
 func (k *marker) Returned(*Message) {}
@@ -229,4 +162,9 @@ func (k *marker) Returned(*Message) {}
 func (k *marker) Confirmed(uint64, bool, bool) {}
 
 // Closed implements transport.Receiver.
-func (k *marker) Closed(*transport.Exception) {}
+func (k *marker) Closed(*transport.Exception) { k.end() }
+
+func (k *marker) end() {
+	k.ended.Store(true)
+	k.news()
+}

@@ -14,6 +14,9 @@ const (
 	batchMemory = 4 << 20
 	// batchCount is how many entries are prepared before they are written.
 	batchCount = 64
+	// emptyKept is for how many entries an empty queue keeps memory. Queues get long while
+	// there is no connection.
+	emptyKept = 4096
 )
 
 // outbox holds what waits to be written, and has one goroutine write it. To add
@@ -72,7 +75,9 @@ func (o *outbox[T]) take(batch []T) []T {
 	batch = append(batch, o.queue[:n]...)
 	rest := copy(o.queue, o.queue[n:])
 	clear(o.queue[rest:])
-	o.queue = o.queue[:rest]
+	if o.queue = o.queue[:rest]; rest == 0 && cap(o.queue) > emptyKept {
+		o.queue = nil
+	}
 	return batch
 }
 

@@ -122,6 +122,11 @@ func (c *replyChannel) apply(t task) {
 		c.publish(done)
 	}
 	c.sub.left.Add(-1)
+	if done.Requeue {
+		c.frames = c.sub.ch.AppendRequeue(c.frames, d.tag)
+		c.acks.settled(d.tag)
+		return
+	}
 	c.finished++
 	c.sub.consumer.Replies.Handled.Add(1)
 	switch {

@@ -53,7 +53,7 @@ func newWriterTest(t *testing.T, maxBody, deliveries int) *writerTest {
 	var err error
 	x.sub.ch, err = conn.Open(t.Context(), to)
 	require.NoError(t, err)
-	require.NoError(t, x.sub.ch.Consume(t.Context(), "requests", "tag", false, nil))
+	require.NoError(t, x.sub.ch.Consume(t.Context(), "requests", "tag", false, 0))
 	publish(t, conn, "requests", make([]string, deliveries)...)
 	for range deliveries {
 		next(t, to.came)

@@ -21,6 +21,15 @@ type Server struct {
 	// Ready is closed.
 	Instance *Mailbox
 	Ready    <-chan struct{}
+	// Streams publishes while the instance's mailbox is open. Reachable is called with the
+	// mailbox's address when that is so, and Unreachable when it is not any more. Mailless is
+	// called when the broker refuses the mailbox, so that there will be none.
+	Streams     *StreamWriter
+	Reachable   func(address string)
+	Unreachable func()
+	Mailless    func(err error)
+	// Farewell is called before the connection of a server that has drained ends.
+	Farewell func(ctx context.Context)
 	Base     context.Context // of what must not end with the session
 	Log      *slog.Logger
 
@@ -52,14 +61,17 @@ func (s *Server) Use(ctx, closing context.Context, conn *Conn, up func()) error 
 		})
 	}
 	control := make(chan struct{})
+	reachable, unreachable := context.WithCancel(s.Base) // a drain waits for streams
+	defer unreachable()
 	tasks.Go(func() {
 		defer close(control)
 		if s.Instance != nil {
-			s.receiveControl(work, s.Base, conn)
+			s.receiveControl(reachable, s.Base, conn)
 		}
 	})
 	<-work.Done()
 	if closing.Err() == nil {
+		unreachable()
 		s.drop(conn)
 		serving.Wait()
 		tasks.Wait()
@@ -68,6 +80,8 @@ func (s *Server) Use(ctx, closing context.Context, conn *Conn, up func()) error 
 	d := s.drain(conn, &serving)
 	if s.Instance != nil {
 		farewell, done := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+		s.Farewell(farewell)
+		unreachable()
 		select {
 		case <-control: // nobody else uses the mailbox now
 			s.Instance.delete(farewell)

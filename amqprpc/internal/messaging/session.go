@@ -2,7 +2,6 @@ package messaging
 
 import (
 	"context"
-	"sync"
 	"time"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/transport"
@@ -81,16 +80,15 @@ func (s *Session) Run(ctx context.Context, use func(ctx context.Context, conn *C
 
 // once is the time with one connection.
 func (s *Session) once(ctx context.Context, use func(context.Context, *Conn, func()) error, up func()) error {
-	conn, err := s.Dialer.Dial(ctx)
+	work, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	conn, err := s.Dialer.Dial(ctx, transport.Watcher{
+		Blocked: func(b transport.Blocking) { s.Blocked(b.Active, b.Reason) },
+		Lost:    stop,
+	})
 	if err != nil {
 		return err
 	}
-	work, stop := context.WithCancelCause(ctx)
-	defer stop(nil)
-	var watches sync.WaitGroup
-	watches.Go(func() {
-		stop(conn.Watch(func(b transport.Blocking) { s.Blocked(b.Active, b.Reason) }))
-	})
 	if err = s.probe(ctx, conn); err == nil {
 		err = use(work, conn, up)
 	}
@@ -99,7 +97,6 @@ func (s *Session) once(ctx context.Context, use func(context.Context, *Conn, fun
 	} else {
 		conn.Abort()
 	}
-	watches.Wait()
 	return err
 }
 

@@ -21,6 +21,7 @@ type subscription struct {
 	writer   replyChannel
 
 	cancelled chan struct{} // closed when the broker has cancelled the consumer
+	full      chan struct{} // receives when no more work is to be taken
 	drained   chan struct{} // closed when nothing is left to do for any delivery
 	left      atomic.Int64  // deliveries that are not answered
 	written   atomic.Int64  // answers
@@ -36,7 +37,7 @@ type subscription struct {
 func (c *Consumer) subscribe(ctx context.Context, conn *Conn) (_ *subscription, err error) {
 	s := &subscription{
 		consumer: c, conn: conn, open: 1,
-		cancelled: make(chan struct{}), drained: make(chan struct{}),
+		cancelled: make(chan struct{}), full: make(chan struct{}, 1), drained: make(chan struct{}),
 	}
 	s.writer.init(s)
 	s.ctx, s.cancel = context.WithCancel(c.Base)
@@ -66,7 +67,7 @@ func (s *subscription) start(ctx context.Context) error {
 	if err := s.ch.Prefetch(ctx, c.Prefetch); err != nil {
 		return fmt.Errorf("set the prefetch of queue %q: %w", c.Queue, err)
 	}
-	if err := s.ch.Consume(ctx, c.Queue, protocol.ConsumerTag, false, nil); err != nil {
+	if err := s.ch.Consume(ctx, c.Queue, protocol.ConsumerTag, false, 0); err != nil {
 		return c.explainConsume(err)
 	}
 	return nil
@@ -144,9 +145,43 @@ func (s *subscription) end(ctx context.Context) (err error) {
 		return fmt.Errorf("the channel was closed: %w", e)
 	case <-s.cancelled:
 		return nil
+	case <-s.full:
+		return errFull
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
+}
+
+var errFull = errors.New("no more work is taken")
+
+// pause cancels the consumer and gives back what has not begun, so that another server can
+// have it. It consumes again when there is room.
+func (s *subscription) pause(ctx context.Context) {
+	c := s.consumer
+	if !c.Full() {
+		return
+	}
+	limit, cancel := context.WithTimeout(c.Base, SetupTimeout)
+	err := s.ch.Cancel(limit, protocol.ConsumerTag)
+	cancel()
+	for _, w := range c.workers.waiting() {
+		d := w.Base()
+		d.Finish(Done{Requeue: true})
+		d.release()
+		c.GivenBack(w)
+	}
+	for err == nil && !c.Roomy() {
+		select {
+		case <-c.room:
+		case <-ctx.Done():
+			return
+		case <-s.ctx.Done():
+			return
+		}
+	}
+	limit, cancel = context.WithTimeout(c.Base, SetupTimeout)
+	defer cancel()
+	s.ch.Consume(limit, c.Queue, protocol.ConsumerTag, false, 0) // an error is the channel's end
 }
 
 // retire closes the channel of a subscription that gets no more deliveries, when all
@@ -176,6 +211,9 @@ func (s *subscription) Deliver(m *Message) {
 	d := w.Base()
 	d.sub, d.tag = s, m.Tag
 	c.workers.add(w)
+	if c.Full != nil && c.Full() {
+		signal(s.full)
+	}
 }
 
 // Returned implements transport.Receiver.

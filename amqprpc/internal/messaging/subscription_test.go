@@ -197,7 +197,7 @@ func TestDrainThatTakesTooLong(t *testing.T) {
 		second.finish(Done{})
 	}()
 	s.stop()
-	require.ErrorContains(t, s.Drained(), "2 requests were handed back")
+	require.ErrorContains(t, s.Drained(), "2 requests had to be handed back")
 	eventually(t, "they are there again", func() bool { q, _ := broker.Queue("q"); return q.Ready == 2 })
 }
 
@@ -227,4 +227,17 @@ func TestQueueIsServedAgain(t *testing.T) {
 func (s *served) channel(b *amqptest.Broker) uint16 {
 	q, _ := b.Queue(s.consumer.Queue)
 	return q.Consumers[0].Channel
+}
+
+// Replies that wait for a connection take bounded memory, however long they are.
+func TestOrphansAreBounded(t *testing.T) {
+	t.Parallel()
+	c := &Consumer{}
+	body := make([]byte, orphanOctetsMost/4)
+	for range 5 {
+		c.redirect(task{delivery: &Delivery{done: Done{To: "r", Body: body}}})
+	}
+	require.Len(t, c.orphans, 4)
+	c.redirect(task{delivery: &Delivery{done: Done{To: "short"}}})
+	require.Len(t, c.orphans, 5, "an empty reply takes no more")
 }

@@ -34,6 +34,9 @@ func (c *Client) publish(ctx context.Context, conn *Conn, x *publishing) error {
 // beyond its limit. It has handled what came before that item, and nothing that came
 // after, which is queued again.
 func (x *publishing) salvage(limit int) {
+	if c := x.next.Swap(nil); c != nil { // a replacement that nothing was written to
+		c.ch.Close(context.Background()) // ends with the connection
+	}
 	channels := []*publishChannel{x.calls}
 	if x.confirmed != x.calls {
 		channels = append(channels, x.confirmed)

@@ -1,6 +1,9 @@
 package messaging
 
-import "sync"
+import (
+	"slices"
+	"sync"
+)
 
 // workers run the work of one queue on as many goroutines as there is work, up to a
 // bound. To add work never waits, so that the goroutine that reads the connection
@@ -64,6 +67,16 @@ func (w *workers) next(slot int) Work {
 		w.queue, w.head = w.queue[:0], 0
 	}
 	return v
+}
+
+// waiting takes the work out that no worker has.
+func (w *workers) waiting() []Work {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	taken := slices.Clone(w.queue[w.head:])
+	clear(w.queue)
+	w.queue, w.head = w.queue[:0], 0
+	return taken
 }
 
 // each calls f with all work that is being handled. f must not wait.

@@ -63,6 +63,11 @@ func AllowedReplyTo(replyTo string) bool {
 		ValidName(replyTo) == nil
 }
 
+// AllowedInstance reports whether a client may send to the mailbox that a server has named.
+func AllowedInstance(queue string) bool {
+	return strings.HasPrefix(queue, InstancePrefix) && ValidName(queue) == nil
+}
+
 // IsDirect reports whether replyTo is an address of direct reply-to, well formed or
 // not.
 func IsDirect(replyTo string) bool { return strings.HasPrefix(replyTo, DirectReplyTo) }

@@ -18,6 +18,8 @@ const (
 	headerAttempt    = "rpc-attempt"
 	headerDeadline   = "rpc-deadline"
 	headerStream     = "rpc-stream"
+	headerToken      = "rpc-token"
+	headerWindow     = "rpc-window"
 	headerBatches    = "rpc-batches"
 	headerHeartbeat  = "rpc-heartbeat" // on a request it is a wish, on a reply a heartbeat
 	headerDeliveries = "rpc-deliveries"

@@ -9,8 +9,8 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/frame"
 )
 
-// ErrStream says that a request opens a stream.
-var ErrStream = errors.New("the request opens a stream, and streams are not offered here")
+// ErrStream says that a request opens a stream of a kind that is not known here.
+var ErrStream = errors.New("the request opens a stream of an unknown kind (rpc-stream)")
 
 // VersionError says that a request is of a later version of the protocol.
 type VersionError struct{ Version int64 }
@@ -32,7 +32,7 @@ func (e *FieldError) Error() string {
 
 // control is the headers of a request that mean something here, as they were sent.
 type control struct {
-	version, stream, attempt, batches, heartbeat, deadline, deliveries, count, client frame.Value
+	version, stream, token, window, attempt, batches, heartbeat, deadline, deliveries, count, client frame.Value
 }
 
 // find looks for the headers. Of a name that comes twice the last one counts.
@@ -43,6 +43,10 @@ func (c *control) find(fields []byte) {
 			c.version = v
 		case headerStream:
 			c.stream = v
+		case headerToken:
+			c.token = v
+		case headerWindow:
+			c.window = v
 		case headerAttempt:
 			c.attempt = v
 		case headerBatches:
@@ -101,7 +105,7 @@ func (r *Request) Parse(p *frame.Properties, s *Interner) error {
 func (r *Request) control(c *control) (first error) {
 	refuse := func(err error) {
 		if first == nil {
-			first = err
+			first = err // nil, too
 		}
 	}
 	if c.version != nil {
@@ -112,7 +116,7 @@ func (r *Request) control(c *control) (first error) {
 		}
 	}
 	if c.stream != nil {
-		refuse(ErrStream)
+		refuse(r.Opening.parse(c))
 	}
 	if c.attempt != nil {
 		if n, ok := c.attempt.Int(); !ok || n < 1 || n > maxAttempt {

@@ -10,10 +10,11 @@ import (
 // that was parsed keeps nothing of the memory that it was parsed from.
 type Reply struct {
 	ContentType string
+	Encoded     bool // the body is, as with gzip; set by Parse only
 	IsError     bool
 	Code        string        // of an error
 	Outcome     string        // of an error
-	RetryAfter  time.Duration // of an error: when to come again; 0 is not said
+	RetryAfter  time.Duration // of an error: when to call again; 0 is not said
 	Heartbeat   time.Duration // over 0: this is a heartbeat, and the next follows after so long
 
 	// For Append only.
@@ -52,11 +53,11 @@ func (r *Reply) Append(dst []byte) []byte {
 }
 
 // Parse reads a received reply. It ignores what it does not understand: a code
-// that is no string is an error without a code, a time to come again that is no
+// that is no string is an error without a code, a time to call again that is no
 // integer is not said, and an interval that is no integer is the shortest. A request
 // that came back from [BounceExchange] may have a Heartbeat, which means nothing there.
 func (r *Reply) Parse(p *frame.Properties, s *Interner) {
-	*r = Reply{ContentType: s.String(p.ContentType)}
+	*r = Reply{ContentType: s.String(p.ContentType), Encoded: IsEncoding(p.ContentEncoding)}
 	meta := false
 	for name, v := range frame.Fields(p.Headers) {
 		switch string(name) {

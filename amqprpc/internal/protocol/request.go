@@ -21,6 +21,7 @@ type Request struct {
 	Batches         bool          // the caller understands batches
 	Heartbeat       time.Duration // the caller wants heartbeats; 0: none
 	Client          string        // whom to bounce the request to
+	Opening         Opening       // of a request that opens a stream
 
 	// For Append only.
 	Deadline time.Time         // the zero time is none
@@ -73,13 +74,20 @@ func (r *Request) Append(dst []byte, now time.Time) []byte {
 	if !r.Deadline.IsZero() {
 		expiration, stated = timeLeft(r.Deadline, now)
 	}
+	if r.Opening.Stream != "" { // the expiration bounds the wait for the accept only
+		stated = -1
+		if !r.Opening.Deadline.IsZero() {
+			_, stated = timeLeft(r.Opening.Deadline, now)
+		}
+	}
 	p := beginProperties(dst)
 	p.short(frame.FlagContentType, r.ContentType)
 	p.short(frame.FlagContentEncoding, r.ContentEncoding)
 	p.beginHeaders()
-	if expiration > 0 {
+	if expiration > 0 && stated >= 0 {
 		p.dst = frame.AppendInt64Field(p.dst, headerDeadline, stated)
 	}
+	r.Opening.append(&p)
 	if r.Batches {
 		p.dst = frame.AppendBoolField(p.dst, headerBatches, true)
 	}
@@ -124,10 +132,10 @@ func (r *Request) CallID() string {
 // End is when the handler of a received request must be done: the earlier of its
 // expiration, counted from its arrival on the local clock, and its rpc-deadline,
 // for which the sender's clock is trusted up to skew. It is zero if the request
-// has neither.
+// has neither. The expiration of a request that opens a stream is not the stream's.
 func (r *Request) End(arrived time.Time, skew time.Duration) time.Time {
 	var end time.Time
-	if r.Expires >= 0 {
+	if r.Expires >= 0 && r.Opening.Stream == "" {
 		end = arrived.Add(r.Expires)
 	}
 	if r.Stated >= 0 {
@@ -147,7 +155,7 @@ func (r *Request) End(arrived time.Time, skew time.Duration) time.Time {
 // between the clocks. It returns false where the request does not tell, which it does
 // not after it was requeued either, or where a clock is wrong by years.
 func (r *Request) Lag(arrived time.Time) (time.Duration, bool) {
-	if r.Expires < 0 || r.Stated < 0 || r.Deliveries > 0 {
+	if r.Expires < 0 || r.Stated < 0 || r.Deliveries > 0 || r.Opening.Stream != "" {
 		return 0, false
 	}
 	past := arrived.Sub(time.UnixMilli(r.Stated)) // at most the largest Duration

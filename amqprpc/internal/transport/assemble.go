@@ -6,12 +6,14 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/frame"
 )
 
-// assembly puts the messages of one channel together from their frames. But for
-// closed, it belongs to the goroutine that reads the connection.
+// assembly puts the messages of one channel together from their frames. But for closed
+// and consuming, it belongs to the goroutine that reads the connection.
 type assembly struct {
 	channel uint16
 	to      Receiver
 	closed  atomic.Bool // the channel is closed; what is written to it afterwards would end the connection
+
+	consuming atomic.Pointer[chan error] // receives the answer to basic.consume while one is waited for
 
 	putting kind // what is being put together
 	headed  bool // its header has come
@@ -113,6 +115,9 @@ func (a *assembly) takeMethod(payload []byte) bool {
 		}
 		a.to.Confirmed(m.DeliveryTag, m.Multiple, false)
 		return true
+	case frame.IDBasicConsumeOk:
+		a.answerConsume(nil)
+		return true // the driver did not ask
 	case frame.IDChannelClose:
 		a.closed.Store(true)
 		e := &Exception{Server: true}
@@ -120,6 +125,7 @@ func (a *assembly) takeMethod(payload []byte) bool {
 			m := m.(*frame.ChannelClose)
 			e.Code, e.Reason = int(m.ReplyCode), m.ReplyText
 		}
+		a.answerConsume(e)
 		a.to.Closed(e)
 		return false // the driver answers it
 	case frame.IDBasicCancel:
@@ -127,6 +133,16 @@ func (a *assembly) takeMethod(payload []byte) bool {
 		return false // the driver answers it
 	default:
 		return false
+	}
+}
+
+// answerConsume gives the broker's answer to whoever waits for one.
+func (a *assembly) answerConsume(err error) {
+	if answer := a.consuming.Load(); answer != nil {
+		select {
+		case *answer <- err:
+		default: // it has one
+		}
 	}
 }
 

@@ -165,12 +165,28 @@ func (ch *Channel) Prefetch(ctx context.Context, n int) error {
 	return ch.do(ctx, func() error { return ch.driver.Qos(n, 0, false) })
 }
 
-// Consume starts a consumer. Its deliveries go to the channel's Receiver.
-func (ch *Channel) Consume(ctx context.Context, queue, tag string, autoAck bool, args Table) error {
+// Consume starts a consumer of a priority
+// (https://www.rabbitmq.com/docs/consumer-priority), 0 by default. Its deliveries go to
+// the channel's Receiver. The driver has no part in it, since it would keep a goroutine
+// for each consumer.
+func (ch *Channel) Consume(ctx context.Context, queue, tag string, autoAck bool, priority int32) error {
 	return ch.do(ctx, func() error {
-		// No delivery comes through the driver's channel. The driver closes it.
-		_, err := ch.driver.Consume(queue, tag, autoAck, false, false, false, args)
-		return err
+		m := frame.BasicConsume{Queue: queue, ConsumerTag: tag, NoAck: autoAck}
+		if priority != 0 {
+			m.Arguments = frame.Table{{Key: "x-priority", Value: priority}}
+		}
+		answer := make(chan error, 1)
+		ch.assembly.consuming.Store(&answer)
+		defer ch.assembly.consuming.Store(nil)
+		if err := ch.Write(frame.AppendMethod(nil, ch.assembly.channel, &m)); err != nil {
+			return err
+		}
+		select {
+		case err := <-answer:
+			return err
+		case <-ch.conn.Lost():
+			return ch.conn.Err()
+		}
 	})
 }
 

@@ -2,7 +2,10 @@ package transport_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -57,15 +60,10 @@ func connect(t *testing.T, broker *amqptest.Broker) *transport.Conn {
 // watched returns the changes of connection.blocked as well.
 func watched(t *testing.T, broker *amqptest.Broker) (*transport.Conn, <-chan transport.Blocking) {
 	t.Helper()
-	c, err := newDialer(t, config(broker.URL())).Dial(t.Context())
-	require.NoError(t, err)
 	changes := make(chan transport.Blocking, 16)
-	watch := make(chan struct{})
-	go func() {
-		defer close(watch)
-		c.Watch(func(b transport.Blocking) { changes <- b })
-	}()
-	t.Cleanup(func() { c.Abort(); <-watch })
+	c, err := newDialer(t, config(broker.URL())).Dial(t.Context(), transport.Watcher{Blocked: func(b transport.Blocking) { changes <- b }})
+	require.NoError(t, err)
+	t.Cleanup(c.Abort)
 	return c, changes
 }
 
@@ -108,7 +106,7 @@ func TestChannel(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, transport.QueueInfo{Name: "q", Messages: 3}, info)
 
-	require.NoError(t, ch.Consume(ctx, "q", "tag", false, nil))
+	require.NoError(t, ch.Consume(ctx, "q", "tag", false, 0))
 	require.Equal(t, "0", string(next(t, to.deliveries).Body))
 	require.Equal(t, "1", string(next(t, to.deliveries).Body))
 	require.Empty(t, to.deliveries, "the prefetch is 2")
@@ -158,7 +156,7 @@ func TestChannelException(t *testing.T) {
 	ch, to := open(t, c)
 	_, err = ch.DeclareQueue(t.Context(), transport.QueueDeclaration{Name: "q"})
 	require.NoError(t, err)
-	require.NoError(t, ch.Consume(t.Context(), "q", "tag", true, nil))
+	require.NoError(t, ch.Consume(t.Context(), "q", "tag", true, 0))
 	require.True(t, broker.CancelConsumer("q", "tag"))
 	next(t, to.cancelled)
 	require.NoError(t, ch.DeleteQueue(t.Context(), "q"))
@@ -260,15 +258,14 @@ func TestEndWaitsForTheReader(t *testing.T) {
 				broker := amqptest.Start(t, amqptest.WithoutListener())
 				cfg := config(broker.URL())
 				cfg.Dial = broker.Dial
-				c, err := newDialer(t, cfg).Dial(t.Context())
+				c, err := newDialer(t, cfg).Dial(t.Context(), transport.Watcher{})
 				require.NoError(t, err)
-				go c.Watch(func(transport.Blocking) {})
 				s := slow{newCollector(), make(chan struct{}), make(chan struct{})}
 				ch, err := c.Open(t.Context(), s)
 				require.NoError(t, err)
 				_, err = ch.DeclareQueue(t.Context(), transport.QueueDeclaration{Name: "q", Durable: true})
 				require.NoError(t, err)
-				require.NoError(t, ch.Consume(t.Context(), "q", "tag", true, nil))
+				require.NoError(t, ch.Consume(t.Context(), "q", "tag", true, 0))
 				require.NoError(t, publish(ch, "q", "x"))
 				<-s.entered
 				ended := make(chan struct{})
@@ -283,5 +280,61 @@ func TestEndWaitsForTheReader(t *testing.T) {
 				<-ended
 			})
 		})
+	}
+}
+
+// brokenConn is a connection on which writes fail once it is broken.
+type brokenConn struct {
+	net.Conn
+	broken atomic.Bool
+}
+
+func (c *brokenConn) Write(b []byte) (int, error) {
+	if c.broken.Load() {
+		return 0, errors.New("broken")
+	}
+	return c.Conn.Write(b)
+}
+
+// Whoever sees a connection's end, in whatever way, sees that the connection is closed, and
+// learns the reason soon: a write has failed, a channel is closed, a call has failed.
+func TestEveryEndIsTheConnections(t *testing.T) {
+	t.Parallel()
+	fail := func(_ *amqptest.Broker, raw *brokenConn) { raw.broken.Store(true) }
+	cut := func(b *amqptest.Broker, _ *brokenConn) { b.CutConnections() }
+	written := func(ch *transport.Channel) error { return publish(ch, "q", "x") }
+	for name, c := range map[string]struct {
+		end  func(*amqptest.Broker, *brokenConn)
+		seen func(t *testing.T, ch *transport.Channel)
+	}{
+		"a write fails": {fail, func(t *testing.T, ch *transport.Channel) { require.ErrorContains(t, written(ch), "broken") }},
+		"a call fails":  {cut, func(t *testing.T, ch *transport.Channel) { require.Error(t, ch.Prefetch(t.Context(), 1)) }},
+		"no consumer": {cut, func(t *testing.T, ch *transport.Channel) {
+			require.Error(t, ch.Consume(t.Context(), "q", "tag", true, 0))
+		}},
+		"channel closed": {cut, func(t *testing.T, ch *transport.Channel) { next(t, ch.Closed()) }},
+		"write refused": {cut, func(t *testing.T, ch *transport.Channel) {
+			for written(ch) == nil {
+			}
+		}},
+	} {
+		for range 20 {
+			broker := amqptest.Start(t)
+			cfg := config(broker.URL())
+			raw := &brokenConn{}
+			cfg.Dial = func(network, addr string) (_ net.Conn, err error) {
+				raw.Conn, err = net.Dial(network, addr)
+				return raw, err
+			}
+			conn, err := newDialer(t, cfg).Dial(t.Context(), transport.Watcher{})
+			require.NoError(t, err)
+			ch, _ := open(t, conn)
+			c.end(broker, raw)
+			c.seen(t, ch)
+			require.True(t, conn.IsClosed(), name)
+			next(t, conn.Lost())
+			require.ErrorContains(t, conn.Err(), "the connection was lost")
+			conn.Abort()
+		}
 	}
 }

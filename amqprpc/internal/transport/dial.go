@@ -85,15 +85,15 @@ func (d *Dialer) next() *target { return &d.target[d.turn%len(d.target)] }
 // Dial connects once. If it cannot, the next Dial tries the next broker. Dial ends
 // with ctx, or after the timeout of the configuration. A [IsPermanent] error is one
 // that another attempt cannot cure.
-func (d *Dialer) Dial(ctx context.Context) (*Conn, error) {
-	c, err := d.connect(ctx)
+func (d *Dialer) Dial(ctx context.Context, w Watcher) (*Conn, error) {
+	c, err := d.connect(ctx, w)
 	if err != nil && !IsPermanent(err) {
 		d.turn++
 	}
 	return c, err
 }
 
-func (d *Dialer) connect(ctx context.Context) (*Conn, error) {
+func (d *Dialer) connect(ctx context.Context, w Watcher) (*Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, d.cfg.Timeout)
 	defer cancel()
 	type result struct {
@@ -105,7 +105,7 @@ func (d *Dialer) connect(ctx context.Context) (*Conn, error) {
 	done := make(chan result, 1)
 	start := time.Now()
 	go func() {
-		conn, err := amqp.DialConfig(t.url, d.driverConfig(ctx, t, dialled))
+		conn, err := amqp.DialConfig(t.url, d.driverConfig(ctx, t, w, dialled))
 		done <- result{conn, err}
 	}()
 	var r result
@@ -142,7 +142,7 @@ func (d *Dialer) connect(ctx context.Context) (*Conn, error) {
 
 // driverConfig is the driver's configuration for one connection. The socket of the
 // connection is sent to dialled.
-func (d *Dialer) driverConfig(ctx context.Context, t *target, dialled chan<- *socket) amqp.Config {
+func (d *Dialer) driverConfig(ctx context.Context, t *target, w Watcher, dialled chan<- *socket) amqp.Config {
 	return amqp.Config{
 		Heartbeat:  d.cfg.Heartbeat,
 		Properties: clientProperties(d.cfg.Name),
@@ -159,6 +159,7 @@ func (d *Dialer) driverConfig(ctx context.Context, t *target, dialled chan<- *so
 				}
 			}
 			s := newSocket(conn, raw, 2*d.cfg.Heartbeat)
+			s.watcher = w
 			if deadline, ok := ctx.Deadline(); ok {
 				s.SetDeadline(deadline) // of the handshake; the driver clears it
 			}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"sync"
 	"testing"
 	"time"
@@ -76,7 +77,7 @@ func TestDialFunctionThatFails(t *testing.T) {
 	} {
 		cfg := config("amqp://u:s3cr3t@there:1/")
 		cfg.Dial = dial
-		_, err := newDialer(t, cfg).Dial(t.Context())
+		_, err := newDialer(t, cfg).Dial(t.Context(), transport.Watcher{})
 		require.ErrorContains(t, err, want)
 		require.NotContains(t, err.Error(), "s3cr3t")
 		require.False(t, transport.IsPermanent(err), "it may succeed next time")
@@ -98,7 +99,7 @@ func TestDialFunctionThatHangs(t *testing.T) {
 	cause := errors.New("enough")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	time.AfterFunc(10*time.Millisecond, func() { cancel(cause) })
-	_, err := newDialer(t, cfg).Dial(ctx)
+	_, err := newDialer(t, cfg).Dial(ctx, transport.Watcher{})
 	require.ErrorIs(t, err, cause)
 	close(release)
 	_, err = io.ReadAll(<-late)
@@ -135,7 +136,7 @@ func TestHandshakesThatFail(t *testing.T) {
 	cfg.Timeout = 20 * time.Millisecond
 	d := newDialer(t, cfg)
 	for range 30 {
-		_, err := d.Dial(t.Context())
+		_, err := d.Dial(t.Context(), transport.Watcher{})
 		require.ErrorContains(t, err, "connect to "+l.Addr().String())
 		require.NotContains(t, err.Error(), "s3cr3t")
 		require.False(t, transport.IsPermanent(err))
@@ -153,19 +154,19 @@ func TestBrokersAreTriedInTurn(t *testing.T) {
 	d := newDialer(t, config(dead, dead, broker.URL()))
 	require.Equal(t, "127.0.0.1:1", d.Addr())
 	for range 2 {
-		_, err := d.Dial(t.Context())
+		_, err := d.Dial(t.Context(), transport.Watcher{})
 		require.ErrorContains(t, err, "connect to 127.0.0.1:1")
 	}
 	require.Equal(t, broker.Addr(), d.Addr())
 	for range 2 {
-		c, err := d.Dial(t.Context())
+		c, err := d.Dial(t.Context(), transport.Watcher{})
 		require.NoError(t, err)
 		c.Abort()
 	}
 	d = newDialer(t, config(broker.URL()+"nowhere", dead))
 	for range 2 {
 		before := d.Addr()
-		_, err := d.Dial(t.Context())
+		_, err := d.Dial(t.Context(), transport.Watcher{})
 		require.True(t, transport.IsPermanent(err))
 		require.Equal(t, before, d.Addr())
 	}
@@ -174,7 +175,7 @@ func TestBrokersAreTriedInTurn(t *testing.T) {
 func TestVirtualHostThatDoesNotExist(t *testing.T) {
 	t.Parallel()
 	broker := amqptest.Start(t)
-	_, err := newDialer(t, config(broker.URL()+"nowhere")).Dial(t.Context())
+	_, err := newDialer(t, config(broker.URL()+"nowhere")).Dial(t.Context(), transport.Watcher{})
 	require.ErrorContains(t, err, "the virtual host does not exist")
 	require.True(t, transport.IsPermanent(err))
 }
@@ -182,7 +183,7 @@ func TestVirtualHostThatDoesNotExist(t *testing.T) {
 func TestTLSWithAPlainPort(t *testing.T) {
 	t.Parallel()
 	broker := amqptest.Start(t)
-	_, err := newDialer(t, config("amqps://guest:guest@"+broker.Addr()+"/")).Dial(t.Context())
+	_, err := newDialer(t, config("amqps://guest:guest@"+broker.Addr()+"/")).Dial(t.Context(), transport.Watcher{})
 	require.ErrorContains(t, err, "the port does not speak TLS")
 	require.True(t, transport.IsPermanent(err))
 }
@@ -222,9 +223,9 @@ func TestExplain(t *testing.T) {
 
 func TestLostError(t *testing.T) {
 	t.Parallel()
-	require.EqualError(t, transport.LostError(nil), "the connection was closed")
-	require.EqualError(t, transport.LostError(&amqp.Error{Code: 501, Reason: "read tcp: connection reset"}), "the connection was lost: tcp: connection reset")
-	err := transport.LostError(&amqp.Error{Code: 320, Reason: "CONNECTION_FORCED", Server: true})
+	require.EqualError(t, transport.LostTo(errors.New("read tcp: connection reset")), "the connection was lost: tcp: connection reset")
+	require.NotErrorIs(t, transport.LostTo(os.ErrDeadlineExceeded), os.ErrDeadlineExceeded)
+	err := transport.ClosedBy(&amqp.Error{Code: 320, Reason: "CONNECTION_FORCED", Server: true})
 	require.ErrorContains(t, err, "the broker closed the connection")
 	require.Equal(t, 320, transport.Code(fmt.Errorf("more: %w", err)))
 	require.Zero(t, transport.Code(errors.New("other")))

@@ -127,13 +127,11 @@ func (d *Dialer) explain(err error, took time.Duration) error {
 	return fmt.Errorf("connect to %s: %w", addr, err)
 }
 
-// lostError says why a connection was lost.
-func lostError(e *Exception) error {
-	if e == nil {
-		return errors.New("the connection was closed")
-	}
-	if !e.Server {
-		return fmt.Errorf("the connection was lost: %s", strings.TrimPrefix(e.Reason, "read "))
-	}
-	return fmt.Errorf("the broker closed the connection: %w", e)
+// lostTo says which failure of its socket a connection was lost to. It does not wrap the
+// failure, which may pass for the end of a ctx.
+func lostTo(err error) error {
+	return errors.New("the connection was lost: " + strings.TrimPrefix(err.Error(), "read "))
 }
+
+// closedBy says which exception of the broker's has ended the connection.
+func closedBy(e *Exception) error { return fmt.Errorf("the broker closed the connection: %w", e) }

@@ -16,7 +16,6 @@ type reader struct {
 	changing   sync.Mutex // of assemblies, which the reading goroutine uses without a lock
 	assemblies atomic.Pointer[[]*assembly]
 	forDriver  pipe
-	ended      chan struct{} // closed when nothing is read any more
 
 	// What follows belongs to the reading goroutine.
 	frames *frame.Reader
@@ -27,7 +26,6 @@ type reader struct {
 func (r *reader) initReader(conn net.Conn) {
 	r.frames = frame.NewReader(conn, frameMax)
 	r.shown = time.Now()
-	r.ended = make(chan struct{})
 	r.forDriver.came.L = &r.forDriver.mu
 }
 
@@ -35,23 +33,26 @@ func (r *reader) initReader(conn net.Conn) {
 func (s *socket) Read(p []byte) (int, error) { return s.forDriver.Read(p) }
 
 // read reads the connection until it ends.
-func (r *reader) read() {
-	defer close(r.ended)
+func (s *socket) read() {
+	defer s.end()
 	for {
-		if !r.frames.Ready() {
-			r.showHeartbeat()
+		if !s.frames.Ready() {
+			s.showHeartbeat()
 		}
-		f, err := r.frames.Next()
+		f, err := s.frames.Next()
 		if err != nil {
-			r.forDriver.end(err)
+			s.fail(lostTo(err)) // before the driver learns of it, and closes its channels
+			s.forDriver.end(err)
 			return
 		}
-		if a := r.assemblyOf(f.Channel); a != nil && a.take(&f) {
-			r.unseen = true
+		if f.Channel == 0 {
+			s.hear(&f)
+		} else if a := s.assemblyOf(f.Channel); a != nil && a.take(&f) {
+			s.unseen = true
 			continue
 		}
-		r.shown = time.Now()
-		r.forDriver.add(&f)
+		s.shown = time.Now()
+		s.forDriver.add(&f)
 	}
 }
 
@@ -72,7 +73,7 @@ func (r *reader) showHeartbeat() {
 
 func (r *reader) assemblyOf(channel uint16) *assembly {
 	as := r.assemblies.Load()
-	if as == nil || channel == 0 {
+	if as == nil {
 		return nil
 	}
 	for i := len(*as) - 1; i >= 0; i-- { // a channel's number may come again
@@ -116,6 +117,10 @@ type pipe struct {
 	err  error
 }
 
+// pipeKept is how much memory a pipe keeps for the next frame. A heartbeat has 8 octets, and
+// few other frames come once a connection is set up.
+const pipeKept = 64
+
 func (p *pipe) add(f *frame.Frame) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -142,6 +147,9 @@ func (p *pipe) Read(b []byte) (int, error) {
 	n := copy(b, p.buf[p.at:])
 	if p.at += n; p.at == len(p.buf) {
 		p.buf, p.at = p.buf[:0], 0
+		if cap(p.buf) > pipeKept {
+			p.buf = nil
+		}
 	}
 	return n, nil
 }

@@ -16,6 +16,7 @@ type socket struct {
 	raw      net.Conn
 	timeout  time.Duration // of a write
 
+	watch
 	writer
 	reader
 }
@@ -23,6 +24,7 @@ type socket struct {
 func newSocket(conn, raw net.Conn, timeout time.Duration) *socket {
 	s := &socket{Conn: conn, raw: raw, timeout: timeout}
 	s.between.L = &s.writing
+	s.ended = make(chan struct{})
 	s.initReader(conn)
 	return s
 }
@@ -109,6 +111,7 @@ func (s *socket) write(p []byte) {
 		}
 		if err != nil {
 			s.failed = err
+			s.fail(lostTo(err))
 			s.raw.Close()
 			s.between.Broadcast()
 		}

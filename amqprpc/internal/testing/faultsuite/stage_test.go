@@ -85,8 +85,8 @@ func (s *stage) start(srv *amqprpc.Server) func() {
 	<-srv.Ready()
 	return func() {
 		cancel()
-		if err := <-served; err != nil { // possible if the scene cut its connection
-			assert.ErrorContains(s.t, err, "the connection was lost")
+		if err := <-served; err != nil { // possible if the scene cut its connection, or let a drain run long
+			assert.Regexp(s.t, "the connection was lost|the drain limit of", err.Error())
 		}
 	}
 }

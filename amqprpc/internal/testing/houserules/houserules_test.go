@@ -71,11 +71,12 @@ func files(t *testing.T) []*file {
 
 // arrows lists the packages of the project, and the driver, that each package may import.
 var arrows = map[string][]string{
-	"amqprpc":                    {"codec", "amqprpc/internal/messaging", "amqprpc/internal/protocol", "amqprpc/internal/overload"},
+	"amqprpc":                    {"codec", "amqprpc/internal/messaging", "amqprpc/internal/protocol", "amqprpc/internal/overload", "amqprpc/internal/flow"},
 	"amqprpc/internal/messaging": {"amqprpc/internal/transport", "amqprpc/internal/protocol"},
 	"amqprpc/internal/protocol":  {"amqprpc/internal/frame"},
 	"amqprpc/internal/transport": {"amqprpc/internal/frame", driver},
 	"amqprpc/internal/overload":  nil,
+	"amqprpc/internal/flow":      nil,
 	"amqprpc/internal/frame":     nil,
 	"amqprpc/amqptest":           {"amqprpc/internal/frame"},
 	"codec":                      nil,

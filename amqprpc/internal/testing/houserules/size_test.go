@@ -9,7 +9,7 @@ import (
 
 // frameworkMost is the most lines of code that the framework may have, without blank lines
 // and comments.
-const frameworkMost = 9000
+const frameworkMost = 11900
 
 // The framework, without its test broker, frames and test tools, must stay small enough for
 // one person to know.

@@ -1,0 +1,417 @@
+package amqprpc
+
+import (
+	"errors"
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/flow"
+	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/messaging"
+	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/protocol"
+)
+
+const (
+	// streamStateDelay is how long a receiver gathers before it acknowledges.
+	streamStateDelay = 100 * time.Millisecond
+	// streamMessageLong is how long a message with several items gets, give or take an
+	// item.
+	streamMessageLong = 64 << 10
+)
+
+// stream is one side of a stream, without the types of its messages. It implements
+// messaging.StreamItem. Whoever uses the stream waits in it; the goroutine that reads the
+// connection and the one that writes never do.
+type stream struct {
+	streams *streams
+	local   protocol.Token
+
+	// What happens to the stream. None of these may wait. opened is called when a server
+	// has accepted; it is nil on servers. half is called when the peer's end has come,
+	// written after something was handed to the connection, and ended once, when the
+	// stream is over, with why: nil for a clean end.
+	opened, half, written func()
+	ended                 func(error)
+
+	mu      sync.Mutex
+	changed sync.Cond // something that somebody waits for
+	remote  protocol.Token
+	peer    *peer
+	out     flow.Out
+	in      flow.In
+	dirty   bool  // the writer knows that there is something to send
+	ending  bool  // somebody ends the stream
+	over    bool  // nothing more is sent or received
+	err     error // why it is over; nil is a clean end
+	timer   *time.Timer
+	armed   bool      // the timer runs
+	stalled time.Time // since when there is no credit for somebody who waits; zero is not
+
+	sent, received atomic.Int64 // items
+}
+
+var errStreamOver = errors.New("the stream is over")
+
+// send adds an item, and waits until there is room for it.
+func (s *stream) send(payload []byte) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for !s.over && !s.out.Ended() && !s.out.Room() {
+		if s.stalled.IsZero() {
+			s.stalled = time.Now()
+		}
+		s.changed.Wait()
+	}
+	s.stalled = time.Time{}
+	switch {
+	case s.over && s.err != nil:
+		return s.err
+	case s.over, s.out.Ended():
+		return errStreamOver
+	}
+	s.out.Add(flow.Item, payload)
+	s.sent.Add(1)
+	s.mark()
+	return nil
+}
+
+// closeSend adds the end of this side.
+func (s *stream) closeSend(payload []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.over && !s.out.Ended() {
+		s.out.Add(flow.End, payload)
+		s.changed.Broadcast()
+		s.mark()
+	}
+}
+
+// recv waits for the next item. At the peer's end it returns io.EOF and the end's payload;
+// once the stream is over, why.
+func (s *stream) recv() ([]byte, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for {
+		if s.over && s.err != nil {
+			return nil, s.err
+		}
+		if item, ok := s.in.Take(); ok {
+			s.received.Add(1)
+			if s.in.Due() {
+				s.mark()
+			}
+			return item, nil
+		}
+		if final, ok := s.in.End(); ok {
+			return final, io.EOF
+		}
+		if s.over {
+			return nil, errStreamOver
+		}
+		s.changed.Wait()
+	}
+}
+
+// settled waits until the peer has acknowledged everything, or the stream is over.
+func (s *stream) settled() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for !s.over && !s.out.Settled() {
+		s.changed.Wait()
+	}
+}
+
+// mark has the writer look at the stream. The lock is held.
+func (s *stream) mark() {
+	if !s.dirty && s.peer != nil {
+		s.dirty = true
+		s.streams.writer.Queue(s)
+	}
+}
+
+// bind makes a peer the other side, unless there is one or the stream is over.
+func (s *stream) bind(remote protocol.Token, p *peer) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.over || s.peer != nil {
+		return false
+	}
+	s.remote, s.peer = remote, p
+	if s.out.Ready() {
+		s.mark()
+	}
+	return true
+}
+
+// other is the other side, nil if it is not known.
+func (s *stream) other() (protocol.Token, *peer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.remote, s.peer
+}
+
+// why is why the stream is over.
+func (s *stream) why() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.err
+}
+
+// granted is what the peer may send at first.
+func (s *stream) granted() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.in.Granted()
+}
+
+// holdsLarger reports whether a message of more than limit bytes waits for the peer.
+func (s *stream) holdsLarger(limit int) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.out.Largest() > limit
+}
+
+// isFrom reports whether the stream's peer is the one with that token.
+func (s *stream) isFrom(remote protocol.Token) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.peer != nil && s.remote == remote
+}
+
+// accept takes the peer's word that it has begun.
+func (s *stream) accept(f protocol.StreamFrame) {
+	if s.opened == nil {
+		s.streams.refused() // nobody asked for it
+		return
+	}
+	s.mu.Lock()
+	verdict, _ := s.in.Frame(flow.Frame{Number: f.Number, Kind: flow.Accept})
+	if verdict == flow.Taken {
+		s.out.Grant(int64(f.Argument))
+		s.changed.Broadcast()
+	}
+	s.acknowledge()
+	s.mu.Unlock()
+	if verdict == flow.Taken {
+		s.opened()
+	}
+}
+
+// frame takes a frame of the peer's, on the goroutine that reads the connection.
+func (s *stream) frame(f protocol.StreamFrame) {
+	s.peer.heard.Store(s.streams.age())
+	switch f.Type {
+	case protocol.FrameAccept:
+		s.accept(f)
+	case protocol.FrameItem:
+		s.numbered(flow.Item, f)
+	case protocol.FrameEnd:
+		s.numbered(flow.End, f)
+	case protocol.FrameState, protocol.FrameMissing:
+		if !s.state(f) {
+			s.streams.refused()
+		}
+	case protocol.FrameProbe:
+		s.probed(f.Number)
+	case protocol.FrameReset:
+		s.finish(resetBy(f.Payload), false)
+	}
+}
+
+// finish ends the stream on this side, with a reset to the peer unless told is false. It
+// reports whether it was the one to do so.
+func (s *stream) finish(err error, tell bool) bool {
+	s.mu.Lock()
+	if s.ending {
+		s.mu.Unlock()
+		return false
+	}
+	s.ending, s.err = true, err
+	s.mu.Unlock()
+	s.ended(err) // first: whoever is woken below may look at the handler's ctx
+	s.mu.Lock()
+	s.over = true
+	if s.timer != nil {
+		s.timer.Stop()
+	}
+	remote, p := s.remote, s.peer
+	s.changed.Broadcast()
+	s.mu.Unlock()
+	s.streams.remove(s)
+	if tell && p != nil {
+		s.streams.reset(p.address, remote, s.local, err)
+	}
+	return true
+}
+
+// numbered takes a numbered frame of the peer's.
+func (s *stream) numbered(k flow.Kind, f protocol.StreamFrame) {
+	s.mu.Lock()
+	if s.over {
+		s.mu.Unlock()
+		return
+	}
+	verdict, err := s.in.Frame(flow.Frame{Number: f.Number, Kind: k, Payload: f.Payload})
+	if verdict == flow.Taken {
+		s.changed.Broadcast()
+	}
+	ended := verdict == flow.Taken && k == flow.End
+	s.acknowledge()
+	s.mu.Unlock()
+	switch {
+	case err != nil:
+		s.finish(Errorf(CodeResourceExhausted, "%w", err), true)
+	case ended && s.half != nil:
+		s.half()
+	}
+}
+
+// acknowledge has the state sent, now or soon. The lock is held.
+func (s *stream) acknowledge() {
+	switch {
+	case s.in.Due():
+		s.mark()
+	case s.in.Pending() && !s.armed:
+		s.armed = true
+		if s.timer == nil {
+			s.timer = time.AfterFunc(streamStateDelay, s.late)
+		} else {
+			s.timer.Reset(streamStateDelay)
+		}
+	}
+}
+
+// late sends a state that no item has carried along.
+func (s *stream) late() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.armed = false
+	if !s.over && s.in.Pending() {
+		s.in.Tell()
+		s.mark()
+	}
+}
+
+// state takes the peer's acknowledgement. It reports false for one that cannot be.
+func (s *stream) state(f protocol.StreamFrame) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.over {
+		return true
+	}
+	ok := s.out.State(f.Number, int64(f.Argument), protocol.ParseEcho(f.Payload), f.Type == protocol.FrameMissing)
+	s.changed.Broadcast()
+	if s.out.Ready() || s.out.ProbeDue() {
+		s.mark()
+	}
+	return ok
+}
+
+// probed takes the peer's question for the state.
+func (s *stream) probed(number uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.in.Probed(number)
+	s.mark()
+}
+
+// lost says that what was written may not have arrived.
+func (s *stream) lost() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.peer == nil || s.over || s.out.Fresh() {
+		return // an accept comes before all else
+	}
+	s.out.Lost()
+	s.in.Tell()
+	s.mark()
+}
+
+// beat asks the peer for its state, if anything is unacknowledged, and reports whether it
+// has.
+func (s *stream) beat() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.over || !s.out.Unacknowledged() {
+		return false
+	}
+	s.out.Ask()
+	s.mark()
+	return true
+}
+
+// stalledFor is how long somebody has waited for credit.
+func (s *stream) stalledFor() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.over || s.stalled.IsZero() {
+		return 0
+	}
+	return time.Since(s.stalled)
+}
+
+// Prepare implements messaging.StreamItem.
+func (s *stream) Prepare(p *messaging.Publishing) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.dirty = false
+	sends := !s.over && (s.out.Ready() || s.out.ProbeDue())
+	if !sends && !s.in.Due() {
+		return false
+	}
+	p.Key = s.peer.address
+	p.Properties = protocol.AppendStreamProperties(p.Properties, s.streams.address())
+	p.Body = protocol.AppendStreamPreface(p.Body, s.remote, s.local)
+	if s.in.Pending() {
+		s.in.Resize(s.streams.window())
+		expected, limit, echo, missing := s.in.State()
+		p.Body = appendState(p.Body, expected, limit, echo, missing)
+	}
+	for sends && len(p.Body) < streamMessageLong {
+		f, ok := s.out.Next()
+		if !ok {
+			break
+		}
+		p.Body = protocol.AppendStreamFrame(p.Body, s.wireFrame(f))
+	}
+	if sends && s.out.ProbeDue() {
+		number, sent := s.out.Probe()
+		p.Body = protocol.AppendStreamFrame(p.Body, protocol.StreamFrame{Type: protocol.FrameProbe, Number: number, Argument: sent})
+	}
+	s.peer.spoke(s.streams)
+	return true
+}
+
+// wireFrame is a numbered frame as the wire has it.
+func (s *stream) wireFrame(f flow.Frame) protocol.StreamFrame {
+	w := protocol.StreamFrame{Number: f.Number, Payload: f.Payload}
+	switch f.Kind {
+	case flow.Accept:
+		w.Type = protocol.FrameAccept
+		_, limit, _, _ := s.in.State()
+		w.Argument = uint64(limit)
+	case flow.Item:
+		w.Type = protocol.FrameItem
+	case flow.End:
+		w.Type = protocol.FrameEnd
+	}
+	return w
+}
+
+func appendState(dst []byte, expected uint64, limit int64, echo uint64, missing bool) []byte {
+	f := protocol.StreamFrame{Type: protocol.FrameState, Number: expected, Argument: uint64(limit)}
+	if missing {
+		f.Type = protocol.FrameMissing
+	}
+	var room [10]byte
+	f.Payload = protocol.AppendEcho(room[:0], echo)
+	return protocol.AppendStreamFrame(dst, f)
+}
+
+// Written implements messaging.StreamItem.
+func (s *stream) Written() {
+	if s.written != nil {
+		s.written()
+	}
+}

@@ -1,0 +1,333 @@
+package amqprpc
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/protocol"
+)
+
+// acceptTimeout is how long a stream waits for a server that accepts it.
+const acceptTimeout = 30 * time.Second
+
+// clientStream is a client's call of a stream. The chain of middleware runs on a goroutine
+// of its own, and its last step returns when the stream has ended. Whoever sends and
+// receives does it outside of the chain.
+type clientStream struct {
+	client *Client
+	out    *outgoing
+
+	opened   chan struct{} // closed when a server has accepted, or the chain has returned
+	consumed chan struct{} // closed when everything up to the server's end was received
+	stopped  chan struct{} // closed when the caller wants no more
+	done     chan struct{} // closed when the chain has returned
+	resp     *Response     // of the chain
+	err      error         // of the chain
+
+	mu     sync.Mutex
+	stream *stream // of the latest attempt
+	isOpen bool
+	final  []byte // the payload of the server's end
+}
+
+// openStream begins a call of a stream, whose request is set in o.
+func (c *Client) openStream(ctx context.Context, o *outgoing, opts []CallOption) *clientStream {
+	cs := &clientStream{
+		client: c, out: o,
+		opened: make(chan struct{}), consumed: make(chan struct{}), stopped: make(chan struct{}), done: make(chan struct{}),
+	}
+	o.call.req.streaming = &streaming{call: cs}
+	cfg := c.callConfig(opts)
+	if !c.task(func() { cs.run(ctx, &cfg) }) {
+		cs.err = errClosed(o.call.req.queue, OutcomeNotSent)
+		close(cs.done)
+		cs.open(nil)
+	}
+	return cs
+}
+
+func (cs *clientStream) run(ctx context.Context, cfg *callConfig) {
+	cs.err = localError(CodeInternal, OutcomeUnknown, cs.out.call.req.queue, "middleware ended its goroutine (runtime.Goexit) instead of returning")
+	defer func() {
+		if s := cs.current(); s != nil { // middleware may not have waited for its end
+			s.finish(errStreamOver, true)
+		}
+		close(cs.done)
+		cs.open(nil)
+	}()
+	cs.resp, cs.err = cs.start(ctx, cfg)
+}
+
+func (cs *clientStream) start(ctx context.Context, cfg *callConfig) (_ *Response, err error) {
+	defer cs.client.rescue(&cs.out.call.req, &err)
+	return cs.client.start(ctx, cs.out, cfg)
+}
+
+// begin makes the stream of an attempt, unless an earlier one was accepted.
+func (cs *clientStream) begin(s *stream) bool {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	if cs.isOpen {
+		return false
+	}
+	cs.stream = s
+	return true
+}
+
+// open says that the latest attempt was accepted or, with nil, that there will be no other.
+func (cs *clientStream) open(s *stream) {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	if !cs.isOpen {
+		cs.isOpen = true
+		if s == nil {
+			cs.stream = nil
+		}
+		close(cs.opened)
+	}
+}
+
+func (cs *clientStream) current() *stream {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	return cs.stream
+}
+
+// wait waits until a server has accepted. The error is the call's.
+func (cs *clientStream) wait() (*stream, error) {
+	<-cs.opened
+	if s := cs.current(); s != nil {
+		return s, nil
+	}
+	<-cs.done
+	if cs.err == nil {
+		return nil, io.EOF // middleware has answered in the server's place
+	}
+	return nil, cs.err
+}
+
+// recv waits for the next item. At a clean end it returns io.EOF.
+func (cs *clientStream) recv() ([]byte, error) {
+	s, err := cs.wait()
+	if err != nil {
+		return nil, err
+	}
+	payload, err := s.recv()
+	if err == nil {
+		return payload, nil
+	}
+	if errors.Is(err, io.EOF) {
+		cs.consume(payload)
+	}
+	<-cs.done
+	if cs.err != nil {
+		return nil, cs.err
+	}
+	return nil, io.EOF
+}
+
+// consume says that everything up to the server's end was received.
+func (cs *clientStream) consume(final []byte) {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	if !done(cs.consumed) {
+		cs.final = final
+		close(cs.consumed)
+	}
+}
+
+// send sends an item. io.EOF says that the server has ended the stream, and that the
+// result of the call says how.
+func (cs *clientStream) send(payload []byte) error {
+	s, err := cs.wait()
+	if err != nil {
+		return err
+	}
+	if err = s.send(payload); err == nil {
+		return nil
+	}
+	if done(cs.stopped) {
+		return localError(CodeCanceled, OutcomeUnknown, cs.out.call.req.queue, "the caller has cancelled the stream")
+	}
+	return io.EOF
+}
+
+// closeSend sends the end of this side.
+func (cs *clientStream) closeSend() error {
+	s, err := cs.wait()
+	if err == nil {
+		s.closeSend(nil)
+	}
+	return err
+}
+
+// stop ends a stream that the caller wants no more of, and waits for the chain.
+func (cs *clientStream) stop() {
+	cs.mu.Lock()
+	if !done(cs.stopped) {
+		close(cs.stopped)
+	}
+	cs.mu.Unlock()
+	<-cs.done
+}
+
+// result waits for the end of the chain.
+func (cs *clientStream) result() (*Response, error) {
+	<-cs.done
+	return cs.resp, cs.err
+}
+
+// streamAttempt opens a stream on the wire, and returns when it has ended.
+func (c *Client) streamAttempt(ctx context.Context, req *Request) (*Response, *Error) {
+	cs, pc := req.streaming.call, &req.out.call
+	if err := c.broker.OpenBox(ctx); err != nil {
+		return nil, localError(CodeUnavailable, OutcomeNotSent, req.queue, "a queue for the stream could not be made: %w", err)
+	}
+	over := make(chan struct{})
+	s := c.streams.add(1, 0, func(error) { close(over) })
+	defer s.finish(errStreamOver, true)
+	if !cs.begin(s) {
+		return nil, localError(CodeFailedPrecondition, OutcomeUnknown, req.queue, "the stream was accepted once, and cannot be opened again: what has come of it cannot be taken back")
+	}
+	req.streaming.stream = s
+	s.opened = pc.accept
+	if req.kind == KindClientStream {
+		s.half = func() { cs.consume(nil) }
+	}
+	if err := c.awaitAccept(ctx, req); err != nil {
+		return nil, err
+	}
+	cs.open(s)
+	stop := context.AfterFunc(ctx, func() {
+		s.finish(ended(ctx, req.queue, OutcomeUnknown, "while the stream was open"), true)
+	})
+	defer stop()
+	select {
+	case <-cs.consumed:
+	case <-cs.stopped:
+		s.finish(Errorf(CodeCanceled, "the caller wants no more"), true)
+		return &Response{codec: req.codec, contentType: req.contentType, decoded: true, stopped: true}, nil
+	case <-over:
+		return nil, c.streamFailed(req, s)
+	}
+	return c.streamEnded(req, s)
+}
+
+// awaitAccept sends the request, and waits until a server has accepted it.
+func (c *Client) awaitAccept(ctx context.Context, req *Request) *Error {
+	patience, cancel := context.WithTimeout(ctx, acceptTimeout)
+	defer cancel()
+	resp, err := c.roundTrip(patience, req)
+	switch {
+	case err != nil && err.code == CodeDeadlineExceeded && !err.remote && ctx.Err() == nil:
+		return localError(CodeUnavailable, err.outcome, req.queue, "no server has accepted the stream within %v: %w", acceptTimeout, err)
+	case err != nil:
+		return err
+	case resp != acceptedResponse:
+		return localError(CodeUnimplemented, OutcomeExecuted, req.queue, "the server has answered as to a call: it does not speak streams")
+	default:
+		return nil
+	}
+}
+
+// acceptedResponse stands for an accept where an answer is expected.
+var acceptedResponse = &Response{}
+
+// streamEnded is the result of a stream that its server has ended.
+func (c *Client) streamEnded(req *Request, s *stream) (*Response, *Error) {
+	cs := req.streaming.call
+	final, item := cs.final, []byte(nil)
+	if req.kind == KindClientStream {
+		var err error
+		if item, err = s.recv(); err == nil {
+			final, err = s.recv()
+		} else {
+			item, final = nil, item
+		}
+		if !errors.Is(err, io.EOF) {
+			return nil, c.streamFailed(req, s)
+		}
+	}
+	s.finish(nil, false)
+	e, err := parseEnding(final)
+	switch {
+	case err != nil:
+		return nil, localError(CodeInternal, OutcomeExecuted, req.queue, "the end of the stream could not be read: %w", err)
+	case e.Error != nil:
+		failure := *e.Error
+		failure.remote, failure.queue, failure.outcome = true, req.queue, OutcomeExecuted
+		return nil, &failure
+	case req.kind == KindClientStream && item == nil:
+		return nil, localError(CodeInternal, OutcomeExecuted, req.queue, "the server has ended the stream without a reply")
+	}
+	req.replyHeader = e.Header
+	if req.kind == KindClientStream {
+		return &Response{header: e.Header, contentType: req.contentType, body: item, encoded: true, codec: req.codec, req: req}, nil
+	}
+	return &Response{header: e.Header, contentType: req.contentType, codec: req.codec, decoded: true}, nil
+}
+
+// streamFailed is the error of a stream that is over before its end.
+func (c *Client) streamFailed(req *Request, s *stream) *Error {
+	why := s.why()
+	e, ok := errorIn(why)
+	if !ok {
+		return localError(CodeUnavailable, OutcomeUnknown, req.queue, "the stream is over: %w", why)
+	}
+	failure := *e
+	failure.queue, failure.outcome = req.queue, OutcomeUnknown
+	return &failure
+}
+
+// parseEnding reads the payload of an end or a reset.
+func parseEnding(payload []byte) (e ending, err error) {
+	if len(payload) == 0 {
+		return ending{}, nil
+	}
+	err = json.Unmarshal(payload, &e)
+	return e, err
+}
+
+// resetBy is the error of a stream that the peer has reset.
+func resetBy(payload []byte) *Error {
+	if e, err := parseEnding(payload); err == nil && e.Error != nil {
+		e.Error.remote = true
+		return e.Error
+	}
+	return Errorf(CodeUnavailable, "the other side does not know the stream any more")
+}
+
+func done(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
+// accept notes that a server has accepted the stream. Further answers to its request
+// count as repeated.
+func (pc *pendingCall) accept() {
+	pc.mu.Lock()
+	defer pc.mu.Unlock()
+	if pc.over || pc.current == nil {
+		return
+	}
+	pc.answered, pc.current.ended = pc.current.n, true
+	if !pc.has {
+		pc.put(result{accepted: true})
+	}
+}
+
+// opening is what an attempt says of the stream that it opens.
+func (cs *clientStream) opening() protocol.Opening {
+	s := cs.current()
+	return protocol.Opening{
+		Stream: cs.out.call.req.kind.wire(), Token: s.local, Window: s.granted(), Deadline: cs.out.ctx.deadline,
+	}
+}

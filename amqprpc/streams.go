@@ -1,0 +1,325 @@
+package amqprpc
+
+import (
+	"encoding/json"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/flow"
+	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/messaging"
+	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/protocol"
+)
+
+const (
+	streamWindowLeast = 16 << 10
+	// streamResets is how many resets a second answer messages of streams that are not
+	// known.
+	streamResets = 100
+)
+
+// streams are all streams of a client or a server that are open, and what they share.
+type streams struct {
+	memory int64 // what all windows together are to take
+	most   int64 // a window
+	stall  time.Duration
+	writer messaging.StreamWriter
+	log    *slog.Logger
+	// mayWrite reports whether messages may be sent to a queue that a peer has named.
+	mayWrite func(queue string) bool
+	// address is where this side receives, while there is a connection.
+	address func() string
+	refused func() // called for a message that makes no sense
+	born    time.Time
+
+	mu       sync.Mutex
+	byToken  map[protocol.Token]*stream
+	byRemote map[protocol.Token]*stream // those that are bound
+	peers    map[string]*peer
+	open     atomic.Int64
+	minding  bool // a goroutine minds the peers
+	closed   bool
+	quit     chan struct{} // closed when nobody is to mind them any more
+	tasks    sync.WaitGroup
+
+	up      atomic.Int64 // since when there is a connection that takes messages, in nanoseconds of life; 0 is not
+	resets  int          // in this second
+	second  int64
+	dropped atomic.Int64 // messages that were of no open stream
+}
+
+func (h *streams) init(cfg *connConfig, log *slog.Logger, mayWrite func(string) bool) {
+	h.memory, h.most, h.stall = int64(cfg.streamMemory), int64(cfg.streamWindow), cfg.stallLimit
+	h.log, h.mayWrite, h.born = log, mayWrite, time.Now()
+	h.byToken, h.byRemote = make(map[protocol.Token]*stream), make(map[protocol.Token]*stream)
+	h.peers, h.quit = make(map[string]*peer), make(chan struct{})
+	h.writer.Log = log
+	h.writer.Returned = h.returned
+	h.writer.Lost = h.lost
+	h.writer.TooLarge = func(limit int) { h.tooLarge(limit) }
+	h.writer.Refused = func(err error) {
+		h.endAll(Errorf(CodePermissionDenied, "the broker refuses the messages of streams: %w", err))
+	}
+	h.writer.Init()
+}
+
+// age is how long the streams have lived, in nanoseconds on the monotonic clock; at least 1.
+func (h *streams) age() int64 { return max(int64(time.Since(h.born)), 1) }
+
+// window is what a stream is granted now.
+func (h *streams) window() int64 {
+	return min(max(h.memory/max(h.open.Load(), 1), streamWindowLeast), h.most)
+}
+
+// add makes a stream whose peer is not known yet. first is the number of the first frame
+// that this side sends, and expected that of the first one that comes.
+func (h *streams) add(first, expected uint64, ended func(error)) *stream {
+	h.open.Add(1)
+	s := &stream{streams: h, ended: ended, local: protocol.NewToken()}
+	s.changed.L = &s.mu
+	s.out, s.in = flow.NewOut(first, h.most), flow.NewIn(expected, h.window())
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.byToken[s.local] = s
+	return s
+}
+
+// bind makes the process that receives at address the other side of a stream. It reports
+// false if the stream has one, or is over.
+func (h *streams) bind(s *stream, remote protocol.Token, address string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	p := h.peers[address]
+	if p == nil {
+		p = &peer{address: address, streams: make(map[*stream]bool)}
+		p.heard.Store(h.age())
+		p.said.Store(h.age())
+	}
+	if !s.bind(remote, p) {
+		return false
+	}
+	h.peers[address] = p
+	p.streams[s] = true
+	h.byRemote[remote] = s
+	if !h.minding && !h.closed {
+		h.minding = true
+		h.tasks.Go(h.mind)
+	}
+	return true
+}
+
+// remove forgets a stream that is over.
+func (h *streams) remove(s *stream) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.byToken[s.local] != s {
+		return
+	}
+	h.open.Add(-1)
+	delete(h.byToken, s.local)
+	remote, p := s.other()
+	if p == nil {
+		return
+	}
+	if h.byRemote[remote] == s {
+		delete(h.byRemote, remote)
+	}
+	if delete(p.streams, s); len(p.streams) == 0 {
+		delete(h.peers, p.address)
+	}
+}
+
+// opened returns the stream that a peer has opened with its token, if it is open.
+func (h *streams) opened(remote protocol.Token) *stream {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.byRemote[remote]
+}
+
+// all returns the streams that are open.
+func (h *streams) all() []*stream {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	all := make([]*stream, 0, len(h.byToken))
+	for _, s := range h.byToken {
+		all = append(all, s)
+	}
+	return all
+}
+
+// connected is called when there is a connection. What was written on the last one may be
+// lost.
+func (h *streams) connected() {
+	h.up.Store(h.age())
+	h.lost()
+}
+
+// disconnected is called when the connection is lost.
+func (h *streams) disconnected() { h.up.Store(0) }
+
+// block is called when the broker takes no messages for now, and when it takes them again.
+// Nobody is taken for dead meanwhile.
+func (h *streams) block(active bool) {
+	if active {
+		h.up.Store(0)
+	} else {
+		h.up.Store(h.age())
+	}
+}
+
+// stop ends what runs for the streams. No stream is added any more.
+func (h *streams) stop() {
+	h.mu.Lock()
+	h.closed = true
+	close(h.quit)
+	h.mu.Unlock()
+	h.tasks.Wait()
+}
+
+func (h *streams) lost() {
+	for _, s := range h.all() {
+		s.lost()
+	}
+}
+
+// endAll ends all streams.
+func (h *streams) endAll(err error) {
+	for _, s := range h.all() {
+		s.finish(err, true)
+	}
+}
+
+// unreachable ends all streams that are bound: this side's queue is gone.
+func (h *streams) unreachable(err error) {
+	for _, s := range h.all() {
+		if _, p := s.other(); p != nil {
+			s.finish(err, true)
+		}
+	}
+}
+
+// returned ends the streams of a peer whose queue is gone.
+func (h *streams) returned(queue string) {
+	h.mu.Lock()
+	var gone []*stream
+	if p := h.peers[queue]; p != nil {
+		for s := range p.streams {
+			gone = append(gone, s)
+		}
+	}
+	h.mu.Unlock()
+	for _, s := range gone {
+		s.finish(errPeerGone("its queue is gone"), false)
+	}
+}
+
+// tooLarge ends the streams with a message that the broker refuses for its size.
+func (h *streams) tooLarge(limit int) {
+	for _, s := range h.all() {
+		if s.holdsLarger(limit) {
+			s.finish(Errorf(CodeResourceExhausted, "a message of the stream is larger than the broker's limit of %d bytes", limit), true)
+		}
+	}
+}
+
+// receive takes a message of a stream, on the goroutine that reads the connection.
+func (h *streams) receive(m *messaging.Message) {
+	to, from, frames, err := protocol.ParseStreamPreface(m.Body)
+	if err != nil || m.Malformed || protocol.CheckStreamFrames(frames) != nil {
+		h.refused()
+		return
+	}
+	h.mu.Lock()
+	s := h.byToken[to]
+	h.mu.Unlock()
+	for len(frames) > 0 {
+		f, _ := protocol.NextStreamFrame(&frames) // they were checked
+		if s == nil || !s.isFrom(from) && !h.accept(s, from, m, f) {
+			h.stray(to, from, m, f)
+			return
+		}
+		s.frame(f)
+	}
+}
+
+// accept binds a stream whose peer is not known yet, if the frame is an accept.
+func (h *streams) accept(s *stream, from protocol.Token, m *messaging.Message, f protocol.StreamFrame) bool {
+	address := string(m.Properties.ReplyTo)
+	if f.Type != protocol.FrameAccept || from == 0 || !h.mayWrite(address) {
+		return false
+	}
+	return h.bind(s, from, address)
+}
+
+// stray answers a frame of a stream that is not open here, or not with that peer.
+func (h *streams) stray(to, from protocol.Token, m *messaging.Message, f protocol.StreamFrame) {
+	h.dropped.Add(1)
+	switch f.Type {
+	case protocol.FrameAccept, protocol.FrameItem, protocol.FrameEnd, protocol.FrameProbe:
+	default:
+		return // two that do not know each other must not go on for ever
+	}
+	address := string(m.Properties.ReplyTo)
+	if !h.mayWrite(address) {
+		return
+	}
+	h.mu.Lock()
+	if second := h.age() / int64(time.Second); second != h.second {
+		h.second, h.resets = second, 0
+	}
+	h.resets++
+	answers := h.resets <= streamResets
+	h.mu.Unlock()
+	if answers {
+		h.reset(address, from, to, nil)
+	}
+}
+
+// reset tells a peer that its stream is over here.
+func (h *streams) reset(address string, to, from protocol.Token, why error) {
+	h.writer.Queue(&streamReset{streams: h, address: address, to: to, from: from, why: why})
+}
+
+// streamReset is a message of its own. It implements messaging.StreamItem.
+type streamReset struct {
+	streams  *streams
+	address  string
+	to, from protocol.Token
+	why      error
+	prepared bool
+}
+
+// Prepare implements messaging.StreamItem.
+func (r *streamReset) Prepare(p *messaging.Publishing) bool {
+	if r.prepared {
+		return false
+	}
+	r.prepared = true
+	p.Key = r.address
+	p.Properties = protocol.AppendStreamProperties(p.Properties, r.streams.address())
+	p.Body = protocol.AppendStreamPreface(p.Body, r.to, r.from)
+	p.Body = protocol.AppendStreamFrame(p.Body, protocol.StreamFrame{Type: protocol.FrameReset, Payload: encodeEnding(r.why, nil)})
+	return true
+}
+
+// Written implements messaging.StreamItem.
+func (r *streamReset) Written() {}
+
+// ending is what an end or a reset says.
+type ending struct {
+	Error  *Error `json:"error,omitempty"`
+	Header Header `json:"header,omitempty"`
+}
+
+func encodeEnding(err error, h Header) []byte {
+	if err == nil && len(h) == 0 {
+		return nil
+	}
+	e := ending{Header: h}
+	if err != nil {
+		e.Error = asWireError(err)
+	}
+	body, _ := json.Marshal(e)
+	return body
+}

@@ -1,0 +1,108 @@
+package otelrpc_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
+
+	"github.com/bbebcec1/amqprpc-go/amqprpc"
+	"github.com/bbebcec1/amqprpc-go/middleware/otelrpc"
+)
+
+// inside runs f in the middleware of a client or of a server, once a call has succeeded.
+func inside(tb testing.TB, side string, f func(context.Context, *amqprpc.Request)) {
+	tb.Helper()
+	url, queue := brokerURL(tb), queueName(tb, "")
+	mw := amqprpc.WithMiddleware(func(next amqprpc.Invoker) amqprpc.Invoker {
+		return func(ctx context.Context, req *amqprpc.Request) (*amqprpc.Response, error) {
+			resp, err := next(ctx, req)
+			f(ctx, req)
+			return resp, err
+		}
+	})
+	var onServer []amqprpc.ServerOption
+	var onCall []amqprpc.CallOption
+	if side == "server" {
+		onServer = append(onServer, mw)
+	} else {
+		onCall = append(onCall, mw)
+	}
+	startServer(tb, url, func(s *amqprpc.Server) { amqprpc.Register(s, queue, answer) }, onServer...)
+	_, err := amqprpc.Call[string, string](testContext(tb), dial(tb, url), queue, "", onCall...)
+	require.NoError(tb, err)
+}
+
+// sampling returns a provider whose spans are dropped when they end.
+func sampling(s sdktrace.Sampler) trace.TracerProvider {
+	return sdktrace.NewTracerProvider(sdktrace.WithSampler(s))
+}
+
+// setups are ways to use the middleware.
+var setups = []struct {
+	name   string
+	traces trace.TracerProvider
+}{
+	{"metrics", noop.NewTracerProvider()},
+	{"metrics and traces, not sampled", sampling(sdktrace.NeverSample())},
+	{"metrics and traces", sampling(sdktrace.AlwaysSample())},
+}
+
+// The price of measuring a call.
+func BenchmarkRecord(b *testing.B) {
+	s := newSDK(b)
+	inside(b, "client", func(ctx context.Context, req *amqprpc.Request) {
+		record := otelrpc.Recorder(s.meters)
+		b.ReportAllocs()
+		for b.Loop() {
+			record(ctx, req, nil)
+		}
+	})
+}
+
+// The price of the middleware itself, on each side.
+func BenchmarkMiddleware(b *testing.B) {
+	done := amqprpc.NewResponse("fine")
+	for _, side := range []string{"client", "server"} {
+		for _, setup := range setups {
+			b.Run(side+"/"+setup.name, func(b *testing.B) {
+				invoke := otelrpc.Middleware(newSDK(b).options(otelrpc.WithTracerProvider(setup.traces))...)(
+					func(context.Context, *amqprpc.Request) (*amqprpc.Response, error) { return done, nil })
+				inside(b, side, func(ctx context.Context, req *amqprpc.Request) {
+					b.ReportAllocs()
+					for b.Loop() {
+						_, _ = invoke(ctx, req)
+					}
+				})
+			})
+		}
+	}
+}
+
+// The price for whole calls, with the middleware on both sides.
+func BenchmarkCall(b *testing.B) {
+	run := func(name string, mw amqprpc.MiddlewareOption) {
+		b.Run(name, func(b *testing.B) {
+			url, queue := brokerURL(b), "bench"
+			startServer(b, url, func(s *amqprpc.Server) { amqprpc.Register(s, queue, answer) }, mw)
+			cli := dial(b, url, mw)
+			b.ReportAllocs()
+			b.SetParallelism(32)
+			b.RunParallel(func(pb *testing.PB) {
+				for pb.Next() {
+					if _, err := amqprpc.Call[string, string](context.Background(), cli, queue, ""); err != nil {
+						b.Error(err)
+						return
+					}
+				}
+			})
+		})
+	}
+	run("without", amqprpc.WithMiddleware())
+	for _, setup := range setups {
+		run(setup.name, amqprpc.WithMiddleware(otelrpc.Middleware(newSDK(b).options(otelrpc.WithTracerProvider(setup.traces))...)))
+	}
+}

@@ -1,0 +1,163 @@
+package promrpc
+
+import (
+	"context"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/bbebcec1/amqprpc-go/amqprpc"
+	"github.com/bbebcec1/amqprpc-go/middleware"
+)
+
+// Metrics measures calls. Its histograms, in seconds, are:
+//
+//   - rpc_client_call_duration_seconds and rpc_server_call_duration_seconds: how long each
+//     call or notification took
+//   - amqprpc_server_queue_duration_seconds: how long requests were in the queue before they
+//     reached the server, as far as [amqprpc.Request.QueueTime] knows it
+//
+// The labels of the first two are rpc_method (the queue), rpc_status_code, error_type,
+// amqprpc_kind and amqprpc_outcome. All have rpc_system_name. They have the buckets that
+// OpenTelemetry advises, and native buckets as well.
+//
+// Metrics implements [prometheus.Collector]. One value serves any number of servers and
+// clients. It is safe for concurrent use.
+type Metrics struct {
+	client, server, queue *prometheus.HistogramVec
+	observers             *middleware.LabelCache[*observers]
+	traceID               func(context.Context) string
+}
+
+// observers are the histograms of some labels.
+type observers struct {
+	call  prometheus.Observer
+	queue prometheus.Observer
+}
+
+// Option changes what [New] makes.
+type Option func(*config)
+
+type config struct {
+	buckets []float64
+	methods []string
+	traceID func(context.Context) string
+}
+
+// WithBuckets sets the upper bounds of the classic buckets, in seconds. Nil leaves only the
+// native ones, which cost fewer series.
+func WithBuckets(bounds []float64) Option {
+	return func(c *config) { c.buckets = bounds }
+}
+
+// WithMethods names queues whose calls have their own name in a client's metrics from the
+// beginning. Calls to any other queue count as _OTHER until the queue is known to exist: see
+// [middleware.NewLabelCache].
+func WithMethods(queues ...string) Option {
+	return func(c *config) { c.methods = append(c.methods, queues...) }
+}
+
+// WithTraceID adds exemplars, which lead from a bucket to the trace of a call in it. f
+// returns the ID of the trace in the context of a call, or "" if the call has none;
+// otelrpc.TraceID is such a function. The exemplar's label is trace_id. Put the middleware
+// inside of the one that traces.
+func WithTraceID(f func(context.Context) string) Option {
+	return func(c *config) { c.traceID = f }
+}
+
+// New makes metrics, for a registry to collect and for servers and clients to fill.
+func New(opts ...Option) *Metrics {
+	c := &config{buckets: []float64{0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10}}
+	for _, o := range opts {
+		o(c)
+	}
+	histogram := func(name, help string, labels ...string) *prometheus.HistogramVec {
+		return prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: name, Help: help,
+			ConstLabels: prometheus.Labels{"rpc_system_name": "amqprpc"},
+			Buckets:     c.buckets,
+			// A bucket is a tenth wider than the one before. The limits are those that
+			// Prometheus advises.
+			NativeHistogramBucketFactor:     1.1,
+			NativeHistogramMaxBucketNumber:  160,
+			NativeHistogramMinResetDuration: time.Hour,
+		}, labels)
+	}
+	calls := []string{"rpc_method", "amqprpc_kind", "rpc_status_code", "error_type", "amqprpc_outcome"}
+	m := &Metrics{
+		client: histogram("rpc_client_call_duration_seconds",
+			"Measures the duration of an outgoing Remote Procedure Call (RPC).", calls...),
+		server: histogram("rpc_server_call_duration_seconds",
+			"Measures the duration of an incoming Remote Procedure Call (RPC).", calls...),
+		queue: histogram("amqprpc_server_queue_duration_seconds",
+			"Measures the time that a request was in its queue before it reached the server.", "rpc_method"),
+		traceID: c.traceID,
+	}
+	m.observers = middleware.NewLabelCache(m.observersOf, c.methods...)
+	return m
+}
+
+func (m *Metrics) observersOf(l middleware.Labels) *observers {
+	vec := m.server
+	if l.Client {
+		vec = m.client
+	}
+	o := &observers{call: vec.WithLabelValues(l.Method, l.Kind.String(), l.Code.String(), l.ErrorType, l.Outcome)}
+	if !l.Client {
+		o.queue = m.queue.WithLabelValues(l.Method)
+	}
+	return o
+}
+
+// Describe implements [prometheus.Collector].
+func (m *Metrics) Describe(ch chan<- *prometheus.Desc) {
+	m.client.Describe(ch)
+	m.server.Describe(ch)
+	m.queue.Describe(ch)
+}
+
+// Collect implements [prometheus.Collector].
+func (m *Metrics) Collect(ch chan<- prometheus.Metric) {
+	m.client.Collect(ch)
+	m.server.Collect(ch)
+	m.queue.Collect(ch)
+}
+
+// Middleware is an [amqprpc.Middleware] that measures each call and notification, on servers
+// and on clients. Put it outside of middleware that refuses, repeats or answers calls.
+func (m *Metrics) Middleware(next amqprpc.Invoker) amqprpc.Invoker {
+	return func(ctx context.Context, req *amqprpc.Request) (_ *amqprpc.Response, err error) {
+		start := time.Now()
+		returned := false
+		defer func() {
+			if !returned { // a panic, for which the caller will get this code
+				err = amqprpc.Errorf(amqprpc.CodeInternal, "panic")
+			}
+			m.observe(ctx, req, err, time.Since(start))
+		}()
+		resp, err := next(ctx, req)
+		returned = true
+		return resp, err
+	}
+}
+
+func (m *Metrics) observe(ctx context.Context, req *amqprpc.Request, err error, took time.Duration) {
+	o := m.observers.Get(req, err)
+	m.observeWith(ctx, o.call, took)
+	if o.queue != nil {
+		if waited, ok := req.QueueTime(); ok {
+			m.observeWith(ctx, o.queue, waited)
+		}
+	}
+}
+
+func (m *Metrics) observeWith(ctx context.Context, o prometheus.Observer, d time.Duration) {
+	if m.traceID != nil {
+		if id := m.traceID(ctx); id != "" {
+			// The histograms of client_golang are such observers.
+			o.(prometheus.ExemplarObserver).ObserveWithExemplar(d.Seconds(), prometheus.Labels{"trace_id": id})
+			return
+		}
+	}
+	o.Observe(d.Seconds())
+}
