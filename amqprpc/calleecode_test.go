@@ -62,16 +62,16 @@ func TestCodesOfCallees(t *testing.T) {
 		code                amqprpc.Code
 		detail              bool
 	}{
-		{queue, "as it is", "a call of the handler's failed", amqprpc.CodeInternal, false},
-		{queue, "wrapped", "a call of the handler's failed", amqprpc.CodeInternal, false},
+		{queue, "as it is", "the handler's call to another service failed", amqprpc.CodeInternal, false},
+		{queue, "wrapped", "the handler's call to another service failed", amqprpc.CodeInternal, false},
 		{queue, "wrapped in its own", "ask for the price: the token is too old", amqprpc.CodeFailedPrecondition, true},
 		{queue, "new code", "the token is too old", amqprpc.CodePermissionDenied, true},
 		{queue, "wrapped twice", "no order: price: the token is too old", amqprpc.CodeNotFound, true},
-		{queue, "nobody", "a call of the handler's failed", amqprpc.CodeInternal, false},
+		{queue, "nobody", "the handler's call to another service failed", amqprpc.CodeInternal, false},
 		{queue, "own", "unauthenticated", amqprpc.CodeUnauthenticated, false},
 		{queue + ".passes", "as it is", "the token is too old", amqprpc.CodeUnauthenticated, true},
 		{queue + ".passes", "wrapped", "ask for the price: the token is too old", amqprpc.CodeUnauthenticated, true},
-		{queue + ".passes", "nobody", "a call of the handler's failed", amqprpc.CodeInternal, false},
+		{queue + ".passes", "nobody", "the handler's call to another service failed", amqprpc.CodeInternal, false},
 	} {
 		_, err := amqprpc.Call[string, int](testContext(t), cli, c.queue, c.how)
 		require.EqualError(t, err, c.queue+": "+string(c.code)+": "+c.message, c.how)

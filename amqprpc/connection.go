@@ -217,7 +217,7 @@ var errRestarted = errors.New("transient requests do not survive a restart (With
 // loseRequests decides what happens to the attempts that are not persistent, because a
 // restart of the broker has lost their requests.
 func (c *Client) loseRequests(queue string) {
-	c.log.Warn("amqprpc: the broker has restarted; calls whose requests it has lost end as unknown", "reply_queue", queue)
+	c.log.Warn("amqprpc: the broker has restarted; calls end as unknown if it has lost their requests", "reply_queue", queue)
 	for _, pc := range c.pending.all() {
 		a := pc.inFlight()
 		if a != nil && pc.req.kind != KindNotification && !pc.send.persistent && a.state.Load() == attemptWritten {

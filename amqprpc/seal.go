@@ -67,7 +67,7 @@ func (e *endpoint) ownError(ctx context.Context, err error) error {
 			return NewError(callee.code, err)
 		}
 	}
-	return &Error{code: CodeInternal, message: "a call of the handler's failed", cause: err}
+	return &Error{code: CodeInternal, message: "the handler's call to another service failed", cause: err}
 }
 
 // isNilError reports whether err is not nil and holds a nil *Error.

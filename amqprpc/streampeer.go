@@ -4,7 +4,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/messaging"
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/protocol"
 )
 
@@ -14,8 +13,9 @@ const (
 	streamBeat = 15 * time.Second
 	// streamMisses is how many beats may be missed.
 	streamMisses = 3
-	// streamMind is how often the peers are minded.
-	streamMind = time.Second
+	// streamAsk is how long a peer that owes an acknowledgement may be silent before it is
+	// asked. Each further question waits twice as long, up to a beat.
+	streamAsk = time.Second
 )
 
 // peer is a process that has streams with this one, and is known by the queue where it
@@ -24,6 +24,10 @@ type peer struct {
 	address     string
 	streams     map[*stream]bool // guarded by the streams' lock
 	heard, said atomic.Int64     // when the last message came and went, in nanoseconds of the streams' life
+
+	// Of the goroutine that minds the peers:
+	asks  int   // how often the peer was asked in vain
+	since int64 // what heard was then
 }
 
 // spoke notes that a message is about to be sent.
@@ -31,7 +35,7 @@ func (p *peer) spoke(h *streams) { p.said.Store(h.age()) }
 
 // mind keeps an eye on all peers, as long as there are any.
 func (h *streams) mind() {
-	tick := time.NewTicker(streamMind)
+	tick := time.NewTicker(streamAsk)
 	defer tick.Stop()
 	for {
 		select {
@@ -76,17 +80,27 @@ func (h *streams) look(p *peer) {
 		}
 		return
 	}
-	if time.Duration(now-p.said.Load()) < streamBeat || len(streams) == 0 {
+	if heard := p.heard.Load(); heard != p.since {
+		p.since, p.asks = heard, 0
+	}
+	if time.Duration(now-max(p.since, up)) >= min(streamAsk<<p.asks, streamBeat) && ask(streams) {
+		p.asks = min(p.asks+1, 8)
 		return
 	}
-	p.spoke(h)
-	asked := false
+	if len(streams) > 0 && time.Duration(now-p.said.Load()) >= streamBeat && !ask(streams) {
+		p.spoke(h)
+		remote, _ := streams[0].other()
+		h.note(p.address, remote, streams[0].local, protocol.StreamFrame{Type: protocol.FrameBeat})
+	}
+}
+
+// ask asks for the state of all streams with something unacknowledged, and reports whether
+// there is one.
+func ask(streams []*stream) (asked bool) {
 	for _, s := range streams {
 		asked = s.beat() || asked
 	}
-	if !asked {
-		h.writer.Queue(&streamBeatMessage{stream: streams[0]})
-	}
+	return asked
 }
 
 func (h *streams) of(p *peer) []*stream {
@@ -104,27 +118,3 @@ func (h *streams) of(p *peer) []*stream {
 func errPeerGone(why string) *Error {
 	return Errorf(CodeUnavailable, "the other side of the stream is gone: %s", why)
 }
-
-// streamBeatMessage says that this side lives. It implements messaging.StreamItem.
-type streamBeatMessage struct {
-	stream   *stream
-	prepared bool
-}
-
-// Prepare implements messaging.StreamItem.
-func (b *streamBeatMessage) Prepare(p *messaging.Publishing) bool {
-	if b.prepared {
-		return false
-	}
-	b.prepared = true
-	s := b.stream
-	remote, peer := s.other()
-	p.Key = peer.address
-	p.Properties = protocol.AppendStreamProperties(p.Properties, s.streams.address())
-	p.Body = protocol.AppendStreamPreface(p.Body, remote, s.local)
-	p.Body = protocol.AppendStreamFrame(p.Body, protocol.StreamFrame{Type: protocol.FrameBeat})
-	return true
-}
-
-// Written implements messaging.StreamItem.
-func (b *streamBeatMessage) Written() {}

@@ -235,7 +235,7 @@ func (h *streams) receive(m *messaging.Message) {
 	h.mu.Unlock()
 	for len(frames) > 0 {
 		f, _ := protocol.NextStreamFrame(&frames) // they were checked
-		if s == nil || !s.isFrom(from) && !h.accept(s, from, m, f) {
+		if s == nil || !s.isFrom(from) && !h.greet(s, from, m, f) {
 			h.stray(to, from, m, f)
 			return
 		}
@@ -243,25 +243,29 @@ func (h *streams) receive(m *messaging.Message) {
 	}
 }
 
-// accept binds a stream whose peer is not known yet, if the frame is an accept.
-func (h *streams) accept(s *stream, from protocol.Token, m *messaging.Message, f protocol.StreamFrame) bool {
+// greet binds a stream whose peer is not known yet to the first one that is heard. That is
+// an accept, unless the accept was lost.
+func (h *streams) greet(s *stream, from protocol.Token, m *messaging.Message, f protocol.StreamFrame) bool {
 	address := string(m.Properties.ReplyTo)
-	if f.Type != protocol.FrameAccept || from == 0 || !h.mayWrite(address) {
+	return from != 0 && isAnswered(f.Type) && h.mayWrite(address) && h.bind(s, from, address)
+}
+
+// isAnswered reports whether a frame is answered with a reset if its stream is not known.
+// Two sides that know of no stream must not answer each other for ever.
+func isAnswered(t protocol.StreamFrameType) bool {
+	switch t {
+	case protocol.FrameAccept, protocol.FrameItem, protocol.FrameEnd, protocol.FrameProbe:
+		return true
+	default:
 		return false
 	}
-	return h.bind(s, from, address)
 }
 
 // stray answers a frame of a stream that is not open here, or not with that peer.
 func (h *streams) stray(to, from protocol.Token, m *messaging.Message, f protocol.StreamFrame) {
 	h.dropped.Add(1)
-	switch f.Type {
-	case protocol.FrameAccept, protocol.FrameItem, protocol.FrameEnd, protocol.FrameProbe:
-	default:
-		return // two that do not know each other must not go on for ever
-	}
 	address := string(m.Properties.ReplyTo)
-	if !h.mayWrite(address) {
+	if !isAnswered(f.Type) || !h.mayWrite(address) {
 		return
 	}
 	h.mu.Lock()
@@ -278,33 +282,37 @@ func (h *streams) stray(to, from protocol.Token, m *messaging.Message, f protoco
 
 // reset tells a peer that its stream is over here.
 func (h *streams) reset(address string, to, from protocol.Token, why error) {
-	h.writer.Queue(&streamReset{streams: h, address: address, to: to, from: from, why: why})
+	h.note(address, to, from, protocol.StreamFrame{Type: protocol.FrameReset, Payload: encodeEnding(why, nil)})
 }
 
-// streamReset is a message of its own. It implements messaging.StreamItem.
-type streamReset struct {
-	streams  *streams
-	address  string
-	to, from protocol.Token
-	why      error
-	prepared bool
+// note sends a frame in a message of its own, once.
+func (h *streams) note(address string, to, from protocol.Token, f protocol.StreamFrame) {
+	body := protocol.AppendStreamFrame(protocol.AppendStreamPreface(nil, to, from), f)
+	h.writer.Queue(&streamNote{streams: h, address: address, body: body})
+}
+
+// streamNote is a message of one frame that is sent once. It implements
+// messaging.StreamItem.
+type streamNote struct {
+	streams *streams
+	address string
+	body    []byte
 }
 
 // Prepare implements messaging.StreamItem.
-func (r *streamReset) Prepare(p *messaging.Publishing) bool {
-	if r.prepared {
+func (n *streamNote) Prepare(p *messaging.Publishing) bool {
+	if n.body == nil {
 		return false
 	}
-	r.prepared = true
-	p.Key = r.address
-	p.Properties = protocol.AppendStreamProperties(p.Properties, r.streams.address())
-	p.Body = protocol.AppendStreamPreface(p.Body, r.to, r.from)
-	p.Body = protocol.AppendStreamFrame(p.Body, protocol.StreamFrame{Type: protocol.FrameReset, Payload: encodeEnding(r.why, nil)})
+	p.Key = n.address
+	p.Properties = protocol.AppendStreamProperties(p.Properties, n.streams.address())
+	p.Body = append(p.Body, n.body...)
+	n.body = nil
 	return true
 }
 
 // Written implements messaging.StreamItem.
-func (r *streamReset) Written() {}
+func (n *streamNote) Written() {}
 
 // ending is what an end or a reset says.
 type ending struct {

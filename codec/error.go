@@ -1,11 +1,13 @@
 package codec
 
 import (
+	"cmp"
 	"encoding"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"reflect"
 	"slices"
 	"strconv"
@@ -13,44 +15,50 @@ import (
 	"time"
 )
 
-// maxPathParts is the most parts of a path that an error shows. A hostile message may have
-// thousands.
-const maxPathParts = 16
-
-// errShort is the error for a body that ends too early.
-var errShort = fmt.Errorf("the body ends in the middle of a value: %w", io.ErrUnexpectedEOF)
-
-// errDeep prevents a stack overflow by hostile bodies or cyclic Go values. Go cannot recover
-// from a stack overflow.
-var errDeep = fmt.Errorf("nested deeper than %d levels", maxDepth)
-
-// maxDepth limits the nesting of arrays and objects. encoding/json has the same limit for
-// decoding.
+// maxDepth limits the nesting of arrays and objects. encoding/json decodes no deeper.
 const maxDepth = 10_000
+
+var (
+	errShort = fmt.Errorf("the body ends in the middle of a value: %w", io.ErrUnexpectedEOF)
+
+	// errDeep prevents a stack overflow by hostile bodies or cyclic Go values. Go cannot
+	// recover from a stack overflow.
+	errDeep = fmt.Errorf("nested deeper than %d levels", maxDepth)
+
+	// errNotFinite keeps the codecs alike, because JSON cannot write these values.
+	errNotFinite = errors.New("NaN and infinities have no encoding")
+
+	errReserved = errors.New("code 0xc1 means nothing")
+	errSeveral  = errors.New("EncodeMsgpack must write one value beside maps whose keys are to be sorted")
+)
 
 // codecError is an error with its codec, its path in the message and its cause. The path is
 // built only while an error returns, so a success pays nothing for it.
 type codecError struct {
 	codec string
 	path  []string // the innermost part first: "name", "[3]", "[key]"
+	text  string   // empty for the text of the cause
 	err   error
 }
 
 func (e *codecError) Error() string {
+	const shown = 16 // a hostile message may have thousands of parts
 	path := slices.Clone(e.path)
 	slices.Reverse(path)
-	if extra := len(path) - maxPathParts; extra > 0 {
-		path = slices.Replace(path, maxPathParts/2, maxPathParts/2+extra, "[…]")
+	if extra := len(path) - shown; extra > 0 {
+		path = slices.Replace(path, shown/2, shown/2+extra, "[…]")
 	}
 	where := strings.ReplaceAll(strings.Join(path, "."), ".[", "[")
 	switch {
 	case where == "":
-		return fmt.Sprintf("codec: %s: %v", e.codec, e.err)
 	case where[0] == '[':
-		return fmt.Sprintf("codec: %s: element %s: %v", e.codec, where, e.err)
+		where = "element " + where + ": "
 	default:
-		return fmt.Sprintf("codec: %s: field \"%s\": %v", e.codec, where, e.err)
+		where = `field "` + where + `": `
 	}
+	// The package that the codec uses has the codec's name, and begins its errors with it.
+	text := cmp.Or(e.text, strings.TrimPrefix(e.err.Error(), e.codec+": "))
+	return "codec: " + e.codec + ": " + where + text
 }
 
 func (e *codecError) Unwrap() error { return e.err }
@@ -64,8 +72,11 @@ func toCodecError(err error) *codecError {
 	return &codecError{err: err}
 }
 
-// finish returns the error for users.
+// finish returns the error for users, or nil for nil.
 func finish(codec string, err error) error {
+	if err == nil {
+		return nil
+	}
 	e := toCodecError(err)
 	e.codec = codec
 	return e
@@ -75,20 +86,6 @@ func inField(err error, name string) error {
 	e := toCodecError(err)
 	e.path = append(e.path, name)
 	return e
-}
-
-// reason replaces the text of an error and wraps the error.
-type reason struct {
-	text string
-	err  error
-}
-
-func (r *reason) Error() string { return r.text }
-func (r *reason) Unwrap() error { return r.err }
-
-// withoutPrefix removes the package name from the text of an error.
-func withoutPrefix(err error, prefix string) error {
-	return &reason{text: strings.TrimPrefix(err.Error(), prefix), err: err}
 }
 
 // printable makes foreign text fit for an error: it truncates the text and escapes
@@ -118,61 +115,53 @@ func guarded(f func(any) error, v any) (err error) {
 	return f(v)
 }
 
-// errRange is the error for a number that does not fit. Like errKind it says nothing of Go,
-// since it crosses the wire to callers in other languages.
+// errRange is the error for a number that does not fit. Like errKind, it has no Go words,
+// because callers in other languages read it.
 func errRange(value string, t reflect.Type) error {
-	switch t.Kind() {
-	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
-		most := uint64(1)<<(t.Bits()-1) - 1
-		return fmt.Errorf("%s is not from -%d to %d", value, most+1, most)
-	case reflect.Float32, reflect.Float64:
+	most := uint64(math.MaxUint64) >> (64 - t.Bits())
+	switch zero := reflect.Zero(t); {
+	case zero.CanFloat():
 		return fmt.Errorf("%s does not fit %d bits", value, t.Bits())
+	case zero.CanInt():
+		return fmt.Errorf("%s is not from -%d to %d", value, most/2+1, most/2)
 	default:
-		return fmt.Errorf("%s is not from 0 to %d", value, uint64(1)<<(t.Bits()-1)*2-1)
+		return fmt.Errorf("%s is not from 0 to %d", value, most)
 	}
 }
 
+// errKind is the error for a kind of value that the type does not take. Without a type, it is
+// the error for the key of a struct's object.
 func errKind(got string, t reflect.Type) error {
+	if t == nil {
+		return fmt.Errorf("%s is not the name of a field", got)
+	}
 	if want := expected(t); want != "" && want != got {
 		return fmt.Errorf("%s, where %s was expected", got, want)
 	}
-	return errUnsupported(t)
+	return fmt.Errorf("type %s has no encoding", t)
+}
+
+// wanted says what a message must hold for a Go type, or for the other types of its kind.
+var wanted = map[any]string{
+	reflect.TypeFor[time.Time](): "a time", reflect.TypeFor[[]byte](): "bytes", reflect.TypeFor[json.Number](): "a number",
+	reflect.Bool: "a bool", reflect.String: "a string", reflect.Float32: "a number", reflect.Float64: "a number",
+	reflect.Slice: "an array", reflect.Array: "an array", reflect.Map: "an object", reflect.Struct: "an object",
 }
 
 // expected says what a message must hold for a type; "" if nothing will do.
 func expected(t reflect.Type) string {
-	switch p := reflect.PointerTo(t); {
-	case t == reflect.TypeFor[time.Time]():
-		return "a time"
-	case t == reflect.TypeFor[json.Number]():
-		return "a number"
-	case t == reflect.TypeFor[[]byte]():
-		return "bytes"
-	case p.Implements(reflect.TypeFor[encoding.TextUnmarshaler]()):
+	switch kind := t.Kind(); {
+	case wanted[t] != "":
+		return wanted[t]
+	case reflect.PointerTo(t).Implements(reflect.TypeFor[encoding.TextUnmarshaler]()):
 		return "text"
-	case t.Kind() == reflect.Pointer:
+	case kind == reflect.Pointer:
 		return expected(t.Elem())
-	}
-	switch t.Kind() {
-	case reflect.Bool:
-		return "a bool"
-	case reflect.Float32, reflect.Float64:
-		return "a number"
-	case reflect.String:
-		return "a string"
-	case reflect.Slice, reflect.Array:
-		return "an array"
-	case reflect.Struct, reflect.Map:
-		return "an object"
-	case reflect.Interface, reflect.Func, reflect.Chan, reflect.UnsafePointer, reflect.Complex64, reflect.Complex128:
-		return ""
-	default:
+	case reflect.Int <= kind && kind <= reflect.Uintptr:
 		return "an integer"
+	default:
+		return wanted[kind]
 	}
-}
-
-func errUnsupported(t reflect.Type) error {
-	return fmt.Errorf("type %s has no encoding", t)
 }
 
 // checkTarget refuses a v that Unmarshal cannot decode into.

@@ -3,6 +3,7 @@ package codec_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"math/big"
@@ -49,6 +50,12 @@ type visit struct {
 	Minutes *uint16 `json:"minutes"`
 }
 
+// The ends of the message for an int, a uint and a uintptr, which may have 32 or 64 bits.
+var (
+	notInt  = fmt.Sprintf(" is not from %d to %d", math.MinInt, math.MaxInt)
+	notUint = fmt.Sprintf(" is not from 0 to %d", uint(math.MaxUint))
+)
+
 // decodeErrors lists bodies that both codecs refuse, with the errors. encoding/json and plain
 // msgpack write the bodies, so the test does not depend on the tested code.
 var decodeErrors = []struct {
@@ -62,19 +69,19 @@ var decodeErrors = []struct {
 	{"int8 below", -129, int8(0), "-129 is not from -128 to 127"},
 	{"int16 above", 1 << 15, int16(0), "32768 is not from -32768 to 32767"},
 	{"int16 below", -1<<15 - 1, int16(0), "-32769 is not from -32768 to 32767"},
-	{"int32 above", 1 << 31, int32(0), "2147483648 is not from -2147483648 to 2147483647"},
-	{"int32 below", -1<<31 - 1, int32(0), "-2147483649 is not from -2147483648 to 2147483647"},
+	{"int32 above", int64(1 << 31), int32(0), "2147483648 is not from -2147483648 to 2147483647"},
+	{"int32 below", int64(-1<<31 - 1), int32(0), "-2147483649 is not from -2147483648 to 2147483647"},
 	{"int64 above", uint64(1 << 63), int64(0), "9223372036854775808 is not from -9223372036854775808 to 9223372036854775807"},
-	{"int above", uint64(math.MaxUint64), 0, "18446744073709551615 is not from -9223372036854775808 to 9223372036854775807"},
+	{"int above", uint64(math.MaxUint64), 0, "18446744073709551615" + notInt},
 	{"uint8 above", 256, uint8(0), "256 is not from 0 to 255"},
 	{"uint8 negative", -1, uint8(0), "-1 is not from 0 to 255"},
 	{"uint16 above", 1 << 16, uint16(0), "65536 is not from 0 to 65535"},
 	{"uint16 negative", -200, uint16(0), "-200 is not from 0 to 65535"},
-	{"uint32 above", 1 << 32, uint32(0), "4294967296 is not from 0 to 4294967295"},
+	{"uint32 above", int64(1 << 32), uint32(0), "4294967296 is not from 0 to 4294967295"},
 	{"uint32 negative", math.MinInt32, uint32(0), "-2147483648 is not from 0 to 4294967295"},
-	{"uint64 negative", math.MinInt64, uint64(0), "-9223372036854775808 is not from 0 to 18446744073709551615"},
-	{"uint negative", -1, uint(0), "-1 is not from 0 to 18446744073709551615"},
-	{"uintptr negative", -1, uintptr(0), "-1 is not from 0 to 18446744073709551615"},
+	{"uint64 negative", int64(math.MinInt64), uint64(0), "-9223372036854775808 is not from 0 to 18446744073709551615"},
+	{"uint negative", -1, uint(0), "-1" + notUint},
+	{"uintptr negative", -1, uintptr(0), "-1" + notUint},
 	{"named", 300, age(0), "300 is not from -128 to 127"},
 	{"duration", uint64(1 << 63), time.Duration(0), "9223372036854775808 is not from -9223372036854775808 to 9223372036854775807"},
 	{"pointer", 300, ptr(int8(0)), "300 is not from -128 to 127"},
@@ -87,9 +94,10 @@ var decodeErrors = []struct {
 	{"in a map", object{"a": 300}, map[string]int8{}, "300 is not from -128 to 127"},
 	{"as a key", object{"300": 1}, map[int8]int{}, "300 is not from -128 to 127"},
 	{"as an unsigned key", object{"-1": 1}, map[uint8]int{}, "-1 is not from 0 to 255"},
-	{"as a key of letters", object{"a": 1}, map[int]int{}, `"a"`},
+	{"as a key of letters", object{"a": 1}, map[int]int{}, `"a", where an integer was expected`},
+	{"as a key of odd letters", object{"a\n\"": 1}, map[int]int{}, `"a\n\"", where an integer was expected`},
 	{"beyond 64 bits", json.Number("123456789012345678901234567890"), int64(0), "123456789012345678901234567890 is not from -9223372036854775808 to 9223372036854775807"},
-	{"of 50 digits", json.Number(strings.Repeat("7", 50)), 0, strings.Repeat("7", 40) + "… is not from -9223372036854775808 to 9223372036854775807"},
+	{"of 50 digits", json.Number(strings.Repeat("7", 50)), 0, strings.Repeat("7", 40) + "…" + notInt},
 	{"beyond 64 bits unsigned", json.Number("18446744073709551616"), uint64(0), "18446744073709551616 is not from 0 to 18446744073709551615"},
 	{"quoted", object{"quoted": "300"}, person{}, `field "quoted": 300 is not from 0 to 255`},
 	{"quoted but bare", object{"quoted": 3}, person{}, "holds no value of the expected kind"},
@@ -154,6 +162,7 @@ var msgpackSays = map[string]string{
 	"as a key":                       "a string, where an integer was expected",
 	"as an unsigned key":             "a string, where an integer was expected",
 	"as a key of letters":            "a string, where an integer was expected",
+	"as a key of odd letters":        "a string, where an integer was expected",
 	"beyond 64 bits":                 "a string, where an integer was expected",
 	"of 50 digits":                   "a string, where an integer was expected",
 	"beyond 64 bits unsigned":        "a string, where an integer was expected",
@@ -298,6 +307,9 @@ func TestMarshalErrors(t *testing.T) {
 	cycle.Children = []*tree{cycle}
 	loop := map[string]any{}
 	loop["self"] = loop
+	type maps map[string]maps
+	typedLoop := maps{}
+	typedLoop["self"] = typedLoop
 	var self any
 	self = &self
 	for name, tt := range map[string]struct {
@@ -315,6 +327,7 @@ func TestMarshalErrors(t *testing.T) {
 		"own key error":   {map[failingText]int{{}: 1}, "300 is too long"},
 		"struct cycle":    {cycle, ""},
 		"map cycle":       {loop, ""},
+		"typed map cycle": {typedLoop, ""},
 		"interface cycle": {self, ""},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -197,7 +197,7 @@ func TestKeysThatAreNotStrings(t *testing.T) {
 		"\x81\x80\x01": "an object",
 	} {
 		for _, v := range []any{new(any), new(object), new(map[string]string)} {
-			require.ErrorContains(t, codec.MsgPack{}.Unmarshal([]byte(body), v), ""+kind+", where a string was expected")
+			require.ErrorContains(t, codec.MsgPack{}.Unmarshal([]byte(body), v), kind+", where a string was expected")
 		}
 		require.ErrorContains(t, codec.MsgPack{}.Unmarshal([]byte(body), new(visit)), kind+" is not the name of a field")
 	}

@@ -2,11 +2,10 @@ package codec
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
-	"io"
 	"reflect"
-	"strconv"
 	"strings"
 	"sync"
 )
@@ -17,8 +16,6 @@ import (
 // It differs from encoding/json in three points. It does not escape HTML characters. It
 // writes no newline at the end. If Marshal gets a struct by value, it also calls the struct's
 // MarshalJSON and MarshalText methods with pointer receivers.
-//
-// Errors name the field and wrap the error of encoding/json or of a user's method.
 type JSON struct {
 	// DisallowUnknownFields makes Unmarshal refuse an object with a key that no field of the
 	// Go struct has.
@@ -38,8 +35,8 @@ func (JSON) Marshal(v any) ([]byte, error) {
 	if err := guarded(e.json.Encode, withAddress(v)); err != nil {
 		return nil, finish("json", jsonReason(err)) // drop e, which may be broken
 	}
-	out := e.out
-	e.out = nil
+	out := e.Bytes()
+	e.Buffer = bytes.Buffer{} // out belongs to the caller
 	jsonEncoders.Put(e)
 	return bytes.TrimSuffix(out, []byte("\n")), nil
 }
@@ -47,13 +44,11 @@ func (JSON) Marshal(v any) ([]byte, error) {
 // Unmarshal decodes the JSON value data into the value that v points to. White space around
 // the value is allowed. Anything else after the value is an error.
 func (c JSON) Unmarshal(data []byte, v any) error {
-	if _, err := checkTarget(v); err != nil {
-		return finish("json", err)
+	_, err := checkTarget(v)
+	if err == nil {
+		err = guarded(func(v any) error { return c.unmarshal(data, v) }, v)
 	}
-	if err := guarded(func(v any) error { return c.unmarshal(data, v) }, v); err != nil {
-		return finish("json", jsonReason(err))
-	}
-	return nil
+	return finish("json", jsonReason(err))
 }
 
 func (c JSON) unmarshal(data []byte, v any) error {
@@ -67,23 +62,19 @@ func (c JSON) unmarshal(data []byte, v any) error {
 	if c.UseNumber {
 		dec.UseNumber()
 	}
-	switch err := dec.Decode(v); {
-	case err == io.EOF:
-		return json.Unmarshal(nil, v) // json.Unmarshal has the better error text
-	case err != nil:
-		return err
-	}
-	if rest := bytes.TrimLeft(data[dec.InputOffset():], " \t\r\n"); len(rest) > 0 {
-		return errTrailing(len(rest))
+	err := dec.Decode(v)
+	if rest := bytes.TrimLeft(data[dec.InputOffset():], " \t\r\n"); err != nil || len(rest) > 0 {
+		// If data is not one value, json.Unmarshal has the better error text.
+		return cmp.Or(json.Unmarshal(data, new(json.RawMessage)), err)
 	}
 	return nil
 }
 
-// jsonEncoder is a reusable encoding/json encoder. It gets each value as one write, so each
-// encoding is copied only once.
+// jsonEncoder is a reusable encoding/json encoder. The encoder writes each value at once, so
+// each encoding is copied only once.
 type jsonEncoder struct {
 	json *json.Encoder
-	out  []byte
+	bytes.Buffer
 }
 
 var jsonEncoders = sync.Pool{New: func() any {
@@ -92,13 +83,6 @@ var jsonEncoders = sync.Pool{New: func() any {
 	e.json.SetEscapeHTML(false)
 	return e
 }}
-
-func (e *jsonEncoder) Write(p []byte) (int, error) {
-	out := make([]byte, len(e.out)+len(p))
-	copy(out[copy(out, e.out):], p)
-	e.out = out
-	return len(p), nil
-}
 
 // withAddress returns v if it is a pointer, or else a pointer to a copy, because a method
 // with a pointer receiver needs an address.
@@ -119,44 +103,36 @@ func withAddress(v any) any {
 // jsonReason rewrites an error of encoding/json in this package's words.
 func jsonReason(err error) error {
 	switch err := err.(type) {
+	case nil:
+		return nil
 	case *json.UnmarshalTypeError:
-		r := error(&reason{text: typeReason(err), err: err})
-		if err.Field != "" {
-			r = inField(r, err.Field)
-		}
-		return r
+		return &codecError{path: []string{err.Field}, text: typeReason(err), err: err}
 	case *json.SyntaxError:
-		return &reason{text: fmt.Sprintf("%v (at byte %d)", err, err.Offset), err: err}
+		return fmt.Errorf("%w (at byte %d)", err, err.Offset)
 	}
 	if rest, ok := strings.CutPrefix(err.Error(), "json: invalid use of ,string struct tag, trying to unmarshal "); ok {
 		literal := rest[:max(0, strings.LastIndex(rest, " into "))]
-		return &reason{text: literal + " holds no value of the expected kind", err: err}
+		return &codecError{text: literal + " holds no value of the expected kind", err: err}
 	}
-	return withoutPrefix(err, "json: ")
+	return err
 }
 
 func typeReason(err *json.UnmarshalTypeError) string {
 	literal, isNumber := strings.CutPrefix(err.Value, "number ")
-	if !isNumber {
-		return errKind(article(err.Value), err.Type).Error()
+	if !isNumber { // the name of a kind
+		article := "a "
+		if err.Value == "array" || err.Value == "object" {
+			article = "an "
+		}
+		return errKind(article+err.Value, err.Type).Error()
 	}
 	whole := strings.Trim(strings.TrimPrefix(literal, "-"), "0123456789") == ""
-	valid := json.Valid([]byte(literal))
-	literal = printable(literal)
-	zero := reflect.Zero(err.Type)
-	isInt := zero.CanInt() || zero.CanUint()
-	switch {
-	case zero.CanFloat() || isInt && whole:
-		return errRange(literal, err.Type).Error()
-	case isInt && !valid: // the key of a map with integer keys
-		literal = strconv.Quote(literal)
+	switch shown := printable(literal); {
+	case whole, reflect.Zero(err.Type).CanFloat():
+		return errRange(shown, err.Type).Error()
+	case json.Valid([]byte(literal)):
+		return errKind(shown, err.Type).Error()
+	default: // the key of a map with integer keys
+		return errKind(`"`+shown+`"`, err.Type).Error()
 	}
-	return errKind(literal, err.Type).Error()
-}
-
-func article(kind string) string {
-	if strings.ContainsAny(kind[:min(1, len(kind))], "aeiou") {
-		return "an " + kind
-	}
-	return "a " + kind
 }

@@ -18,24 +18,20 @@ import (
 // A field's msgpack tag takes precedence over its json tag. Types can encode themselves with
 // msgpack's interfaces or with registered extensions. The package documentation lists the
 // differences from JSON.
-//
-// Errors name the field and wrap the error of a user's method.
 type MsgPack struct {
 	// DisallowUnknownFields makes Unmarshal refuse an object with a key that no field of the
 	// Go struct has.
 	DisallowUnknownFields bool
 
-	// UseNumber makes Unmarshal store a number in an any as a json.Number. Without UseNumber,
-	// a number becomes a float64, as in JSON. The exception is an integer beyond ±2^53,
-	// which becomes an int64 or a uint64.
+	// UseNumber makes Unmarshal store a number in an any as a json.Number, instead of as a
+	// float64 or, for an integer beyond ±2^53, as an int64 or a uint64.
 	UseNumber bool
 }
 
 // ContentType returns "application/msgpack".
 func (MsgPack) ContentType() string { return "application/msgpack" }
 
-// Aliases returns the other names of MessagePack: "application/x-msgpack" and
-// "application/vnd.msgpack".
+// Aliases returns "application/x-msgpack" and "application/vnd.msgpack".
 func (MsgPack) Aliases() []string {
 	return []string{"application/x-msgpack", "application/vnd.msgpack"}
 }
@@ -43,15 +39,14 @@ func (MsgPack) Aliases() []string {
 // maxPooled is the largest buffer in bytes that a pool keeps.
 const maxPooled = 1 << 20
 
-// Marshal returns the MessagePack encoding of v. Equal values have equal encodings, because
-// the keys of maps are sorted.
+// Marshal returns the MessagePack encoding of v. Equal values have equal encodings.
 func (MsgPack) Marshal(v any) ([]byte, error) {
 	e := encoders.Get().(*encoder)
 	if err := e.marshal(v); err != nil {
 		return nil, finish("msgpack", err) // drop e, which may be broken
 	}
-	out := bytes.Clone(e.buf)
-	if cap(e.buf) <= maxPooled {
+	out := bytes.Clone(e.Bytes())
+	if e.Cap() <= maxPooled {
 		encoders.Put(e)
 	}
 	return out, nil
@@ -60,35 +55,22 @@ func (MsgPack) Marshal(v any) ([]byte, error) {
 // encoder is a reusable msgpack encoder with the buffer that it writes to.
 type encoder struct {
 	msgpack *msgpack.Encoder
-	buf     []byte
+	bytes.Buffer
 	suspect bool // a NaN or an infinity may have been written
 }
 
 var encoders = sync.Pool{New: func() any { return &encoder{msgpack: msgpack.NewEncoder(nil)} }}
 
-// msgpack calls Write with one float at a time, and with other data.
+// Write gets one float at a time from msgpack, and other data.
 func (e *encoder) Write(p []byte) (int, error) {
-	// Without append, usually only the length of e.buf changes. Such a change needs no write
-	// barrier.
-	old := len(e.buf)
-	if cap(e.buf)-old < len(p) {
-		e.buf = slices.Grow(e.buf, len(p))
-	}
-	e.buf = e.buf[:old+len(p)]
-	copy(e.buf[old:], p)
 	if n := len(p); (n == 9 || n == 5) && p[1]&0x7f == 0x7f && (p[0] == msgpcode.Double || p[0] == msgpcode.Float) {
 		e.suspect = true
 	}
-	return len(p), nil
-}
-
-func (e *encoder) WriteByte(c byte) error {
-	e.buf = append(e.buf, c)
-	return nil
+	return e.Buffer.Write(p)
 }
 
 func (e *encoder) marshal(v any) error {
-	p, found := opaque, traits(0)
+	p, o := opaque, visitor{task: survey}
 	if n, ok := v.(*int); ok && n != nil {
 		v = *n
 	}
@@ -97,21 +79,23 @@ func (e *encoder) marshal(v any) error {
 		if p, err = planOf(reflect.TypeOf(v)); err != nil {
 			return err
 		}
-		if found, err = visit(reflect.ValueOf(v), p, survey); err != nil {
+		o.found = p.all
+		if err = o.value(reflect.ValueOf(v), p); err != nil {
 			return err
 		}
 	}
-	e.buf, e.suspect = e.buf[:0], false
+	e.Reset()
+	e.suspect = false
 	e.msgpack.Reset(e)
 	e.msgpack.SetCustomStructTag("json")
 	e.msgpack.SetSortMapKeys(true)
 	e.msgpack.UseCompactInts(true)
 	if err := guarded(e.msgpack.Encode, v); err != nil {
-		return locate(e.buf, p, err)
+		return locate(e.Bytes(), p, err)
 	}
-	if e.suspect || found&(isUnsorted|isCustom) != 0 {
-		w := walker{data: e.buf, encoded: true, sort: found&isUnsorted != 0}
-		return w.walk(p, found)
+	if e.suspect || o.found&(isUnsorted|isCustom) != 0 {
+		w := walker{data: e.Bytes(), encoded: true, sort: o.found&isUnsorted != 0}
+		return w.walk(p, o.found)
 	}
 	return nil
 }
@@ -123,10 +107,7 @@ func (m MsgPack) Unmarshal(data []byte, v any) error {
 	if err == nil {
 		err = m.unmarshal(data, v, target)
 	}
-	if err != nil {
-		return finish("msgpack", err)
-	}
-	return nil
+	return finish("msgpack", err)
 }
 
 func (m MsgPack) unmarshal(data []byte, v any, target reflect.Value) error {
@@ -146,7 +127,7 @@ func (m MsgPack) unmarshal(data []byte, v any, target reflect.Value) error {
 	if err := w.walk(p, p.all); err != nil {
 		return err
 	}
-	if _, err := visit(target, p, empty); err != nil {
+	if err := (&visitor{task: empty}).value(target, p); err != nil {
 		return err
 	}
 	d := decoders.Get().(*decoder)
@@ -172,12 +153,7 @@ func (m MsgPack) unmarshal(data []byte, v any, target reflect.Value) error {
 	if rest > 0 {
 		return errTrailing(rest)
 	}
-	t := settle
-	if m.UseNumber {
-		t = settleNumbers
-	}
-	_, err = visit(target, p, t)
-	return err
+	return (&visitor{task: settle, asNumber: m.UseNumber}).value(target, p)
 }
 
 // decoder is a reusable msgpack decoder with the body that it reads.
@@ -202,7 +178,6 @@ func (d *decoder) ReadByte() (byte, error) {
 // locate adds the place to an error of msgpack: the end of the bytes that were written or
 // read so far.
 func locate(data []byte, p *plan, err error) error {
-	err = withoutPrefix(err, "msgpack: ")
 	w := walker{data: data, encoded: true}
 	if at, ok := w.value(p).(*codecError); ok {
 		at.err = err

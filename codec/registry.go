@@ -3,6 +3,7 @@ package codec
 import (
 	"errors"
 	"fmt"
+	"mime"
 	"reflect"
 	"slices"
 	"strings"
@@ -32,29 +33,25 @@ func NewRegistry(codecs ...Codec) (*Registry, error) {
 	r := &Registry{byType: make(map[string]Codec), first: codecs[0]}
 	owner := make(map[string]int)
 	for i, c := range codecs {
-		if isNilCodec(c) {
+		if v := reflect.ValueOf(c); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
 			return nil, fmt.Errorf("codec: registry: codec %d is nil", i+1)
 		}
-		own := c.ContentType()
-		names := []string{own}
+		names := []string{c.ContentType()}
 		if a, ok := c.(Aliaser); ok {
 			names = append(names, a.Aliases()...)
 		}
 		for _, name := range names {
-			if err := checkContentType(name); err != nil {
-				return nil, fmt.Errorf("codec: registry: %T: %w", c, err)
+			if mime.FormatMediaType(name, nil) == "" || !strings.Contains(name, "/") || len(name) > maxContentType {
+				return nil, fmt.Errorf("codec: registry: %T: content type %.80q is not a bare media type of at most %d bytes", c, name, maxContentType)
 			}
 			key := strings.ToLower(name)
 			if prev, taken := owner[key]; taken && prev != i {
 				return nil, fmt.Errorf("codec: registry: %T and %T both claim content type %q", codecs[prev], c, key)
 			}
 			owner[key] = i
-			r.byType[key] = c
-			// Also store the codec's own spelling, so that the frequent lookup need not
-			// change the case.
-			r.byType[name] = c
+			r.byType[key], r.byType[name] = c, c // Lookup tries the name as it is first
 		}
-		r.types = append(r.types, own)
+		r.types = append(r.types, names[0])
 	}
 	return r, nil
 }
@@ -79,31 +76,3 @@ func (r *Registry) Default() Codec { return r.first }
 // ContentTypes returns the codecs' own content types, without aliases, in the given order.
 // The caller owns the slice.
 func (r *Registry) ContentTypes() []string { return slices.Clone(r.types) }
-
-func isNilCodec(c Codec) bool {
-	if c == nil {
-		return true
-	}
-	v := reflect.ValueOf(c)
-	return v.Kind() == reflect.Pointer && v.IsNil()
-}
-
-func checkContentType(s string) error {
-	major, minor, ok := strings.Cut(s, "/")
-	if !ok || !isToken(major) || !isToken(minor) || len(s) > maxContentType {
-		return fmt.Errorf("content type %.80q is not a bare media type of at most %d bytes", s, maxContentType)
-	}
-	return nil
-}
-
-// isToken reports whether s is a token (RFC 9110, section 5.6.2).
-func isToken(s string) bool {
-	for i := range len(s) {
-		c := s[i]
-		alnum := '0' <= c && c <= '9' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z'
-		if !alnum && !strings.ContainsRune("!#$%&'*+-.^_`|~", rune(c)) {
-			return false
-		}
-	}
-	return s != ""
-}

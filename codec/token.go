@@ -1,18 +1,16 @@
 package codec
 
 import (
-	"errors"
-	"fmt"
+	"math/bits"
 
 	"github.com/vmihailenco/msgpack/v5/msgpcode"
 )
 
-// kind is the kind of value that a code of MessagePack starts.
-type kind uint8
+// kind is the kind of value that a code of MessagePack starts, or a set of kinds.
+type kind uint16
 
 const (
-	kindReserved kind = iota
-	kindNil
+	kindNil kind = 1 << iota
 	kindBool
 	kindInt // not negative
 	kindNegative
@@ -22,37 +20,18 @@ const (
 	kindArray
 	kindMap
 	kindExt
-	kindAny // of a plan: all kinds
+
+	kindInteger = kindInt | kindNegative
+	kindText    = kindString | kindBinary
+	kindAny     = ^kind(0)
 )
 
 // String returns JSON's name of the kind, so that errors of both codecs read alike.
 func (k kind) String() string {
 	return [...]string{
-		"a reserved code", "nil", "a bool", "an integer", "an integer", "a float", "a string",
-		"binary data", "an array", "an object", "an extension",
-	}[k]
+		"nil", "a bool", "an integer", "an integer", "a float", "a string", "binary data", "an array", "an object", "an extension",
+	}[bits.TrailingZeros16(uint16(k))]
 }
-
-// takes reports whether msgpack decodes the kind into the type. A nil decodes into every type
-// as zero. An extension may be registered for any type except a map, because msgpack would
-// read the inside of every extension as a map.
-func (p *plan) takes(k kind) bool {
-	switch k {
-	case kindNil:
-		return true
-	case kindExt:
-		return p.want != kindMap || p.byName != nil
-	case kindNegative:
-		k = kindInt
-	case kindBinary:
-		k = kindString
-	}
-	return k == p.want || p.want == kindAny || p.want == kindFloat && k == kindInt
-}
-
-// errNotFinite refuses values that JSON cannot write, so that both codecs accept the same
-// messages.
-var errNotFinite = errors.New("NaN and infinities have no encoding")
 
 // heads has the kind of each code from 0xc0 on, and the size of the number after the code
 // (https://github.com/msgpack/msgpack/blob/master/spec.md#formats).
@@ -60,7 +39,7 @@ var heads = [32]struct {
 	kind kind
 	size int
 }{
-	{kindNil, 0}, {kindReserved, 0}, {kindBool, 0}, {kindBool, 0},
+	{kindNil, 0}, {0, 0}, {kindBool, 0}, {kindBool, 0},
 	{kindBinary, 1}, {kindBinary, 2}, {kindBinary, 4}, {kindExt, 1}, {kindExt, 2}, {kindExt, 4}, {kindFloat, 4}, {kindFloat, 8},
 	{kindInt, 1}, {kindInt, 2}, {kindInt, 4}, {kindInt, 8}, {kindNegative, 1}, {kindNegative, 2}, {kindNegative, 4}, {kindNegative, 8},
 	{kindExt, 0}, {kindExt, 0}, {kindExt, 0}, {kindExt, 0}, {kindExt, 0}, {kindString, 1}, {kindString, 2}, {kindString, 4},
@@ -70,11 +49,10 @@ var heads = [32]struct {
 // token reads a code and its data, except the elements of an array or a map. The number is
 // the length, the count, or the bits.
 func (w *walker) token() (k kind, n uint64, err error) {
-	if w.pos >= len(w.data) {
-		return 0, 0, errShort
+	if err = w.skip(1); err != nil {
+		return 0, 0, err
 	}
-	c := w.data[w.pos]
-	w.pos++
+	c := w.data[w.pos-1]
 	switch {
 	case c <= msgpcode.PosFixedNumHigh:
 		return kindInt, uint64(c), nil
@@ -112,8 +90,8 @@ func (w *walker) token() (k kind, n uint64, err error) {
 		if h.size == 4 && n&0x7f800000 == 0x7f800000 || h.size == 8 && n&(0x7ff<<52) == 0x7ff<<52 {
 			err = errNotFinite
 		}
-	case kindReserved:
-		err = fmt.Errorf("code 0x%x means nothing", c)
+	case 0: // heads has no kind for this code
+		err = errReserved
 	}
 	return h.kind, n, err
 }

@@ -8,26 +8,19 @@ import (
 
 // visitor walks a Go value and its plan to find the interfaces in the value.
 type visitor struct {
-	task  task
-	found traits // of the values in interfaces
-	depth int
+	task     task
+	found    traits // of the values in interfaces
+	asNumber bool   // numbers become a json.Number
+	depth    int
 }
 
 type task int
 
 const (
-	survey        task = iota // before encoding: msgpack would follow a cycle until the stack overflows
-	empty                     // before decoding: msgpack would decode into the existing value
-	settle                    // after decoding: numbers get the types that JSON uses,
-	settleNumbers             // or become a json.Number
+	survey task = iota // before encoding: msgpack would follow a cycle until the stack overflows
+	empty              // before decoding: msgpack would decode into the existing value
+	settle             // after decoding: numbers get the types that JSON uses
 )
-
-// visit walks the value that v points to.
-func visit(v reflect.Value, p *plan, t task) (traits, error) {
-	o := visitor{task: t, found: p.all}
-	err := o.value(v, p)
-	return o.found, err
-}
 
 func (o *visitor) value(v reflect.Value, p *plan) (err error) {
 	if p.all&isAny == 0 && (p.all&isRecursive == 0 || o.task != survey) {
@@ -54,7 +47,7 @@ func (o *visitor) value(v reflect.Value, p *plan) (err error) {
 	case o.task == empty:
 		v.SetZero()
 	default:
-		v.Set(reflect.ValueOf(settled(v.Interface(), o.task == settleNumbers)))
+		v.Set(reflect.ValueOf(settled(v.Interface(), o.asNumber)))
 	}
 	o.depth--
 	return err
@@ -118,8 +111,6 @@ func settled(x any, asNumber bool) any {
 		return v.Float()
 	case v.CanInt() && -exact <= v.Int() && v.Int() <= exact:
 		return float64(v.Int())
-	case v.CanInt():
-		return v.Int()
 	}
-	return x
+	return v.Interface()
 }

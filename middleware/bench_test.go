@@ -9,15 +9,17 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
+	"github.com/bbebcec1/amqprpc-go/amqprpc/amqptest"
 	"github.com/bbebcec1/amqprpc-go/middleware"
+	"github.com/bbebcec1/amqprpc-go/middleware/internal/harness"
 )
 
 // insideClient runs f in the middleware of a client, once a call has succeeded.
 func insideClient(tb testing.TB, f func(context.Context, *amqprpc.Request)) {
 	tb.Helper()
-	url := startBroker(tb)
-	startServer(tb, url, func(s *amqprpc.Server) { amqprpc.Register(s, "q", answer) })
-	_, err := amqprpc.Call[string, string](testContext(tb), dial(tb, url), "q", "",
+	url := amqptest.Start(tb).URL()
+	harness.Serve(tb, url, func(s *amqprpc.Server) { amqprpc.Register(s, "q", answer) })
+	_, err := amqprpc.Call[string, string](harness.Context(tb), harness.Dial(tb, url), "q", "",
 		amqprpc.WithMiddleware(func(next amqprpc.Invoker) amqprpc.Invoker {
 			return func(ctx context.Context, req *amqprpc.Request) (*amqprpc.Response, error) {
 				resp, err := next(ctx, req)

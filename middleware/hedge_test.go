@@ -15,6 +15,7 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
 	"github.com/bbebcec1/amqprpc-go/amqprpc/amqptest"
 	"github.com/bbebcec1/amqprpc-go/middleware"
+	"github.com/bbebcec1/amqprpc-go/middleware/internal/harness"
 )
 
 // stuck is a handler whose first attempts wait until they are told to end, and whose others
@@ -212,16 +213,16 @@ func TestHedgeWithoutInspection(t *testing.T) {
 	broker.SetUser("caller", "secret")
 	require.NoError(t, broker.SetPermissions("/", "caller", "^amqprpc[.]", "^(amq[.]default|amqprpc[.].*)$", "^amqprpc[.]"))
 	s := newStuck()
-	startServer(t, broker.URL(), func(srv *amqprpc.Server) { amqprpc.Register(srv, "q", s.handle) })
+	harness.Serve(t, broker.URL(), func(srv *amqprpc.Server) { amqprpc.Register(srv, "q", s.handle) })
 	u, err := url.Parse(broker.URL())
 	require.NoError(t, err)
 	u.User = url.UserPassword("caller", "secret")
-	cli := dial(t, u.String())
+	cli := harness.Dial(t, u.String())
 	hedge := middleware.Hedge(middleware.WithHedgeDelay(300*time.Millisecond), middleware.WithHedgeBudget(1))
 	opts := []amqprpc.CallOption{amqprpc.WithMiddleware(hedge), amqprpc.WithIdempotent()}
-	_, err = amqprpc.Call[int, int](testContext(t), cli, "q", 3, append(opts, amqprpc.WithTimeout(time.Second))...)
+	_, err = amqprpc.Call[int, int](harness.Context(t), cli, "q", 3, append(opts, amqprpc.WithTimeout(time.Second))...)
 	require.ErrorIs(t, err, amqprpc.CodeDeadlineExceeded)
-	got, err := amqprpc.Call[int, int](testContext(t), cli, "q", 3, append(opts, amqprpc.WithLiveness(100*time.Millisecond))...)
+	got, err := amqprpc.Call[int, int](harness.Context(t), cli, "q", 3, append(opts, amqprpc.WithLiveness(100*time.Millisecond))...)
 	require.NoError(t, err)
 	require.Equal(t, 9, got)
 	require.ErrorIs(t, <-s.ended, context.DeadlineExceeded)
@@ -268,9 +269,9 @@ func TestHedgeOfPanics(t *testing.T) {
 // Retry around Hedge makes both attempts again.
 func TestRetryAroundHedge(t *testing.T) {
 	t.Parallel()
-	url := startBroker(t)
+	url := amqptest.Start(t).URL()
 	var n atomic.Int64
-	startServer(t, url, func(srv *amqprpc.Server) {
+	harness.Serve(t, url, func(srv *amqprpc.Server) {
 		amqprpc.Register(srv, "q", func(ctx context.Context, i int) (int, error) {
 			if n.Add(1)%3 == 0 {
 				select {
@@ -286,7 +287,7 @@ func TestRetryAroundHedge(t *testing.T) {
 			return nil
 		})))
 	})
-	cli := dial(t, url, amqprpc.WithIdempotent(), amqprpc.WithMiddleware(
+	cli := harness.Dial(t, url, amqprpc.WithIdempotent(), amqprpc.WithMiddleware(
 		quick(middleware.WithRetryAttempts(20), middleware.WithRetryBudget(0, 0)),
 		middleware.Hedge(middleware.WithHedgeDelay(5*time.Millisecond), middleware.WithHedgeBudget(1))))
 	var wg sync.WaitGroup

@@ -50,7 +50,7 @@ func (m *methodLabels[V]) ok(client bool, kind amqprpc.Kind) *atomic.Pointer[V] 
 	if client {
 		side = &m.success[1]
 	}
-	if kind < 0 || int(kind) >= len(side) {
+	if int(kind) >= len(side) {
 		return nil
 	}
 	return &side[kind]

@@ -9,7 +9,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
+	"github.com/bbebcec1/amqprpc-go/amqprpc/amqptest"
 	"github.com/bbebcec1/amqprpc-go/middleware"
+	"github.com/bbebcec1/amqprpc-go/middleware/internal/harness"
 )
 
 // labelled returns middleware that sends the labels of each finished call to a channel.
@@ -27,13 +29,13 @@ func labelled(methods ...string) (amqprpc.Middleware, <-chan middleware.Labels) 
 
 func TestLabels(t *testing.T) {
 	t.Parallel()
-	url := startBroker(t)
+	url := amqptest.Start(t).URL()
 	onServer, server := labelled()
 	onClient, client := labelled("declared")
-	startServer(t, url, func(s *amqprpc.Server) { amqprpc.Register(s, "q", answer) }, amqprpc.WithMiddleware(onServer))
-	cli := dial(t, url, amqprpc.WithMiddleware(onClient))
+	harness.Serve(t, url, func(s *amqprpc.Server) { amqprpc.Register(s, "q", answer) }, amqprpc.WithMiddleware(onServer))
+	cli := harness.Dial(t, url, amqprpc.WithMiddleware(onClient))
 	call := func(queue, how string, opts ...amqprpc.CallOption) {
-		_, _ = amqprpc.Call[string, string](testContext(t), cli, queue, how, opts...)
+		_, _ = amqprpc.Call[string, string](harness.Context(t), cli, queue, how, opts...)
 	}
 	const unary, notification = amqprpc.KindUnary, amqprpc.KindNotification
 
@@ -49,7 +51,7 @@ func TestLabels(t *testing.T) {
 	require.Equal(t, middleware.Labels{Client: true, Method: "q", Kind: unary, Code: "not_found", ErrorType: "not_found", Outcome: "executed"}, <-client)
 	require.Equal(t, middleware.Labels{Method: "q", Kind: unary, Code: "not_found"}, <-server, "not the server's failure")
 
-	require.NoError(t, amqprpc.Notify(testContext(t), cli, "q", ""))
+	require.NoError(t, amqprpc.Notify(harness.Context(t), cli, "q", ""))
 	require.Equal(t, middleware.Labels{Client: true, Method: "q", Kind: notification, Code: "ok"}, <-client)
 	require.Equal(t, middleware.Labels{Method: "q", Kind: notification, Code: "ok"}, <-server)
 
@@ -71,25 +73,25 @@ func TestLabels(t *testing.T) {
 // There are never more than MaxMethods methods.
 func TestLabelsAreBounded(t *testing.T) {
 	t.Parallel()
-	url := startBroker(t)
+	url := amqptest.Start(t).URL()
 	many := make([]string, middleware.MaxMethods-1)
 	for i := range many {
 		many[i] = fmt.Sprint("method.", i)
 	}
 	mw, client := labelled(many...)
-	startServer(t, url, func(s *amqprpc.Server) {
+	harness.Serve(t, url, func(s *amqprpc.Server) {
 		amqprpc.Register(s, "last", answer)
 		amqprpc.Register(s, "one.more", answer)
 	})
-	cli := dial(t, url, amqprpc.WithMiddleware(mw))
+	cli := harness.Dial(t, url, amqprpc.WithMiddleware(mw))
 	for range 2 {
 		for queue, want := range map[string]string{"last": "last", "one.more": middleware.OtherMethod} {
 			if want == middleware.OtherMethod {
-				_, err := amqprpc.Call[string, string](testContext(t), cli, "last", "")
+				_, err := amqprpc.Call[string, string](harness.Context(t), cli, "last", "")
 				require.NoError(t, err)
 				<-client
 			}
-			_, err := amqprpc.Call[string, string](testContext(t), cli, queue, "")
+			_, err := amqprpc.Call[string, string](harness.Context(t), cli, queue, "")
 			require.NoError(t, err)
 			require.Equal(t, want, (<-client).Method)
 		}
@@ -99,9 +101,9 @@ func TestLabelsAreBounded(t *testing.T) {
 // Calls that end at the same time share their values, which are made once for each labels.
 func TestLabelsAreMadeOnce(t *testing.T) {
 	t.Parallel()
-	url := startBroker(t)
+	url := amqptest.Start(t).URL()
 	queues := []string{"a", "b", "c"}
-	startServer(t, url, func(s *amqprpc.Server) {
+	harness.Serve(t, url, func(s *amqprpc.Server) {
 		for _, q := range queues {
 			amqprpc.Register(s, q, answer)
 		}
@@ -114,7 +116,7 @@ func TestLabelsAreMadeOnce(t *testing.T) {
 		made[l]++
 		return l
 	})
-	cli := dial(t, url, amqprpc.WithMiddleware(func(next amqprpc.Invoker) amqprpc.Invoker {
+	cli := harness.Dial(t, url, amqprpc.WithMiddleware(func(next amqprpc.Invoker) amqprpc.Invoker {
 		return func(ctx context.Context, req *amqprpc.Request) (*amqprpc.Response, error) {
 			resp, err := next(ctx, req)
 			l := cache.Get(req, err)
@@ -127,7 +129,7 @@ func TestLabelsAreMadeOnce(t *testing.T) {
 	hows := []string{"", "not_found", "internal", "unavailable"}
 	var calls []*amqprpc.Future[string]
 	for i := range 600 {
-		calls = append(calls, amqprpc.Go[string, string](testContext(t), cli, queues[i%len(queues)], hows[i%len(hows)]))
+		calls = append(calls, amqprpc.Go[string, string](harness.Context(t), cli, queues[i%len(queues)], hows[i%len(hows)]))
 	}
 	for _, f := range calls {
 		<-f.Done()

@@ -11,7 +11,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
+	"github.com/bbebcec1/amqprpc-go/amqprpc/amqptest"
 	"github.com/bbebcec1/amqprpc-go/middleware"
+	"github.com/bbebcec1/amqprpc-go/middleware/internal/harness"
 )
 
 // byTenant is the key of requests with a header.
@@ -97,9 +99,9 @@ func TestRateLimitOnClient(t *testing.T) {
 // Limits of zero let nothing pass, and infinite ones everything.
 func TestRateLimitAtTheLimits(t *testing.T) {
 	t.Parallel()
-	url := startBroker(t)
-	startServer(t, url, func(s *amqprpc.Server) { amqprpc.Register(s, "q", square) })
-	cli := dial(t, url)
+	url := amqptest.Start(t).URL()
+	harness.Serve(t, url, func(s *amqprpc.Server) { amqprpc.Register(s, "q", square) })
+	cli := harness.Dial(t, url)
 	for _, c := range []struct {
 		perSecond float64
 		burst     int
@@ -107,7 +109,7 @@ func TestRateLimitAtTheLimits(t *testing.T) {
 	}{{0, 5, false}, {-1, 5, false}, {5, 0, false}, {5, -1, false}, {math.MaxFloat64, 0, true}, {math.MaxFloat64, 1, true}} {
 		limit := amqprpc.WithMiddleware(middleware.RateLimit(c.perSecond, c.burst))
 		for range 3 {
-			_, err := amqprpc.Call[int, int](testContext(t), cli, "q", 1, limit)
+			_, err := amqprpc.Call[int, int](harness.Context(t), cli, "q", 1, limit)
 			require.Equal(t, c.pass, err == nil, "%v: %v", c, err)
 		}
 	}
@@ -158,10 +160,10 @@ func TestConcurrencyLimit(t *testing.T) {
 // Limits hold for requests that come at once.
 func TestLimitsConcurrently(t *testing.T) {
 	t.Parallel()
-	url := startBroker(t)
+	url := amqptest.Start(t).URL()
 	var mu sync.Mutex
 	running, most := make(map[string]int), 0
-	startServer(t, url, func(s *amqprpc.Server) {
+	harness.Serve(t, url, func(s *amqprpc.Server) {
 		amqprpc.Register(s, "q", func(ctx context.Context, n int) (int, error) {
 			r, _ := amqprpc.RequestFromContext(ctx)
 			count := func(by int) {
@@ -178,7 +180,7 @@ func TestLimitsConcurrently(t *testing.T) {
 			middleware.RateLimit(1e6, 1e6, middleware.WithLimitKey(byTenant), middleware.WithLimitKeys(1)),
 			middleware.ConcurrencyLimit(3, middleware.WithLimitKey(byTenant))))
 	})
-	cli := dial(t, url)
+	cli := harness.Dial(t, url)
 	var wg sync.WaitGroup
 	for i := range 32 {
 		wg.Go(func() {

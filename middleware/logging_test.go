@@ -14,7 +14,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
+	"github.com/bbebcec1/amqprpc-go/amqprpc/amqptest"
 	"github.com/bbebcec1/amqprpc-go/middleware"
+	"github.com/bbebcec1/amqprpc-go/middleware/internal/harness"
 )
 
 // jsonLog is a JSON log that a test reads line by line.
@@ -55,7 +57,7 @@ func (l *jsonLog) one(t *testing.T) map[string]any {
 	require.Eventually(t, func() bool {
 		got = append(got, l.take(t)...)
 		return len(got) > 0
-	}, patience, time.Millisecond)
+	}, harness.Patience, time.Millisecond)
 	require.Len(t, got, 1)
 	return got[0]
 }
@@ -75,12 +77,12 @@ func answer(_ context.Context, how string) (string, error) {
 
 func TestLogging(t *testing.T) {
 	t.Parallel()
-	url := startBroker(t)
+	url := amqptest.Start(t).URL()
 	var server, client jsonLog
-	startServer(t, url, func(s *amqprpc.Server) { amqprpc.Register(s, "q", answer) },
+	harness.Serve(t, url, func(s *amqprpc.Server) { amqprpc.Register(s, "q", answer) },
 		amqprpc.WithMiddleware(middleware.Logging(server.logger(slog.LevelDebug))))
-	cli := dial(t, url, amqprpc.WithMiddleware(middleware.Logging(client.logger(slog.LevelDebug))))
-	ctx := testContext(t)
+	cli := harness.Dial(t, url, amqprpc.WithMiddleware(middleware.Logging(client.logger(slog.LevelDebug))))
+	ctx := harness.Context(t)
 
 	for _, tt := range []struct{ how, code, server, client, err, outcome, cause string }{
 		{how: "", code: "ok", server: "INFO", client: "DEBUG"},
@@ -157,9 +159,9 @@ func TestLogging(t *testing.T) {
 func TestLoggingRefusedOnClient(t *testing.T) {
 	t.Parallel()
 	var client jsonLog
-	cli := dial(t, startBroker(t), amqprpc.WithMiddleware(
+	cli := harness.Dial(t, amqptest.Start(t).URL(), amqprpc.WithMiddleware(
 		middleware.Logging(client.logger(slog.LevelDebug)), middleware.Validate()))
-	_, err := amqprpc.Call[failing, any](testContext(t), cli, "q", failing{})
+	_, err := amqprpc.Call[failing, any](harness.Context(t), cli, "q", failing{})
 	require.ErrorIs(t, err, errFailing)
 	line := client.one(t)
 	require.Equal(t, "invalid_argument", line["code"])
@@ -170,12 +172,12 @@ func TestLoggingRefusedOnClient(t *testing.T) {
 // A retry by inner middleware counts as another attempt.
 func TestLoggingAttempts(t *testing.T) {
 	t.Parallel()
-	url := startBroker(t)
+	url := amqptest.Start(t).URL()
 	var server, client jsonLog
 	fail := make(chan bool, 2)
 	fail <- true
 	fail <- false
-	startServer(t, url, func(s *amqprpc.Server) {
+	harness.Serve(t, url, func(s *amqprpc.Server) {
 		amqprpc.Register(s, "q", func(context.Context, int) (int, error) {
 			if <-fail {
 				return 0, amqprpc.CodeUnavailable
@@ -191,13 +193,13 @@ func TestLoggingAttempts(t *testing.T) {
 			return next(ctx, req)
 		}
 	}
-	cli := dial(t, url, amqprpc.WithMiddleware(middleware.Logging(client.logger(slog.LevelDebug)), again))
-	_, err := amqprpc.Call[int, int](testContext(t), cli, "q", 1)
+	cli := harness.Dial(t, url, amqprpc.WithMiddleware(middleware.Logging(client.logger(slog.LevelDebug)), again))
+	_, err := amqprpc.Call[int, int](harness.Context(t), cli, "q", 1)
 	require.NoError(t, err)
 	c := client.one(t)
 	require.EqualValues(t, 2, c["attempt"])
 	var s []map[string]any
-	require.Eventually(t, func() bool { s = append(s, server.take(t)...); return len(s) == 2 }, patience, time.Millisecond)
+	require.Eventually(t, func() bool { s = append(s, server.take(t)...); return len(s) == 2 }, harness.Patience, time.Millisecond)
 	require.EqualValues(t, []any{1.0, 2.0}, []any{s[0]["attempt"], s[1]["attempt"]})
 	require.Equal(t, c["id"], s[0]["id"])
 	require.Equal(t, c["id"], s[1]["id"])
@@ -205,7 +207,7 @@ func TestLoggingAttempts(t *testing.T) {
 
 func TestLoggingRedelivered(t *testing.T) {
 	t.Parallel()
-	url := startBroker(t)
+	url := amqptest.Start(t).URL()
 
 	// This consumer takes the request and closes its connection without an ack.
 	conn, err := amqp.Dial(url)
@@ -216,25 +218,25 @@ func TestLoggingRedelivered(t *testing.T) {
 	require.NoError(t, err)
 	taken, err := ch.Consume("q", "", false, false, false, false, nil)
 	require.NoError(t, err)
-	cli := dial(t, url)
-	future := amqprpc.Go[string, string](testContext(t), cli, "q", "")
+	cli := harness.Dial(t, url)
+	future := amqprpc.Go[string, string](harness.Context(t), cli, "q", "")
 	<-taken
 	require.NoError(t, conn.Close())
 
 	var server jsonLog
-	startServer(t, url, func(s *amqprpc.Server) { amqprpc.Register(s, "q", answer) },
+	harness.Serve(t, url, func(s *amqprpc.Server) { amqprpc.Register(s, "q", answer) },
 		amqprpc.WithMiddleware(middleware.Logging(server.logger(slog.LevelInfo))))
-	_, err = future.Await(testContext(t))
+	_, err = future.Await(harness.Context(t))
 	require.NoError(t, err)
 	require.Equal(t, true, server.one(t)["redelivered"])
 }
 
 func TestLoggingOptions(t *testing.T) {
 	t.Parallel()
-	url := startBroker(t)
+	url := amqptest.Start(t).URL()
 	var log, quiet jsonLog
-	startServer(t, url, func(s *amqprpc.Server) { amqprpc.Register(s, "q", answer) })
-	cli := dial(t, url, amqprpc.WithMiddleware(
+	harness.Serve(t, url, func(s *amqprpc.Server) { amqprpc.Register(s, "q", answer) })
+	cli := harness.Dial(t, url, amqprpc.WithMiddleware(
 		middleware.Logging(nil),
 		middleware.Logging(quiet.logger(slog.LevelError)),
 		middleware.Logging(log.logger(slog.LevelInfo),
@@ -249,7 +251,7 @@ func TestLoggingOptions(t *testing.T) {
 			}),
 		),
 	))
-	ctx := testContext(t)
+	ctx := harness.Context(t)
 	_, err := amqprpc.Call[string, string](ctx, cli, "q", "")
 	require.NoError(t, err)
 	require.Empty(t, log.take(t), "success was to be logged at debug")
@@ -264,19 +266,19 @@ func TestLoggingOptions(t *testing.T) {
 // Logging also logs a panic of middleware.
 func TestLoggingPanic(t *testing.T) {
 	t.Parallel()
-	url := startBroker(t)
+	url := amqptest.Start(t).URL()
 	var server, client jsonLog
 	boom := func(amqprpc.Invoker) amqprpc.Invoker {
 		return func(context.Context, *amqprpc.Request) (*amqprpc.Response, error) { panic("boom") }
 	}
-	startServer(t, url, func(s *amqprpc.Server) { amqprpc.Register(s, "q", answer) },
+	harness.Serve(t, url, func(s *amqprpc.Server) { amqprpc.Register(s, "q", answer) },
 		amqprpc.WithMiddleware(middleware.Logging(server.logger(slog.LevelInfo)), boom))
-	cli := dial(t, url, amqprpc.WithMiddleware(middleware.Logging(client.logger(slog.LevelInfo))))
-	_, err := amqprpc.Call[string, string](testContext(t), cli, "q", "")
+	cli := harness.Dial(t, url, amqprpc.WithMiddleware(middleware.Logging(client.logger(slog.LevelInfo))))
+	_, err := amqprpc.Call[string, string](harness.Context(t), cli, "q", "")
 	require.ErrorIs(t, err, amqprpc.CodeInternal)
 	require.Equal(t, "internal", server.one(t)["code"])
 	client.one(t)
-	_, err = amqprpc.Call[string, string](testContext(t), cli, "q", "", amqprpc.WithMiddleware(boom))
+	_, err = amqprpc.Call[string, string](harness.Context(t), cli, "q", "", amqprpc.WithMiddleware(boom))
 	require.ErrorContains(t, err, "boom")
 	require.Equal(t, "WARN", client.one(t)["level"])
 }
@@ -284,22 +286,22 @@ func TestLoggingPanic(t *testing.T) {
 // A refusal that passes through two services is one line for each call.
 func TestLoggingOneLineForEachCall(t *testing.T) {
 	t.Parallel()
-	url := startBroker(t)
+	url := amqptest.Start(t).URL()
 	var all jsonLog // of all processes
 	log := amqprpc.WithMiddleware(middleware.Logging(all.logger(slog.LevelInfo)))
-	startServer(t, url, func(s *amqprpc.Server) { amqprpc.Register(s, "stock", answer) }, log)
-	inside := dial(t, url, log)
-	startServer(t, url, func(s *amqprpc.Server) {
+	harness.Serve(t, url, func(s *amqprpc.Server) { amqprpc.Register(s, "stock", answer) }, log)
+	inside := harness.Dial(t, url, log)
+	harness.Serve(t, url, func(s *amqprpc.Server) {
 		amqprpc.Register(s, "orders", func(ctx context.Context, how string) (string, error) {
 			return amqprpc.Call[string, string](ctx, inside, "stock", how)
 		}, amqprpc.WithCalleeCodes(amqprpc.CodeNotFound))
 	}, log)
-	cli := dial(t, url, log)
+	cli := harness.Dial(t, url, log)
 	for _, how := range []string{"", "not_found"} {
-		_, err := amqprpc.Call[string, string](testContext(t), cli, "orders", how)
+		_, err := amqprpc.Call[string, string](harness.Context(t), cli, "orders", how)
 		require.Equal(t, how == "", err == nil)
 		var lines []map[string]any
-		require.Eventually(t, func() bool { lines = append(lines, all.take(t)...); return len(lines) >= 2 }, patience, time.Millisecond)
+		require.Eventually(t, func() bool { lines = append(lines, all.take(t)...); return len(lines) >= 2 }, harness.Patience, time.Millisecond)
 		require.Len(t, lines, 2)
 		require.Equal(t, []any{"stock", "orders"}, []any{lines[0]["queue"], lines[1]["queue"]})
 		for _, line := range lines {
@@ -314,9 +316,9 @@ type ctxKey struct{}
 // Logging writes what outer middleware has put into the context.
 func TestLoggingContext(t *testing.T) {
 	t.Parallel()
-	url := startBroker(t)
+	url := amqptest.Start(t).URL()
 	var outer, inner jsonLog
-	startServer(t, url, func(s *amqprpc.Server) { amqprpc.Register(s, "q", answer) })
+	harness.Serve(t, url, func(s *amqprpc.Server) { amqprpc.Register(s, "q", answer) })
 	mark := func(next amqprpc.Invoker) amqprpc.Invoker {
 		return func(ctx context.Context, req *amqprpc.Request) (*amqprpc.Response, error) {
 			return next(context.WithValue(ctx, ctxKey{}, "4bf9"), req)
@@ -328,10 +330,10 @@ func TestLoggingContext(t *testing.T) {
 		}
 		return nil
 	})
-	cli := dial(t, url, amqprpc.WithMiddleware(
+	cli := harness.Dial(t, url, amqprpc.WithMiddleware(
 		middleware.Logging(outer.logger(slog.LevelDebug), attrs), mark,
 		middleware.Logging(inner.logger(slog.LevelDebug), attrs)))
-	_, err := amqprpc.Call[string, string](testContext(t), cli, "q", "")
+	_, err := amqprpc.Call[string, string](harness.Context(t), cli, "q", "")
 	require.NoError(t, err)
 	require.NotContains(t, outer.one(t), "trace_id")
 	require.Equal(t, "4bf9", inner.one(t)["trace_id"])

@@ -8,7 +8,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
+	"github.com/bbebcec1/amqprpc-go/amqprpc/amqptest"
 	"github.com/bbebcec1/amqprpc-go/middleware"
+	"github.com/bbebcec1/amqprpc-go/middleware/internal/harness"
 )
 
 // The benchmarks here measure what middleware adds to a call that succeeds. The step that it
@@ -39,7 +41,7 @@ func BenchmarkPriceOfRetryAfterFailures(b *testing.B) {
 // price measures the middleware inside a call, without the rest of the call.
 func price(b *testing.B, mws ...amqprpc.Middleware) {
 	priceOf(b, func(measure amqprpc.Middleware) {
-		cli := dial(b, startBroker(b), amqprpc.WithLogger(nil))
+		cli := harness.Dial(b, amqptest.Start(b).URL(), amqprpc.WithLogger(nil))
 		_, err := amqprpc.Call[int, int](context.Background(), cli, "q", 1, amqprpc.WithIdempotent(), amqprpc.WithMiddleware(measure))
 		require.NoError(b, err)
 	}, mws)
@@ -81,7 +83,7 @@ func BenchmarkPriceOfHedge(b *testing.B) {
 	}
 	for name, mws := range map[string][]amqprpc.Middleware{"without": {answer}, "with": {hedge, answer}} {
 		b.Run(name, func(b *testing.B) {
-			cli := dial(b, startBroker(b), amqprpc.WithMiddleware(mws...))
+			cli := harness.Dial(b, amqptest.Start(b).URL(), amqprpc.WithMiddleware(mws...))
 			b.ReportAllocs()
 			for b.Loop() {
 				if _, err := amqprpc.Call[int, int](context.Background(), cli, "q", 1, amqprpc.WithIdempotent()); err != nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
 	"github.com/bbebcec1/amqprpc-go/amqprpc/amqptest"
 	"github.com/bbebcec1/amqprpc-go/middleware"
+	"github.com/bbebcec1/amqprpc-go/middleware/internal/harness"
 )
 
 // quick are retries without long pauses.
@@ -37,7 +38,7 @@ func refuse(err func() error) amqprpc.Middleware {
 // What is retried depends on the code, the outcome and the call.
 func TestRetryByProof(t *testing.T) {
 	t.Parallel()
-	url := startBroker(t)
+	url := amqptest.Start(t).URL()
 	const notSent, refused, executed, unknown = "not-sent", "not-executed", "executed", "unknown"
 	idempotent := amqprpc.WithIdempotent()
 	type row struct {
@@ -89,7 +90,7 @@ func TestRetryByProof(t *testing.T) {
 				}
 				return e
 			}
-			startServer(t, url, func(s *amqprpc.Server) {
+			harness.Serve(t, url, func(s *amqprpc.Server) {
 				var mws []amqprpc.Middleware
 				if row.outcome == refused {
 					mws = append(mws, refuse(failure))
@@ -119,7 +120,7 @@ func TestRetryByProof(t *testing.T) {
 			if row.opt != nil {
 				opts = append(opts, row.opt)
 			}
-			_, err := amqprpc.Call[int, int](testContext(t), dial(t, url), name, 1, opts...)
+			_, err := amqprpc.Call[int, int](harness.Context(t), harness.Dial(t, url), name, 1, opts...)
 			require.ErrorIs(t, err, row.code)
 			require.Equal(t, row.outcome, amqprpc.OutcomeOf(err).String())
 			require.Equal(t, row.attempts, attempts)
@@ -131,14 +132,14 @@ func TestRetryByProof(t *testing.T) {
 // too.
 func TestRetrySucceeds(t *testing.T) {
 	t.Parallel()
-	url := startBroker(t)
+	url := amqptest.Start(t).URL()
 	type seen struct {
 		id      string
 		attempt int
 	}
 	requests := make(chan seen, 10)
 	var calls atomic.Int64
-	startServer(t, url, func(s *amqprpc.Server) {
+	harness.Serve(t, url, func(s *amqprpc.Server) {
 		amqprpc.Register(s, "q", func(ctx context.Context, n int) (int, error) { return n * n, nil },
 			amqprpc.WithMiddleware(func(next amqprpc.Invoker) amqprpc.Invoker {
 				return func(ctx context.Context, req *amqprpc.Request) (*amqprpc.Response, error) {
@@ -156,12 +157,12 @@ func TestRetrySucceeds(t *testing.T) {
 		pause time.Duration
 	}
 	var observed []retried
-	cli := dial(t, url, amqprpc.WithMiddleware(quick(middleware.WithRetryObserver(
+	cli := harness.Dial(t, url, amqprpc.WithMiddleware(quick(middleware.WithRetryObserver(
 		func(_ context.Context, req *amqprpc.Request, err error, pause time.Duration) {
 			require.Contains(t, []string{"q", "nobody"}, req.Queue())
 			observed = append(observed, retried{amqprpc.CodeOf(err), pause})
 		}))))
-	got, err := amqprpc.Call[int, int](testContext(t), cli, "q", 3)
+	got, err := amqprpc.Call[int, int](harness.Context(t), cli, "q", 3)
 	require.NoError(t, err)
 	require.Equal(t, 9, got)
 	a, b, c := <-requests, <-requests, <-requests
@@ -182,7 +183,7 @@ func TestRetrySucceeds(t *testing.T) {
 			return next(ctx, req)
 		}
 	}
-	err = amqprpc.Notify(testContext(t), cli, "nobody", 3, amqprpc.WithMiddleware(count))
+	err = amqprpc.Notify(harness.Context(t), cli, "nobody", 3, amqprpc.WithMiddleware(count))
 	require.ErrorIs(t, err, amqprpc.CodeUnavailable)
 	require.Equal(t, 3, attempts)
 }
@@ -191,8 +192,8 @@ func TestRetrySucceeds(t *testing.T) {
 func inVirtualTime(t *testing.T, register func(*amqprpc.Server), f func(t *testing.T, cli *amqprpc.Client)) {
 	synctest.Test(t, func(t *testing.T) {
 		broker := amqptest.Start(t, amqptest.WithoutListener())
-		startServer(t, broker.URL(), register, amqprpc.WithDialer(broker.Dial))
-		f(t, dial(t, broker.URL(), amqprpc.WithDialer(func(network, addr string) (net.Conn, error) { return broker.Dial(network, addr) })))
+		harness.Serve(t, broker.URL(), register, amqprpc.WithDialer(broker.Dial))
+		f(t, harness.Dial(t, broker.URL(), amqprpc.WithDialer(func(network, addr string) (net.Conn, error) { return broker.Dial(network, addr) })))
 	})
 }
 
@@ -319,10 +320,10 @@ func TestRetryAttemptTimeout(t *testing.T) {
 // back. Other queues have their own.
 func TestRetryBudget(t *testing.T) {
 	t.Parallel()
-	url := startBroker(t)
+	url := amqptest.Start(t).URL()
 	var down atomic.Bool
 	var attempts atomic.Int64
-	startServer(t, url, func(s *amqprpc.Server) {
+	harness.Serve(t, url, func(s *amqprpc.Server) {
 		for _, queue := range []string{"a", "b"} {
 			amqprpc.Register(s, queue, square, amqprpc.WithMiddleware(refuse(func() error {
 				attempts.Add(1)
@@ -333,10 +334,10 @@ func TestRetryBudget(t *testing.T) {
 			})))
 		}
 	})
-	cli := dial(t, url, amqprpc.WithMiddleware(quick(middleware.WithRetryBudget(10, 0.5))))
+	cli := harness.Dial(t, url, amqprpc.WithMiddleware(quick(middleware.WithRetryBudget(10, 0.5))))
 	call := func(queue string) int64 {
 		before := attempts.Load()
-		amqprpc.Call[int, int](testContext(t), cli, queue, 1)
+		amqprpc.Call[int, int](harness.Context(t), cli, queue, 1)
 		return attempts.Load() - before
 	}
 	down.Store(true)
@@ -362,22 +363,22 @@ func TestRetryBudget(t *testing.T) {
 // Of several Retry in a chain, the innermost retries. The calls of a retry are not retried.
 func TestRetryDoesNotMultiply(t *testing.T) {
 	t.Parallel()
-	url := startBroker(t)
+	url := amqptest.Start(t).URL()
 	var attempts atomic.Int64
-	startServer(t, url, func(s *amqprpc.Server) {
+	harness.Serve(t, url, func(s *amqprpc.Server) {
 		amqprpc.Register(s, "q", square, amqprpc.WithMiddleware(refuse(func() error {
 			attempts.Add(1)
 			return amqprpc.CodeUnavailable
 		})))
 	})
-	cli := dial(t, url, amqprpc.WithMiddleware(quick(middleware.WithRetryAttempts(5))))
+	cli := harness.Dial(t, url, amqprpc.WithMiddleware(quick(middleware.WithRetryAttempts(5))))
 	for want, mws := range map[int64][]amqprpc.Middleware{
 		5: nil,
 		2: {quick(middleware.WithRetryAttempts(4)), quick(middleware.WithRetryAttempts(2))},
 		1: {middleware.Retry(middleware.WithRetryAttempts(1))},
 	} {
 		attempts.Store(0)
-		_, err := amqprpc.Call[int, int](testContext(t), cli, "q", 1, amqprpc.WithMiddleware(mws...))
+		_, err := amqprpc.Call[int, int](harness.Context(t), cli, "q", 1, amqprpc.WithMiddleware(mws...))
 		require.ErrorIs(t, err, amqprpc.CodeUnavailable)
 		require.Equal(t, want, attempts.Load())
 	}
@@ -392,7 +393,7 @@ func TestRetryDoesNotMultiply(t *testing.T) {
 			return nil, amqprpc.NewError(amqprpc.CodeUnavailable, err)
 		}
 	}
-	_, err := amqprpc.Call[int, int](testContext(t), cli, "q", 1, amqprpc.WithMiddleware(asks))
+	_, err := amqprpc.Call[int, int](harness.Context(t), cli, "q", 1, amqprpc.WithMiddleware(asks))
 	require.ErrorIs(t, err, amqprpc.CodeUnavailable)
 	require.Equal(t, 5, outer)
 	require.EqualValues(t, 5+4, attempts.Load(), "five for the first attempt, one for each retry")
@@ -401,15 +402,15 @@ func TestRetryDoesNotMultiply(t *testing.T) {
 // On a server, and on nothing that fails, Retry changes nothing.
 func TestRetryOnServer(t *testing.T) {
 	t.Parallel()
-	url := startBroker(t)
+	url := amqptest.Start(t).URL()
 	var runs atomic.Int64
-	startServer(t, url, func(s *amqprpc.Server) {
+	harness.Serve(t, url, func(s *amqprpc.Server) {
 		amqprpc.Register(s, "q", func(context.Context, int) (int, error) {
 			runs.Add(1)
 			return 0, amqprpc.CodeUnavailable
 		}, amqprpc.WithMiddleware(quick(middleware.WithRetryCodes(amqprpc.CodeUnavailable))))
 	})
-	_, err := amqprpc.Call[int, int](testContext(t), dial(t, url), "q", 1)
+	_, err := amqprpc.Call[int, int](harness.Context(t), harness.Dial(t, url), "q", 1)
 	require.ErrorIs(t, err, amqprpc.CodeUnavailable)
 	require.EqualValues(t, 1, runs.Load())
 }
@@ -417,9 +418,9 @@ func TestRetryOnServer(t *testing.T) {
 // One Retry serves many calls at once.
 func TestRetryConcurrently(t *testing.T) {
 	t.Parallel()
-	url := startBroker(t)
+	url := amqptest.Start(t).URL()
 	var n atomic.Int64
-	startServer(t, url, func(s *amqprpc.Server) {
+	harness.Serve(t, url, func(s *amqprpc.Server) {
 		amqprpc.Register(s, "q", square, amqprpc.WithMiddleware(refuse(func() error {
 			if n.Add(1)%3 == 0 {
 				return amqprpc.CodeUnavailable
@@ -427,7 +428,7 @@ func TestRetryConcurrently(t *testing.T) {
 			return nil
 		})))
 	})
-	cli := dial(t, url, amqprpc.WithMiddleware(quick(middleware.WithRetryAttempts(20), middleware.WithRetryBudget(1000, 1))))
+	cli := harness.Dial(t, url, amqprpc.WithMiddleware(quick(middleware.WithRetryAttempts(20), middleware.WithRetryBudget(1000, 1))))
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {

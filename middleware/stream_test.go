@@ -9,7 +9,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
+	"github.com/bbebcec1/amqprpc-go/amqprpc/amqptest"
 	"github.com/bbebcec1/amqprpc-go/middleware"
+	"github.com/bbebcec1/amqprpc-go/middleware/internal/harness"
 )
 
 // numbers is a stream of the numbers below n.
@@ -30,7 +32,7 @@ func below(runs *atomic.Int32) amqprpc.ServerStreamHandler[int, int] {
 
 // collect returns the items of a stream, and its error.
 func collect(t *testing.T, cli *amqprpc.Client, n int, opts ...amqprpc.CallOption) (got []int, err error) {
-	for v, err := range numbers.Call(testContext(t), cli, n, opts...) {
+	for v, err := range numbers.Call(harness.Context(t), cli, n, opts...) {
 		if err != nil {
 			return got, err
 		}
@@ -43,14 +45,14 @@ func collect(t *testing.T, cli *amqprpc.Client, n int, opts ...amqprpc.CallOptio
 // has refused it.
 func TestRetryOpensAStream(t *testing.T) {
 	t.Parallel()
-	url := startBroker(t)
+	url := amqptest.Start(t).URL()
 	var runs, refusals atomic.Int32
 	var serve atomic.Bool
 	start := func(context.Context, *amqprpc.Request, error, time.Duration) {
 		if serve.Swap(true) {
 			return
 		}
-		startServer(t, url, func(s *amqprpc.Server) {
+		harness.Serve(t, url, func(s *amqprpc.Server) {
 			numbers.Register(s, below(&runs), amqprpc.WithMiddleware(refuse(func() error {
 				if refusals.Add(1) == 1 {
 					return amqprpc.CodeUnavailable
@@ -67,7 +69,7 @@ func TestRetryOpensAStream(t *testing.T) {
 			return resp, err
 		}
 	}
-	got, err := collect(t, dial(t, url), 3, amqprpc.WithMiddleware(look,
+	got, err := collect(t, harness.Dial(t, url), 3, amqprpc.WithMiddleware(look,
 		quick(middleware.WithRetryObserver(start), middleware.WithAttemptTimeout(time.Nanosecond))))
 	require.NoError(t, err)
 	require.Equal(t, []int{0, 1, 2}, got)
@@ -81,10 +83,10 @@ func TestRetryOpensAStream(t *testing.T) {
 // A stream that was accepted is not opened again, whatever its error and its options are.
 func TestAcceptedStreamIsNotRetried(t *testing.T) {
 	t.Parallel()
-	url := startBroker(t)
-	cli := dial(t, url) // closed after the server, which waits for the client's acknowledgement
+	url := amqptest.Start(t).URL()
+	cli := harness.Dial(t, url) // closed after the server, which waits for the client's acknowledgement
 	var runs atomic.Int32
-	startServer(t, url, func(s *amqprpc.Server) {
+	harness.Serve(t, url, func(s *amqprpc.Server) {
 		numbers.Register(s, func(ctx context.Context, n int, out *amqprpc.Sender[int]) error {
 			if err := below(&runs)(ctx, n, out); err != nil {
 				return err
@@ -103,11 +105,11 @@ func TestAcceptedStreamIsNotRetried(t *testing.T) {
 // Hedge and the limits let streams pass.
 func TestStreamsPass(t *testing.T) {
 	t.Parallel()
-	url := startBroker(t)
+	url := amqptest.Start(t).URL()
 	hedge := middleware.Hedge(middleware.WithHedgeDelay(time.Millisecond), middleware.WithHedgeBudget(1))
-	cli := dial(t, url, amqprpc.WithMiddleware(hedge, middleware.RateLimit(0, 0)))
+	cli := harness.Dial(t, url, amqprpc.WithMiddleware(hedge, middleware.RateLimit(0, 0)))
 	var runs atomic.Int32
-	startServer(t, url, func(s *amqprpc.Server) {
+	harness.Serve(t, url, func(s *amqprpc.Server) {
 		numbers.Register(s, below(&runs), amqprpc.WithMiddleware(middleware.RateLimit(0, 0), middleware.ConcurrencyLimit(0)))
 	})
 	for i := range 5 {

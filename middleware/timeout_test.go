@@ -8,7 +8,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
+	"github.com/bbebcec1/amqprpc-go/amqprpc/amqptest"
 	"github.com/bbebcec1/amqprpc-go/middleware"
+	"github.com/bbebcec1/amqprpc-go/middleware/internal/harness"
 )
 
 // untilDone is a handler that waits for its ctx and returns its error.
@@ -19,9 +21,9 @@ func untilDone(ctx context.Context, _ amqprpc.None) (amqprpc.None, error) {
 
 func TestTimeoutOnServer(t *testing.T) {
 	t.Parallel()
-	url := startBroker(t)
+	url := amqptest.Start(t).URL()
 	deadlines := make(chan time.Duration, 1)
-	startServer(t, url, func(s *amqprpc.Server) {
+	harness.Serve(t, url, func(s *amqprpc.Server) {
 		short := amqprpc.WithMiddleware(middleware.Timeout(30 * time.Millisecond))
 		amqprpc.Register(s, "heeds", untilDone, short)
 		amqprpc.Register(s, "own_words", func(ctx context.Context, _ amqprpc.None) (amqprpc.None, error) {
@@ -41,8 +43,8 @@ func TestTimeoutOnServer(t *testing.T) {
 			return amqprpc.None{}, ctx.Err()
 		}, amqprpc.WithMiddleware(middleware.Timeout(0)))
 	})
-	cli := dial(t, url)
-	ctx := testContext(t)
+	cli := harness.Dial(t, url)
+	ctx := harness.Context(t)
 	call := func(queue string) (string, error) {
 		resp, err := amqprpc.Call[amqprpc.None, any](ctx, cli, queue, amqprpc.None{})
 		s, _ := resp.(string)
@@ -63,7 +65,7 @@ func TestTimeoutOnServer(t *testing.T) {
 
 	_, err = call("longer")
 	require.NoError(t, err)
-	require.LessOrEqual(t, <-deadlines, patience+time.Second, "the caller's earlier deadline was replaced")
+	require.LessOrEqual(t, <-deadlines, harness.Patience+time.Second, "the caller's earlier deadline was replaced")
 
 	_, err = call("none")
 	require.NoError(t, err)
@@ -71,9 +73,9 @@ func TestTimeoutOnServer(t *testing.T) {
 
 func TestTimeoutOnClient(t *testing.T) {
 	t.Parallel()
-	url := startBroker(t)
+	url := amqptest.Start(t).URL()
 	deadlines := make(chan time.Duration, 100)
-	startServer(t, url, func(s *amqprpc.Server) {
+	harness.Serve(t, url, func(s *amqprpc.Server) {
 		amqprpc.Register(s, "q", func(ctx context.Context, _ amqprpc.None) (amqprpc.None, error) {
 			d, _ := ctx.Deadline()
 			deadlines <- time.Until(d)
@@ -81,11 +83,11 @@ func TestTimeoutOnClient(t *testing.T) {
 			return amqprpc.None{}, ctx.Err()
 		})
 	})
-	cli := dial(t, url)
+	cli := harness.Dial(t, url)
 	for d := 50 * time.Millisecond; ; d *= 2 { // a longer limit for a request that did not arrive in time
-		require.Less(t, d, patience)
+		require.Less(t, d, harness.Patience)
 		start := time.Now()
-		_, err := amqprpc.Call[amqprpc.None, amqprpc.None](testContext(t), cli, "q", amqprpc.None{},
+		_, err := amqprpc.Call[amqprpc.None, amqprpc.None](harness.Context(t), cli, "q", amqprpc.None{},
 			amqprpc.WithMiddleware(middleware.Timeout(d)))
 		require.ErrorIs(t, err, amqprpc.CodeDeadlineExceeded)
 		require.GreaterOrEqual(t, time.Since(start), d)
@@ -101,21 +103,21 @@ func TestTimeoutOnClient(t *testing.T) {
 // If the limit ends a call, the error names the limit.
 func TestTimeoutNamesItself(t *testing.T) {
 	t.Parallel()
-	cli := dial(t, startBroker(t))
+	cli := harness.Dial(t, amqptest.Start(t).URL())
 	wait := func(next amqprpc.Invoker) amqprpc.Invoker {
 		return func(ctx context.Context, req *amqprpc.Request) (*amqprpc.Response, error) {
 			<-ctx.Done()
 			return next(ctx, req)
 		}
 	}
-	_, err := amqprpc.Call[int, int](testContext(t), cli, "q", 1,
+	_, err := amqprpc.Call[int, int](harness.Context(t), cli, "q", 1,
 		amqprpc.WithMiddleware(middleware.Timeout(time.Millisecond), wait))
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	require.ErrorContains(t, err, "(time limit of 1ms)")
 	require.Equal(t, amqprpc.OutcomeNotSent, amqprpc.OutcomeOf(err))
 
 	// The caller's own deadline is not reported as this limit.
-	ctx, cancel := context.WithCancel(testContext(t))
+	ctx, cancel := context.WithCancel(harness.Context(t))
 	cancel()
 	_, err = amqprpc.Call[int, int](ctx, cli, "q", 1, amqprpc.WithMiddleware(middleware.Timeout(time.Hour), wait))
 	require.ErrorIs(t, err, context.Canceled)

@@ -10,7 +10,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
+	"github.com/bbebcec1/amqprpc-go/amqprpc/amqptest"
 	"github.com/bbebcec1/amqprpc-go/middleware"
+	"github.com/bbebcec1/amqprpc-go/middleware/internal/harness"
 )
 
 // byValue has Validate on the value receiver, byPointer on the pointer receiver.
@@ -60,7 +62,7 @@ const undecoded = "the request does not decode: "
 
 func TestValidateOnServer(t *testing.T) {
 	t.Parallel()
-	url := startBroker(t)
+	url := amqptest.Start(t).URL()
 	var ran atomic.Int64
 	counted := func(next amqprpc.Invoker) amqprpc.Invoker {
 		return func(ctx context.Context, req *amqprpc.Request) (*amqprpc.Response, error) {
@@ -68,7 +70,7 @@ func TestValidateOnServer(t *testing.T) {
 			return next(ctx, req)
 		}
 	}
-	startServer(t, url, func(s *amqprpc.Server) {
+	harness.Serve(t, url, func(s *amqprpc.Server) {
 		amqprpc.Register(s, "value", echo[byValue])
 		amqprpc.Register(s, "pointer", echo[byPointer])
 		amqprpc.Register(s, "to_value", echo[*byValue])
@@ -78,8 +80,8 @@ func TestValidateOnServer(t *testing.T) {
 		amqprpc.Register(s, "chosen", echo[chosen])
 		amqprpc.Register(s, "any", echo[any])
 	}, amqprpc.WithMiddleware(middleware.Validate(), counted))
-	cli := dial(t, url)
-	ctx := testContext(t)
+	cli := harness.Dial(t, url)
+	ctx := harness.Context(t)
 
 	for _, tt := range []struct {
 		queue   string
@@ -136,13 +138,13 @@ func TestValidateOnServer(t *testing.T) {
 
 func TestValidateOnClient(t *testing.T) {
 	t.Parallel()
-	url := startBroker(t)
+	url := amqptest.Start(t).URL()
 	var ran atomic.Int64
-	startServer(t, url, func(s *amqprpc.Server) {
+	harness.Serve(t, url, func(s *amqprpc.Server) {
 		amqprpc.Register(s, "q", func(_ context.Context, v any) (any, error) { ran.Add(1); return v, nil })
 	})
-	cli := dial(t, url, amqprpc.WithMiddleware(middleware.Validate()))
-	ctx := testContext(t)
+	cli := harness.Dial(t, url, amqprpc.WithMiddleware(middleware.Validate()))
+	ctx := harness.Context(t)
 
 	refused := func(t *testing.T, message string, call func() error) {
 		t.Helper()
@@ -205,8 +207,8 @@ func TestValidateOnClient(t *testing.T) {
 // errors.Is finds the validation error on the side that returned it.
 func TestValidateKeepsTheCause(t *testing.T) {
 	t.Parallel()
-	cli := dial(t, startBroker(t), amqprpc.WithMiddleware(middleware.Validate()))
-	_, err := amqprpc.Call[failing, any](testContext(t), cli, "q", failing{})
+	cli := harness.Dial(t, amqptest.Start(t).URL(), amqprpc.WithMiddleware(middleware.Validate()))
+	_, err := amqprpc.Call[failing, any](harness.Context(t), cli, "q", failing{})
 	require.ErrorIs(t, err, errFailing)
 }
 

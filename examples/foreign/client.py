@@ -18,8 +18,8 @@ class CallError(Exception):
         super().__init__(message if isinstance(message, str) else "the error has no message")
         self.code = code if code in CODES else "unknown"
         self.outcome = outcome if outcome in ("executed", "not-executed") else "unknown"
-        details = details if isinstance(details, list) else []
-        self.details = [d for d in details if isinstance(d, dict) and isinstance(d.get("name"), str)]
+        named = [d for d in (details if isinstance(details, list) else ()) if isinstance(d, dict) and isinstance(d.get("name"), str)]
+        self.details = [{"name": d["name"], "value": d.get("value")} for d in named]
 
 
 class Client:  # many threads may call; only the thread of run uses the connection

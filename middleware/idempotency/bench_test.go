@@ -5,11 +5,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/require"
-
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
 	"github.com/bbebcec1/amqprpc-go/amqprpc/amqptest"
 	"github.com/bbebcec1/amqprpc-go/middleware/idempotency"
+	"github.com/bbebcec1/amqprpc-go/middleware/internal/harness"
 )
 
 // The cost of the middleware for a call that is not repeated, and the cost of a replay.
@@ -25,14 +24,11 @@ func BenchmarkMiddleware(b *testing.B) {
 		{name: "replay", opts: []amqprpc.HandlerOption{amqprpc.WithMiddleware(mw())}, call: []amqprpc.CallOption{amqprpc.WithCallID("id")}},
 	} {
 		b.Run(bench.name, func(b *testing.B) {
-			broker := amqptest.NewBroker()
-			defer broker.Close()
-			srv := amqprpc.NewServer(broker.URL(), amqprpc.WithLogger(nil))
-			amqprpc.Register(srv, "q", func(_ context.Context, n int) (int, error) { return n, nil }, bench.opts...)
-			defer serve(srv)()
-			cli, err := amqprpc.Dial(context.Background(), broker.URL(), amqprpc.WithLogger(nil))
-			require.NoError(b, err)
-			defer cli.Close()
+			url := amqptest.Start(b).URL()
+			harness.Serve(b, url, func(srv *amqprpc.Server) {
+				amqprpc.Register(srv, "q", func(_ context.Context, n int) (int, error) { return n, nil }, bench.opts...)
+			})
+			cli := harness.Dial(b, url)
 			b.ReportAllocs()
 			b.SetParallelism(32)
 			b.RunParallel(func(pb *testing.PB) {

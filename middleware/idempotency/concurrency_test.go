@@ -11,7 +11,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
+	"github.com/bbebcec1/amqprpc-go/amqprpc/amqptest"
 	"github.com/bbebcec1/amqprpc-go/middleware/idempotency"
+	"github.com/bbebcec1/amqprpc-go/middleware/internal/harness"
 )
 
 // blindStore is a store that cannot notify, so the middleware polls it.
@@ -31,11 +33,11 @@ func TestConcurrentRepetitions(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			url := startBroker(t)
+			url := amqptest.Start(t).URL()
 			n := new(numbered)
 			started, release := make(chan struct{}, 100), make(chan struct{})
 			for range 2 {
-				startServer(t, url, func(s *amqprpc.Server) {
+				harness.Serve(t, url, func(s *amqprpc.Server) {
 					amqprpc.Register(s, "q", func(ctx context.Context, i int) (int32, error) {
 						started <- struct{}{}
 						<-release
@@ -45,20 +47,20 @@ func TestConcurrentRepetitions(t *testing.T) {
 			}
 			var futures []*amqprpc.Future[int32]
 			for range 4 {
-				cli := dial(t, url)
+				cli := harness.Dial(t, url)
 				for range 5 {
-					futures = append(futures, amqprpc.Go[int, int32](testContext(t), cli, "q", 1, amqprpc.WithCallID("id")))
+					futures = append(futures, amqprpc.Go[int, int32](harness.Context(t), cli, "q", 1, amqprpc.WithCallID("id")))
 				}
 			}
 			<-started
 			// A repetition ends with its context, even if the first execution still runs.
-			ctx, cancel := context.WithTimeout(testContext(t), 100*time.Millisecond)
+			ctx, cancel := context.WithTimeout(harness.Context(t), 100*time.Millisecond)
 			defer cancel()
-			_, err := amqprpc.Call[int, int32](ctx, dial(t, url), "q", 1, amqprpc.WithCallID("id"))
+			_, err := amqprpc.Call[int, int32](ctx, harness.Dial(t, url), "q", 1, amqprpc.WithCallID("id"))
 			require.ErrorIs(t, err, amqprpc.CodeDeadlineExceeded)
 			close(release)
 			for _, f := range futures {
-				got, err := f.Await(testContext(t))
+				got, err := f.Await(harness.Context(t))
 				require.NoError(t, err)
 				require.EqualValues(t, 1, got)
 			}
@@ -72,7 +74,7 @@ func TestConcurrentRepetitions(t *testing.T) {
 // order of repetitions, failures and successes.
 func TestUnderLoad(t *testing.T) {
 	t.Parallel()
-	url := startBroker(t)
+	url := amqptest.Start(t).URL()
 	const calls, callers = 40, 4
 	var mu sync.Mutex
 	running, runs := make(map[int]bool), make(map[int]int)
@@ -97,16 +99,16 @@ func TestUnderLoad(t *testing.T) {
 	}
 	store := idempotency.NewMemoryStore(calls, time.Hour)
 	for range 2 {
-		startServer(t, url, func(s *amqprpc.Server) { amqprpc.Register(s, "q", handler, idempotentOn(blindStore{store})) })
+		harness.Serve(t, url, func(s *amqprpc.Server) { amqprpc.Register(s, "q", handler, idempotentOn(blindStore{store})) })
 	}
 	var all sync.WaitGroup
 	for range callers {
-		cli := dial(t, url)
+		cli := harness.Dial(t, url)
 		for i := range calls {
 			all.Go(func() {
 				final := max(1, i%4)
 				for {
-					got, err := amqprpc.Call[int, int](testContext(t), cli, "q", i, amqprpc.WithCallID(fmt.Sprint(i)))
+					got, err := amqprpc.Call[int, int](harness.Context(t), cli, "q", i, amqprpc.WithCallID(fmt.Sprint(i)))
 					switch {
 					case errors.Is(err, amqprpc.CodeUnavailable):
 						continue

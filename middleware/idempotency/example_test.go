@@ -10,20 +10,6 @@ import (
 	"github.com/bbebcec1/amqprpc-go/middleware/idempotency"
 )
 
-// serve runs srv in the background until stop is called.
-func serve(srv *amqprpc.Server) (stop func()) {
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- srv.Serve(ctx) }()
-	<-srv.Ready()
-	return func() {
-		cancel()
-		if err := <-done; err != nil {
-			fmt.Println(err)
-		}
-	}
-}
-
 func ExampleNew() {
 	broker := amqptest.NewBroker()
 	defer broker.Close()
@@ -38,9 +24,17 @@ func ExampleNew() {
 	}, amqprpc.WithConcurrency(1), amqprpc.WithMiddleware(
 		idempotency.New(idempotency.NewMemoryStore(1000, time.Hour)),
 	))
-	defer serve(srv)()
+	ctx, stop := context.WithCancel(context.Background())
+	served := make(chan error, 1)
+	go func() { served <- srv.Serve(ctx) }()
+	defer func() {
+		stop()
+		if err := <-served; err != nil {
+			fmt.Println(err)
+		}
+	}()
+	<-srv.Ready()
 
-	ctx := context.Background()
 	cli, err := amqprpc.Dial(ctx, broker.URL(), amqprpc.WithLogger(nil))
 	if err != nil {
 		fmt.Println(err)

@@ -51,7 +51,7 @@ func (x *execution) run(ctx context.Context) (*amqprpc.Response, error) {
 			if !x.runOrComplete(ctx) {
 				return x.own.resp, x.own.err
 			}
-			x.log.WarnContext(ctx, "amqprpc: idempotency: a call's claim ran out while its handler ran; it may have run twice",
+			x.log.WarnContext(ctx, "amqprpc: idempotency: the lease of a call ended while its handler ran; the handler may have run twice",
 				"queue", x.req.Queue(), "id", x.req.ID(), "lease", x.lease)
 			pause = pollFirst
 		default:

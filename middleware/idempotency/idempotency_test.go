@@ -12,7 +12,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
+	"github.com/bbebcec1/amqprpc-go/amqprpc/amqptest"
 	"github.com/bbebcec1/amqprpc-go/middleware/idempotency"
+	"github.com/bbebcec1/amqprpc-go/middleware/internal/harness"
 )
 
 // numbered is a handler that returns the number of its run.
@@ -59,7 +61,7 @@ func (c *rawCaller) ask(queue string, m amqp.Publishing) amqp.Delivery {
 	case d, ok := <-c.replies:
 		require.True(c.t, ok, "the connection was lost")
 		return d
-	case <-time.After(patience):
+	case <-time.After(harness.Patience):
 		require.FailNow(c.t, "no reply")
 		panic("unreachable")
 	}
@@ -103,19 +105,19 @@ func TestErrors(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			url := startBroker(t)
+			url := amqptest.Start(t).URL()
 			var runs atomic.Int32
-			startServer(t, url, func(s *amqprpc.Server) {
+			harness.Serve(t, url, func(s *amqprpc.Server) {
 				amqprpc.Register(s, "q", func(ctx context.Context, _ int) (int, error) {
 					run := int(runs.Add(1))
 					amqprpc.ReplyHeader(ctx)["run"] = fmt.Sprint(run)
 					return run, test.err(run)
 				}, idempotent(test.opts...))
 			})
-			cli := dial(t, url)
+			cli := harness.Dial(t, url)
 			call := func() (int, amqprpc.Header, error) {
 				var h amqprpc.Header
-				n, err := amqprpc.Call[int, int](testContext(t), cli, "q", 1, amqprpc.WithCallID("id"), amqprpc.WithReplyHeader(&h))
+				n, err := amqprpc.Call[int, int](harness.Context(t), cli, "q", 1, amqprpc.WithCallID("id"), amqprpc.WithReplyHeader(&h))
 				return n, h, err
 			}
 			n1, h1, err1 := call()
@@ -149,7 +151,7 @@ func coded(c amqprpc.Code) func(int) error {
 // stored metadata is that of the handler and of middleware further in.
 func TestMetadata(t *testing.T) {
 	t.Parallel()
-	url := startBroker(t)
+	url := amqptest.Start(t).URL()
 	var asked atomic.Int32
 	outer := func(next amqprpc.Invoker) amqprpc.Invoker {
 		return func(ctx context.Context, req *amqprpc.Request) (*amqprpc.Response, error) {
@@ -171,7 +173,7 @@ func TestMetadata(t *testing.T) {
 			return resp, err
 		}
 	}
-	startServer(t, url, func(s *amqprpc.Server) {
+	harness.Serve(t, url, func(s *amqprpc.Server) {
 		amqprpc.Register(s, "q", func(ctx context.Context, fail bool) (int, error) {
 			amqprpc.ReplyHeader(ctx)["handler"] = "from the handler"
 			amqprpc.ReplyHeader(ctx)["both"] = "handler"
@@ -181,10 +183,10 @@ func TestMetadata(t *testing.T) {
 			return 1, nil
 		}, amqprpc.WithMiddleware(outer), idempotent(idempotency.WithReplayHeader("replayed")), amqprpc.WithMiddleware(inner))
 	})
-	cli := dial(t, url)
+	cli := harness.Dial(t, url)
 	call := func(fail bool) amqprpc.Header {
 		var h amqprpc.Header
-		_, err := amqprpc.Call[bool, int](testContext(t), cli, "q", fail, amqprpc.WithCallID(fmt.Sprint(fail)), amqprpc.WithReplyHeader(&h))
+		_, err := amqprpc.Call[bool, int](harness.Context(t), cli, "q", fail, amqprpc.WithCallID(fmt.Sprint(fail)), amqprpc.WithReplyHeader(&h))
 		require.Equal(t, fail, err != nil)
 		return h
 	}
@@ -196,9 +198,9 @@ func TestMetadata(t *testing.T) {
 
 func TestKeys(t *testing.T) {
 	t.Parallel()
-	url := startBroker(t)
+	url := amqptest.Start(t).URL()
 	n := new(numbered)
-	startServer(t, url, func(s *amqprpc.Server) {
+	harness.Serve(t, url, func(s *amqprpc.Server) {
 		shared := idempotent()
 		amqprpc.Register(s, "a", n.handle, shared)
 		amqprpc.Register(s, "a:b", n.handle, shared)
@@ -246,9 +248,9 @@ func TestKeys(t *testing.T) {
 
 func TestBodies(t *testing.T) {
 	t.Parallel()
-	url := startBroker(t)
+	url := amqptest.Start(t).URL()
 	n := new(numbered)
-	startServer(t, url, func(s *amqprpc.Server) {
+	harness.Serve(t, url, func(s *amqprpc.Server) {
 		amqprpc.Register(s, "same", n.handle, idempotent())
 		amqprpc.Register(s, "any", n.handle, idempotent(idempotency.WithAnyBody()))
 	})
@@ -282,10 +284,10 @@ func TestBodies(t *testing.T) {
 
 func TestNotifications(t *testing.T) {
 	t.Parallel()
-	url := startBroker(t)
+	url := amqptest.Start(t).URL()
 	n := new(numbered)
 	var handled atomic.Int32
-	startServer(t, url, func(s *amqprpc.Server) {
+	harness.Serve(t, url, func(s *amqprpc.Server) {
 		count := func(next amqprpc.Invoker) amqprpc.Invoker {
 			return func(ctx context.Context, req *amqprpc.Request) (*amqprpc.Response, error) {
 				defer handled.Add(1)
@@ -294,12 +296,12 @@ func TestNotifications(t *testing.T) {
 		}
 		amqprpc.Register(s, "q", n.handle, amqprpc.WithMiddleware(count), idempotent())
 	})
-	cli := dial(t, url)
-	ctx := testContext(t)
+	cli := harness.Dial(t, url)
+	ctx := harness.Context(t)
 	for range 3 {
 		require.NoError(t, amqprpc.Notify(ctx, cli, "q", 1, amqprpc.WithCallID("n")))
 	}
-	require.Eventually(t, func() bool { return handled.Load() == 3 }, patience, time.Millisecond)
+	require.Eventually(t, func() bool { return handled.Load() == 3 }, harness.Patience, time.Millisecond)
 	require.EqualValues(t, 1, n.runs.Load())
 
 	_, err := amqprpc.Call[int, int32](ctx, cli, "q", 1, amqprpc.WithCallID("n"))
@@ -310,17 +312,17 @@ func TestNotifications(t *testing.T) {
 	require.NoError(t, err)
 	require.EqualValues(t, 2, got)
 	require.NoError(t, amqprpc.Notify(ctx, cli, "q", 1, amqprpc.WithCallID("c")))
-	require.Eventually(t, func() bool { return handled.Load() == 6 }, patience, time.Millisecond)
+	require.Eventually(t, func() bool { return handled.Load() == 6 }, harness.Patience, time.Millisecond)
 	require.EqualValues(t, 2, n.runs.Load())
 }
 
 // A panic of middleware further in releases the claim.
 func TestPanicOfMiddleware(t *testing.T) {
 	t.Parallel()
-	url := startBroker(t)
+	url := amqptest.Start(t).URL()
 	n := new(numbered)
 	var calls atomic.Int32
-	startServer(t, url, func(s *amqprpc.Server) {
+	harness.Serve(t, url, func(s *amqprpc.Server) {
 		panicky := func(next amqprpc.Invoker) amqprpc.Invoker {
 			return func(ctx context.Context, req *amqprpc.Request) (*amqprpc.Response, error) {
 				if calls.Add(1) == 1 {
@@ -331,11 +333,11 @@ func TestPanicOfMiddleware(t *testing.T) {
 		}
 		amqprpc.Register(s, "q", n.handle, idempotent(), amqprpc.WithMiddleware(panicky))
 	})
-	cli := dial(t, url)
-	_, err := amqprpc.Call[int, int32](testContext(t), cli, "q", 1, amqprpc.WithCallID("id"))
+	cli := harness.Dial(t, url)
+	_, err := amqprpc.Call[int, int32](harness.Context(t), cli, "q", 1, amqprpc.WithCallID("id"))
 	require.ErrorIs(t, err, amqprpc.CodeInternal)
 	start := time.Now()
-	got, err := amqprpc.Call[int, int32](testContext(t), cli, "q", 1, amqprpc.WithCallID("id"))
+	got, err := amqprpc.Call[int, int32](harness.Context(t), cli, "q", 1, amqprpc.WithCallID("id"))
 	require.NoError(t, err)
 	require.EqualValues(t, 1, got)
 	require.Less(t, time.Since(start), 5*time.Second, "the claim was not given back")
@@ -344,12 +346,12 @@ func TestPanicOfMiddleware(t *testing.T) {
 // On a client the middleware does nothing.
 func TestOnClient(t *testing.T) {
 	t.Parallel()
-	url := startBroker(t)
+	url := amqptest.Start(t).URL()
 	n := new(numbered)
-	startServer(t, url, func(s *amqprpc.Server) { amqprpc.Register(s, "q", n.handle) })
-	cli := dial(t, url, idempotent())
+	harness.Serve(t, url, func(s *amqprpc.Server) { amqprpc.Register(s, "q", n.handle) })
+	cli := harness.Dial(t, url, idempotent())
 	for want := range int32(2) {
-		got, err := amqprpc.Call[int, int32](testContext(t), cli, "q", 1, amqprpc.WithCallID("id"))
+		got, err := amqprpc.Call[int, int32](harness.Context(t), cli, "q", 1, amqprpc.WithCallID("id"))
 		require.NoError(t, err)
 		require.Equal(t, want+1, got)
 	}

@@ -1,66 +1,9 @@
 package idempotency_test
 
 import (
-	"context"
-	"sync"
 	"testing"
-	"time"
 
-	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
-
-	"github.com/bbebcec1/amqprpc-go/amqprpc"
-	"github.com/bbebcec1/amqprpc-go/amqprpc/amqptest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-// patience bounds every wait that is expected to end.
-const patience = 20 * time.Second
-
-func testContext(t *testing.T) context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	t.Cleanup(cancel)
-	return ctx
-}
-
-// startBroker starts a broker that runs until the test ends.
-func startBroker(t *testing.T) string {
-	t.Helper()
-	b := amqptest.NewBroker()
-	t.Cleanup(func() { require.NoError(t, b.Close()) })
-	return b.URL()
-}
-
-// startServer serves on url until stop is called or the test ends. The server must drain
-// without an error.
-func startServer(t *testing.T, url string, register func(*amqprpc.Server), opts ...amqprpc.ServerOption) (stop func()) {
-	t.Helper()
-	srv := amqprpc.NewServer(url, append([]amqprpc.ServerOption{amqprpc.WithLogger(nil)}, opts...)...)
-	register(srv)
-	ctx, cancel := context.WithCancel(context.Background())
-	served := make(chan error, 1)
-	go func() { served <- srv.Serve(ctx) }()
-	stop = sync.OnceFunc(func() {
-		cancel()
-		require.NoError(t, <-served, "Serve")
-	})
-	t.Cleanup(stop)
-	select {
-	case <-srv.Ready():
-	case <-time.After(patience):
-		require.FailNow(t, "the server is not ready")
-	}
-	return stop
-}
-
-func dial(t *testing.T, url string, opts ...amqprpc.ClientOption) *amqprpc.Client {
-	t.Helper()
-	cli, err := amqprpc.Dial(testContext(t), url, append([]amqprpc.ClientOption{amqprpc.WithLogger(nil)}, opts...)...)
-	require.NoError(t, err)
-	t.Cleanup(func() {
-		require.NoError(t, cli.Close())
-		require.Zero(t, cli.Stats().Pending, "calls left pending")
-	})
-	return cli
-}

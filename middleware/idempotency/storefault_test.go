@@ -16,7 +16,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
+	"github.com/bbebcec1/amqprpc-go/amqprpc/amqptest"
 	"github.com/bbebcec1/amqprpc-go/middleware/idempotency"
+	"github.com/bbebcec1/amqprpc-go/middleware/internal/harness"
 )
 
 // faultyStore is a store with some operations replaced.
@@ -70,7 +72,7 @@ func TestStoreTimeoutOfNonBlockingStores(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			url, bounded := startBroker(t), make(chan bool, 1)
+			url, bounded := amqptest.Start(t).URL(), make(chan bool, 1)
 			store := test.store(&faultyStore{
 				Store: idempotency.NewMemoryStore(10, time.Hour),
 				complete: func(ctx context.Context) error { // without the request's own deadline
@@ -79,8 +81,8 @@ func TestStoreTimeoutOfNonBlockingStores(t *testing.T) {
 					return nil
 				},
 			})
-			startServer(t, url, func(s *amqprpc.Server) { amqprpc.Register(s, "q", new(numbered).handle, idempotentOn(store)) })
-			_, err := amqprpc.Call[int, int32](testContext(t), dial(t, url), "q", 1)
+			harness.Serve(t, url, func(s *amqprpc.Server) { amqprpc.Register(s, "q", new(numbered).handle, idempotentOn(store)) })
+			_, err := amqprpc.Call[int, int32](harness.Context(t), harness.Dial(t, url), "q", 1)
 			require.NoError(t, err)
 			require.Equal(t, test.bounded, <-bounded)
 		})
@@ -144,15 +146,15 @@ func TestStoreIsDown(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			url := startBroker(t)
+			url := amqptest.Start(t).URL()
 			n, log := new(numbered), new(sharedLog)
 			store := test.store
 			store.Store = idempotency.NewMemoryStore(10, time.Hour)
 			opts := append(test.opts, log.option(), idempotency.WithStoreTimeout(20*time.Millisecond))
-			startServer(t, url, func(s *amqprpc.Server) { amqprpc.Register(s, "q", n.handle, idempotentOn(&store, opts...)) })
-			cli := dial(t, url)
+			harness.Serve(t, url, func(s *amqprpc.Server) { amqprpc.Register(s, "q", n.handle, idempotentOn(&store, opts...)) })
+			cli := harness.Dial(t, url)
 			for range 2 {
-				_, err := amqprpc.Call[int, int32](testContext(t), cli, "q", 1, amqprpc.WithCallID("id"))
+				_, err := amqprpc.Call[int, int32](harness.Context(t), cli, "q", 1, amqprpc.WithCallID("id"))
 				require.Equal(t, cmp.Or(test.code, amqprpc.CodeOK), amqprpc.CodeOf(err), "%v", err)
 				if err != nil {
 					require.EqualError(t, err, "q: unavailable: the store of answers fails; nothing was run", "addresses are nobody's business")
@@ -169,10 +171,10 @@ func TestStoreIsDown(t *testing.T) {
 // A claim that cannot be released expires. The caller still gets the handler's error.
 func TestReleaseFails(t *testing.T) {
 	t.Parallel()
-	url, log := startBroker(t), new(sharedLog)
+	url, log := amqptest.Start(t).URL(), new(sharedLog)
 	store := &faultyStore{Store: idempotency.NewMemoryStore(10, time.Hour), release: func(context.Context) error { return errStore }}
 	var runs atomic.Int32
-	startServer(t, url, func(s *amqprpc.Server) {
+	harness.Serve(t, url, func(s *amqprpc.Server) {
 		amqprpc.Register(s, "q", func(context.Context, int) (int32, error) {
 			if runs.Add(1) == 1 {
 				return 0, amqprpc.CodeUnavailable
@@ -180,10 +182,10 @@ func TestReleaseFails(t *testing.T) {
 			return runs.Load(), nil
 		}, idempotentOn(store, log.option(), idempotency.WithLease(50*time.Millisecond)))
 	})
-	cli := dial(t, url)
-	_, err := amqprpc.Call[int, int32](testContext(t), cli, "q", 1, amqprpc.WithCallID("id"))
+	cli := harness.Dial(t, url)
+	_, err := amqprpc.Call[int, int32](harness.Context(t), cli, "q", 1, amqprpc.WithCallID("id"))
 	require.ErrorIs(t, err, amqprpc.CodeUnavailable)
-	got, err := amqprpc.Call[int, int32](testContext(t), cli, "q", 1, amqprpc.WithCallID("id"))
+	got, err := amqprpc.Call[int, int32](harness.Context(t), cli, "q", 1, amqprpc.WithCallID("id"))
 	require.NoError(t, err)
 	require.EqualValues(t, 2, got)
 	require.Contains(t, log.String(), "operation=release")
@@ -212,14 +214,14 @@ func TestRenewalFails(t *testing.T) {
 		require.EqualValues(t, 1, got)
 		require.EqualValues(t, 18, renewals.Load(), "one every third of the lease")
 		require.Contains(t, log.String(), "operation=renew")
-		require.NotContains(t, log.String(), "ran out")
+		require.NotContains(t, log.String(), "lease of a call ended")
 	})
 }
 
 // A request whose context ends during Begin releases the claim.
 func TestEndsWhileItClaims(t *testing.T) {
 	t.Parallel()
-	url, n := startBroker(t), new(numbered)
+	url, n := amqptest.Start(t).URL(), new(numbered)
 	memory := idempotency.NewMemoryStore(10, time.Hour)
 	var asked atomic.Int32
 	store := &faultyStore{Store: memory}
@@ -231,17 +233,17 @@ func TestEndsWhileItClaims(t *testing.T) {
 		}
 		return e, err
 	}
-	startServer(t, url, func(s *amqprpc.Server) {
+	harness.Serve(t, url, func(s *amqprpc.Server) {
 		amqprpc.Register(s, "q", n.handle, idempotentOn(store, idempotency.WithStoreTimeout(time.Hour)))
 	})
-	cli := dial(t, url)
-	ctx, cancel := context.WithTimeout(testContext(t), 500*time.Millisecond)
+	cli := harness.Dial(t, url)
+	ctx, cancel := context.WithTimeout(harness.Context(t), 500*time.Millisecond)
 	defer cancel()
 	_, err := amqprpc.Call[int, int32](ctx, cli, "q", 1, amqprpc.WithCallID("id"))
 	require.ErrorIs(t, err, amqprpc.CodeDeadlineExceeded)
 	require.EqualValues(t, 1, asked.Load())
 	start := time.Now()
-	got, err := amqprpc.Call[int, int32](testContext(t), cli, "q", 1, amqprpc.WithCallID("id"))
+	got, err := amqprpc.Call[int, int32](harness.Context(t), cli, "q", 1, amqprpc.WithCallID("id"))
 	require.NoError(t, err)
 	require.EqualValues(t, 1, got)
 	require.Less(t, time.Since(start), 5*time.Second, "it waited for the claim to run out")
@@ -312,12 +314,12 @@ func TestClaimIsTaken(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			url, log := startBroker(t), new(sharedLog)
+			url, log := amqptest.Start(t).URL(), new(sharedLog)
 			memory := idempotency.NewMemoryStore(10, time.Hour)
 			started, release := make(chan struct{}, 10), make(chan struct{})
 			var runs atomic.Int32
 			var woken atomic.Bool
-			startServer(t, url, func(s *amqprpc.Server) {
+			harness.Serve(t, url, func(s *amqprpc.Server) {
 				amqprpc.Register(s, "q", func(ctx context.Context, _ int) (int32, error) {
 					run := runs.Add(1)
 					started <- struct{}{}
@@ -329,14 +331,14 @@ func TestClaimIsTaken(t *testing.T) {
 					return run, nil
 				}, idempotentOn(asleep(memory, &woken), log.option(), idempotency.WithLease(30*time.Millisecond)))
 			})
-			f := amqprpc.Go[int, int32](testContext(t), dial(t, url), "q", 1, amqprpc.WithCallID("id"))
+			f := amqprpc.Go[int, int32](harness.Context(t), harness.Dial(t, url), "q", 1, amqprpc.WithCallID("id"))
 			<-started
 			c := thief(t, memory, "1:q:id")
 			woken.Store(true)
 			close(release)
-			require.Eventually(t, func() bool { return strings.Contains(log.String(), "ran out") }, patience, time.Millisecond)
+			require.Eventually(t, func() bool { return strings.Contains(log.String(), "lease of a call ended") }, harness.Patience, time.Millisecond)
 			require.NoError(t, test.end(memory, c))
-			got, err := f.Await(testContext(t))
+			got, err := f.Await(harness.Context(t))
 			require.Equal(t, cmp.Or(test.err, amqprpc.CodeOK), amqprpc.CodeOf(err), "%v", err)
 			require.Equal(t, test.want, got)
 			require.EqualValues(t, 1, runs.Load(), "one request runs its handler once")
@@ -356,8 +358,8 @@ func TestStoreThatPanicsInARenewal(t *testing.T) {
 		}
 		return store.Store.Begin(ctx, "key", c)
 	}
-	url := startBroker(t)
-	startServer(t, url, func(s *amqprpc.Server) {
+	url := amqptest.Start(t).URL()
+	harness.Serve(t, url, func(s *amqprpc.Server) {
 		amqprpc.Register(s, "q", func(ctx context.Context, n int) (int, error) {
 			for panics.Load() < 2 && ctx.Err() == nil {
 				runtime.Gosched()
@@ -365,7 +367,7 @@ func TestStoreThatPanicsInARenewal(t *testing.T) {
 			return n, nil
 		}, amqprpc.WithMiddleware(idempotency.New(store, idempotency.WithLease(0), idempotency.WithLogger(nil))))
 	})
-	got, err := amqprpc.Call[int, int](testContext(t), dial(t, url), "q", 7)
+	got, err := amqprpc.Call[int, int](harness.Context(t), harness.Dial(t, url), "q", 7)
 	require.NoError(t, err)
 	require.Equal(t, 7, got)
 }

@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
+	"github.com/bbebcec1/amqprpc-go/middleware/internal/harness"
 	"github.com/bbebcec1/amqprpc-go/middleware/otelrpc"
 )
 
@@ -31,8 +32,8 @@ func inside(tb testing.TB, side string, f func(context.Context, *amqprpc.Request
 	} else {
 		onCall = append(onCall, mw)
 	}
-	startServer(tb, url, func(s *amqprpc.Server) { amqprpc.Register(s, queue, answer) }, onServer...)
-	_, err := amqprpc.Call[string, string](testContext(tb), dial(tb, url), queue, "", onCall...)
+	harness.Serve(tb, url, func(s *amqprpc.Server) { amqprpc.Register(s, queue, answer) }, onServer...)
+	_, err := amqprpc.Call[string, string](harness.Context(tb), harness.Dial(tb, url), queue, "", onCall...)
 	require.NoError(tb, err)
 }
 
@@ -87,8 +88,8 @@ func BenchmarkCall(b *testing.B) {
 	run := func(name string, mw amqprpc.MiddlewareOption) {
 		b.Run(name, func(b *testing.B) {
 			url, queue := brokerURL(b), "bench"
-			startServer(b, url, func(s *amqprpc.Server) { amqprpc.Register(s, queue, answer) }, mw)
-			cli := dial(b, url, mw)
+			harness.Serve(b, url, func(s *amqprpc.Server) { amqprpc.Register(s, queue, answer) }, mw)
+			cli := harness.Dial(b, url, mw)
 			b.ReportAllocs()
 			b.SetParallelism(32)
 			b.RunParallel(func(pb *testing.PB) {

@@ -2,21 +2,17 @@ package otelrpc_test
 
 import (
 	"bufio"
-	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
-	"github.com/bbebcec1/amqprpc-go/amqprpc"
 	"github.com/bbebcec1/amqprpc-go/amqprpc/amqptest"
 )
 
@@ -93,15 +89,6 @@ func startNode(version string) (url string, stop func() error, err error) {
 	}, nil
 }
 
-// patience limits each wait for something that must happen.
-const patience = 20 * time.Second
-
-func testContext(t testing.TB) context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	t.Cleanup(cancel)
-	return ctx
-}
-
 // brokerURL returns the URL of a broker for one test.
 func brokerURL(t testing.TB) string {
 	t.Helper()
@@ -109,42 +96,10 @@ func brokerURL(t testing.TB) string {
 	if nodeURL != "" {
 		return nodeURL
 	}
-	b := amqptest.NewBroker()
-	t.Cleanup(func() { require.NoError(t, b.Close()) })
-	return b.URL()
+	return amqptest.Start(t).URL()
 }
 
 // queueName returns a name for the queue of one test, with a suffix.
 func queueName(t testing.TB, suffix string) string {
 	return strings.ReplaceAll(t.Name(), "/", ".") + suffix
-}
-
-// startServer serves until the test ends or stop is called. When stop has returned, all
-// requests have been handled.
-func startServer(t testing.TB, url string, register func(*amqprpc.Server), opts ...amqprpc.ServerOption) (stop func()) {
-	t.Helper()
-	srv := amqprpc.NewServer(url, append([]amqprpc.ServerOption{amqprpc.WithLogger(nil)}, opts...)...)
-	register(srv)
-	ctx, cancel := context.WithCancel(context.Background())
-	served := make(chan error, 1)
-	go func() { served <- srv.Serve(ctx) }()
-	stop = sync.OnceFunc(func() {
-		cancel()
-		require.NoError(t, <-served, "Serve")
-	})
-	t.Cleanup(stop)
-	select {
-	case <-srv.Ready():
-	case <-time.After(patience):
-		require.FailNow(t, "the server is not ready")
-	}
-	return stop
-}
-
-func dial(t testing.TB, url string, opts ...amqprpc.ClientOption) *amqprpc.Client {
-	t.Helper()
-	cli, err := amqprpc.Dial(testContext(t), url, append([]amqprpc.ClientOption{amqprpc.WithLogger(nil)}, opts...)...)
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, cli.Close()) })
-	return cli
 }

@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
+	"github.com/bbebcec1/amqprpc-go/middleware/internal/harness"
 )
 
 // envPython is the variable with the path of a Python that has pika. If it is set, as in CI,
@@ -63,7 +64,7 @@ func TestForeignTrace(t *testing.T) {
 		select {
 		case reply := <-replies:
 			require.Equal(t, `"fine"`, string(reply.Body))
-		case <-time.After(patience):
+		case <-time.After(harness.Patience):
 			require.FailNow(t, "no reply")
 		}
 	}
@@ -86,7 +87,7 @@ func TestPythonTrace(t *testing.T) {
 		t.Skipf("%s is not set: it names a Python with pika", envPython)
 	}
 	p := newPair(t)
-	out, err := exec.CommandContext(testContext(t), python, "testdata/traced_call.py", p.url, p.queue, traceID, spanID).CombinedOutput()
+	out, err := exec.CommandContext(harness.Context(t), python, "testdata/traced_call.py", p.url, p.queue, traceID, spanID).CombinedOutput()
 	require.NoError(t, err, string(out))
 	require.Equal(t, "\"fine\"\n", string(out))
 	requireForeignTrace(t, p, "from-python")
@@ -104,7 +105,7 @@ func TestSpansOfAResentCall(t *testing.T) {
 	requests, err := ch.Consume(queue, "", true, false, false, false, nil)
 	require.NoError(t, err)
 
-	f := amqprpc.Go[string, string](testContext(t), p.cli, queue, "", amqprpc.WithLiveness(sign), amqprpc.WithIdempotent())
+	f := amqprpc.Go[string, string](harness.Context(t), p.cli, queue, "", amqprpc.WithLiveness(sign), amqprpc.WithIdempotent())
 	first := <-requests // its server sends one heartbeat, and then nothing any more
 	require.NoError(t, ch.Publish("", first.ReplyTo, false, false, amqp.Publishing{
 		CorrelationId: first.CorrelationId, Headers: amqp.Table{"rpc-heartbeat": int64(sign / time.Millisecond)},
@@ -114,7 +115,7 @@ func TestSpansOfAResentCall(t *testing.T) {
 	require.NoError(t, ch.Publish("", second.ReplyTo, false, false, amqp.Publishing{
 		CorrelationId: second.CorrelationId, ContentType: "application/json", Body: []byte(`"fine"`),
 	}))
-	_, err = f.Await(testContext(t))
+	_, err = f.Await(harness.Context(t))
 	require.NoError(t, err)
 
 	all := p.client.take(t, 3)

@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
+	"github.com/bbebcec1/amqprpc-go/middleware/internal/harness"
 	"github.com/bbebcec1/amqprpc-go/middleware/otelrpc"
 )
 
@@ -21,8 +22,8 @@ func TestMetrics(t *testing.T) {
 	}
 	require.Error(t, p.call(t, "not_found"))
 	require.Error(t, p.call(t, "of_its_own"))
-	require.NoError(t, amqprpc.Notify(testContext(t), p.cli, p.queue, ""))
-	_, err := amqprpc.Call[string, string](testContext(t), p.cli, p.queue+".nobody", "")
+	require.NoError(t, amqprpc.Notify(harness.Context(t), p.cli, p.queue, ""))
+	_, err := amqprpc.Call[string, string](harness.Context(t), p.cli, p.queue+".nobody", "")
 	require.Error(t, err)
 	p.stop()
 
@@ -47,7 +48,7 @@ func TestMetrics(t *testing.T) {
 	for _, point := range append(p.client.histogram(t, "rpc.client.call.duration"), p.server.histogram(t, "rpc.server.call.duration")...) {
 		require.Equal(t, []float64{0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10}, point.Bounds)
 		require.Positive(t, point.Sum)
-		require.Less(t, point.Sum, patience.Seconds())
+		require.Less(t, point.Sum, harness.Patience.Seconds())
 	}
 }
 
@@ -55,8 +56,8 @@ func TestMetrics(t *testing.T) {
 func TestWithMethods(t *testing.T) {
 	t.Parallel()
 	client, queue := newSDK(t), queueName(t, ".nobody")
-	cli := dial(t, brokerURL(t), amqprpc.WithMiddleware(otelrpc.Middleware(client.options(otelrpc.WithMethods(queue))...)))
-	_, err := amqprpc.Call[string, string](testContext(t), cli, queue, "")
+	cli := harness.Dial(t, brokerURL(t), amqprpc.WithMiddleware(otelrpc.Middleware(client.options(otelrpc.WithMethods(queue))...)))
+	_, err := amqprpc.Call[string, string](harness.Context(t), cli, queue, "")
 	require.Error(t, err)
 	points := client.histogram(t, "rpc.client.call.duration")
 	require.Len(t, points, 1)
@@ -76,7 +77,7 @@ func TestDurationAndExemplar(t *testing.T) {
 	}{{p.client, "rpc.client.call.duration"}, {p.server, "rpc.server.call.duration"}} {
 		span := side.sdk.take(t, 1)[0]
 		var points []metricdata.HistogramDataPoint[float64]
-		require.Eventually(t, func() bool { points = side.sdk.histogram(t, side.metric); return len(points) == 1 }, patience, time.Millisecond)
+		require.Eventually(t, func() bool { points = side.sdk.histogram(t, side.metric); return len(points) == 1 }, harness.Patience, time.Millisecond)
 		require.Positive(t, points[0].Sum)
 		require.LessOrEqual(t, points[0].Sum, span.EndTime.Sub(span.StartTime).Seconds(), "the span begins first, and both end together")
 		require.Len(t, points[0].Exemplars, 1)

@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	api "go.opentelemetry.io/otel/trace"
 
+	"github.com/bbebcec1/amqprpc-go/middleware/internal/harness"
 	"github.com/bbebcec1/amqprpc-go/middleware/otelrpc"
 )
 
@@ -48,7 +49,7 @@ func (s *sdk) options(more ...otelrpc.Option) []otelrpc.Option {
 // take waits for n ended spans and forgets them.
 func (s *sdk) take(t *testing.T, n int) tracetest.SpanStubs {
 	t.Helper()
-	require.Eventually(t, func() bool { return len(s.spans.GetSpans()) >= n }, patience, time.Millisecond, "no %d spans", n)
+	require.Eventually(t, func() bool { return len(s.spans.GetSpans()) >= n }, harness.Patience, time.Millisecond, "no %d spans", n)
 	all := s.spans.GetSpans()
 	s.spans.Reset()
 	require.Len(t, all, n)
@@ -81,7 +82,7 @@ func values(attrs []attribute.KeyValue) map[string]any {
 func (s *sdk) histogram(t *testing.T, name string) []metricdata.HistogramDataPoint[float64] {
 	t.Helper()
 	var all metricdata.ResourceMetrics
-	require.NoError(t, s.reader.Collect(testContext(t), &all))
+	require.NoError(t, s.reader.Collect(harness.Context(t), &all))
 	for _, scope := range all.ScopeMetrics {
 		for _, m := range scope.Metrics {
 			if m.Name == name {

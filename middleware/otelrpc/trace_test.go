@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
+	"github.com/bbebcec1/amqprpc-go/middleware/internal/harness"
 	"github.com/bbebcec1/amqprpc-go/middleware/otelrpc"
 )
 
@@ -44,14 +45,14 @@ type pair struct {
 
 func newPair(t *testing.T) *pair {
 	p := &pair{url: brokerURL(t), queue: queueName(t, ""), server: newSDK(t), client: newSDK(t)}
-	p.stop = startServer(t, p.url, func(s *amqprpc.Server) { amqprpc.Register(s, p.queue, answer) },
+	p.stop = harness.Serve(t, p.url, func(s *amqprpc.Server) { amqprpc.Register(s, p.queue, answer) },
 		amqprpc.WithMiddleware(otelrpc.Middleware(p.server.options()...)))
-	p.cli = dial(t, p.url, amqprpc.WithMiddleware(otelrpc.Middleware(p.client.options()...)))
+	p.cli = harness.Dial(t, p.url, amqprpc.WithMiddleware(otelrpc.Middleware(p.client.options()...)))
 	return p
 }
 
 func (p *pair) call(t *testing.T, how string, opts ...amqprpc.CallOption) error {
-	_, err := amqprpc.Call[string, string](testContext(t), p.cli, p.queue, how, opts...)
+	_, err := amqprpc.Call[string, string](harness.Context(t), p.cli, p.queue, how, opts...)
 	return err
 }
 
@@ -146,7 +147,7 @@ func TestSpansOfErrors(t *testing.T) {
 		}
 	}
 
-	_, err := amqprpc.Call[string, string](testContext(t), p.cli, p.queue+".nobody", "")
+	_, err := amqprpc.Call[string, string](harness.Context(t), p.cli, p.queue+".nobody", "")
 	require.Error(t, err)
 	c := values(p.client.take(t, 1)[0].Attributes)
 	require.Equal(t, "unavailable", c["error.type"])
@@ -171,7 +172,7 @@ func TestSpansOfAPanic(t *testing.T) {
 func TestSpansOfANotification(t *testing.T) {
 	t.Parallel()
 	p := newPair(t)
-	require.NoError(t, amqprpc.Notify(testContext(t), p.cli, p.queue, ""))
+	require.NoError(t, amqprpc.Notify(harness.Context(t), p.cli, p.queue, ""))
 	client, server := p.client.take(t, 1)[0], p.server.take(t, 1)[0]
 	require.Equal(t, trace.SpanKindProducer, client.SpanKind)
 	require.Equal(t, trace.SpanKindConsumer, server.SpanKind)
@@ -193,8 +194,8 @@ func TestTraceThroughServices(t *testing.T) {
 	url, spans := brokerURL(t), newSDK(t)
 	mw := amqprpc.WithMiddleware(otelrpc.Middleware(spans.options()...))
 	front, back := queueName(t, ".front"), queueName(t, ".back")
-	inside := dial(t, url, mw)
-	startServer(t, url, func(s *amqprpc.Server) {
+	inside := harness.Dial(t, url, mw)
+	harness.Serve(t, url, func(s *amqprpc.Server) {
 		amqprpc.Register(s, back, func(ctx context.Context, _ string) (string, error) {
 			return baggage.FromContext(ctx).Member("tenant").Value(), nil
 		})
@@ -206,8 +207,8 @@ func TestTraceThroughServices(t *testing.T) {
 	require.NoError(t, err)
 	bag, err := baggage.New(member)
 	require.NoError(t, err)
-	ctx, root := spans.tracers.Tracer("test").Start(baggage.ContextWithBaggage(testContext(t), bag), "root")
-	got, err := amqprpc.Call[string, string](ctx, dial(t, url, mw), front, "")
+	ctx, root := spans.tracers.Tracer("test").Start(baggage.ContextWithBaggage(harness.Context(t), bag), "root")
+	got, err := amqprpc.Call[string, string](ctx, harness.Dial(t, url, mw), front, "")
 	root.End()
 	require.NoError(t, err)
 	require.Equal(t, "blue", got)
@@ -285,7 +286,7 @@ func TestUnsampled(t *testing.T) {
 	id, err := trace.TraceIDFromHex("4bf92f3577b34da6a3ce929d0e0e4736")
 	require.NoError(t, err)
 	parent := trace.NewSpanContext(trace.SpanContextConfig{TraceID: id, SpanID: trace.SpanID{1}})
-	ctx := trace.ContextWithSpanContext(testContext(t), parent)
+	ctx := trace.ContextWithSpanContext(harness.Context(t), parent)
 	_, err = amqprpc.Call[string, string](ctx, p.cli, p.queue, "")
 	require.NoError(t, err)
 	p.stop()

@@ -8,13 +8,15 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
+	"github.com/bbebcec1/amqprpc-go/amqprpc/amqptest"
+	"github.com/bbebcec1/amqprpc-go/middleware/internal/harness"
 	"github.com/bbebcec1/amqprpc-go/middleware/promrpc"
 )
 
 // inside runs f in the middleware of a client or of a server, once a call has succeeded.
 func inside(tb testing.TB, side string, f func(context.Context, *amqprpc.Request)) {
 	tb.Helper()
-	url := startBroker(tb)
+	url := amqptest.Start(tb).URL()
 	mw := amqprpc.WithMiddleware(func(next amqprpc.Invoker) amqprpc.Invoker {
 		return func(ctx context.Context, req *amqprpc.Request) (*amqprpc.Response, error) {
 			resp, err := next(ctx, req)
@@ -29,8 +31,8 @@ func inside(tb testing.TB, side string, f func(context.Context, *amqprpc.Request
 	} else {
 		onCall = append(onCall, mw)
 	}
-	startServer(tb, url, func(s *amqprpc.Server) { amqprpc.Register(s, "q", answer) }, onServer...)
-	_, err := amqprpc.Call[string, string](testContext(tb), dial(tb, url), "q", "", onCall...)
+	harness.Serve(tb, url, func(s *amqprpc.Server) { amqprpc.Register(s, "q", answer) }, onServer...)
+	_, err := amqprpc.Call[string, string](harness.Context(tb), harness.Dial(tb, url), "q", "", onCall...)
 	require.NoError(tb, err)
 }
 

@@ -16,6 +16,8 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
+	"github.com/bbebcec1/amqprpc-go/amqprpc/amqptest"
+	"github.com/bbebcec1/amqprpc-go/middleware/internal/harness"
 	"github.com/bbebcec1/amqprpc-go/middleware/promrpc"
 )
 
@@ -29,18 +31,19 @@ type metric struct {
 // work finds them.
 func allMetrics(t *testing.T) map[string]metric {
 	t.Helper()
-	url := startBroker(t)
+	url := amqptest.Start(t).URL()
 	metrics := promrpc.New()
 	reg := prometheus.NewPedanticRegistry()
 	require.NoError(t, reg.Register(metrics))
-	srv, _ := startServer(t, url, func(s *amqprpc.Server) { amqprpc.Register(s, "q", answer) }, amqprpc.WithMiddleware(metrics.Middleware))
-	cli := dial(t, url, amqprpc.WithMiddleware(metrics.Middleware))
+	var srv *amqprpc.Server
+	harness.Serve(t, url, func(s *amqprpc.Server) { srv = s; amqprpc.Register(s, "q", answer) }, amqprpc.WithMiddleware(metrics.Middleware))
+	cli := harness.Dial(t, url, amqprpc.WithMiddleware(metrics.Middleware))
 	require.NoError(t, reg.Register(promrpc.NewServerCollector(srv)))
 	require.NoError(t, reg.Register(promrpc.NewClientCollector(cli)))
 	for _, how := range []string{"", "internal"} {
-		_, _ = amqprpc.Call[string, string](testContext(t), cli, "q", how)
+		_, _ = amqprpc.Call[string, string](harness.Context(t), cli, "q", how)
 	}
-	require.Eventually(t, func() bool { return srv.Stats().Handled == 2 }, patience, time.Millisecond)
+	require.Eventually(t, func() bool { return srv.Stats().Handled == 2 }, harness.Patience, time.Millisecond)
 	families, _ := scrape(t, reg, protobuf)
 	all := make(map[string]metric)
 	for name, f := range families {

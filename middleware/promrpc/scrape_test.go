@@ -17,6 +17,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
+	"github.com/bbebcec1/amqprpc-go/amqprpc/amqptest"
+	"github.com/bbebcec1/amqprpc-go/middleware/internal/harness"
 	"github.com/bbebcec1/amqprpc-go/middleware/promrpc"
 )
 
@@ -25,7 +27,7 @@ func scrape(t *testing.T, reg *prometheus.Registry, format expfmt.Format) (famil
 	t.Helper()
 	srv := httptest.NewServer(promhttp.HandlerFor(reg, promhttp.HandlerOpts{EnableOpenMetrics: true, ErrorHandling: promhttp.HTTPErrorOnError}))
 	defer srv.Close()
-	req, err := http.NewRequestWithContext(testContext(t), http.MethodGet, srv.URL, nil)
+	req, err := http.NewRequestWithContext(harness.Context(t), http.MethodGet, srv.URL, nil)
 	require.NoError(t, err)
 	req.Header.Set("Accept", string(format))
 	resp, err := srv.Client().Do(req)
@@ -83,20 +85,21 @@ type traceKey struct{}
 // A client and a server make calls, and a scrape finds them.
 func TestScrape(t *testing.T) {
 	t.Parallel()
-	url := startBroker(t)
+	url := amqptest.Start(t).URL()
 	metrics := promrpc.New(promrpc.WithTraceID(func(ctx context.Context) string {
 		id, _ := ctx.Value(traceKey{}).(string)
 		return id
 	}))
 	reg := prometheus.NewPedanticRegistry()
 	require.NoError(t, reg.Register(metrics))
-	srv, stop := startServer(t, url, func(s *amqprpc.Server) { amqprpc.Register(s, "orders", answer) },
+	var srv *amqprpc.Server
+	stop := harness.Serve(t, url, func(s *amqprpc.Server) { srv = s; amqprpc.Register(s, "orders", answer) },
 		amqprpc.WithMiddleware(metrics.Middleware))
-	cli := dial(t, url, amqprpc.WithMiddleware(metrics.Middleware))
+	cli := harness.Dial(t, url, amqprpc.WithMiddleware(metrics.Middleware))
 	require.NoError(t, reg.Register(promrpc.NewServerCollector(srv)))
 	require.NoError(t, reg.Register(promrpc.NewClientCollector(cli)))
 
-	ctx := context.WithValue(testContext(t), traceKey{}, "4bf92f3577b34da6a3ce929d0e0e4736")
+	ctx := context.WithValue(harness.Context(t), traceKey{}, "4bf92f3577b34da6a3ce929d0e0e4736")
 	call := func(queue, how string) { _, _ = amqprpc.Call[string, string](ctx, cli, queue, how) }
 	call("orders", "")
 	call("orders", "")
@@ -163,8 +166,8 @@ func TestOptions(t *testing.T) {
 	metrics := promrpc.New(promrpc.WithBuckets(nil), promrpc.WithMethods("nobody"))
 	reg := prometheus.NewPedanticRegistry()
 	require.NoError(t, reg.Register(metrics))
-	cli := dial(t, startBroker(t), amqprpc.WithMiddleware(metrics.Middleware))
-	_, err := amqprpc.Call[string, string](testContext(t), cli, "nobody", "")
+	cli := harness.Dial(t, amqptest.Start(t).URL(), amqprpc.WithMiddleware(metrics.Middleware))
+	_, err := amqprpc.Call[string, string](harness.Context(t), cli, "nobody", "")
 	require.Error(t, err)
 	got, _ := scrape(t, reg, protobuf)
 	m := got["rpc_client_call_duration_seconds"].GetMetric()
@@ -183,8 +186,8 @@ func TestPanic(t *testing.T) {
 	boom := func(amqprpc.Invoker) amqprpc.Invoker {
 		return func(context.Context, *amqprpc.Request) (*amqprpc.Response, error) { panic("boom") }
 	}
-	cli := dial(t, startBroker(t), amqprpc.WithMiddleware(metrics.Middleware, boom))
-	_, err := amqprpc.Call[string, string](testContext(t), cli, "q", "")
+	cli := harness.Dial(t, amqptest.Start(t).URL(), amqprpc.WithMiddleware(metrics.Middleware, boom))
+	_, err := amqprpc.Call[string, string](harness.Context(t), cli, "q", "")
 	require.ErrorIs(t, err, amqprpc.CodeInternal)
 	got, _ := scrape(t, reg, protobuf)
 	require.Equal(t, "internal", labels(got["rpc_client_call_duration_seconds"].GetMetric()[0])["rpc_status_code"])
@@ -196,23 +199,23 @@ const slow = 30 * time.Millisecond
 // The duration is that of the call.
 func TestDuration(t *testing.T) {
 	t.Parallel()
-	url := startBroker(t)
+	url := amqptest.Start(t).URL()
 	metrics := promrpc.New()
 	reg := prometheus.NewPedanticRegistry()
 	require.NoError(t, reg.Register(metrics))
-	_, stop := startServer(t, url, func(s *amqprpc.Server) {
+	stop := harness.Serve(t, url, func(s *amqprpc.Server) {
 		amqprpc.Register(s, "q", func(context.Context, int) (int, error) {
 			<-time.After(slow)
 			return 1, nil
 		})
 	}, amqprpc.WithMiddleware(metrics.Middleware))
-	_, err := amqprpc.Call[int, int](testContext(t), dial(t, url, amqprpc.WithMiddleware(metrics.Middleware)), "q", 1)
+	_, err := amqprpc.Call[int, int](harness.Context(t), harness.Dial(t, url, amqprpc.WithMiddleware(metrics.Middleware)), "q", 1)
 	require.NoError(t, err)
 	stop()
 	got, _ := scrape(t, reg, protobuf)
 	for _, name := range []string{"rpc_client_call_duration_seconds", "rpc_server_call_duration_seconds"} {
 		sum := got[name].GetMetric()[0].GetHistogram().GetSampleSum()
 		require.GreaterOrEqual(t, sum, slow.Seconds(), name)
-		require.Less(t, sum, patience.Seconds(), name)
+		require.Less(t, sum, harness.Patience.Seconds(), name)
 	}
 }

@@ -49,7 +49,7 @@ func Now(c *bench.Config, broker string) Circumstances {
 
 // String returns one sentence.
 func (c Circumstances) String() string {
-	return fmt.Sprintf("Measured on %s with %s, %s and %s on %s, %d CPUs; medians of %d rounds of %v or longer where nothing else is said.",
+	return fmt.Sprintf("Measured on %s with %s, %s and %s on %s, %d CPUs. Unless the text says otherwise, a figure is the median of %d rounds, and a round takes %v or longer.",
 		c.Date.Format("2 January 2006"), c.Broker, c.Driver, c.Go, c.System, c.CPUs, c.Rounds, c.Round)
 }
 

@@ -69,7 +69,7 @@ kept
 <!-- rpcbench circumstances -->
 <!-- end -->
 `, string(text), "a run of one scenario does not speak for the page")
-	require.Equal(t, "Measured on 14 March 2026 with RabbitMQ 3.10.8, amqp091-go v1.16.0 and go1.26 on linux/amd64, 2 CPUs; medians of 3 rounds of 1s or longer where nothing else is said.", at.String())
+	require.Equal(t, "Measured on 14 March 2026 with RabbitMQ 3.10.8, amqp091-go v1.16.0 and go1.26 on linux/amd64, 2 CPUs. Unless the text says otherwise, a figure is the median of 3 rounds, and a round takes 1s or longer.", at.String())
 
 	image, err := os.ReadFile(filepath.Join(dir, "img", "throughput.svg"))
 	require.NoError(t, err)

@@ -14,12 +14,11 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+
+	"github.com/bbebcec1/amqprpc-go/middleware/internal/harness"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-// patience bounds every wait that is expected to end.
-const patience = 20 * time.Second
 
 // envRedis makes a missing redis-server a failure if its value is "require".
 const envRedis = "AMQPRPC_REDIS"
@@ -69,7 +68,7 @@ func tryRedis(t *testing.T, path string) (redisServer, error) {
 		life.Close()
 		_ = cmd.Wait() // the status is that of a killed process
 	})
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), harness.Patience)
 	defer cancel()
 	c := newClient(t, s.addr)
 	for {

@@ -17,6 +17,7 @@ import (
 	"github.com/bbebcec1/amqprpc-go/middleware/idempotency"
 	"github.com/bbebcec1/amqprpc-go/middleware/idempotency/redisstore"
 	"github.com/bbebcec1/amqprpc-go/middleware/idempotency/storetest"
+	"github.com/bbebcec1/amqprpc-go/middleware/internal/harness"
 )
 
 // miniredis runs in this process, and the test moves its clock.
@@ -126,20 +127,7 @@ func FuzzStoredAnswer(f *testing.F) {
 // serve serves the queue q until the test ends.
 func serve(t *testing.T, url string, h amqprpc.Handler[int, int32], mw amqprpc.Middleware) {
 	t.Helper()
-	srv := amqprpc.NewServer(url, amqprpc.WithLogger(nil), amqprpc.WithMiddleware(mw))
-	amqprpc.Register(srv, "q", h)
-	ctx, cancel := context.WithCancel(context.Background())
-	served := make(chan error, 1)
-	go func() { served <- srv.Serve(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		require.NoError(t, <-served)
-	})
-	select {
-	case <-srv.Ready():
-	case <-time.After(patience):
-		require.FailNow(t, "the server is not ready")
-	}
+	harness.Serve(t, url, func(srv *amqprpc.Server) { amqprpc.Register(srv, "q", h) }, amqprpc.WithMiddleware(mw))
 }
 
 // Two servers with their own connections to Redis share their answers. Without Redis they
@@ -165,7 +153,7 @@ func TestServersShareAnswers(t *testing.T) {
 		store := redisstore.New(newClient(t, server.addr), time.Hour)
 		serve(t, b.URL(), handler, idempotency.New(store, idempotency.WithLogger(nil), idempotency.WithStoreTimeout(500*time.Millisecond)))
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), harness.Patience)
 	defer cancel()
 	cli, err := amqprpc.Dial(ctx, b.URL(), amqprpc.WithLogger(nil))
 	require.NoError(t, err)
@@ -209,7 +197,7 @@ func TestClaimOfTheDead(t *testing.T) {
 	store := redisstore.New(newClient(t, server.addr), time.Hour)
 	const lease = 300 * time.Millisecond
 	serve(t, b.URL(), func(context.Context, int) (int32, error) { return 1, nil }, idempotency.New(store, idempotency.WithLogger(nil)))
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), harness.Patience)
 	defer cancel()
 	cli, err := amqprpc.Dial(ctx, b.URL(), amqprpc.WithLogger(nil))
 	require.NoError(t, err)

@@ -20,14 +20,12 @@ import (
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
 	"github.com/bbebcec1/amqprpc-go/amqprpc/amqptest"
+	"github.com/bbebcec1/amqprpc-go/middleware/internal/harness"
 	"github.com/bbebcec1/amqprpc-go/middleware/otelrpc"
 	"github.com/bbebcec1/amqprpc-go/middleware/promrpc"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-// patience limits each wait for something that must happen.
-const patience = 20 * time.Second
 
 // series returns the series of all histograms: name, labels that are not empty, bounds of the
 // classic buckets, and how many values there are.
@@ -66,9 +64,7 @@ func series(t *testing.T, reg *prometheus.Registry) map[string]uint64 {
 // The same calls make the same series in both modules.
 func TestSameSeries(t *testing.T) {
 	t.Parallel()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-
+	ctx := harness.Context(t)
 	prom, otel := prometheus.NewPedanticRegistry(), prometheus.NewPedanticRegistry()
 	metrics := promrpc.New()
 	require.NoError(t, prom.Register(metrics))
@@ -79,29 +75,22 @@ func TestSameSeries(t *testing.T) {
 	both := amqprpc.WithMiddleware(metrics.Middleware,
 		otelrpc.Middleware(otelrpc.WithMeterProvider(meters), otelrpc.WithTracerProvider(noop.NewTracerProvider())))
 
-	broker := amqptest.NewBroker()
-	defer broker.Close()
-	srv := amqprpc.NewServer(broker.URL(), amqprpc.WithLogger(nil), both)
-	amqprpc.Register(srv, "orders", func(_ context.Context, code amqprpc.Code) (string, error) {
-		if code != amqprpc.CodeOK {
-			return "", amqprpc.Errorf(code, "as asked")
-		}
-		return "fine", nil
-	})
-	serving, stop := context.WithCancel(ctx)
-	served := make(chan error, 1)
-	go func() { served <- srv.Serve(serving) }()
-	<-srv.Ready()
-	cli, err := amqprpc.Dial(ctx, broker.URL(), amqprpc.WithLogger(nil), both)
-	require.NoError(t, err)
-	defer cli.Close()
+	url := amqptest.Start(t).URL()
+	stop := harness.Serve(t, url, func(s *amqprpc.Server) {
+		amqprpc.Register(s, "orders", func(_ context.Context, code amqprpc.Code) (string, error) {
+			if code != amqprpc.CodeOK {
+				return "", amqprpc.Errorf(code, "as asked")
+			}
+			return "fine", nil
+		})
+	}, both)
+	cli := harness.Dial(t, url, both)
 	for _, code := range []amqprpc.Code{amqprpc.CodeOK, amqprpc.CodeOK, amqprpc.CodeNotFound, amqprpc.CodeInternal} {
 		_, _ = amqprpc.Call[amqprpc.Code, string](ctx, cli, "orders", code)
 	}
 	_, _ = amqprpc.Call[amqprpc.Code, string](ctx, cli, "nobody", amqprpc.CodeOK)
 	require.NoError(t, amqprpc.Notify(ctx, cli, "orders", amqprpc.CodeOK))
 	stop()
-	require.NoError(t, <-served)
 
 	want := series(t, prom)
 	require.Len(t, want, 5+4+1)

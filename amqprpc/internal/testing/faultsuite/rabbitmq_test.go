@@ -28,6 +28,7 @@ func TestOnRabbitMQ(t *testing.T) { // not parallel, as TestCluster
 	t.Run("Faults", testFaults)
 	t.Run("PersistentCallsSurviveABrokerKilled", testBrokerKilled)
 	t.Run("CallsInFlightWhenTheBrokerRestarts", testRestartInMidCall)
+	t.Run("Streams", testStreams)
 }
 
 // testFaults is [TestFaultsThroughProxies] on a node, with faults of the node as well.

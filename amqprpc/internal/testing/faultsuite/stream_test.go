@@ -274,6 +274,26 @@ func TestStreamsSurviveLossOfMessages(t *testing.T) {
 	}
 }
 
+// A stream whose accept is lost begins when its server is heard for the first time.
+func TestStreamWhoseAcceptIsLost(t *testing.T) {
+	t.Parallel()
+	onStreamStage(t, nil, func(t *testing.T, ss *streamStage) {
+		var lost atomic.Bool
+		ss.broker.Tamper(func(m amqptest.Message) amqptest.Fate {
+			first := m.ContentType == "application/vnd.amqprpc.stream" && lost.CompareAndSwap(false, true)
+			return amqptest.Fate{Drop: first}
+		})
+		next := 0
+		for got, err := range stageCount.Call(t.Context(), ss.client, 1000) {
+			require.NoError(t, err)
+			require.Equal(t, next, got)
+			next++
+		}
+		require.Equal(t, 1000, next)
+		require.True(t, lost.Load())
+	})
+}
+
 // tick takes items of a stream of ticks until it has n, and returns how the stream ended.
 func (ss *streamStage) tick(n int, then func()) (err error) {
 	for i, err := range stageTicks.Call(ss.t.Context(), ss.client, 0) {

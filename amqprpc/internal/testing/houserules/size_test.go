@@ -11,6 +11,13 @@ import (
 // and comments.
 const frameworkMost = 11900
 
+// codecMost is the most lines that package codec may have, with blank lines and comments, and
+// strictMost is the share of the layer that makes msgpack strict.
+const (
+	codecMost  = 1300
+	strictMost = 500
+)
+
 // The framework, without its test broker, frames and test tools, must stay small enough for
 // one person to know.
 func TestSizeOfTheFramework(t *testing.T) {
@@ -27,4 +34,24 @@ func TestSizeOfTheFramework(t *testing.T) {
 	require.Greater(t, lines, frameworkMost/2)
 	require.LessOrEqual(t, lines, frameworkMost)
 	t.Logf("%d lines", lines)
+}
+
+// The codecs stay small beside the libraries that they stand on.
+func TestSizeOfCodec(t *testing.T) {
+	t.Parallel()
+	all, strict := 0, 0
+	for _, f := range files(t) {
+		switch f.name {
+		case "codec/walk.go", "codec/plan.go", "codec/token.go":
+			strict += f.lines
+		}
+		if f.dir() == "codec" {
+			all += f.lines
+		}
+	}
+	require.Greater(t, strict, strictMost/2)
+	require.LessOrEqual(t, strict, strictMost)
+	require.Greater(t, all, codecMost/2)
+	require.LessOrEqual(t, all, codecMost)
+	t.Logf("%d lines, %d of them strict", all, strict)
 }
