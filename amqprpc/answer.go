@@ -92,7 +92,7 @@ func (in *inbound) errorReply(e *Error, outcome Outcome, h Header) messaging.Don
 	}
 	done := in.replyWith(protocol.Reply{
 		ContentType: "application/json", Header: h,
-		IsError: true, Code: string(e.code), Outcome: outcome.String(),
+		IsError: true, Code: string(e.code), Outcome: outcome.String(), RetryAfter: e.again,
 	}, envelopeWithin(e, int(in.endpoint.server.maxBody.Load())))
 	// Another server might decide otherwise if the request came back for want of its
 	// acknowledgement.

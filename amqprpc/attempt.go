@@ -177,7 +177,10 @@ func (a *attempt) next() *attempt {
 	return pc.add(a.header, a.expiry, true)
 }
 
+// blockedFor is how long a broker that takes no messages is left alone.
+const blockedFor = time.Second
+
 func errBlocked(queue string) *Error {
 	return localError(CodeResourceExhausted, OutcomeNotSent, queue,
-		"the broker takes no messages now: it is short of memory or disk (connection.blocked)")
+		"the broker takes no messages now: it is short of memory or disk (connection.blocked)").WithRetryAfter(blockedFor)
 }

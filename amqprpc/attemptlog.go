@@ -1,6 +1,7 @@
 package amqprpc
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -16,12 +17,26 @@ type Attempt struct {
 
 // Attempts returns the attempts at the call so far, oldest first: those that middleware has
 // made by calling next, and those that the client makes by itself for a [WithIdempotent]
-// call while next runs. It is nil on a server.
+// call while next runs. A request and its clones ([Request.Clone]) are one call: each of them
+// returns the attempts of all. Attempts returns nil on a server.
 func (r *Request) Attempts() []Attempt {
 	if r.out == nil {
 		return nil
 	}
 	pc := &r.out.call
+	if pc.family == nil {
+		return pc.attempts()
+	}
+	var all []Attempt
+	for _, member := range pc.family.all() {
+		all = append(all, member.attempts()...)
+	}
+	slices.SortFunc(all, func(a, b Attempt) int { return cmp.Compare(a.Number, b.Number) })
+	return all
+}
+
+// attempts returns the attempts of one request, without those of its clones.
+func (pc *pendingCall) attempts() []Attempt {
 	pc.mu.Lock()
 	defer pc.mu.Unlock()
 	if pc.current == nil {
@@ -34,7 +49,10 @@ func (r *Request) Attempts() []Attempt {
 // has none before somebody asks, since most calls are such. The lock is held.
 func (pc *pendingCall) logged() *[]Attempt {
 	if pc.log == nil {
-		pc.log = &[]Attempt{{Number: 1}}
+		pc.log = &[]Attempt{}
+		if pc.first.n == 1 { // not so if another request of the family was first
+			*pc.log = append(*pc.log, Attempt{Number: 1})
+		}
 	}
 	return pc.log
 }

@@ -53,6 +53,9 @@ func (t *typedCall[Req, Resp]) fresh() any {
 
 func (t *typedCall[Req, Resp]) none() bool { return messageOf[Resp]{}.none() }
 
+// apart is the messageType of Resp for a clone, which runs on a goroutine of its own.
+func (t *typedCall[Req, Resp]) apart() messageType { return messageOf[Resp]{} }
+
 func (t *typedCall[Req, Resp]) run(ctx context.Context, c *Client, cfg *callConfig) (_ Resp, err error) {
 	defer c.rescue(&t.call.req, &err)
 	var zero Resp

@@ -7,6 +7,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
+
+	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/protocol"
 )
 
 // Error is an error with a code. Calls return it. A handler returns it to choose the code
@@ -20,7 +23,8 @@ type Error struct {
 	cause   error
 	details []errorDetail
 	outcome Outcome
-	stated  bool // the outcome is WithOutcome's
+	stated  bool          // the outcome is WithOutcome's
+	again   time.Duration // after which the caller may call again; 0 is not said
 	remote  bool
 	call    callRef // that it is the error of; zero if of none
 	queue   string  // of the call; "" for an error of no call, as a handler makes one
@@ -28,7 +32,8 @@ type Error struct {
 
 // NewError returns an error with this code that wraps err. The message that crosses the
 // wire is the text of err, or the name of the code if err is nil. If err wraps an Error,
-// its details are kept. CodeOK becomes CodeUnknown, because it is not the code of an error.
+// its details and its [RetryAfter] are kept. CodeOK becomes CodeUnknown, because it is not
+// the code of an error.
 func NewError(code Code, err error) *Error {
 	if code == CodeOK {
 		code = CodeUnknown
@@ -38,7 +43,7 @@ func NewError(code Code, err error) *Error {
 		e.message = textOf(err)
 	}
 	if inner, ok := errorIn(err); ok {
-		e.details = inner.details
+		e.details, e.again = inner.details, inner.again
 	}
 	return e
 }
@@ -117,6 +122,27 @@ func (e *Error) WithOutcome(o Outcome) *Error {
 	c := *e
 	c.outcome, c.stated = o, true
 	return &c
+}
+
+// WithRetryAfter returns a copy of the error that tells its caller to call again after d. The
+// time crosses the wire in milliseconds, rounded up. The caller reads it with [RetryAfter].
+// Values of zero and below set no time. Values of more than a day are lowered to a day. Use
+// WithRetryAfter for errors that pass by themselves, as unavailable and resource_exhausted
+// do.
+func (e *Error) WithRetryAfter(d time.Duration) *Error {
+	c := *e
+	c.again = within(0, d, protocol.MaxRetryAfter)
+	return &c
+}
+
+// RetryAfter returns the time that err's [Error] asks the caller to wait before it calls
+// again ([Error.WithRetryAfter]). It returns false if the error sets no time.
+func RetryAfter(err error) (time.Duration, bool) {
+	e, ok := errorIn(err)
+	if !ok || e.again <= 0 {
+		return 0, false
+	}
+	return e.again, true
 }
 
 // Detail returns the detail with this name of err's [Error], decoded as a T. It returns

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -53,6 +55,57 @@ func TestErrorDetails(t *testing.T) {
 	recoded := amqprpc.NewError(amqprpc.CodeNotFound, fmt.Errorf("again: %w", e))
 	_, ok = amqprpc.Detail[map[string]int](recoded, "d")
 	require.True(t, ok, "a new code keeps the details")
+}
+
+func TestRetryAfter(t *testing.T) {
+	t.Parallel()
+	for given, want := range map[time.Duration]time.Duration{
+		-1: 0, 0: 0, 1: 1, time.Second: time.Second, math.MaxInt64: 24 * time.Hour,
+	} {
+		base := amqprpc.Errorf(amqprpc.CodeUnavailable, "x")
+		e := base.WithRetryAfter(given)
+		got, ok := amqprpc.RetryAfter(fmt.Errorf("wrapped: %w", e))
+		require.Equal(t, want, got)
+		require.Equal(t, want > 0, ok)
+		got, _ = amqprpc.RetryAfter(amqprpc.NewError(amqprpc.CodeAborted, e))
+		require.Equal(t, want, got, "a new code keeps it")
+		_, ok = amqprpc.RetryAfter(base)
+		require.False(t, ok, "the original says nothing")
+	}
+	_, ok := amqprpc.RetryAfter(nil)
+	require.False(t, ok)
+	_, ok = amqprpc.RetryAfter(errors.New("plain"))
+	require.False(t, ok)
+}
+
+// What a server says of when to call again reaches the caller, in whole milliseconds.
+func TestRetryAfterCrossesTheWire(t *testing.T) {
+	t.Parallel()
+	url, queue := brokerURL(t), queueName(t)
+	refuse := func(amqprpc.Invoker) amqprpc.Invoker {
+		return func(context.Context, *amqprpc.Request) (*amqprpc.Response, error) {
+			return nil, amqprpc.Errorf(amqprpc.CodeUnavailable, "warming up").WithRetryAfter(time.Minute)
+		}
+	}
+	startServer(t, url, func(s *amqprpc.Server) {
+		amqprpc.Register(s, queue, func(_ context.Context, d time.Duration) (int, error) {
+			return 0, amqprpc.Errorf(amqprpc.CodeResourceExhausted, "later").WithRetryAfter(d)
+		})
+		amqprpc.Register(s, queue+".refuses", square, amqprpc.WithMiddleware(refuse))
+	})
+	cli, ctx := dial(t, url), testContext(t)
+	for sent, want := range map[time.Duration]time.Duration{
+		0: 0, 1: time.Millisecond, 1500 * time.Microsecond: 2 * time.Millisecond, time.Hour: time.Hour, math.MaxInt64: 24 * time.Hour,
+	} {
+		_, err := amqprpc.Call[time.Duration, int](ctx, cli, queue, sent)
+		require.ErrorIs(t, err, amqprpc.CodeResourceExhausted)
+		got, _ := amqprpc.RetryAfter(err)
+		require.Equal(t, want, got)
+	}
+	_, err := amqprpc.Call[int, int](ctx, cli, queue+".refuses", 1)
+	got, _ := amqprpc.RetryAfter(err)
+	require.Equal(t, time.Minute, got)
+	require.Equal(t, amqprpc.OutcomeNotExecuted, amqprpc.OutcomeOf(err))
 }
 
 func TestCodeAndOutcomeOf(t *testing.T) {

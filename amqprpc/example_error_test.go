@@ -31,6 +31,22 @@ func ExampleError_WithDetail() {
 	// left: 2
 }
 
+func ExampleError_WithRetryAfter() {
+	cli, closeAll := connected(func(srv *amqprpc.Server) {
+		amqprpc.Register(srv, "report", func(context.Context, int) (int, error) {
+			return 0, amqprpc.Errorf(amqprpc.CodeUnavailable, "the database restarts").WithRetryAfter(3 * time.Second)
+		})
+	})
+	defer closeAll()
+
+	_, err := amqprpc.Call[int, int](context.Background(), cli, "report", 3)
+	fmt.Println(err)
+	fmt.Println(amqprpc.RetryAfter(err))
+	// Output:
+	// report: unavailable: the database restarts
+	// 3s true
+}
+
 func ExampleDetail() {
 	err := amqprpc.Errorf(amqprpc.CodeOutOfRange, "too late").WithDetail("closed", "18:00")
 	fmt.Println(amqprpc.Detail[string](err, "closed"))

@@ -185,7 +185,8 @@ func (in *inbound) admit() bool {
 	}
 	if in.refusal == nil && in.hopeless() {
 		s.stats.shed.Add(1)
-		in.refusal = Errorf(CodeResourceExhausted, "the server is busy: what is left of the request's time is less than its handlers take")
+		in.refusal = Errorf(CodeResourceExhausted, "the server is busy: what is left of the request's time is less than its handlers take").
+			WithRetryAfter(in.retryAfter())
 	}
 	return true
 }
@@ -271,6 +272,13 @@ func (in *inbound) hopeless() bool {
 		budget = expires
 	}
 	return in.endpoint.gauge.Hopeless(int(in.endpoint.load.Load()), left, budget)
+}
+
+// retryAfter returns when the caller of a request that a busy server refuses should call
+// again: after the requests that wait now. They wait for about as long as this request did,
+// and at least for as long as a handler takes.
+func (in *inbound) retryAfter() time.Duration {
+	return min(max(in.waited, in.endpoint.gauge.Typical()), time.Minute)
 }
 
 // invoke runs the chain. A panic of middleware is an error like a handler's.

@@ -21,8 +21,15 @@ type Invoker func(ctx context.Context, req *Request) (*Response, error)
 //
 // Middleware may refuse a request before it is decoded, and may answer without calling
 // next. It may change ctx, the metadata and the message. It may call next again: on a
-// client, each time is a new attempt. It must call next on its own goroutine, one call at a
-// time, and next ends with the ctx that it gets.
+// client, each time is a new attempt.
+//
+// On a server, middleware must call next on its own goroutine, one call at a time. On a
+// client, it may call next on other goroutines, several at a time, if each has a request of
+// its own: [Request.Clone] makes one. Each next returns the answer to its own attempt, and
+// ends with the ctx that it gets. This ctx must be derived from the one that the middleware
+// got. A second next of a request whose first next runs is an internal error. Middleware
+// recovers the panics of its goroutines, and waits for them before it returns. If an attempt
+// still runs when the chain returns, the client ends it with the code canceled.
 //
 // The first middleware is the outermost. The middleware of a server or client surrounds the
 // middleware of a handler or call. If middleware panics, the request or call ends with an

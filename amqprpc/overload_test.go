@@ -170,6 +170,10 @@ func TestShedding(t *testing.T) {
 	require.ErrorIs(t, err, amqprpc.CodeResourceExhausted)
 	require.Equal(t, amqprpc.OutcomeNotExecuted, amqprpc.OutcomeOf(err))
 	require.ErrorContains(t, err, "busy")
+	again, ok := amqprpc.RetryAfter(err)
+	require.True(t, ok, "a busy server says when to call again")
+	require.GreaterOrEqual(t, again, typical/16, "not before a handler has ended")
+	require.LessOrEqual(t, again, 2*timeout)
 	require.EqualValues(t, 1, srv.Stats().Shed)
 
 	// A request that has not waited is not refused, even with little time left.

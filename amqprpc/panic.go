@@ -40,7 +40,7 @@ func (c *Client) rescue(req *Request, err *error) {
 	cause := newPanicError(p)
 	c.log.Error("amqprpc: panic in a call", "queue", req.queue, "panic", cause.Error(), "stack", string(cause.Stack))
 	outcome := OutcomeUnknown
-	if req.attempt == 0 {
+	if req.isUnsent() {
 		outcome = OutcomeNotSent
 	}
 	*err = localError(CodeInternal, outcome, req.queue, "%w", cause)

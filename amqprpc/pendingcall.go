@@ -31,14 +31,15 @@ type pendingCall struct {
 	// What follows is guarded by the lock.
 	has      bool  // a result that is not taken yet
 	over     bool  // the call has ended: nothing more counts
+	running  bool  // the last step of its chain; once it is over only where middleware did not wait
 	doubt    bool  // an attempt that has ended may have run
-	steps    int32 // how many of its chain's last steps run; more than none once it is over only where middleware did not wait
 	answered int32 // the highest attempt that a reply came for
 	mu       sync.Mutex
 	result   result
 	current  *attempt
 	alive    *heartbeats // of the current attempt's handler; nil if none has come
 	log      *[]Attempt  // see logged
+	family   *family     // of a request that was cloned, and of its clones
 	first    attempt
 }
 
@@ -60,6 +61,7 @@ type result struct {
 type reply struct {
 	kind     replyKind
 	outcome  Outcome
+	again    int32  // of an error: the milliseconds after which to call again; 0 is not said
 	about    string // of a result its content type, of an error its code, of a request that came back why
 	encoding string // of the body
 	headers  []byte // encoded, if there is metadata among them
@@ -80,6 +82,12 @@ func (r *reply) provesExecution() bool {
 	return r.kind == replyResult || r.kind == replyError && r.outcome == OutcomeExecuted
 }
 
+// outOfTime reports whether a reply is the error of a handler whose time was over. It says
+// nothing of a later attempt, which has time of its own.
+func (r *reply) outOfTime() bool {
+	return r.kind == replyError && r.outcome == OutcomeExecuted && r.about == string(CodeDeadlineExceeded)
+}
+
 // delivered says what became of a reply.
 type delivered int
 
@@ -90,7 +98,7 @@ const (
 )
 
 // deliver hands a reply to attempt n to the caller. A reply to an earlier attempt
-// counts if it proves an execution.
+// counts if it proves an execution, but for one whose own time was over.
 func (pc *pendingCall) deliver(n int, r *reply) delivered {
 	pc.mu.Lock()
 	defer pc.mu.Unlock()
@@ -100,6 +108,8 @@ func (pc *pendingCall) deliver(n int, r *reply) delivered {
 	case n <= int(pc.answered):
 		return deliveredRepeated
 	case n < int(pc.current.n) && !r.provesExecution():
+		return deliveredStale
+	case (n < int(pc.current.n) || pc.current.ended) && r.outOfTime():
 		return deliveredStale
 	}
 	pc.answered = int32(n)
@@ -150,22 +160,27 @@ func (pc *pendingCall) overError() *Error {
 	return localError(CodeCanceled, OutcomeUnknown, pc.req.queue, "a middleware returned before the step that it had begun")
 }
 
-// enter begins a step of the chain that waits for an answer, unless the call is over.
-func (pc *pendingCall) enter() bool {
+// enter begins a step of the chain that waits for an answer, unless the call is over or
+// another step waits for one.
+func (pc *pendingCall) enter() *Error {
 	pc.mu.Lock()
 	defer pc.mu.Unlock()
-	if pc.over {
-		return false
+	switch {
+	case pc.over:
+		return pc.overError()
+	case pc.running:
+		return localError(CodeInternal, OutcomeUnknown, pc.req.queue,
+			"a middleware called next while another next of the same request was running (Request.Clone)")
 	}
-	pc.steps++
-	return true
+	pc.running = true
+	return nil
 }
 
 // leave ends a step, and reports whether it was the last thing of the call.
 func (pc *pendingCall) leave() bool {
 	pc.mu.Lock()
 	defer pc.mu.Unlock()
-	pc.steps--
+	pc.running = false
 	return pc.over && pc.idle()
 }
 
@@ -181,7 +196,7 @@ func (pc *pendingCall) end() bool {
 // wakes it. If no step runs, woken can be used for another call. That call may be woken
 // once for nothing. The lock is held.
 func (pc *pendingCall) idle() bool {
-	if pc.steps > 0 {
+	if pc.running {
 		pc.wake()
 		return false
 	}
@@ -216,7 +231,7 @@ func (pc *pendingCall) failed(err *Error) {
 func (pc *pendingCall) begin(h Header, expiry moment) *attempt {
 	pc.mu.Lock()
 	defer pc.mu.Unlock()
-	if pc.has && pc.result.err == nil && !pc.result.accepted {
+	if pc.has && pc.result.err == nil && !pc.result.accepted && !pc.result.reply.outOfTime() {
 		return nil
 	}
 	if pc.has { // an error that came too late to be returned
@@ -227,10 +242,11 @@ func (pc *pendingCall) begin(h Header, expiry moment) *attempt {
 
 // add makes an attempt. The lock is held.
 func (pc *pendingCall) add(h Header, expiry moment, resent bool) *attempt {
-	a, n := &pc.first, int32(1)
+	a, last := &pc.first, int32(0)
 	if pc.current != nil {
-		a, n = &attempt{}, pc.current.n+1
+		a, last = &attempt{}, pc.current.n
 	}
+	n := pc.family.number(last)
 	a.call, a.n, a.header, a.expiry, a.resent = pc, n, h, expiry, resent
 	if n > 1 {
 		l := pc.logged()

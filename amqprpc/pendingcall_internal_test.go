@@ -61,12 +61,28 @@ func TestRepliesToEarlierAttempts(t *testing.T) {
 	require.Equal(t, deliveredStale, pc.deliver(3, result), "nor a third")
 	require.Equal(t, deliveredStale, pc.deliver(1, refused))
 	require.Equal(t, deliveredStale, pc.deliver(1, &reply{kind: replyBounced}))
+	late := &reply{kind: replyError, outcome: OutcomeExecuted, about: "deadline_exceeded"}
+	require.Equal(t, deliveredStale, pc.deliver(1, late), "the second has time of its own")
 	require.Equal(t, deliveredFirst, pc.deliver(1, result))
 	require.Equal(t, deliveredRepeated, pc.deliver(1, result))
 	require.Equal(t, deliveredRepeated, pc.deliver(2, result))
 	pc.end()
 	require.Equal(t, deliveredStale, pc.deliver(2, result))
 	require.Empty(t, pc.woken)
+}
+
+// If an attempt has ended at its own limit, its handler may answer with deadline_exceeded. This
+// answer does not end the next attempt.
+func TestReplyOfAnAttemptThatIsOutOfTime(t *testing.T) {
+	t.Parallel()
+	late := &reply{kind: replyError, outcome: OutcomeExecuted, about: "deadline_exceeded"}
+	pc := newPendingCall()
+	pc.begin(nil, 0)
+	pc.failed(localError(CodeDeadlineExceeded, OutcomeUnknown, "q", "the limit of the attempt"))
+	require.Equal(t, deliveredStale, pc.deliver(1, late))
+	require.NotNil(t, pc.begin(nil, 0))
+	require.Equal(t, deliveredFirst, pc.deliver(2, late), "its own counts")
+	require.NotNil(t, pc.begin(nil, 0), "but not for a third")
 }
 
 // An attempt is either written or abandoned, whichever comes first.

@@ -2,6 +2,7 @@ package amqprpc
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/messaging"
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/protocol"
@@ -68,7 +69,8 @@ func (c *Client) dispatch(m *messaging.Message, bounced bool) {
 		return
 	}
 	r := reply{
-		about: got.ContentType, encoding: got.ContentEncoding, outcome: outcomeFromWire(got.Outcome), headers: got.Received, body: m.Body,
+		about: got.ContentType, encoding: got.ContentEncoding, outcome: outcomeFromWire(got.Outcome), again: int32(got.RetryAfter.Milliseconds()),
+		headers: got.Received, body: m.Body,
 	}
 	switch {
 	case bounced:
@@ -181,6 +183,7 @@ func remoteError(queue string, r *reply, limit int) *Error {
 	}
 	e.code = codeFromWire(r.about)
 	e.remote, e.queue, e.outcome = true, queue, r.outcome
+	e.again = time.Duration(r.again) * time.Millisecond
 	return e
 }
 

@@ -60,7 +60,9 @@ func (k Kind) wire() protocol.StreamKind {
 
 // Request is a request as middleware sees it: on a client before it is sent, on a server
 // after it has arrived. Only the goroutine that runs the chain may use it. No method may be
-// called concurrently with another, or after the chain has returned.
+// called concurrently with another or with next, or after the chain has returned. The
+// exceptions are [Request.HasStarted] and [Request.InspectQueue]. A [Request.Clone] is a
+// request of its own.
 type Request struct {
 	queue       string
 	id          string
@@ -86,6 +88,7 @@ type Request struct {
 	encoded     bool
 	client      bool
 	redelivered bool
+	retriers    uint16 // how often middleware has claimed the retries
 
 	streaming *streaming // of a stream
 }

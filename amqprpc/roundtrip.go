@@ -57,7 +57,7 @@ func (c *Client) start(ctx context.Context, o *outgoing, cfg *callConfig) (*Resp
 		c.stats.failed.add(CodeOf(err))
 	}
 	if cfg.replyHeader != nil {
-		*cfg.replyHeader = req.replyHeader
+		*cfg.replyHeader = pc.family.lastHeader(req.replyHeader)
 		if resp != nil {
 			*cfg.replyHeader = resp.Header()
 		}
@@ -73,6 +73,11 @@ func (c *Client) forget(o *outgoing) {
 	o.ctx.end()
 	if o.call.end() {
 		c.release(&o.call)
+	}
+	for _, clone := range o.call.family.end() {
+		if clone.end() {
+			c.release(clone)
+		}
 	}
 }
 
@@ -112,8 +117,9 @@ func (c *Client) attempt(ctx context.Context, req *Request) (*Response, error) {
 		ctx = bounded
 	}
 	pc := &req.out.call
-	if !pc.enter() {
-		return nil, pc.overError()
+	if err := pc.enter(); err != nil {
+		err.call = req.ref()
+		return nil, err
 	}
 	defer func() {
 		if pc.leave() {
@@ -129,8 +135,9 @@ func (c *Client) attempt(ctx context.Context, req *Request) (*Response, error) {
 	}
 	resp, err := run(ctx, req)
 	if err != nil {
-		req.out.call.failed(err)
-		err.call = req.ref()
+		err.call = req.ref() // before others see the error in the log of attempts
+		pc.failed(err)
+		pc.family.answered(req.replyHeader)
 		return nil, err
 	}
 	return resp, nil

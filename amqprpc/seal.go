@@ -86,7 +86,7 @@ func errNeither(req *Request) error {
 // was sent, else all is possible.
 func (c *Client) ownError(req *Request, err error) error {
 	if e, ok := errorIn(err); ok && e.call == req.ref() {
-		return err
+		return req.out.call.family.sure(err, e)
 	}
 	own := *asWireError(err)
 	if own.queue != "" {
@@ -95,7 +95,7 @@ func (c *Client) ownError(req *Request, err error) error {
 	own.cause, own.call = err, req.ref()
 	own.remote, own.queue = false, req.queue
 	own.outcome = OutcomeUnknown
-	if req.attempt == 0 {
+	if req.isUnsent() {
 		own.outcome = OutcomeNotSent
 	}
 	return &own
@@ -107,4 +107,11 @@ type callRef struct {
 	number uint64
 }
 
-func (r *Request) ref() callRef { return callRef{r.out.call.client.id, r.out.call.number} }
+func (r *Request) ref() callRef {
+	pc := &r.out.call
+	number := pc.number
+	if pc.family != nil {
+		number = pc.family.call
+	}
+	return callRef{pc.client.id, number}
+}

@@ -74,7 +74,7 @@ func TestGoBlocks(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	for _, page := range []string{"README.md", "getting-started.md", "testing.md", "errors.md", "deadlines-and-cancellation.md", "streams.md", "middleware.md", "retries-and-idempotency.md", "observability.md", "health-and-operations.md", "security.md", "codecs.md", "compression.md", "migrating.md"} {
+	for _, page := range []string{"README.md", "getting-started.md", "testing.md", "errors.md", "deadlines-and-cancellation.md", "streams.md", "middleware.md", "resilience.md", "retries-and-idempotency.md", "observability.md", "health-and-operations.md", "security.md", "codecs.md", "compression.md", "migrating.md"} {
 		if page != "README.md" {
 			page = guide + "/" + page
 		}
@@ -279,7 +279,7 @@ func TestNamedTests(t *testing.T) {
 var (
 	declaredOption = regexp.MustCompile(`(?m)^func (With\w+)\(`)
 	listedOption   = regexp.MustCompile("(?m)^\\| `(With\\w+)` \\| ")
-	importPath     = regexp.MustCompile(`"(github\.com/(?:google|hashicorp|rabbitmq|vmihailenco)/[\w-]+)`)
+	importPath     = regexp.MustCompile(`"((?:github\.com/(?:cenkalti|google|hashicorp|rabbitmq|vmihailenco)|golang\.org/x)/[\w-]+)`)
 )
 
 // The options page lists every option once.
@@ -314,8 +314,8 @@ func TestDependenciesOfThePage(t *testing.T) {
 	for _, root := range []string{"amqprpc", "codec", "middleware"} {
 		err := filepath.WalkDir(filepath.Join("..", root), func(file string, entry os.DirEntry, err error) error {
 			if err != nil || !strings.HasSuffix(file, ".go") || strings.HasSuffix(file, "_test.go") {
-				if entry != nil && entry.IsDir() && (entry.Name() == "redisstore" || entry.Name() == "testing" || entry.Name() == "amqptest") {
-					return filepath.SkipDir // a module of its own; for tests
+				if entry != nil && entry.IsDir() && (entry.Name() == "redisstore" || entry.Name() == "breaker" || entry.Name() == "testing" || entry.Name() == "amqptest") {
+					return filepath.SkipDir // modules of their own; for tests
 				}
 				return err
 			}
@@ -331,7 +331,7 @@ func TestDependenciesOfThePage(t *testing.T) {
 		})
 		require.NoError(t, err)
 	}
-	row := regexp.MustCompile("(?m)^\\| \\[[\\w/-]+\\]\\(https://([\\w./-]+)\\) \\| (`[^|]+) \\|")
+	row := regexp.MustCompile("(?m)^\\| \\[[\\w./-]+\\]\\(https://([\\w./-]+)\\) \\| (`[^|]+) \\|")
 	listed := make(map[string][]string)
 	for _, m := range row.FindAllStringSubmatch(string(pages(t)[guide+"/dependencies.md"]), -1) {
 		for _, who := range strings.Split(m[2], ", ") {

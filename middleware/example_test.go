@@ -146,3 +146,142 @@ func ExampleTimeout() {
 	// Output:
 	// slow: deadline_exceeded: context deadline exceeded (time limit of 20ms)
 }
+
+func ExampleRetry() {
+	broker := amqptest.NewBroker()
+	defer broker.Close()
+
+	// A server that is still warming up refuses its first two requests.
+	warm := 0
+	srv := amqprpc.NewServer(broker.URL(), amqprpc.WithLogger(nil))
+	amqprpc.Register(srv, "stock", func(_ context.Context, item string) (int, error) { return len(item), nil },
+		amqprpc.WithMiddleware(func(next amqprpc.Invoker) amqprpc.Invoker {
+			return func(ctx context.Context, req *amqprpc.Request) (*amqprpc.Response, error) {
+				if warm++; warm <= 2 {
+					return nil, amqprpc.Errorf(amqprpc.CodeUnavailable, "warming up").WithRetryAfter(5 * time.Millisecond)
+				}
+				return next(ctx, req)
+			}
+		}))
+	defer serve(srv)()
+
+	ctx := context.Background()
+	retry := middleware.Retry(
+		middleware.WithRetryPauses(10*time.Millisecond, time.Second),
+		middleware.WithRetryObserver(func(_ context.Context, req *amqprpc.Request, err error, _ time.Duration) {
+			fmt.Printf("attempt %d: %v (%v)\n", req.Attempt(), err, amqprpc.OutcomeOf(err))
+		}),
+	)
+	cli, err := amqprpc.Dial(ctx, broker.URL(), amqprpc.WithLogger(nil), amqprpc.WithMiddleware(retry))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer cli.Close()
+	fmt.Println(amqprpc.Call[string, int](ctx, cli, "stock", "tea"))
+
+	// Output:
+	// attempt 1: stock: unavailable: warming up (not-executed)
+	// attempt 2: stock: unavailable: warming up (not-executed)
+	// 3 <nil>
+}
+
+func ExampleHedge() {
+	broker := amqptest.NewBroker()
+	defer broker.Close()
+
+	// The handler of each first attempt hangs, as on a server that swaps.
+	srv := amqprpc.NewServer(broker.URL(), amqprpc.WithLogger(nil))
+	amqprpc.Register(srv, "price", func(ctx context.Context, item string) (int, error) {
+		if req, _ := amqprpc.RequestFromContext(ctx); req.Attempt() == 1 {
+			<-ctx.Done()
+			return 0, ctx.Err()
+		}
+		return 350, nil
+	}, amqprpc.WithHandlerTimeout(time.Second))
+	defer serve(srv)()
+
+	ctx := context.Background()
+	hedge := middleware.Hedge(
+		middleware.WithHedgeDelay(20*time.Millisecond), // without it: the 95th percentile of the queue
+		middleware.WithHedgeBudget(1),                  // without it: a tenth of the calls
+		middleware.WithHedgeObserver(func(_ context.Context, _ *amqprpc.Request, secondWon bool) {
+			fmt.Println("second attempt won:", secondWon)
+		}),
+	)
+	cli, err := amqprpc.Dial(ctx, broker.URL(), amqprpc.WithLogger(nil), amqprpc.WithMiddleware(hedge))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer cli.Close()
+	fmt.Println(amqprpc.Call[string, int](ctx, cli, "price", "tea", amqprpc.WithIdempotent()))
+
+	// Output:
+	// second attempt won: true
+	// 350 <nil>
+}
+
+// Two requests of each tenant may come at once, and then one a second.
+func ExampleRateLimit() {
+	broker := amqptest.NewBroker()
+	defer broker.Close()
+
+	tenant := func(_ context.Context, req *amqprpc.Request) string { return req.Header()["tenant"] }
+	srv := amqprpc.NewServer(broker.URL(), amqprpc.WithLogger(nil),
+		amqprpc.WithMiddleware(middleware.RateLimit(1, 2, middleware.WithLimitKey(tenant))))
+	amqprpc.Register(srv, "report", func(context.Context, amqprpc.None) (string, error) { return "done", nil })
+	defer serve(srv)()
+
+	ctx := context.Background()
+	cli, err := amqprpc.Dial(ctx, broker.URL(), amqprpc.WithLogger(nil))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer cli.Close()
+	for _, tenant := range []string{"blue", "blue", "blue", "red"} {
+		_, err := amqprpc.Call[amqprpc.None, string](ctx, cli, "report", amqprpc.None{}, amqprpc.WithHeader("tenant", tenant))
+		again, _ := amqprpc.RetryAfter(err)
+		fmt.Println(tenant, amqprpc.CodeOf(err), again.Round(time.Second))
+	}
+
+	// Output:
+	// blue ok 0s
+	// blue ok 0s
+	// blue resource_exhausted 1s
+	// red ok 0s
+}
+
+func ExampleConcurrencyLimit() {
+	broker := amqptest.NewBroker()
+	defer broker.Close()
+
+	tenant := func(_ context.Context, req *amqprpc.Request) string { return req.Header()["tenant"] }
+	started, release := make(chan bool), make(chan bool)
+	srv := amqprpc.NewServer(broker.URL(), amqprpc.WithLogger(nil),
+		amqprpc.WithMiddleware(middleware.ConcurrencyLimit(1, middleware.WithLimitKey(tenant))))
+	amqprpc.Register(srv, "report", func(_ context.Context, name string) (string, error) {
+		started <- true
+		<-release
+		return name, nil
+	})
+	defer serve(srv)()
+
+	ctx := context.Background()
+	cli, err := amqprpc.Dial(ctx, broker.URL(), amqprpc.WithLogger(nil))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer cli.Close()
+	first := amqprpc.Go[string, string](ctx, cli, "report", "first", amqprpc.WithHeader("tenant", "blue"))
+	<-started
+	fmt.Println(amqprpc.Call[string, string](ctx, cli, "report", "second", amqprpc.WithHeader("tenant", "blue")))
+	close(release)
+	fmt.Println(first.Await(ctx))
+
+	// Output:
+	//  report: resource_exhausted: 1 requests run at once already
+	// first <nil>
+}

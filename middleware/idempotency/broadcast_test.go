@@ -8,22 +8,24 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
+	"github.com/bbebcec1/amqprpc-go/amqprpc/amqptest"
 	"github.com/bbebcec1/amqprpc-go/middleware/idempotency"
+	"github.com/bbebcec1/amqprpc-go/middleware/internal/harness"
 )
 
 // Each instance runs a broadcast once, though all share a store.
 func TestBroadcastsRunOnEachInstance(t *testing.T) {
 	t.Parallel()
-	url, store := startBroker(t), idempotency.NewMemoryStore(1000, time.Minute)
+	url, store := amqptest.Start(t).URL(), idempotency.NewMemoryStore(1000, time.Minute)
 	ids := make(map[string]bool)
 	for range 2 {
-		startServer(t, url, func(s *amqprpc.Server) {
+		harness.Serve(t, url, func(s *amqprpc.Server) {
 			ids[s.Instance()] = true
 			amqprpc.Register(s, "q", func(context.Context, int) (string, error) { return s.Instance(), nil },
 				amqprpc.WithBroadcast(), amqprpc.WithMiddleware(idempotency.New(store)))
 		})
 	}
-	cli := dial(t, url)
+	cli := harness.Dial(t, url)
 	all := func(id string) map[string]string {
 		got := make(map[string]string)
 		for a, err := range amqprpc.All[int, string](context.Background(), cli, "q", 1, amqprpc.WithCallID(id), amqprpc.WithAcceptWait(5*time.Second)) {

@@ -114,16 +114,20 @@ func (i *instrumentation) attempts(ctx context.Context, req *amqprpc.Request, er
 	if len(all) < 2 {
 		return
 	}
+	open := 0 // neither failed nor made again
+	for _, a := range all {
+		if a.End.IsZero() {
+			open++
+		}
+	}
 	name := "attempt " + req.Queue()
-	for n, a := range all {
+	for _, a := range all {
 		if a.Start.IsZero() {
 			a.Start = start
 		}
-		last := n == len(all)-1
+		answered := a.End.IsZero() && open == 1 && err == nil
 		if a.End.IsZero() {
-			if a.End = end; !last {
-				a.End = all[n+1].Start
-			}
+			a.End = end
 		}
 		attrs := []attribute.KeyValue{keySystem.String(systemName), keyMethod.String(req.Queue()), keyAttempt.Int(a.Number)}
 		if a.Resent {
@@ -136,7 +140,7 @@ func (i *instrumentation) attempts(ctx context.Context, req *amqprpc.Request, er
 			span.SetAttributes(keyStatusCode.String(code), keyErrorType.String(code),
 				keyOutcome.String(amqprpc.OutcomeOf(a.Err).String()))
 			span.SetStatus(codes.Error, a.Err.Error())
-		case last && err == nil:
+		case answered:
 			span.SetAttributes(keyStatusCode.String(amqprpc.CodeOK.String()))
 		default: // the client sent the request again without an answer to this attempt
 			span.SetAttributes(keyOutcome.String(amqprpc.OutcomeUnknown.String()))

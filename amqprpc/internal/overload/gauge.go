@@ -107,6 +107,13 @@ func (g *Gauge) Took(d time.Duration) {
 	g.typical = max(g.typical+(d-g.typical)/16, 1)
 }
 
+// Typical returns what a handler takes at present, 0 if it is not known.
+func (g *Gauge) Typical() time.Duration {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.typical
+}
+
 // Hopeless reports whether a request is better refused than begun: the server has load
 // requests and its handlers are busy, less than half of the request's budget is left,
 // and handlers take longer than what is left, which may be less than nothing if the
@@ -114,9 +121,7 @@ func (g *Gauge) Took(d time.Duration) {
 // was given; 0 is no limit. A request whose deadline has certainly passed is another
 // matter: do not ask for it.
 func (g *Gauge) Hopeless(load int, left, budget time.Duration) bool {
-	g.mu.Lock()
-	typical := g.typical
-	g.mu.Unlock()
+	typical := g.Typical()
 	if typical == 0 || load < g.bound-g.bound/4 {
 		return false
 	}

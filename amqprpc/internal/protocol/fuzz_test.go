@@ -140,14 +140,16 @@ func FuzzParseRequest(f *testing.F) {
 
 // FuzzReply sends a reply and receives it.
 func FuzzReply(f *testing.F) {
-	f.Add("application/json", "id", true, "not_found", "executed", int64(0), "left", "7")
-	f.Add("", "", false, "", "", int64(250_000_000), "", "")
-	f.Fuzz(func(t *testing.T, contentType, correlation string, isError bool, code, outcome string, heartbeat int64, names, values string) {
+	f.Add("application/json", "id", true, "not_found", "executed", int64(0), int64(0), "left", "7")
+	f.Add("", "", true, "unavailable", "not-executed", int64(1_500_000), int64(0), "", "")
+	f.Add("", "", true, "", "", int64(math.MaxInt64), int64(-1), "", "")
+	f.Add("", "", false, "", "", int64(1), int64(250_000_000), "", "")
+	f.Fuzz(func(t *testing.T, contentType, correlation string, isError bool, code, outcome string, retryAfter, heartbeat int64, names, values string) {
 		if !fitting(contentType, correlation) {
 			return
 		}
 		sent := Reply{ContentType: contentType, ContentEncoding: correlation, CorrelationID: correlation, IsError: isError, Code: code, Outcome: outcome,
-			Heartbeat: time.Duration(heartbeat), Header: metadataOf(names, values)}
+			RetryAfter: time.Duration(retryAfter), Heartbeat: time.Duration(heartbeat), Header: metadataOf(names, values)}
 		delete(sent.Header, headerDeathReason) // the broker's
 		if !isError {
 			sent.Code, sent.Outcome = "", ""
@@ -162,7 +164,10 @@ func FuzzReply(f *testing.F) {
 			require.Nil(t, got.Received)
 		}
 		want := sent
-		want.Heartbeat = 0
+		want.RetryAfter, want.Heartbeat = 0, 0
+		if isError && retryAfter > 0 {
+			want.RetryAfter = min((min(sent.RetryAfter, MaxRetryAfter) + time.Millisecond - 1).Truncate(time.Millisecond), MaxRetryAfter)
+		}
 		if heartbeat > 0 {
 			want.Heartbeat = clampHeartbeat(sent.Heartbeat).Truncate(time.Millisecond)
 		}
@@ -185,6 +190,7 @@ func FuzzParseReply(f *testing.F) {
 			}
 			var r, again Reply
 			r.Parse(&p, &s)
+			require.True(t, r.RetryAfter >= 0 && r.RetryAfter <= MaxRetryAfter)
 			require.True(t, r.Heartbeat == 0 || r.Heartbeat >= MinHeartbeat && r.Heartbeat <= MaxHeartbeat)
 			r.CorrelationID, r.Header = string(p.CorrelationID), r.Metadata()
 			again.Parse(parsed(t, r.Append(nil)), &s)

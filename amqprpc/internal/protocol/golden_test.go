@@ -54,6 +54,14 @@ const (
 		"\x0brpc-outcome" + "S\x00\x00\x00\x08executed" +
 		"\x02ab"
 
+	goldenBusy = "\xa4\x00" + // content type, headers, correlation id
+		"\x10application/json" +
+		"\x00\x00\x00\x56" +
+		"\x08rpc-code" + "S\x00\x00\x00\x12resource_exhausted" +
+		"\x0brpc-outcome" + "S\x00\x00\x00\x0cnot-executed" +
+		"\x0frpc-retry-after" + "l\x00\x00\x00\x00\x00\x00\x05\xdc" +
+		"\x02ab"
+
 	goldenHeartbeat = "\x25\x00" + // headers, correlation id, expiration
 		"\x00\x00\x00\x17" +
 		"\x0drpc-heartbeat" + "l\x00\x00\x00\x00\x00\x00\x00\xfa" +
@@ -108,6 +116,9 @@ func TestGoldenBytes(t *testing.T) {
 	require.Equal(t, goldenRequest, string(usual.Append(nil, noon)))
 	require.Equal(t, goldenResent, string(resent.Append(nil, noon)))
 	require.Equal(t, goldenError, string(failed.Append(nil)))
+	busy := errorReply()
+	busy.Code, busy.Outcome, busy.RetryAfter = "resource_exhausted", "not-executed", 1500*time.Millisecond-1
+	require.Equal(t, goldenBusy, string(busy.Append(nil)))
 	beat := Reply{CorrelationID: "ab", Heartbeat: 250 * time.Millisecond}
 	require.Equal(t, goldenHeartbeat, string(beat.Append(nil)))
 	cast := usualRequest()

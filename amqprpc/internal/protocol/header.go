@@ -28,6 +28,7 @@ const (
 	headerUserID     = "rpc-user-id" // of a copy that a server has made: the request's user_id
 	headerCode       = "rpc-code"
 	headerOutcome    = "rpc-outcome"
+	headerRetryAfter = "rpc-retry-after"
 	headerQueue      = "rpc-queue"    // of a request to a server's mailbox
 	headerInstance   = "rpc-instance" // of the replies to such a request
 )

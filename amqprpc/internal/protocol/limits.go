@@ -11,6 +11,9 @@ const (
 	// before it takes the server for dead.
 	HeartbeatMisses = 3
 
+	// MaxRetryAfter bounds when a server may ask its callers to call again.
+	MaxRetryAfter = 24 * time.Hour
+
 	maxAttempt    = 1 << 30
 	maxDeliveries = 1 << 20
 
@@ -24,6 +27,11 @@ const (
 
 func clampHeartbeat(d time.Duration) time.Duration {
 	return min(max(d, MinHeartbeat), MaxHeartbeat)
+}
+
+// retryAfter is a time to call again in milliseconds, rounded up.
+func retryAfter(d time.Duration) int64 {
+	return int64((min(d, MaxRetryAfter) + time.Millisecond - 1) / time.Millisecond)
 }
 
 // timeLeft is what a request says of its deadline when it is published: its

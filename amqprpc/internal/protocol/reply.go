@@ -14,6 +14,7 @@ type Reply struct {
 	IsError         bool
 	Code            string        // of an error
 	Outcome         string        // of an error
+	RetryAfter      time.Duration // of an error: when to call again; 0 is not said
 	Heartbeat       time.Duration // over 0: this is a heartbeat, and the next follows after so long
 	Instance        string        // the instance that answers a request to its mailbox
 
@@ -40,6 +41,9 @@ func (r *Reply) Append(dst []byte) []byte {
 	if r.IsError {
 		p.dst = frame.AppendStringField(p.dst, headerCode, r.Code)
 		p.dst = frame.AppendStringField(p.dst, headerOutcome, r.Outcome)
+		if r.RetryAfter > 0 {
+			p.dst = frame.AppendInt64Field(p.dst, headerRetryAfter, retryAfter(r.RetryAfter))
+		}
 	}
 	if r.Instance != "" {
 		p.dst = frame.AppendStringField(p.dst, headerInstance, r.Instance)
@@ -54,9 +58,9 @@ func (r *Reply) Append(dst []byte) []byte {
 }
 
 // Parse reads a received reply. It ignores what it does not understand: a code
-// that is no string is an error without a code, and an interval that is no integer
-// is the shortest. A request that came back from [BounceExchange] may have a
-// Heartbeat, which means nothing there.
+// that is no string is an error without a code, a time to call again that is no
+// integer is not said, and an interval that is no integer is the shortest. A request
+// that came back from [BounceExchange] may have a Heartbeat, which means nothing there.
 func (r *Reply) Parse(p *frame.Properties, s *Interner) {
 	*r = Reply{ContentType: s.String(p.ContentType), ContentEncoding: s.String(p.ContentEncoding)}
 	meta := false
@@ -68,6 +72,9 @@ func (r *Reply) Parse(p *frame.Properties, s *Interner) {
 		case headerOutcome:
 			text, _ := v.Text()
 			r.Outcome = s.String(text)
+		case headerRetryAfter:
+			n, _ := v.Int()
+			r.RetryAfter = time.Duration(min(max(n, 0), MaxRetryAfter.Milliseconds())) * time.Millisecond
 		case headerHeartbeat:
 			n, _ := v.Int()
 			r.Heartbeat = clampHeartbeat(time.Duration(min(max(n, 0), maxMillis)) * time.Millisecond)

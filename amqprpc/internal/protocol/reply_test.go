@@ -28,6 +28,12 @@ func TestStrangeReplies(t *testing.T) {
 	require.Equal(t, Reply{IsError: true, Code: "x"}, parseReply(t,
 		frame.Field{Key: "rpc-code", Value: "x"}, frame.Field{Key: "rpc-outcome", Value: nil}, frame.Field{Key: "rpc-new", Value: "x"}))
 	for value, want := range map[any]time.Duration{
+		"x": 0, nil: 0, int8(-1): 0, int64(math.MinInt64): 0, true: 0, 1.5: 0,
+		int16(900): 900 * time.Millisecond, int64(math.MaxInt64): MaxRetryAfter,
+	} {
+		require.Equal(t, Reply{RetryAfter: want}, parseReply(t, frame.Field{Key: "rpc-retry-after", Value: value}))
+	}
+	for value, want := range map[any]time.Duration{
 		"x": MinHeartbeat, nil: MinHeartbeat, int8(-1): MinHeartbeat, int64(math.MinInt64): MinHeartbeat,
 		int16(900): 900 * time.Millisecond, int64(math.MaxInt64): MaxHeartbeat,
 	} {

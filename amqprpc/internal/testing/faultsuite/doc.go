@@ -6,8 +6,8 @@
 // A run consists of
 //
 //   - a workload (workload.go): calls and notifications with unique IDs, in every reply
-//     mode, idempotent or not, persistent or not, on at-least-once and at-most-once
-//     queues, classic and quorum;
+//     mode, idempotent or not, some of the idempotent ones attempted twice at once,
+//     persistent or not, on at-least-once and at-most-once queues, classic and quorum;
 //   - servers (fleet.go): in this process, and as child processes, which can be killed
 //     with SIGKILL and which log their executions in a journal (journal.go);
 //   - faults (harm.go), chosen by a seed;

@@ -156,6 +156,9 @@ func (w *Workload) plan(client, id string, warm bool, rng *rand.Rand) plan {
 	if call.Persistent {
 		opts = append(opts, amqprpc.WithPersistent())
 	}
+	if once(5) && call.Idempotent && !call.Notification {
+		opts = append(opts, amqprpc.WithMiddleware(twice(upTo(rng, w.Work))))
+	}
 	if once(20) {
 		opts = append(opts, amqprpc.WithFailFast())
 	}
@@ -171,6 +174,40 @@ func (w *Workload) plan(client, id string, warm bool, rng *rand.Rand) plan {
 		cancel = 0
 	}
 	return plan{call: call, job: job, opts: opts, timeout: timeout, cancel: cancel}
+}
+
+// twice is middleware that makes a second attempt beside the first after a time, as hedging
+// does. The first answer counts, and the other attempt is cancelled.
+func twice(after time.Duration) amqprpc.Middleware {
+	type end struct {
+		resp *amqprpc.Response
+		err  error
+	}
+	return func(next amqprpc.Invoker) amqprpc.Invoker {
+		return func(ctx context.Context, req *amqprpc.Request) (*amqprpc.Response, error) {
+			ctx, cancel := context.WithCancel(ctx)
+			defer cancel()
+			second := req.Clone()
+			ends := make(chan end, 2)
+			var running sync.WaitGroup
+			defer running.Wait()
+			defer cancel()
+			running.Go(func() {
+				resp, err := next(ctx, req)
+				ends <- end{resp, err}
+			})
+			running.Go(func() {
+				pause(ctx, after)
+				resp, err := next(ctx, second)
+				ends <- end{resp, err}
+			})
+			e := <-ends
+			if amqprpc.OutcomeOf(e.err) != amqprpc.OutcomeExecuted {
+				e = <-ends
+			}
+			return e.resp, e.err
+		}
+	}
 }
 
 // call makes a planned call, and records it and its result.

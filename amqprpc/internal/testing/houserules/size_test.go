@@ -8,9 +8,9 @@ import (
 )
 
 // frameworkMost is the most lines of code that the framework may have, without blank lines
-// and comments. That is about 3 % more than it has with streams, compression and identity: a
-// repair fits, and a feature has to give its reason here.
-const frameworkMost = 12_100
+// and comments. That is about 3 % more than it has with streams, broadcasts, compression,
+// identity and attempts at once: a repair fits, and a feature has to give its reason here.
+const frameworkMost = 13_700
 
 // codecMost is the most lines that package codec may have, with blank lines and comments, and
 // strictMost is the share of the layer that makes msgpack strict.
