@@ -1,6 +1,6 @@
-// Package middleware has ready middleware for servers and clients of amqprpc. Each is an
-// ordinary [amqprpc.Middleware] on the public API of package amqprpc, so your own middleware
-// can do the same.
+// Package middleware has middleware for servers and clients of amqprpc. All of it is
+// ordinary [amqprpc.Middleware] that uses only the public API of package amqprpc. Your own
+// middleware can therefore do everything that this middleware does.
 //
 //	srv := amqprpc.NewServer(url, amqprpc.WithMiddleware(
 //		middleware.Logging(logger),
