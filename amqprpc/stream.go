@@ -50,6 +50,7 @@ type stream struct {
 	stalled time.Time // since when there is no credit for somebody who waits; zero is not
 
 	sent, received atomic.Int64 // messages of the user's: the reply of a client stream is not one
+	heard          atomic.Int64 // when the last frame came, or was asked for, in nanoseconds of the streams' life
 }
 
 var errStreamOver = errors.New("the stream is over")
@@ -205,7 +206,9 @@ func (s *stream) accept(f protocol.StreamFrame) {
 
 // frame takes a frame of the peer's, on the goroutine that reads the connection.
 func (s *stream) frame(f protocol.StreamFrame) {
-	s.peer.heard.Store(s.streams.age())
+	now := s.streams.age()
+	s.peer.heard.Store(now)
+	s.heard.Store(now)
 	switch f.Type {
 	case protocol.FrameAccept:
 		s.accept(f)
@@ -350,6 +353,16 @@ func (s *stream) unacknowledged() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.out.Unacknowledged()
+}
+
+// check asks the peer for its state, though it owes none.
+func (s *stream) check() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.over {
+		s.out.Check()
+		s.mark()
+	}
 }
 
 // stalledFor is how long somebody has waited for credit.

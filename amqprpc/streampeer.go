@@ -11,6 +11,9 @@ const (
 	// streamBeat is how often two processes with streams between them hear of each other,
 	// at least.
 	streamBeat = 15 * time.Second
+	// streamQuiet is how long a stream may be silent before its peer is asked whether it
+	// still knows the stream: a reset may be lost.
+	streamQuiet = time.Minute
 	// streamMisses is how many beats may be missed.
 	streamMisses = 3
 	// streamAsk is how long a peer that owes an acknowledgement may be silent before it is
@@ -86,6 +89,12 @@ func (h *streams) look(p *peer) {
 		p.beaten = now
 		for _, s := range streams {
 			s.beat()
+		}
+	}
+	for _, s := range streams {
+		if time.Duration(now-max(s.heard.Load(), up)) >= streamQuiet {
+			s.heard.Store(now)
+			s.check()
 		}
 	}
 	if heard := p.heard.Load(); heard != p.since {

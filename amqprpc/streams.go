@@ -82,6 +82,7 @@ func (h *streams) add(first, expected uint64, ended func(error)) *stream {
 	h.open.Add(1)
 	s := &stream{streams: h, ended: ended, local: protocol.NewToken(), packing: h.items}
 	s.changed.L = &s.mu
+	s.heard.Store(h.age())
 	s.out, s.in = flow.NewOut(first, h.most), flow.NewIn(expected, h.window())
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -118,6 +118,9 @@ func (o *Out) Ask() bool {
 	return true
 }
 
+// Check has a probe sent though the peer may owe nothing.
+func (o *Out) Check() { o.probeDue = o.probeDue || !o.Fresh() }
+
 // ProbeDue reports whether a probe is to be sent. It is sent behind all frames that were
 // written before, also behind those that are written again.
 func (o *Out) ProbeDue() bool { return o.probeDue && (o.holding || o.write == o.high) }
