@@ -12,7 +12,7 @@ import (
 
 // brokerURL returns the URL of a broker for one test: a new in-process broker, or the
 // package's real broker.
-func brokerURL(t *testing.T) string {
+func brokerURL(t testing.TB) string {
 	t.Helper()
 	// This read makes go test's cache depend on the variable.
 	require.Equal(t, os.Getenv(rabbitmq.EnvVersion) != "", node != nil, rabbitmq.EnvVersion)

@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 const patience = 20 * time.Second
 
 // testContext ends when the test ends or after patience.
-func testContext(t *testing.T) context.Context {
+func testContext(t testing.TB) context.Context {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
 	t.Cleanup(cancel)
 	return ctx
@@ -39,7 +39,7 @@ func testContext(t *testing.T) context.Context {
 
 // queueName returns a queue name that only this test uses, because all tests share a real
 // broker.
-func queueName(t *testing.T) string {
+func queueName(t testing.TB) string {
 	return strings.NewReplacer("/", ".", " ", "_").Replace(t.Name()) + "." + uuid.NewString()[:8]
 }
 
@@ -66,7 +66,7 @@ func (l *testLog) logger() *slog.Logger {
 }
 
 // startServer serves until the test ends, then asserts a clean drain.
-func startServer(t *testing.T, url string, register func(*amqprpc.Server), opts ...amqprpc.ServerOption) (*amqprpc.Server, func()) {
+func startServer(t testing.TB, url string, register func(*amqprpc.Server), opts ...amqprpc.ServerOption) (*amqprpc.Server, func()) {
 	t.Helper()
 	srv, stop := serve(t, url, register, opts...)
 	var once sync.Once
@@ -76,7 +76,7 @@ func startServer(t *testing.T, url string, register func(*amqprpc.Server), opts 
 }
 
 // serve starts a server. stop ends the server and returns Serve's error.
-func serve(t *testing.T, url string, register func(*amqprpc.Server), opts ...amqprpc.ServerOption) (*amqprpc.Server, func() error) {
+func serve(t testing.TB, url string, register func(*amqprpc.Server), opts ...amqprpc.ServerOption) (*amqprpc.Server, func() error) {
 	t.Helper()
 	opts = append([]amqprpc.ServerOption{amqprpc.WithLogger(nil)}, opts...)
 	srv := amqprpc.NewServer(url, opts...)
@@ -101,7 +101,7 @@ func serve(t *testing.T, url string, register func(*amqprpc.Server), opts ...amq
 }
 
 // dial connects a client. No call of the client may be pending when the test ends.
-func dial(t *testing.T, url string, opts ...amqprpc.ClientOption) *amqprpc.Client {
+func dial(t testing.TB, url string, opts ...amqprpc.ClientOption) *amqprpc.Client {
 	t.Helper()
 	opts = append([]amqprpc.ClientOption{amqprpc.WithLogger(nil)}, opts...)
 	cli, err := amqprpc.Dial(testContext(t), url, opts...)
