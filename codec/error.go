@@ -100,8 +100,7 @@ func printable(s string) string {
 	return q[1:len(q)-1] + end
 }
 
-// guarded calls f with v, and converts a panic of a user's method or of the library to an
-// error.
+// guarded calls f with v, and converts a panic, of a user's method or of the library, to an error.
 func guarded(f func(any) error, v any) (err error) {
 	defer func() {
 		switch r := recover().(type) {

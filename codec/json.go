@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -36,9 +37,11 @@ func (JSON) Marshal(v any) ([]byte, error) {
 		return nil, finish("json", jsonReason(err)) // drop e, which may be broken
 	}
 	out := e.Bytes()
-	e.Buffer = bytes.Buffer{} // out belongs to the caller
+	if e.Buffer = (bytes.Buffer{}); cap(out) <= 64 { // short encodings share memory
+		e.Buffer = *bytes.NewBuffer(out[len(out):])
+	}
 	jsonEncoders.Put(e)
-	return bytes.TrimSuffix(out, []byte("\n")), nil
+	return slices.Clip(bytes.TrimSuffix(out, []byte("\n"))), nil
 }
 
 // Unmarshal decodes the JSON value data into the value that v points to. White space around
@@ -70,8 +73,7 @@ func (c JSON) unmarshal(data []byte, v any) error {
 	return nil
 }
 
-// jsonEncoder is a reusable encoding/json encoder. The encoder writes each value at once, so
-// each encoding is copied only once.
+// jsonEncoder is a reusable encoding/json encoder, which writes each value at once.
 type jsonEncoder struct {
 	json *json.Encoder
 	bytes.Buffer
@@ -84,8 +86,7 @@ var jsonEncoders = sync.Pool{New: func() any {
 	return e
 }}
 
-// withAddress returns v if it is a pointer, or else a pointer to a copy, because a method
-// with a pointer receiver needs an address.
+// withAddress returns v, or a pointer to a copy of it: methods with a pointer receiver need one.
 func withAddress(v any) any {
 	switch v.(type) {
 	case nil, bool, string, []byte, int, int32, int64, uint32, uint64, float64:
