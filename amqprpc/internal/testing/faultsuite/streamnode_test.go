@@ -51,8 +51,8 @@ func testStreams(t *testing.T) {
 			go func() {
 				defer close(harmed)
 				for i := 0; ctx.Err() == nil; i++ {
-					pause(ctx, 300*time.Millisecond)
-					harm(t, func() { proxies[i%2].Cut(faultproxy.RST) })
+					pause(ctx, time.Second)
+					harm(t, func() { proxies[(i+1)%2].Cut(faultproxy.RST) })
 					if name != "cut" {
 						return // once is enough, and takes a while
 					}
