@@ -115,6 +115,32 @@ func TestRateLimitAtTheLimits(t *testing.T) {
 	}
 }
 
+// Refusals take nothing, also if many requests are refused at once.
+func TestRateLimitOfManyAtOnce(t *testing.T) {
+	t.Parallel()
+	inVirtualTime(t, func(s *amqprpc.Server) {
+		amqprpc.Register(s, "q", square, amqprpc.WithMiddleware(middleware.RateLimit(10, 1)))
+	}, func(t *testing.T, cli *amqprpc.Client) {
+		for range 20 {
+			passed := make(chan error, 200)
+			for range cap(passed) {
+				go func() {
+					_, err := amqprpc.Call[int, int](context.Background(), cli, "q", 1)
+					passed <- err
+				}()
+			}
+			refused := 0
+			for range cap(passed) {
+				if <-passed != nil {
+					refused++
+				}
+			}
+			require.Equal(t, cap(passed)-1, refused)
+			time.Sleep(100 * time.Millisecond)
+		}
+	})
+}
+
 // A caller at its limit is refused. Others are not, and memory is bounded by what runs.
 func TestConcurrencyLimit(t *testing.T) {
 	t.Parallel()

@@ -64,24 +64,24 @@ func (r *rateLimit) limiter(key string) *rate.Limiter {
 	return l
 }
 
-// admit lets a request pass, now or on a client later, or returns why it must not.
+// admit lets a request pass, now or on a client later, or returns why it must not. What is
+// refused takes nothing: a reservation that is cancelled would, once another one follows it.
 func (r *rateLimit) admit(ctx context.Context, req *amqprpc.Request) error {
-	now := time.Now()
-	turn := r.limiter(r.key(ctx, req)).ReserveN(now, 1)
-	if !turn.OK() {
+	if r.rate != rate.Inf && r.burst < 1 {
 		return amqprpc.Errorf(amqprpc.CodeResourceExhausted, "no requests are allowed here")
 	}
-	wait := turn.DelayFrom(now)
-	if wait <= 0 {
+	l, now := r.limiter(r.key(ctx, req)), time.Now()
+	if req.IsClient() {
+		if l.Wait(ctx) == nil { // it knows before whether the turn comes in time
+			return nil
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+	} else if l.AllowN(now, 1) {
 		return nil
 	}
-	end, bounded := ctx.Deadline()
-	if req.IsClient() && (!bounded || now.Add(wait).Before(end)) && sleep(ctx, wait) {
-		return nil
-	}
-	turn.Cancel()
-	if err := ctx.Err(); err != nil {
-		return err
-	}
+	seconds := max(1-l.TokensAt(now), 0) / float64(r.rate)
+	wait := time.Duration(min(seconds, 1e9) * float64(time.Second))
 	return amqprpc.Errorf(amqprpc.CodeResourceExhausted, "more than %v requests a second", float64(r.rate)).WithRetryAfter(wait)
 }

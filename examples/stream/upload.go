@@ -51,7 +51,8 @@ func (w *warehouse) load(_ context.Context, in *amqprpc.Receiver[Row]) (Summary,
 // rows reads a list line by line, as it is sent.
 func rows(list io.Reader) iter.Seq2[Row, error] {
 	return func(yield func(Row, error) bool) {
-		for lines := bufio.NewScanner(list); lines.Scan(); {
+		lines := bufio.NewScanner(list)
+		for lines.Scan() {
 			var r Row
 			if _, err := fmt.Sscanf(lines.Text(), "%s %d", &r.Item, &r.Count); err != nil {
 				yield(Row{}, fmt.Errorf("%q is no row", lines.Text()))
@@ -60,6 +61,9 @@ func rows(list io.Reader) iter.Seq2[Row, error] {
 			if !yield(r, nil) {
 				return
 			}
+		}
+		if err := lines.Err(); err != nil { // half of a list is no list
+			yield(Row{}, err)
 		}
 	}
 }
