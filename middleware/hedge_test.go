@@ -41,7 +41,7 @@ func (s *stuck) handle(ctx context.Context, n int) (int, error) {
 func TestHedge(t *testing.T) {
 	t.Parallel()
 	s := newStuck()
-	inVirtualTime(t, func(srv *amqprpc.Server) {
+	harness.InVirtualTime(t, func(srv *amqprpc.Server) {
 		amqprpc.Register(srv, "q", s.handle)
 		amqprpc.Register(srv, "told", square)
 	}, func(t *testing.T, cli *amqprpc.Client) {
@@ -75,7 +75,7 @@ func TestHedge(t *testing.T) {
 func TestHedgeThatLoses(t *testing.T) {
 	t.Parallel()
 	var cancelled atomic.Int64
-	inVirtualTime(t, func(srv *amqprpc.Server) {
+	harness.InVirtualTime(t, func(srv *amqprpc.Server) {
 		amqprpc.Register(srv, "q", func(ctx context.Context, n int) (int, error) {
 			r, _ := amqprpc.RequestFromContext(ctx)
 			select {
@@ -113,7 +113,7 @@ func TestHedgeThatLoses(t *testing.T) {
 func TestHedgeDoesNotLengthenAQueue(t *testing.T) {
 	t.Parallel()
 	var ran atomic.Int64
-	inVirtualTime(t, func(srv *amqprpc.Server) {
+	harness.InVirtualTime(t, func(srv *amqprpc.Server) {
 		amqprpc.Register(srv, "q", func(context.Context, int) (int, error) {
 			ran.Add(1)
 			time.Sleep(time.Second)
@@ -137,7 +137,7 @@ func TestHedgeDoesNotLengthenAQueue(t *testing.T) {
 func TestHedgeLearnsTheLatency(t *testing.T) {
 	t.Parallel()
 	s := newStuck()
-	inVirtualTime(t, func(srv *amqprpc.Server) {
+	harness.InVirtualTime(t, func(srv *amqprpc.Server) {
 		amqprpc.Register(srv, "q", func(ctx context.Context, n int) (int, error) {
 			if n < 0 {
 				return s.handle(ctx, n)
@@ -170,7 +170,7 @@ func TestHedgeLearnsTheLatency(t *testing.T) {
 func TestHedgeBudget(t *testing.T) {
 	t.Parallel()
 	s := newStuck()
-	inVirtualTime(t, func(srv *amqprpc.Server) {
+	harness.InVirtualTime(t, func(srv *amqprpc.Server) {
 		amqprpc.Register(srv, "q", s.handle)
 	}, func(t *testing.T, cli *amqprpc.Client) {
 		time.Sleep(time.Second)
@@ -191,7 +191,7 @@ func TestHedgeBudget(t *testing.T) {
 // If both attempts fail, the outcome is that of both.
 func TestHedgeOfTwoFailures(t *testing.T) {
 	t.Parallel()
-	inVirtualTime(t, func(srv *amqprpc.Server) {
+	harness.InVirtualTime(t, func(srv *amqprpc.Server) {
 		amqprpc.Register(srv, "q", square, amqprpc.WithMiddleware(func(next amqprpc.Invoker) amqprpc.Invoker {
 			return func(ctx context.Context, req *amqprpc.Request) (*amqprpc.Response, error) {
 				time.Sleep(time.Duration(3-req.Attempt()) * time.Second)
@@ -233,7 +233,7 @@ func TestHedgeWithoutInspection(t *testing.T) {
 func TestHedgeOfPanics(t *testing.T) {
 	t.Parallel()
 	s := newStuck()
-	inVirtualTime(t, func(srv *amqprpc.Server) {
+	harness.InVirtualTime(t, func(srv *amqprpc.Server) {
 		amqprpc.Register(srv, "q", s.handle)
 	}, func(t *testing.T, cli *amqprpc.Client) {
 		time.Sleep(time.Second)

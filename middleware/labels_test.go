@@ -146,7 +146,7 @@ func TestLabelCacheAllocations(t *testing.T) {
 	made := 0
 	cache := middleware.NewLabelCache(func(l middleware.Labels) *middleware.Labels { made++; return &l })
 	failure := amqprpc.Errorf(amqprpc.CodeNotFound, "no")
-	insideClient(t, func(_ context.Context, req *amqprpc.Request) {
+	harness.Inside(t, amqptest.Start(t).URL(), "q", "client", func(_ context.Context, req *amqprpc.Request) {
 		require.Zero(t, testing.AllocsPerRun(1000, func() {
 			cache.Get(req, nil)
 			cache.Get(req, failure)

@@ -26,7 +26,7 @@ func tenant(name string) amqprpc.CallOption { return amqprpc.WithHeader("tenant"
 func TestRateLimitOnServer(t *testing.T) {
 	t.Parallel()
 	ran := 0
-	inVirtualTime(t, func(s *amqprpc.Server) {
+	harness.InVirtualTime(t, func(s *amqprpc.Server) {
 		amqprpc.Register(s, "q", func(_ context.Context, n int) (int, error) { ran++; return n, nil },
 			amqprpc.WithMiddleware(middleware.RateLimit(2, 3, middleware.WithLimitKey(byTenant), middleware.WithLimitKeys(2))))
 	}, func(t *testing.T, cli *amqprpc.Client) {
@@ -67,7 +67,7 @@ func TestRateLimitOnServer(t *testing.T) {
 // On a client, requests wait for their turn, unless it comes too late.
 func TestRateLimitOnClient(t *testing.T) {
 	t.Parallel()
-	inVirtualTime(t, func(s *amqprpc.Server) {
+	harness.InVirtualTime(t, func(s *amqprpc.Server) {
 		amqprpc.Register(s, "q", square)
 		amqprpc.Register(s, "other", square)
 	}, func(t *testing.T, cli *amqprpc.Client) {
@@ -118,7 +118,7 @@ func TestRateLimitAtTheLimits(t *testing.T) {
 // Refusals take nothing, also if many requests are refused at once.
 func TestRateLimitOfManyAtOnce(t *testing.T) {
 	t.Parallel()
-	inVirtualTime(t, func(s *amqprpc.Server) {
+	harness.InVirtualTime(t, func(s *amqprpc.Server) {
 		amqprpc.Register(s, "q", square, amqprpc.WithMiddleware(middleware.RateLimit(10, 1)))
 	}, func(t *testing.T, cli *amqprpc.Client) {
 		for range 20 {
@@ -144,7 +144,7 @@ func TestRateLimitOfManyAtOnce(t *testing.T) {
 // A caller at its limit is refused. Others are not, and memory is bounded by what runs.
 func TestConcurrencyLimit(t *testing.T) {
 	t.Parallel()
-	inVirtualTime(t, func(s *amqprpc.Server) {
+	harness.InVirtualTime(t, func(s *amqprpc.Server) {
 		limit := middleware.ConcurrencyLimit(2, middleware.WithLimitKey(byTenant))
 		amqprpc.Register(s, "q", func(_ context.Context, n int) (int, error) {
 			time.Sleep(time.Second)

@@ -3,11 +3,9 @@ package middleware_test
 import (
 	"context"
 	"fmt"
-	"net"
 	"sync"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -188,20 +186,11 @@ func TestRetrySucceeds(t *testing.T) {
 	require.Equal(t, 3, attempts)
 }
 
-// inVirtualTime runs a test with a broker, a server and a client in a bubble.
-func inVirtualTime(t *testing.T, register func(*amqprpc.Server), f func(t *testing.T, cli *amqprpc.Client)) {
-	synctest.Test(t, func(t *testing.T) {
-		broker := amqptest.Start(t, amqptest.WithoutListener())
-		harness.Serve(t, broker.URL(), register, amqprpc.WithDialer(broker.Dial))
-		f(t, harness.Dial(t, broker.URL(), amqprpc.WithDialer(func(network, addr string) (net.Conn, error) { return broker.Dial(network, addr) })))
-	})
-}
-
 // The pauses are random up to a bound that doubles, after the time that the error names.
 func TestRetryPauses(t *testing.T) {
 	t.Parallel()
 	var hint time.Duration
-	inVirtualTime(t, func(s *amqprpc.Server) {
+	harness.InVirtualTime(t, func(s *amqprpc.Server) {
 		amqprpc.Register(s, "q", square, amqprpc.WithMiddleware(refuse(func() error {
 			return amqprpc.Errorf(amqprpc.CodeUnavailable, "again").WithRetryAfter(hint)
 		})))
@@ -243,7 +232,7 @@ func TestRetryPauses(t *testing.T) {
 // No attempt is made that cannot end before the deadline: the call ends with what it has.
 func TestRetryEndsBeforeTheDeadline(t *testing.T) {
 	t.Parallel()
-	inVirtualTime(t, func(s *amqprpc.Server) {
+	harness.InVirtualTime(t, func(s *amqprpc.Server) {
 		amqprpc.Register(s, "far", square, amqprpc.WithMiddleware(refuse(func() error {
 			return amqprpc.Errorf(amqprpc.CodeUnavailable, "come tomorrow").WithRetryAfter(time.Hour)
 		})))
@@ -266,7 +255,7 @@ func TestRetryEndsBeforeTheDeadline(t *testing.T) {
 // A caller that gives up ends the pause.
 func TestRetryIsGivenUp(t *testing.T) {
 	t.Parallel()
-	inVirtualTime(t, func(s *amqprpc.Server) {
+	harness.InVirtualTime(t, func(s *amqprpc.Server) {
 		amqprpc.Register(s, "q", square, amqprpc.WithMiddleware(refuse(func() error {
 			return amqprpc.Errorf(amqprpc.CodeUnavailable, "later").WithRetryAfter(time.Hour)
 		})))
@@ -293,7 +282,7 @@ func TestRetryIsGivenUp(t *testing.T) {
 func TestRetryAttemptTimeout(t *testing.T) {
 	t.Parallel()
 	var ran atomic.Int64
-	inVirtualTime(t, func(s *amqprpc.Server) {
+	harness.InVirtualTime(t, func(s *amqprpc.Server) {
 		amqprpc.Register(s, "q", func(ctx context.Context, n int) (int, error) {
 			ran.Add(1)
 			if r, _ := amqprpc.RequestFromContext(ctx); r.Attempt() < 3 {

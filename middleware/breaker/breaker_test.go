@@ -14,6 +14,7 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
 	"github.com/bbebcec1/amqprpc-go/middleware"
 	"github.com/bbebcec1/amqprpc-go/middleware/breaker"
+	"github.com/bbebcec1/amqprpc-go/middleware/internal/harness"
 )
 
 // failing is a server's handler that fails with a code while it has one.
@@ -36,7 +37,7 @@ func (f *failing) fail(code amqprpc.Code) { f.code.Store(code) }
 func TestBreaker(t *testing.T) {
 	t.Parallel()
 	var f, other failing
-	inVirtualTime(t, func(s *amqprpc.Server) {
+	harness.InVirtualTime(t, func(s *amqprpc.Server) {
 		amqprpc.Register(s, "q", f.handle)
 		amqprpc.Register(s, "other", other.handle)
 	}, func(t *testing.T, cli *amqprpc.Client) {
@@ -97,7 +98,7 @@ func TestBreaker(t *testing.T) {
 func TestFailures(t *testing.T) {
 	t.Parallel()
 	var f failing
-	inVirtualTime(t, func(s *amqprpc.Server) {
+	harness.InVirtualTime(t, func(s *amqprpc.Server) {
 		amqprpc.Register(s, "q", f.handle)
 	}, func(t *testing.T, cli *amqprpc.Client) {
 		codes := map[amqprpc.Code]bool{
@@ -130,7 +131,7 @@ func TestFailures(t *testing.T) {
 func TestWindow(t *testing.T) {
 	t.Parallel()
 	var f failing
-	inVirtualTime(t, func(s *amqprpc.Server) {
+	harness.InVirtualTime(t, func(s *amqprpc.Server) {
 		amqprpc.Register(s, "q", f.handle)
 	}, func(t *testing.T, cli *amqprpc.Client) {
 		b := breaker.New(breaker.WithFailureRatio(0.5, 5), breaker.WithWindow(10*time.Second))
@@ -157,7 +158,7 @@ func TestWindow(t *testing.T) {
 func TestProbesThatEndStrangely(t *testing.T) {
 	t.Parallel()
 	var f failing
-	inVirtualTime(t, func(s *amqprpc.Server) {
+	harness.InVirtualTime(t, func(s *amqprpc.Server) {
 		amqprpc.Register(s, "q", func(ctx context.Context, n int) (int, error) {
 			if n < 0 {
 				<-ctx.Done()
@@ -215,7 +216,7 @@ func TestProbesThatEndStrangely(t *testing.T) {
 func TestRetryOutside(t *testing.T) {
 	t.Parallel()
 	var f failing
-	inVirtualTime(t, func(s *amqprpc.Server) {
+	harness.InVirtualTime(t, func(s *amqprpc.Server) {
 		amqprpc.Register(s, "q", f.handle)
 	}, func(t *testing.T, cli *amqprpc.Client) {
 		b := breaker.New(breaker.WithFailureRatio(0.5, 1), breaker.WithOpenFor(5*time.Second))
@@ -238,7 +239,7 @@ func TestRetryOutside(t *testing.T) {
 func TestManyQueues(t *testing.T) {
 	t.Parallel()
 	var f failing
-	inVirtualTime(t, func(s *amqprpc.Server) {
+	harness.InVirtualTime(t, func(s *amqprpc.Server) {
 		amqprpc.Register(s, "q", f.handle, amqprpc.WithMiddleware(breaker.New().Middleware()))
 	}, func(t *testing.T, cli *amqprpc.Client) {
 		b := breaker.New(breaker.WithQueues(3))

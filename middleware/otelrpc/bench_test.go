@@ -4,7 +4,6 @@ import (
 	"context"
 	"testing"
 
-	"github.com/stretchr/testify/require"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/noop"
@@ -13,29 +12,6 @@ import (
 	"github.com/bbebcec1/amqprpc-go/middleware/internal/harness"
 	"github.com/bbebcec1/amqprpc-go/middleware/otelrpc"
 )
-
-// inside runs f in the middleware of a client or of a server, once a call has succeeded.
-func inside(tb testing.TB, side string, f func(context.Context, *amqprpc.Request)) {
-	tb.Helper()
-	url, queue := brokerURL(tb), queueName(tb, "")
-	mw := amqprpc.WithMiddleware(func(next amqprpc.Invoker) amqprpc.Invoker {
-		return func(ctx context.Context, req *amqprpc.Request) (*amqprpc.Response, error) {
-			resp, err := next(ctx, req)
-			f(ctx, req)
-			return resp, err
-		}
-	})
-	var onServer []amqprpc.ServerOption
-	var onCall []amqprpc.CallOption
-	if side == "server" {
-		onServer = append(onServer, mw)
-	} else {
-		onCall = append(onCall, mw)
-	}
-	harness.Serve(tb, url, func(s *amqprpc.Server) { amqprpc.Register(s, queue, answer) }, onServer...)
-	_, err := amqprpc.Call[string, string](harness.Context(tb), harness.Dial(tb, url), queue, "", onCall...)
-	require.NoError(tb, err)
-}
 
 // sampling returns a provider whose spans are dropped when they end.
 func sampling(s sdktrace.Sampler) trace.TracerProvider {
@@ -55,7 +31,7 @@ var setups = []struct {
 // The price of measuring a call.
 func BenchmarkRecord(b *testing.B) {
 	s := newSDK(b)
-	inside(b, "client", func(ctx context.Context, req *amqprpc.Request) {
+	harness.Inside(b, brokerURL(b), queueName(b, ""), "client", func(ctx context.Context, req *amqprpc.Request) {
 		record := otelrpc.Recorder(s.meters)
 		b.ReportAllocs()
 		for b.Loop() {
@@ -72,7 +48,7 @@ func BenchmarkMiddleware(b *testing.B) {
 			b.Run(side+"/"+setup.name, func(b *testing.B) {
 				invoke := otelrpc.Middleware(newSDK(b).options(otelrpc.WithTracerProvider(setup.traces))...)(
 					func(context.Context, *amqprpc.Request) (*amqprpc.Response, error) { return done, nil })
-				inside(b, side, func(ctx context.Context, req *amqprpc.Request) {
+				harness.Inside(b, brokerURL(b), queueName(b, ""), side, func(ctx context.Context, req *amqprpc.Request) {
 					b.ReportAllocs()
 					for b.Loop() {
 						_, _ = invoke(ctx, req)

@@ -92,7 +92,7 @@ func TestRecordAllocations(t *testing.T) {
 	s := newSDK(t)
 	failure := amqprpc.Errorf(amqprpc.CodeNotFound, "no")
 	sampled := trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{1}, SpanID: trace.SpanID{1}, TraceFlags: trace.FlagsSampled})
-	inside(t, "client", func(ctx context.Context, req *amqprpc.Request) {
+	harness.Inside(t, brokerURL(t), queueName(t, ""), "client", func(ctx context.Context, req *amqprpc.Request) {
 		record := otelrpc.Recorder(s.meters)
 		for name, ctx := range map[string]context.Context{
 			"without a trace": ctx,

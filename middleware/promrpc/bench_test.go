@@ -13,35 +13,12 @@ import (
 	"github.com/bbebcec1/amqprpc-go/middleware/promrpc"
 )
 
-// inside runs f in the middleware of a client or of a server, once a call has succeeded.
-func inside(tb testing.TB, side string, f func(context.Context, *amqprpc.Request)) {
-	tb.Helper()
-	url := amqptest.Start(tb).URL()
-	mw := amqprpc.WithMiddleware(func(next amqprpc.Invoker) amqprpc.Invoker {
-		return func(ctx context.Context, req *amqprpc.Request) (*amqprpc.Response, error) {
-			resp, err := next(ctx, req)
-			f(ctx, req)
-			return resp, err
-		}
-	})
-	var onServer []amqprpc.ServerOption
-	var onCall []amqprpc.CallOption
-	if side == "server" {
-		onServer = append(onServer, mw)
-	} else {
-		onCall = append(onCall, mw)
-	}
-	harness.Serve(tb, url, func(s *amqprpc.Server) { amqprpc.Register(s, "q", answer) }, onServer...)
-	_, err := amqprpc.Call[string, string](harness.Context(tb), harness.Dial(tb, url), "q", "", onCall...)
-	require.NoError(tb, err)
-}
-
 // Measuring a call without an exemplar costs no allocation. The test does not run in
 // parallel, because it counts allocations.
 func TestObserveAllocations(t *testing.T) {
 	failure := amqprpc.Errorf(amqprpc.CodeNotFound, "no")
 	m := promrpc.New(promrpc.WithTraceID(func(context.Context) string { return "" }))
-	inside(t, "client", func(ctx context.Context, req *amqprpc.Request) {
+	harness.Inside(t, amqptest.Start(t).URL(), "q", "client", func(ctx context.Context, req *amqprpc.Request) {
 		require.Zero(t, testing.AllocsPerRun(1000, func() {
 			m.Observe(ctx, req, nil, time.Millisecond)
 			m.Observe(ctx, req, failure, time.Millisecond)
@@ -61,7 +38,7 @@ func BenchmarkObserve(b *testing.B) {
 	} {
 		b.Run(bench.name, func(b *testing.B) {
 			m := promrpc.New(bench.opts...)
-			inside(b, "client", func(ctx context.Context, req *amqprpc.Request) {
+			harness.Inside(b, amqptest.Start(b).URL(), "q", "client", func(ctx context.Context, req *amqprpc.Request) {
 				b.ReportAllocs()
 				for b.Loop() {
 					m.Observe(ctx, req, nil, 1234*time.Microsecond)
@@ -77,7 +54,7 @@ func BenchmarkMiddleware(b *testing.B) {
 	for _, side := range []string{"client", "server"} {
 		b.Run(side, func(b *testing.B) {
 			invoke := promrpc.New().Middleware(func(context.Context, *amqprpc.Request) (*amqprpc.Response, error) { return done, nil })
-			inside(b, side, func(ctx context.Context, req *amqprpc.Request) {
+			harness.Inside(b, amqptest.Start(b).URL(), "q", side, func(ctx context.Context, req *amqprpc.Request) {
 				b.ReportAllocs()
 				for b.Loop() {
 					_, _ = invoke(ctx, req)
