@@ -26,11 +26,7 @@ func (in *inbound) reply(resp *Response, err error) (done messaging.Done) {
 		return in.done()
 	}
 	body, _ := resp.Body() // the chain's seal has looked at the error
-	if h == nil {
-		h = resp.header.clone()
-	} else {
-		maps.Copy(h, resp.header)
-	}
+	h = resp.over(h)
 	fail := func(code Code, format string, args ...any) messaging.Done {
 		return in.errorReply(Errorf(code, format, args...), OutcomeExecuted, nil)
 	}
@@ -84,12 +80,7 @@ func (in *inbound) errorReply(e *Error, outcome Outcome, h Header) messaging.Don
 	if in.checkHeader(h) != nil {
 		h = nil // the error itself matters more
 	}
-	// A code of the handler's making means nothing to callers, and may be of any length.
-	if code := codeFromWire(string(e.code)); code != e.code {
-		known := *e
-		known.code = code
-		e = &known
-	}
+	e = e.known()
 	done := in.replyWith(protocol.Reply{
 		ContentType: "application/json", Header: h,
 		IsError: true, Code: string(e.code), Outcome: outcome.String(), RetryAfter: e.again,
@@ -98,6 +89,27 @@ func (in *inbound) errorReply(e *Error, outcome Outcome, h Header) messaging.Don
 	// acknowledgement.
 	done.SettleFirst = outcome == OutcomeNotExecuted
 	return done
+}
+
+// over returns the metadata of the response, over what the handler has put into h.
+func (r *Response) over(h Header) Header {
+	if h == nil {
+		return r.header.clone()
+	}
+	maps.Copy(h, r.header)
+	return h
+}
+
+// known returns the error under a code that callers know. A code of the handler's making means
+// nothing to them, and may be of any length.
+func (e *Error) known() *Error {
+	code := codeFromWire(string(e.code))
+	if code == e.code {
+		return e
+	}
+	known := *e
+	known.code = code
+	return &known
 }
 
 func (in *inbound) replyWith(r protocol.Reply, body []byte) messaging.Done {

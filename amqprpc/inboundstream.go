@@ -87,12 +87,7 @@ func (in *inbound) streamEnding(p *packing, resp *Response, err error) (final, i
 	if err != nil {
 		return fail(in.wireErrorOf(err))
 	}
-	for name, value := range resp.header {
-		if h == nil {
-			h = Header{}
-		}
-		h[name] = value
-	}
+	h = resp.over(h)
 	if herr := in.checkHeader(h); herr != nil {
 		h = nil
 		return fail(Errorf(CodeInternal, "the reply's metadata cannot be sent: %w", herr))
@@ -118,13 +113,7 @@ func (in *inbound) wireErrorOf(err error) (e *Error) {
 			e = in.endpoint.server.panicked(in.endpoint.queue, p)
 		}
 	}()
-	e = asWireError(err)
-	if code := codeFromWire(string(e.code)); code != e.code {
-		known := *e
-		known.code = code
-		e = &known
-	}
-	return e
+	return asWireError(err).known()
 }
 
 // streamsOff is why the server cannot serve streams, nil if it can.

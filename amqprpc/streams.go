@@ -220,14 +220,12 @@ func (h *streams) unreachable(err error) {
 // returned ends the streams of a peer whose queue is gone.
 func (h *streams) returned(queue string) {
 	h.mu.Lock()
-	var gone []*stream
-	if p := h.peers[queue]; p != nil {
-		for s := range p.streams {
-			gone = append(gone, s)
-		}
-	}
+	p := h.peers[queue]
 	h.mu.Unlock()
-	for _, s := range gone {
+	if p == nil {
+		return
+	}
+	for _, s := range h.of(p) {
 		s.finish(errPeerGone("its queue is gone"), false)
 	}
 }
