@@ -192,12 +192,8 @@ func (c *Client) broadcastAttempt(ctx context.Context, req *Request) (*Response,
 		return &Response{codec: req.codec, contentType: req.contentType}, nil
 	}
 	defer b.end()
-	if err := c.broker.OpenBox(ctx); err != nil {
-		code := CodeUnavailable
-		if messaging.Code(err) == messaging.CodeAccessRefused {
-			code = CodePermissionDenied
-		}
-		return nil, localError(code, OutcomeNotSent, req.queue, "a queue for the answers could not be made: %w", err)
+	if err := c.openBox(ctx, req); err != nil {
+		return nil, err
 	}
 	if !c.broadcasts.add(b, c.cfg.maxPending) {
 		return nil, localError(CodeResourceExhausted, OutcomeNotSent, req.queue,

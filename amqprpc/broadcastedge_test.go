@@ -113,4 +113,10 @@ func TestBroadcastWithoutPermission(t *testing.T) {
 		require.NoError(t, err)
 	}
 	require.Zero(t, direct.Stats().Reconnects)
+
+	// Nor does the queue keep the client from connecting again.
+	broker.CutConnections()
+	eventually(t, "it connects again", func() bool { return direct.Stats().Reconnects == 1 })
+	_, err := amqprpc.Call[int, string](testContext(t), direct, queue, 1)
+	require.NoError(t, err)
 }

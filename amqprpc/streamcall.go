@@ -2,7 +2,6 @@ package amqprpc
 
 import (
 	"context"
-	"errors"
 	"io"
 	"iter"
 )
@@ -122,7 +121,7 @@ func (m ClientStream[Req, Resp]) Call(ctx context.Context, c *Client, rows iter.
 		if err != nil {
 			return zero, err
 		}
-		if err = up.Send(row); errors.Is(err, io.EOF) {
+		if err = up.Send(row); err == io.EOF {
 			break
 		} else if err != nil {
 			return zero, err
@@ -138,7 +137,7 @@ func (m ClientStream[Req, Resp]) Open(ctx context.Context, c *Client, opts ...Ca
 	t := newCall[None, Resp](string(m), None{})
 	t.call.req.kind = KindClientStream
 	cs := c.openStream(ctx, &t.outgoing, opts)
-	if _, err := cs.wait(); err != nil && !errors.Is(err, io.EOF) {
+	if _, err := cs.wait(); err != nil && err != io.EOF {
 		return nil, err
 	}
 	return &ClientStreamCall[Req, Resp]{cs}, nil
@@ -159,9 +158,6 @@ func (u *ClientStreamCall[Req, Resp]) Send(v Req) error { return u.call.sendMess
 func (cs *clientStream) sendMessage(v any) error {
 	if _, err := cs.wait(); err != nil {
 		return io.EOF
-	}
-	if cs.current() == nil {
-		return io.EOF // the chain has returned
 	}
 	body, err := cs.messages().encode(v)
 	if err != nil {
@@ -212,7 +208,7 @@ func (m BidiStream[Req, Resp]) Open(ctx context.Context, c *Client, opts ...Call
 	t := newCall[None, None](string(m), None{})
 	t.call.req.kind = KindBidiStream
 	cs := c.openStream(ctx, &t.outgoing, opts)
-	if _, err := cs.wait(); err != nil && !errors.Is(err, io.EOF) {
+	if _, err := cs.wait(); err != nil && err != io.EOF {
 		return nil, err
 	}
 	return &BidiStreamCall[Req, Resp]{cs}, nil

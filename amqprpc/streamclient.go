@@ -3,11 +3,11 @@ package amqprpc
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"io"
 	"sync"
 	"time"
 
+	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/messaging"
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/protocol"
 )
 
@@ -121,14 +121,14 @@ func (cs *clientStream) recv() ([]byte, error) {
 		s.received.Add(1)
 		return payload, nil
 	}
-	if errors.Is(err, io.EOF) {
+	if err == io.EOF {
 		cs.consume(payload)
 	}
 	<-cs.done
 	switch {
 	case cs.err != nil:
 		return nil, cs.err
-	case errors.Is(err, io.EOF):
+	case err == io.EOF:
 		return nil, io.EOF
 	case done(cs.stopped):
 		return nil, cs.cancelled()
@@ -196,8 +196,8 @@ func (cs *clientStream) result() (*Response, error) {
 // streamAttempt opens a stream on the wire, and returns when it has ended.
 func (c *Client) streamAttempt(ctx context.Context, req *Request) (*Response, *Error) {
 	cs, pc := req.streaming.call, &req.out.call
-	if err := c.broker.OpenBox(ctx); err != nil {
-		return nil, localError(CodeUnavailable, OutcomeNotSent, req.queue, "a queue for the stream could not be made: %w", err)
+	if err := c.openBox(ctx, req); err != nil {
+		return nil, err
 	}
 	over := make(chan struct{})
 	s := c.streams.add(1, 0, func(error) { close(over) })
@@ -228,6 +228,22 @@ func (c *Client) streamAttempt(ctx context.Context, req *Request) (*Response, *E
 		return nil, c.streamFailed(req, s)
 	}
 	return c.streamEnded(req, s)
+}
+
+// openBox makes the queue that the answers to a stream or a broadcast come to, if there is none.
+func (c *Client) openBox(ctx context.Context, req *Request) *Error {
+	err := c.broker.OpenBox(ctx)
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return ended(ctx, req.queue, OutcomeNotSent, "while a queue for the answers was made")
+	}
+	code := CodeUnavailable
+	if messaging.Code(err) == messaging.CodeAccessRefused {
+		code = CodePermissionDenied
+	}
+	return localError(code, OutcomeNotSent, req.queue, "a queue for the answers could not be made: %w", err)
 }
 
 // awaitAccept sends the request, and waits until a server has accepted it.
@@ -261,7 +277,7 @@ func (c *Client) streamEnded(req *Request, s *stream) (*Response, *Error) {
 		} else {
 			item, final = nil, item
 		}
-		if !errors.Is(err, io.EOF) {
+		if err != io.EOF {
 			return nil, c.streamFailed(req, s)
 		}
 	}

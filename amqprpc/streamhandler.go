@@ -148,7 +148,7 @@ func (r *Receiver[T]) Recv() (T, error) {
 	var v T
 	body, err := r.stream.recv()
 	switch {
-	case errors.Is(err, io.EOF):
+	case err == io.EOF:
 		return v, io.EOF
 	case errors.Is(err, errStreamOver):
 		return v, Errorf(CodeFailedPrecondition, "the handler has returned, and with it the stream has ended")
@@ -168,12 +168,13 @@ func (r *Receiver[T]) Recv() (T, error) {
 // pair.
 func (r *Receiver[T]) All() iter.Seq2[T, error] { return all(r.Recv) }
 
-// all iterates over what recv returns until io.EOF.
+// all iterates over what recv returns until io.EOF: the very value, since an error may wrap
+// one of the user's.
 func all[T any](recv func() (T, error)) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		for {
 			v, err := recv()
-			if errors.Is(err, io.EOF) || !yield(v, err) || err != nil {
+			if err == io.EOF || !yield(v, err) || err != nil {
 				return
 			}
 		}

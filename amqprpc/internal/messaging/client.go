@@ -35,34 +35,54 @@ func (c *Client) Init() {
 }
 
 // OpenBox opens the box, unless the mailbox or the box takes streams already. Without a
-// connection the next one opens it.
+// connection the next one opens it. If ctx ends first, the box is opened all the same: to give
+// up in the middle costs the connection.
 func (c *Client) OpenBox(ctx context.Context) error {
 	if c.Mailbox.Mode != Direct {
 		return nil
 	}
 	select {
 	case c.boxing <- struct{}{}:
-		defer func() { <-c.boxing }()
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	c.wanted = true
 	if c.opened || c.current == nil {
+		c.wanted = true
+		<-c.boxing
 		return nil
 	}
-	err := c.Box.open(ctx, c.current, c.number, c.ended)
-	c.opened = err == nil
-	return err
+	opened := make(chan error, 1)
+	go func() { // enter waits for it when the connection ends
+		defer func() { <-c.boxing }()
+		setup, cancel := context.WithTimeout(context.Background(), SetupTimeout)
+		defer cancel()
+		err := c.Box.open(setup, c.current, c.number, c.ended)
+		c.opened = err == nil
+		c.wanted = c.wanted || c.opened
+		opened <- err
+	}()
+	select {
+	case err := <-opened:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
-// enter makes conn the connection that the box is opened on; nil is none.
-func (c *Client) enter(ctx context.Context, conn *Conn, ended func(error)) (err error) {
+// enter makes conn the connection that the box is opened on; nil is none. A box that the user
+// may not have is not tried again: it must not cost the calls their connection.
+func (c *Client) enter(ctx context.Context, conn *Conn, ended func(error)) error {
 	c.boxing <- struct{}{}
 	defer func() { <-c.boxing }()
 	c.current, c.ended, c.opened = conn, ended, false
-	if conn != nil && c.wanted {
-		err = c.Box.open(ctx, conn, c.number, ended)
-		c.opened = err == nil
+	if conn == nil || !c.wanted {
+		return nil
+	}
+	err := c.Box.open(ctx, conn, c.number, ended)
+	c.opened = err == nil
+	if Code(err) == CodeAccessRefused && !conn.IsClosed() {
+		c.wanted = false
+		return nil
 	}
 	return err
 }

@@ -124,6 +124,7 @@ func (f fence) Written()                 {}
 
 // streamChannel is a writer's time with one channel.
 type streamChannel struct {
+	ignore  // nothing is delivered here, nor confirmed
 	writer  *StreamWriter
 	ch      *Channel
 	open    context.Context // ends with the channel
@@ -138,7 +139,11 @@ func (c *streamChannel) run(conn *Conn) (err error) {
 		return fmt.Errorf("open a channel: %w", err)
 	}
 	c.writer.box.run(c.open.Done(), c)
-	c.ch.Forget()
+	if c.ch.IsClosed() || conn.IsClosed() {
+		c.ch.Forget()
+	} else {
+		c.ch.Close(context.Background()) // ends with the connection, which has only so many channels
+	}
 	return context.Cause(c.open)
 }
 
@@ -195,12 +200,3 @@ func (c *streamChannel) Closed(e *transport.Exception) {
 
 // Returned implements transport.Receiver.
 func (c *streamChannel) Returned(m *Message) { c.writer.Returned(m.Key) }
-
-// Deliver implements transport.Receiver.
-func (c *streamChannel) Deliver(*Message) {}
-
-// Confirmed implements transport.Receiver.
-func (c *streamChannel) Confirmed(uint64, bool, bool) {}
-
-// Cancelled implements transport.Receiver.
-func (c *streamChannel) Cancelled() {}
