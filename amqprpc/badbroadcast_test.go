@@ -174,7 +174,7 @@ func TestStormOfAccepts(t *testing.T) {
 		beat := func(h amqp.Table) amqp.Table { h["rpc-heartbeat"] = int64(100); return h }
 		send("guessed", beat(amqp.Table{"rpc-instance": "stranger"}), "")
 		send(d.CorrelationId+".2", beat(amqp.Table{"rpc-instance": "stranger"}), "")
-		send("x"+d.CorrelationId[1:], amqp.Table{"rpc-instance": "stranger"}, `"no"`)
+		send("~"+d.CorrelationId[1:], amqp.Table{"rpc-instance": "stranger"}, `"no"`)
 		for _, h := range []amqp.Table{{}, {"rpc-instance": ""}, {"rpc-instance": int64(3)}, {"rpc-instance": "a\nb"}, {"rpc-instance": strings.Repeat("x", 400)}} {
 			send(d.CorrelationId, h, `"no"`)
 			send(d.CorrelationId, beat(h), "")
