@@ -40,7 +40,7 @@ func production() Config {
 		MetricsAddr: ":9090",
 
 		CallTimeout:    5 * time.Second,
-		AttemptTimeout: time.Second,
+		AttemptTimeout: 2 * time.Second, // room for the attempts of the service that is called
 		Attempts:       4,
 		DrainTimeout:   20 * time.Second, // below the time that the platform gives a process to stop
 		CloseTimeout:   5 * time.Second,

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
+	"github.com/bbebcec1/amqprpc-go/compress"
 	"github.com/bbebcec1/amqprpc-go/middleware/idempotency"
 )
 
@@ -61,7 +62,7 @@ func newDemo(ctx context.Context, url string, out io.Writer) (*demo, error) {
 	}
 	d.platform.URL = url
 	d.platform.Answers = idempotency.NewMemoryStore(100_000, d.platform.RememberFor)
-	d.load = &load{run: fmt.Sprint(time.Now().UnixNano()), pace: rate.NewLimiter(ordersPerSecond, workers)}
+	d.load = &load{result: make(map[amqprpc.Code]int), run: fmt.Sprint(time.Now().UnixNano()), pace: rate.NewLimiter(ordersPerSecond, workers)}
 	for i := range customers {
 		token, err := login.Sign(fmt.Sprintf("customer-%d", i), time.Hour, string(PlaceOrder))
 		if err != nil {
@@ -69,7 +70,7 @@ func newDemo(ctx context.Context, url string, out io.Writer) (*demo, error) {
 		}
 		d.load.tokens = append(d.load.tokens, token)
 	}
-	d.web, err = d.platform.NewService(Spec{Name: "web", Instance: "web-1", Token: customerToken})
+	d.web, err = d.platform.NewService(Spec{Name: "web", Instance: "web-1", Token: customerToken, Encoding: compress.Gzip{}})
 	d.load.web = d.web
 	return d, err
 }
@@ -84,14 +85,21 @@ func (d *demo) start(instance string, newService func(p *Platform, instance stri
 	serving, stop := context.WithCancel(d.ctx)
 	p.stop = stop
 	go func() { p.served <- p.Run(serving) }()
-	select {
-	case <-p.Server.Ready():
-		d.running = append(d.running, p)
-		return p, nil
-	case err := <-p.served:
-		stop()
-		return nil, err
+	d.running = append(d.running, p)
+	var ended error
+	err = d.wait(instance+" starts", func() bool {
+		select {
+		case ended = <-p.served:
+			p.served <- nil
+			return true
+		default:
+			return p.Ready() == nil
+		}
+	})
+	if err != nil {
+		err = fmt.Errorf("%w: %w", err, p.Ready())
 	}
+	return p, errors.Join(err, ended)
 }
 
 // kill ends a process as kill -9 does: its connections break, and nothing that it still does
@@ -103,12 +111,14 @@ func (d *demo) kill(p *process) {
 	p.served <- nil
 }
 
-// close stops all that run, callers first, so that each one can still answer its callers.
-func (d *demo) close() (err error) {
-	err = d.web.Close()
-	for i := len(d.running) - 1; i >= 0; i-- {
-		d.running[i].stop()
-		err = errors.Join(err, <-d.running[i].served)
+// close stops all that run. The customers have gone, so that no call is in flight.
+func (d *demo) close() error {
+	err := d.web.Close()
+	for _, p := range d.running {
+		p.stop()
+	}
+	for _, p := range d.running {
+		err = errors.Join(err, <-p.served)
 	}
 	return err
 }

@@ -17,7 +17,7 @@ type inventory struct {
 func newInventory(p *Platform, stock *Stock, instance string, conn ...amqprpc.ConnOption) (*Service, error) {
 	s, err := p.NewService(Spec{
 		Name: "inventory", Instance: instance, Conn: conn, Limits: p.Services,
-		Token: p.Login.source("inventory"),
+		Encoding: zstandard, Token: p.Login.source("inventory"),
 	})
 	if err != nil {
 		return nil, err

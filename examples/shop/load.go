@@ -41,25 +41,26 @@ func order() Order {
 	return o
 }
 
-// place places one order, with its number as the ID of the call.
-func (l *load) place(ctx context.Context, opts ...amqprpc.CallOption) (Receipt, error) {
-	n := l.last.Add(1)
-	ctx = withToken(ctx, l.tokens[n%int64(len(l.tokens))])
-	return PlaceOrder.Call(ctx, l.web.Client, order(), append(opts, amqprpc.WithCallID(fmt.Sprintf("order-%s-%d", l.run, n)))...)
+// place places an order with a customer's token, and counts the result. The number of the
+// order is the ID of the call.
+func (l *load) place(ctx context.Context, token string, o Order, opts ...amqprpc.CallOption) (Receipt, error) {
+	opts = append(opts, amqprpc.WithCallID(fmt.Sprintf("order-%s-%d", l.run, l.last.Add(1))))
+	receipt, err := PlaceOrder.Call(withToken(ctx, token), l.web.Client, o, opts...)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.result[amqprpc.CodeOf(err)]++
+	return receipt, err
 }
 
 // start lets workers place orders.
 func (l *load) start(ctx context.Context) {
 	ctx, l.cancel = context.WithCancel(ctx)
-	l.result = make(map[amqprpc.Code]int)
 	for range workers {
 		l.ended.Go(func() {
 			for l.pace.Wait(ctx) == nil {
-				// An order that has begun ends, though the load ends.
-				_, err := l.place(context.WithoutCancel(ctx))
-				l.mu.Lock()
-				l.result[amqprpc.CodeOf(err)]++
-				l.mu.Unlock()
+				token := l.tokens[l.last.Load()%customers]
+				// An order that has begun ends, though the load ends. Its error is counted.
+				_, _ = l.place(context.WithoutCancel(ctx), token, order())
 			}
 		})
 	}
@@ -71,9 +72,14 @@ func (l *load) stop() {
 	l.ended.Wait()
 }
 
-// count returns how many orders have ended with a code.
-func (l *load) count(code amqprpc.Code) int {
+// counts returns how many orders were placed, and how many have failed.
+func (l *load) counts() (placed, failed int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.result[code]
+	for code, n := range l.result {
+		if code != amqprpc.CodeOK {
+			failed += n
+		}
+	}
+	return l.result[amqprpc.CodeOK], failed
 }

@@ -16,7 +16,7 @@ type orders struct {
 func newOrders(p *Platform, instance string, conn ...amqprpc.ConnOption) (*Service, error) {
 	s, err := p.NewService(Spec{
 		Name: "orders", Instance: instance, Conn: conn, Limits: p.Customers,
-		Token: p.Login.source("orders", string(Quote), string(Reserve)),
+		Encoding: zstandard, Token: p.Login.source("orders", string(Quote), string(Reserve)),
 	})
 	if err != nil {
 		return nil, err
@@ -32,19 +32,22 @@ func (o *orders) place(ctx context.Context, order Order) (Receipt, error) {
 	req, _ := amqprpc.RequestFromContext(ctx)
 	price, err := Quote.Call(ctx, o.cli, Basket(order))
 	if err != nil {
-		return Receipt{}, notPlaced(err)
+		return Receipt{}, notPlaced(ctx, err)
 	}
 	// The number of the order is the ID of this call, too: an order that comes again reserves
 	// nothing again.
 	parcel, err := Reserve.Call(ctx, o.cli, Reservation(order), amqprpc.WithCallID(req.ID()))
 	if err != nil {
-		return Receipt{}, notPlaced(err)
+		return Receipt{}, notPlaced(ctx, err)
 	}
 	return Receipt{Order: req.ID(), Parcel: parcel.Number, Cents: price.Cents}, nil
 }
 
 // notPlaced is the error of an order that another service has failed. The code is aborted, and
 // not unavailable: this service works, so that breakers of its callers must stay closed.
-func notPlaced(err error) error {
+func notPlaced(ctx context.Context, err error) error {
+	if ctx.Err() != nil { // the customer has given up, or the time is over
+		return ctx.Err()
+	}
 	return amqprpc.NewError(amqprpc.CodeAborted, fmt.Errorf("the order is not placed: %w", err))
 }

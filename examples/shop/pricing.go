@@ -10,7 +10,7 @@ import (
 func newPricing(p *Platform, instance string, conn ...amqprpc.ConnOption) (*Service, error) {
 	s, err := p.NewService(Spec{
 		Name: "pricing", Instance: instance, Conn: conn, Limits: p.Services,
-		Token: p.Login.source("pricing"),
+		Encoding: zstandard, Token: p.Login.source("pricing"),
 	})
 	if err != nil {
 		return nil, err

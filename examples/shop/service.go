@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"log/slog"
 	"net"
@@ -41,11 +40,15 @@ type Service struct {
 	listened chan error
 }
 
+// zstandard is for calls between the services. It is safe for concurrent use.
+var zstandard = zstd.New(0)
+
 // Spec is how the services differ.
 type Spec struct {
 	Name, Instance string
 	Token          func(context.Context) (string, error) // for calls of other services
 	Limits         Limits                                // of callers
+	Encoding       compress.Encoding                     // of requests to other services
 	Conn           []amqprpc.ConnOption                  // of the connections to the broker
 }
 
@@ -55,11 +58,10 @@ func (p *Platform) NewService(spec Spec) (*Service, error) {
 		Log: slog.New(p.Logs).With("service", spec.Instance), platform: p, token: spec.Token,
 		telemetry: newTelemetry(p.Spans, spec.Name, spec.Instance), listened: make(chan error, 1),
 	}
-	z := zstd.New(0)
 	server := []amqprpc.ServerOption{
 		amqprpc.WithLogger(s.Log), amqprpc.WithConnectionName(spec.Instance),
 		amqprpc.WithDrainTimeout(p.DrainTimeout),
-		amqprpc.WithAcceptedEncodings(z, compress.Gzip{}), // gzip for callers in other languages
+		amqprpc.WithAcceptedEncodings(zstandard, compress.Gzip{}),
 		amqprpc.WithMinCompressSize(p.CompressFrom),
 		s.serverChain(spec.Limits),
 	}
@@ -68,7 +70,7 @@ func (p *Platform) NewService(spec Spec) (*Service, error) {
 		amqprpc.WithTimeout(p.CallTimeout),
 		amqprpc.WithFailFast(),   // a queue that nobody serves is an error now, and not a timeout later
 		amqprpc.WithIdempotent(), // all handlers of the shop are
-		amqprpc.WithCompression(z),
+		amqprpc.WithCompression(spec.Encoding),
 		amqprpc.WithMinCompressSize(p.CompressFrom),
 		s.clientChain(),
 	}
@@ -79,11 +81,11 @@ func (p *Platform) NewService(spec Spec) (*Service, error) {
 	var err error
 	// NewClient does not wait for the broker, so that services may start in any order.
 	if s.Client, err = amqprpc.NewClient(p.URL, client...); err != nil {
-		return nil, err
+		return nil, errors.Join(err, s.traces.Shutdown(context.Background()))
 	}
 	s.registry.MustRegister(promrpc.NewServerCollector(s.Server), promrpc.NewClientCollector(s.Client))
 	if s.listener, err = net.Listen("tcp", p.MetricsAddr); err != nil {
-		return nil, errors.Join(err, s.Client.Close())
+		return nil, errors.Join(err, s.Client.Close(), s.traces.Shutdown(context.Background()))
 	}
 	s.http = &http.Server{Handler: s.routes(), ReadHeaderTimeout: p.CloseTimeout}
 	go func() { s.listened <- s.http.Serve(s.listener) }()
@@ -95,15 +97,16 @@ func (s *Service) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/metrics", promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{EnableOpenMetrics: true}))
 	mux.HandleFunc("/ready", func(w http.ResponseWriter, _ *http.Request) {
-		status := s.Server.Status()
-		if status.Err() != nil {
-			w.WriteHeader(http.StatusServiceUnavailable)
-		}
-		if err := json.NewEncoder(w).Encode(status); err != nil {
-			s.Log.Warn("readiness probe", "error", err)
+		if err := s.Ready(); err != nil {
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
 		}
 	})
 	return mux
+}
+
+// Ready returns nil if the service takes and answers requests, and can call other services.
+func (s *Service) Ready() error {
+	return errors.Join(s.Server.Status().Err(), s.Client.Status().Err())
 }
 
 // Run serves until ctx ends. It then answers the requests that the server has, and closes the
