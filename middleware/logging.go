@@ -50,24 +50,10 @@ func Logging(logger *slog.Logger, opts ...LoggingOption) amqprpc.Middleware {
 	for _, o := range opts {
 		o(l)
 	}
-	return func(next amqprpc.Invoker) amqprpc.Invoker {
-		if l.log == nil {
-			return next
-		}
-		return func(ctx context.Context, req *amqprpc.Request) (resp *amqprpc.Response, err error) {
-			start := time.Now()
-			returned := false
-			defer func() {
-				if !returned { // middleware has panicked, and the server will answer the request
-					err = amqprpc.Errorf(amqprpc.CodeInternal, "panic")
-				}
-				l.write(ctx, req, resp, err, time.Since(start))
-			}()
-			resp, err = next(ctx, req)
-			returned = true
-			return resp, err
-		}
+	if l.log == nil {
+		return func(next amqprpc.Invoker) amqprpc.Invoker { return next }
 	}
+	return Observe(l.write)
 }
 
 // WithLogLevel sets the level of a line by the code of the result, [amqprpc.CodeOK] for

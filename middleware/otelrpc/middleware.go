@@ -9,6 +9,7 @@ import (
 	"go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
+	"github.com/bbebcec1/amqprpc-go/middleware"
 )
 
 // scope is the name of the instrumentation.
@@ -41,25 +42,19 @@ type instrumentation struct {
 }
 
 func (i *instrumentation) wrap(next amqprpc.Invoker) amqprpc.Invoker {
-	return func(ctx context.Context, req *amqprpc.Request) (_ *amqprpc.Response, err error) {
-		ctx, span := i.begin(ctx, req)
-		start := time.Now()
-		returned := false
-		defer func() {
-			if !returned { // a panic, for which the caller will get this code
-				err = amqprpc.Errorf(amqprpc.CodeInternal, "panic")
-			}
-			i.end(ctx, span, req, err, start)
-		}()
-		resp, err := next(ctx, req)
-		returned = true
-		return resp, err
+	observed := middleware.Observe(i.end)(next)
+	return func(ctx context.Context, req *amqprpc.Request) (*amqprpc.Response, error) {
+		return observed(i.begin(ctx, req), req)
 	}
 }
 
-// end measures a request that ended with err, and ends its span.
-func (i *instrumentation) end(ctx context.Context, span trace.Span, req *amqprpc.Request, err error, start time.Time) {
+// end measures a request that ended with err, and ends the span in ctx, which is that of begin.
+func (i *instrumentation) end(ctx context.Context, req *amqprpc.Request, _ *amqprpc.Response, err error, took time.Duration) {
 	end := time.Now()
+	var span trace.Span = noop.Span{} // the span in ctx is somebody else's
+	if !i.off {
+		span = trace.SpanFromContext(ctx)
+	}
 	recording := span.IsRecording()
 	defer func() {
 		recover()      // the text of an error may panic, which must not become the result here
@@ -69,9 +64,9 @@ func (i *instrumentation) end(ctx context.Context, span trace.Span, req *amqprpc
 			span.End()
 		}
 	}()
-	labels := i.metrics.record(ctx, req, err, end.Sub(start))
+	labels := i.metrics.record(ctx, req, err, took)
 	if recording {
-		i.attempts(ctx, req, err, start, end)
+		i.attempts(ctx, req, err, end.Add(-took), end)
 		finish(span, req, err, labels)
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
-	"go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
 	"github.com/bbebcec1/amqprpc-go/middleware"
@@ -22,12 +21,12 @@ var (
 	asConsumer = trace.WithSpanKind(trace.SpanKindConsumer)
 )
 
-// begin starts the span of a request. On a client it puts the span's context into the
+// begin starts the span of a request, and returns a context with it. On a client it puts the span's context into the
 // request's metadata; on a server the span continues what it finds there.
-func (i *instrumentation) begin(ctx context.Context, req *amqprpc.Request) (context.Context, trace.Span) {
+func (i *instrumentation) begin(ctx context.Context, req *amqprpc.Request) context.Context {
 	switch {
 	case i.off:
-		return ctx, noop.Span{}
+		return ctx
 	case req.IsClient():
 		return i.beginClient(ctx, req)
 	default:
@@ -35,18 +34,18 @@ func (i *instrumentation) begin(ctx context.Context, req *amqprpc.Request) (cont
 	}
 }
 
-func (i *instrumentation) beginClient(ctx context.Context, req *amqprpc.Request) (context.Context, trace.Span) {
+func (i *instrumentation) beginClient(ctx context.Context, req *amqprpc.Request) context.Context {
 	name, kind, attrs := req.Queue(), asClient, commonAttributes(req, 2)
 	if req.Kind() == amqprpc.KindNotification {
 		name, kind = "send "+name, asProducer
 		attrs = append(attrs, keyOperationName.String("send"), keyOperationType.String("send"))
 	}
-	ctx, span := i.tracer.Start(ctx, name, kind, trace.WithAttributes(attrs...))
+	ctx, _ = i.tracer.Start(ctx, name, kind, trace.WithAttributes(attrs...))
 	i.propagator.Inject(ctx, propagation.MapCarrier(req.Header()))
-	return ctx, span
+	return ctx
 }
 
-func (i *instrumentation) beginServer(ctx context.Context, req *amqprpc.Request) (context.Context, trace.Span) {
+func (i *instrumentation) beginServer(ctx context.Context, req *amqprpc.Request) context.Context {
 	ctx = i.propagator.Extract(ctx, propagation.MapCarrier(req.Header()))
 	name, kind, attrs := req.Queue(), asServer, commonAttributes(req, 6)
 	if id := req.CorrelationID(); id != "" {
@@ -62,7 +61,8 @@ func (i *instrumentation) beginServer(ctx context.Context, req *amqprpc.Request)
 		attrs = append(attrs, keyQueueTime.Float64(waited.Seconds()))
 	}
 	if req.Kind() != amqprpc.KindNotification {
-		return i.tracer.Start(ctx, name, kind, trace.WithAttributes(attrs...))
+		ctx, _ = i.tracer.Start(ctx, name, kind, trace.WithAttributes(attrs...))
+		return ctx
 	}
 	name, kind = "process "+name, asConsumer
 	attrs = append(attrs, keyOperationName.String("process"), keyOperationType.String("process"))
@@ -70,7 +70,8 @@ func (i *instrumentation) beginServer(ctx context.Context, req *amqprpc.Request)
 	if sender := trace.SpanContextFromContext(ctx); sender.IsValid() {
 		opts = append(opts, trace.WithLinks(trace.Link{SpanContext: sender}))
 	}
-	return i.tracer.Start(ctx, name, opts...)
+	ctx, _ = i.tracer.Start(ctx, name, opts...)
+	return ctx
 }
 
 // commonAttributes are those of both sides that are known at the beginning, with room for

@@ -8,8 +8,10 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/otel/baggage"
 	"go.opentelemetry.io/otel/codes"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	"go.opentelemetry.io/otel/trace"
+	tracenoop "go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
 	"github.com/bbebcec1/amqprpc-go/middleware/internal/harness"
@@ -166,6 +168,21 @@ func TestSpansOfAPanic(t *testing.T) {
 	c := values(p.client.take(t, 1)[0].Attributes)
 	require.Equal(t, "internal", c["error.type"])
 	require.NotContains(t, c, "messaging.message.conversation_id", "nothing was sent")
+}
+
+// Without traces, the span that the caller is in stays open: it is not the middleware's.
+func TestSpanOfSomebodyElse(t *testing.T) {
+	t.Parallel()
+	spans := tracetest.NewSpanRecorder()
+	ctx, span := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans)).Tracer("").Start(harness.Context(t), "mine")
+	url, queue := brokerURL(t), queueName(t, "")
+	harness.Serve(t, url, func(s *amqprpc.Server) { amqprpc.Register(s, queue, answer) })
+	off := otelrpc.Middleware(otelrpc.WithTracerProvider(tracenoop.NewTracerProvider()))
+	_, err := amqprpc.Call[string, string](ctx, harness.Dial(t, url, amqprpc.WithMiddleware(off)), queue, "")
+	require.NoError(t, err)
+	require.Empty(t, spans.Ended())
+	span.End()
+	require.Len(t, spans.Ended(), 1)
 }
 
 // A notification's spans are those of a message.

@@ -9,5 +9,5 @@ import (
 
 // Observe measures a request as the middleware does.
 func (m *Metrics) Observe(ctx context.Context, req *amqprpc.Request, err error, took time.Duration) {
-	m.observe(ctx, req, err, took)
+	m.observe(ctx, req, nil, err, took)
 }

@@ -126,22 +126,10 @@ func (m *Metrics) Collect(ch chan<- prometheus.Metric) {
 // Middleware is an [amqprpc.Middleware] that measures each call and notification, on servers
 // and on clients. Put it outside of middleware that refuses, repeats or answers calls.
 func (m *Metrics) Middleware(next amqprpc.Invoker) amqprpc.Invoker {
-	return func(ctx context.Context, req *amqprpc.Request) (_ *amqprpc.Response, err error) {
-		start := time.Now()
-		returned := false
-		defer func() {
-			if !returned { // a panic, for which the caller will get this code
-				err = amqprpc.Errorf(amqprpc.CodeInternal, "panic")
-			}
-			m.observe(ctx, req, err, time.Since(start))
-		}()
-		resp, err := next(ctx, req)
-		returned = true
-		return resp, err
-	}
+	return middleware.Observe(m.observe)(next)
 }
 
-func (m *Metrics) observe(ctx context.Context, req *amqprpc.Request, err error, took time.Duration) {
+func (m *Metrics) observe(ctx context.Context, req *amqprpc.Request, _ *amqprpc.Response, err error, took time.Duration) {
 	o := m.observers.Get(req, err)
 	m.observeWith(ctx, o.call, took)
 	if o.queue != nil {
