@@ -39,21 +39,8 @@ type LabelCache[V any] struct {
 
 // methodLabels are the values of one method.
 type methodLabels[V any] struct {
-	name    string
-	success [2][8]atomic.Pointer[V] // by side and kind: most calls succeed
-	values  atomic.Pointer[[]labelValue[V]]
-}
-
-// ok returns where the value for success is, nil for a kind that came later than this code.
-func (m *methodLabels[V]) ok(client bool, kind amqprpc.Kind) *atomic.Pointer[V] {
-	side := &m.success[0]
-	if client {
-		side = &m.success[1]
-	}
-	if int(kind) >= len(side) {
-		return nil
-	}
-	return &side[kind]
+	name   string
+	values atomic.Pointer[[]labelValue[V]]
 }
 
 func (m *methodLabels[V]) find(k labelKey) (v V, ok bool) {
@@ -107,13 +94,7 @@ func (c *LabelCache[V]) Get(req *amqprpc.Request, err error) V {
 		}
 	}
 	k := labelKey{client: req.IsClient(), kind: req.Kind(), code: amqprpc.CodeOK}
-	if err == nil {
-		if at := m.ok(k.client, k.kind); at != nil {
-			if v := at.Load(); v != nil {
-				return *v
-			}
-		}
-	} else {
+	if err != nil {
 		if k.code = amqprpc.CodeOf(err); !k.code.IsKnown() {
 			k.code = amqprpc.CodeUnknown
 		}
@@ -166,9 +147,6 @@ func (c *LabelCache[V]) add(m *methodLabels[V], k labelKey) V {
 	}
 	all = append(slices.Clip(all), labelValue[V]{k, v}) // a copy, for readers without a lock
 	m.values.Store(&all)
-	if at := m.ok(k.client, k.kind); at != nil && k.code == amqprpc.CodeOK {
-		at.Store(&v)
-	}
 	return v
 }
 
