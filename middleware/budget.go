@@ -29,10 +29,10 @@ type budgets struct {
 
 	short atomic.Int64 // how many queues lack tokens
 	mu    sync.Mutex
-	left  *simplelru.LRU[string, float64]
+	left  *simplelru.LRU[string, *float64] // guarded by mu, the numbers too
 }
 
-func (b *budgets) init() { b.left = newLRU[float64](mostQueues) }
+func (b *budgets) init() { b.left = newLRU[*float64](mostQueues) }
 
 // failed takes a token, and reports whether enough are left for a retry.
 func (b *budgets) failed(queue string) bool {
@@ -43,12 +43,12 @@ func (b *budgets) failed(queue string) bool {
 	defer b.mu.Unlock()
 	left, ok := b.left.Get(queue)
 	if !ok {
-		left = b.most
+		left = new(b.most)
+		b.left.Add(queue, left)
+		b.short.Store(int64(b.left.Len()))
 	}
-	left = max(left-1, 0)
-	b.left.Add(queue, left)
-	b.short.Store(int64(b.left.Len()))
-	return left > b.most/2
+	*left = max(*left-1, 0)
+	return *left > b.most/2
 }
 
 // succeeded gives back a part of a token.
@@ -59,11 +59,10 @@ func (b *budgets) succeeded(queue string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	left, ok := b.left.Peek(queue)
-	switch left += b.ratio; {
-	case !ok:
-	case left < b.most:
-		b.left.Add(queue, left)
-	default:
+	if !ok {
+		return
+	}
+	if *left += b.ratio; *left >= b.most {
 		b.left.Remove(queue)
 		b.short.Store(int64(b.left.Len()))
 	}
