@@ -17,7 +17,8 @@ import (
 // the queue and refuses nothing. ConcurrencyLimit keeps one caller from taking all of the
 // handlers. Each server counts for itself. A notification that is refused is lost, because
 // nobody hears of it. A handler that outlives its deadline counts until it returns. Streams
-// pass. A limit below 1 lets nothing pass.
+// pass, and so does [amqprpc.All] on a client. On a server, a broadcast counts as any other
+// request. A limit below 1 lets nothing pass.
 func ConcurrencyLimit(most int, opts ...LimitOption) amqprpc.Middleware {
 	c := &concurrencyLimit{limit: newLimit(opts), most: most, running: make(map[string]int)}
 	return func(next amqprpc.Invoker) amqprpc.Invoker {

@@ -221,3 +221,30 @@ func TestLimitsConcurrently(t *testing.T) {
 	wg.Wait()
 	require.Equal(t, 3, most)
 }
+
+// On a client, a broadcast passes. On a server, it is a request as any other.
+func TestLimitsOfBroadcasts(t *testing.T) {
+	t.Parallel()
+	for name, nothing := range map[string]amqprpc.Middleware{"rate": middleware.RateLimit(0, 0), "concurrency": middleware.ConcurrencyLimit(0)} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			url := amqptest.Start(t).URL()
+			harness.Serve(t, url, func(s *amqprpc.Server) {
+				amqprpc.Register(s, "free", answer, amqprpc.WithBroadcast())
+				amqprpc.Register(s, "limited", answer, amqprpc.WithBroadcast(), amqprpc.WithMiddleware(nothing))
+			})
+			cli := harness.Dial(t, url)
+			ask := func(queue string, opts ...amqprpc.CallOption) (code amqprpc.Code) {
+				for _, err := range amqprpc.All[string, string](harness.Context(t), cli, queue, "", opts...) {
+					code = amqprpc.CodeOf(err)
+				}
+				return code
+			}
+			require.Eventually(t, func() bool { // a server binds its queues after it has begun to serve
+				return ask("free") == amqprpc.CodeOK && ask("limited") != amqprpc.CodeUnavailable
+			}, harness.Patience, time.Millisecond)
+			require.Equal(t, amqprpc.CodeOK, ask("free", amqprpc.WithMiddleware(nothing)))
+			require.Equal(t, amqprpc.CodeResourceExhausted, ask("limited"))
+		})
+	}
+}

@@ -23,7 +23,8 @@ import (
 // deadline, the call ends at once with the same error, and is not sent.
 //
 // If perSecond or burst is zero or negative, nothing passes. Use [rate.Inf] for no limit.
-// Streams pass. Share the Middleware that RateLimit returns if several queues shall share
+// Streams pass, and so does [amqprpc.All] on a client. On a server, a broadcast counts as any
+// other request. Share the Middleware that RateLimit returns if several queues shall share
 // their keys.
 func RateLimit(perSecond float64, burst int, opts ...LimitOption) amqprpc.Middleware {
 	r := &rateLimit{limit: newLimit(opts), rate: rate.Limit(max(perSecond, 0)), burst: max(burst, 0)}

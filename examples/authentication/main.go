@@ -13,7 +13,6 @@ import (
 	"crypto/ed25519"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"os/signal"
 	"time"
@@ -46,7 +45,7 @@ func main() {
 	}
 }
 
-var quiet = amqprpc.WithLogger(slog.New(slog.DiscardHandler))
+var quiet = amqprpc.WithLogger(nil)
 
 func run(ctx context.Context, out io.Writer) (err error) {
 	broker := amqptest.NewBroker(amqptest.WithUser("payments", "secret"), amqptest.WithUser("shop", "secret"), amqptest.WithUser("blog", "secret"))

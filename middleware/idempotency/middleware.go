@@ -48,8 +48,11 @@ func New(store Store, opts ...Option) amqprpc.Middleware {
 				return next(ctx, req)
 			}
 			x := &execution{config: c, req: req, next: next, key: key, claim: Claim{
-				Owner: c.owner + strconv.FormatUint(c.claims.Add(1), 36), Fingerprint: fingerprint(req, msg), Lease: c.lease,
+				Owner: c.owner + strconv.FormatUint(c.claims.Add(1), 36), Lease: c.lease,
 			}}
+			if !c.anyBody {
+				x.claim.Fingerprint = fingerprint(req, msg)
+			}
 			return x.run(ctx)
 		}
 	}
