@@ -18,15 +18,16 @@ func Observe(f func(ctx context.Context, req *amqprpc.Request, resp *amqprpc.Res
 	if f == nil {
 		panic("middleware: Observe: f is nil")
 	}
+	born := time.Now() // time.Since is a cheaper clock than time.Now
 	return func(next amqprpc.Invoker) amqprpc.Invoker {
 		return func(ctx context.Context, req *amqprpc.Request) (resp *amqprpc.Response, err error) {
-			start := time.Now()
+			start := time.Since(born)
 			returned := false
 			defer func() {
 				if !returned { // the panic goes on, and the server or the client answers the request
 					err = amqprpc.Errorf(amqprpc.CodeInternal, "panic")
 				}
-				f(ctx, req, resp, err, time.Since(start))
+				f(ctx, req, resp, err, time.Since(born)-start)
 			}()
 			resp, err = next(ctx, req)
 			returned = true
