@@ -29,10 +29,7 @@ func (s *Service) observed() []amqprpc.Middleware {
 
 // serverChain is the middleware of each server. The first one is the outermost.
 func (s *Service) serverChain(limits Limits) amqprpc.MiddlewareOption {
-	byCaller := middleware.WithLimitKey(func(ctx context.Context, _ *amqprpc.Request) string {
-		caller, _ := middleware.Principal[Caller](ctx)
-		return caller.Name
-	})
+	byCaller := middleware.WithLimitKey(func(ctx context.Context, _ *amqprpc.Request) string { return callerName(ctx) })
 	return amqprpc.WithMiddleware(append(s.observed(),
 		// Before the limits, which need a proven name, and before Validate, which decodes: a
 		// stranger costs nothing else.
@@ -49,8 +46,19 @@ func (s *Service) serverChain(limits Limits) amqprpc.MiddlewareOption {
 
 // once is the middleware of handlers that must not do their work twice for one call.
 func (s *Service) once() amqprpc.MiddlewareOption {
-	return amqprpc.WithMiddleware(idempotency.New(s.platform.Answers, idempotency.WithLogger(s.Log)))
+	return amqprpc.WithMiddleware(idempotency.New(s.platform.Answers, idempotency.WithLogger(s.Log),
+		idempotency.WithKey(func(ctx context.Context, req *amqprpc.Request) string { return ownID(ctx, req.ID()) })))
 }
+
+// callerName is the name that the token has proven.
+func callerName(ctx context.Context) string {
+	caller, _ := middleware.Principal[Caller](ctx)
+	return caller.Name
+}
+
+// ownID is the ID of a call, with the caller: IDs come from callers, and none must get the
+// answer of another one.
+func ownID(ctx context.Context, id string) string { return callerName(ctx) + "/" + id }
 
 // clientChain is the middleware of each client. What is outside of Retry sees a call once, and
 // what is inside sees each attempt.

@@ -20,7 +20,7 @@ type Line struct {
 	Count int    `json:"count"`
 }
 
-// Order is what a customer orders. The ID of the call is the number of the order.
+// Order is what a customer orders. The customer and the ID of the call are its number.
 type Order struct {
 	Lines []Line `json:"lines"`
 }
@@ -45,7 +45,7 @@ type Receipt struct {
 	Cents  int    `json:"cents"`
 }
 
-// Reservation asks for goods. The ID of the call is the number of the order, too.
+// Reservation asks for goods. The ID of the call is the number of the order.
 type Reservation struct {
 	Lines []Line `json:"lines"`
 }

@@ -43,7 +43,7 @@ type process struct {
 	served   chan error
 }
 
-// hasten shortens the times of the configuration, so that the demo takes seconds.
+// hasten lets circuit breakers open and close sooner, so that the demo takes seconds.
 func hasten(c Config) Config {
 	c.MetricsAddr = "127.0.0.1:0"
 	c.BreakerLeast, c.BreakerWindow, c.BreakerOpenFor = 10, 250*time.Millisecond, 300*time.Millisecond
@@ -96,14 +96,14 @@ func (d *demo) start(instance string, newService func(p *Platform, instance stri
 			return p.Ready() == nil
 		}
 	})
-	if err != nil {
-		err = fmt.Errorf("%w: %w", err, p.Ready())
+	if why := p.Ready(); err != nil && why != nil {
+		err = fmt.Errorf("%w: %w", err, why)
 	}
 	return p, errors.Join(err, ended)
 }
 
 // kill ends a process as kill -9 does: its connections break, and nothing that it still does
-// gets out.
+// reaches the broker.
 func (d *demo) kill(p *process) {
 	p.cable.Cut()
 	p.stop()

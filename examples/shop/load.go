@@ -24,6 +24,7 @@ type load struct {
 	run    string   // makes the order numbers of each run unique
 	pace   *rate.Limiter
 	last   atomic.Int64 // number of an order
+	turn   atomic.Int64 // of the customers
 
 	mu     sync.Mutex
 	result map[amqprpc.Code]int
@@ -41,8 +42,8 @@ func order() Order {
 	return o
 }
 
-// place places an order with a customer's token, and counts the result. The number of the
-// order is the ID of the call.
+// place places an order with a customer's token, and counts the result. Each order has
+// a call ID of its own.
 func (l *load) place(ctx context.Context, token string, o Order, opts ...amqprpc.CallOption) (Receipt, error) {
 	opts = append(opts, amqprpc.WithCallID(fmt.Sprintf("order-%s-%d", l.run, l.last.Add(1))))
 	receipt, err := PlaceOrder.Call(withToken(ctx, token), l.web.Client, o, opts...)
@@ -58,7 +59,7 @@ func (l *load) start(ctx context.Context) {
 	for range workers {
 		l.ended.Go(func() {
 			for l.pace.Wait(ctx) == nil {
-				token := l.tokens[l.last.Load()%customers]
+				token := l.tokens[1+l.turn.Add(1)%(customers-1)] // the first one is greedy
 				// An order that has begun ends, though the load ends. Its error is counted.
 				_, _ = l.place(context.WithoutCancel(ctx), token, order())
 			}

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"io"
 	"net"
 	"os"
 	"regexp"
@@ -11,6 +12,9 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/bbebcec1/amqprpc-go/amqprpc"
+	"github.com/bbebcec1/amqprpc-go/amqprpc/amqptest"
 )
 
 // firstOrder is the first section of the output, without what changes from run to run.
@@ -110,6 +114,31 @@ func TestNoBroker(t *testing.T) {
 	err = run(ctx, "amqp://guest:guest@"+silent.Addr().String()+"/", &bytes.Buffer{})
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	require.ErrorContains(t, err, "pricing-1 starts: "+context.DeadlineExceeded.Error()+": not connected: connect to "+silent.Addr().String())
+}
+
+// An order that comes again gets the same parcel, and the same call ID of another customer does
+// not.
+func TestCallIDsBelongToCustomers(t *testing.T) {
+	t.Parallel()
+	d, err := newDemo(t.Context(), amqptest.Start(t).URL(), io.Discard)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, d.close()) }()
+	_, err = d.start("pricing-1", newPricing)
+	require.NoError(t, err)
+	_, err = d.start("inventory-1", func(p *Platform, instance string, conn ...amqprpc.ConnOption) (*Service, error) {
+		return newInventory(p, d.stock, instance, conn...)
+	})
+	require.NoError(t, err)
+	_, err = d.start("orders-1", newOrders)
+	require.NoError(t, err)
+	place := func(customer int) string {
+		receipt, err := PlaceOrder.Call(withToken(t.Context(), d.load.tokens[customer]), d.web.Client, order(), amqprpc.WithCallID("1"))
+		require.NoError(t, err)
+		return receipt.Order + " " + receipt.Parcel
+	}
+	require.Equal(t, "customer-0/1 parcel 1", place(0))
+	require.Equal(t, "customer-1/1 parcel 2", place(1))
+	require.Equal(t, "customer-0/1 parcel 1", place(0))
 }
 
 // A source keeps its token, and a token says whom it is about and what they may call.

@@ -30,17 +30,18 @@ func newOrders(p *Platform, instance string, conn ...amqprpc.ConnOption) (*Servi
 // trace and the cancellation.
 func (o *orders) place(ctx context.Context, order Order) (Receipt, error) {
 	req, _ := amqprpc.RequestFromContext(ctx)
+	number := ownID(ctx, req.ID())
 	price, err := Quote.Call(ctx, o.cli, Basket(order))
 	if err != nil {
 		return Receipt{}, notPlaced(ctx, err)
 	}
-	// The number of the order is the ID of this call, too: an order that comes again reserves
+	// The number of the order is the ID of this call: an order that comes again reserves
 	// nothing again.
-	parcel, err := Reserve.Call(ctx, o.cli, Reservation(order), amqprpc.WithCallID(req.ID()))
+	parcel, err := Reserve.Call(ctx, o.cli, Reservation(order), amqprpc.WithCallID(number))
 	if err != nil {
 		return Receipt{}, notPlaced(ctx, err)
 	}
-	return Receipt{Order: req.ID(), Parcel: parcel.Number, Cents: price.Cents}, nil
+	return Receipt{Order: number, Parcel: parcel.Number, Cents: price.Cents}, nil
 }
 
 // notPlaced is the error of an order that another service has failed. The code is aborted, and

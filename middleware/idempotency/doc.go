@@ -68,7 +68,8 @@
 // # Place in the chain
 //
 // Put authentication and authorization before this middleware: a caller that knows a
-// call's ID gets its answer. Put validation and rate limits before it, too, because their
+// call's ID gets its answer. To give each caller only its own answers, put the caller into
+// the key ([WithKey]). Put validation and rate limits before it, too, because their
 // refusals must not be stored. Middleware after it does not run for a repetition.
 //
 // # Outcomes

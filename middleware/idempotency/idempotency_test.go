@@ -198,6 +198,15 @@ func TestMetadata(t *testing.T) {
 	require.Equal(t, amqprpc.Header{"asked": "4", "both": "handler", "handler": "from the handler", "replayed": "true"}, call(true))
 }
 
+type tenantKey struct{}
+
+// knowTenant puts the tenant into the context, as authentication does with the caller.
+func knowTenant(next amqprpc.Invoker) amqprpc.Invoker {
+	return func(ctx context.Context, req *amqprpc.Request) (*amqprpc.Response, error) {
+		return next(context.WithValue(ctx, tenantKey{}, req.Header()["tenant"]), req)
+	}
+}
+
 func TestKeys(t *testing.T) {
 	t.Parallel()
 	url := amqptest.Start(t).URL()
@@ -206,11 +215,12 @@ func TestKeys(t *testing.T) {
 		shared := idempotent()
 		amqprpc.Register(s, "a", n.handle, shared)
 		amqprpc.Register(s, "a:b", n.handle, shared)
-		amqprpc.Register(s, "tenants", n.handle, idempotent(idempotency.WithKey(func(r *amqprpc.Request) string {
-			if r.Header()["tenant"] == "" {
+		amqprpc.Register(s, "tenants", n.handle, amqprpc.WithMiddleware(knowTenant), idempotent(idempotency.WithKey(func(ctx context.Context, r *amqprpc.Request) string {
+			tenant, _ := ctx.Value(tenantKey{}).(string)
+			if tenant == "" {
 				return ""
 			}
-			return r.Header()["tenant"] + "/" + r.ID()
+			return tenant + "/" + r.ID()
 		})))
 	})
 	one, other := newRawCaller(t, url), newRawCaller(t, url)

@@ -1,6 +1,7 @@
 package idempotency
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -13,13 +14,13 @@ import (
 // key returns the store's key of a request, or "" if the request has none. The length
 // in front of the queue's name keeps the queue "a" with the ID "b:c" apart from the
 // queue "a:b" with the ID "c".
-func (c *config) key(req *amqprpc.Request) string {
+func (c *config) key(ctx context.Context, req *amqprpc.Request) string {
 	queue := strconv.Itoa(len(req.Queue())) + ":" + req.Queue()
 	if req.ToInstance() { // each instance answers for itself, whoever shares the store
 		queue += "!" + req.Instance()
 	}
 	if c.idOf != nil {
-		own := c.idOf(req)
+		own := c.idOf(ctx, req)
 		if own == "" {
 			return ""
 		}

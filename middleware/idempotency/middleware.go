@@ -43,7 +43,7 @@ func New(store Store, opts ...Option) amqprpc.Middleware {
 			if err != nil {
 				return next(ctx, req)
 			}
-			key := c.key(req)
+			key := c.key(ctx, req)
 			if key == "" {
 				return next(ctx, req)
 			}
@@ -73,7 +73,7 @@ type config struct {
 	lease        time.Duration
 	storeTimeout time.Duration
 	nonBlocking  bool // no method of the store waits
-	idOf         func(*amqprpc.Request) string
+	idOf         func(context.Context, *amqprpc.Request) string
 	isAnswer     func(error) bool
 	failOpen     bool
 	anyBody      bool

@@ -1,6 +1,7 @@
 package idempotency
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"time"
@@ -22,10 +23,12 @@ func WithLease(d time.Duration) Option {
 
 // WithKey replaces [amqprpc.Request.ID] in the key with the result of f. Use it if IDs
 // are unique only within a tenant, or if the message itself identifies the call
-// ([amqprpc.Request.Message] returns the message). The queue's name stays part of the
+// ([amqprpc.Request.Message] returns the message). If callers must not get each other's
+// answers, put the caller into the key: ctx has what middleware further outward has put
+// into it, for example the Principal of AuthBearer. The queue's name stays part of the
 // key. A request for which f returns "" is passed on as if there were no middleware. f
 // must be safe for concurrent use.
-func WithKey(f func(req *amqprpc.Request) string) Option {
+func WithKey(f func(ctx context.Context, req *amqprpc.Request) string) Option {
 	return func(c *config) { c.idOf = f }
 }
 
