@@ -219,3 +219,34 @@ func TestDuration(t *testing.T) {
 		require.Less(t, sum, harness.Patience.Seconds(), name)
 	}
 }
+
+// A stream counts once, with its kind.
+func TestStream(t *testing.T) {
+	t.Parallel()
+	url := amqptest.Start(t).URL()
+	metrics := promrpc.New()
+	reg := prometheus.NewPedanticRegistry()
+	require.NoError(t, reg.Register(metrics))
+	count := func(_ context.Context, n int, out *amqprpc.Sender[int]) error {
+		for i := range n {
+			if err := out.Send(i); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	stop := harness.Serve(t, url, func(s *amqprpc.Server) { amqprpc.RegisterServerStream(s, "count", count) },
+		amqprpc.WithMiddleware(metrics.Middleware))
+	cli := harness.Dial(t, url, amqprpc.WithMiddleware(metrics.Middleware))
+	for _, err := range amqprpc.ServerStream[int, int]("count").Call(harness.Context(t), cli, 100) {
+		require.NoError(t, err)
+	}
+	stop()
+	families, _ := scrape(t, reg, protobuf)
+	for _, side := range []string{"client", "server"} {
+		m := find(t, families["rpc_"+side+"_call_duration_seconds"], map[string]string{
+			"rpc_system_name": "amqprpc", "rpc_method": "count", "rpc_status_code": "ok", "amqprpc_kind": "server stream",
+		})
+		require.EqualValues(t, 1, m.GetHistogram().GetSampleCount(), side)
+	}
+}
