@@ -51,7 +51,7 @@ func production() Config {
 		BreakerWindow:  10 * time.Second,
 		BreakerOpenFor: 5 * time.Second,
 
-		Customers: Limits{PerSecond: 5, Burst: 20, AtOnce: 4},
+		Customers: Limits{PerSecond: 1, Burst: 20, AtOnce: 4},
 		Services:  Limits{PerSecond: 1000, Burst: 1000, AtOnce: 64},
 
 		CompressFrom: 1024,

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strings"
 	"time"
 
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
@@ -43,10 +44,13 @@ type process struct {
 	served   chan error
 }
 
-// hasten lets circuit breakers open and close sooner, so that the demo takes seconds.
+// hasten lets circuit breakers open and close sooner, so that the demo takes seconds. Calls may
+// take longer, and more of them may be hedged, so that a busy machine does not change what happens.
 func hasten(c Config) Config {
 	c.MetricsAddr = "127.0.0.1:0"
 	c.BreakerLeast, c.BreakerWindow, c.BreakerOpenFor = 10, 250*time.Millisecond, 300*time.Millisecond
+	c.CallTimeout, c.AttemptTimeout = 30*time.Second, 15*time.Second
+	c.HedgeShare = 1
 	return c
 }
 
@@ -111,14 +115,16 @@ func (d *demo) kill(p *process) {
 	p.served <- nil
 }
 
-// close stops all that run. The customers have gone, so that no call is in flight.
+// close stops all that run: callers first, so that each handler still gets its answers.
 func (d *demo) close() error {
 	err := d.web.Close()
-	for _, p := range d.running {
-		p.stop()
-	}
-	for _, p := range d.running {
-		err = errors.Join(err, <-p.served)
+	for _, name := range []string{"orders", "inventory", "pricing"} {
+		for _, p := range d.running {
+			if strings.HasPrefix(p.instance, name) {
+				p.stop()
+				err = errors.Join(err, <-p.served)
+			}
+		}
 	}
 	return err
 }

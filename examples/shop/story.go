@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"time"
 
@@ -14,7 +15,7 @@ import (
 
 // run runs the whole demo.
 func run(ctx context.Context, url string, out io.Writer) (err error) {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
 	d, err := newDemo(ctx, url, out)
 	if err != nil {
@@ -119,18 +120,17 @@ func (d *demo) greedy() error {
 			errs <- err
 		}()
 	}
-	refused, later := 0, 0
+	codes, later := make(map[amqprpc.Code]int), 0
 	for range many {
 		err := <-errs
-		if amqprpc.CodeOf(err) == amqprpc.CodeResourceExhausted {
-			refused++
-		}
+		codes[amqprpc.CodeOf(err)]++
 		if _, ok := amqprpc.RetryAfter(err); ok {
 			later++
 		}
 	}
+	refused := codes[amqprpc.CodeResourceExhausted]
 	if refused == 0 {
-		return errors.New("no order was refused")
+		return fmt.Errorf("no order was refused: %v", codes)
 	}
 	d.say("%d orders of one customer at once: %d are refused with %v, and %d of these errors say when to call again",
 		many, refused, amqprpc.CodeResourceExhausted, later)
@@ -147,6 +147,7 @@ func (d *demo) hang(sick, healthy, orders *process) error {
 	before := won()
 	_, failed := d.load.counts()
 	sick.cable.Freeze()
+	defer sick.cable.Cut() // nothing waits for a frozen process, though this step fails
 	if err := d.wait("hedging", func() bool { return won() >= before+3 }); err != nil {
 		return err
 	}
