@@ -61,7 +61,7 @@ func printTree(out io.Writer, t []tracetest.SpanStub) {
 		for _, e := range span.Events {
 			fmt.Fprintf(out, "  %-12s %s  * %s", "", indent, e.Name)
 			for _, a := range e.Attributes {
-				fmt.Fprintf(out, " %s=%s", a.Key, a.Value.Emit())
+				fmt.Fprintf(out, " %s=%s", a.Key, a.Value.String())
 			}
 			fmt.Fprintln(out)
 		}
@@ -76,7 +76,7 @@ func printTree(out io.Writer, t []tracetest.SpanStub) {
 func value(span tracetest.SpanStub, key attribute.Key) string {
 	for _, a := range span.Attributes {
 		if a.Key == key {
-			return a.Value.Emit()
+			return a.Value.String()
 		}
 	}
 	return ""
@@ -87,7 +87,7 @@ func hasEvent(t []tracetest.SpanStub, method, event, text string) bool {
 	return slices.ContainsFunc(t, func(span tracetest.SpanStub) bool {
 		return span.Name == method && slices.ContainsFunc(span.Events, func(e sdktrace.Event) bool {
 			return e.Name == event && slices.ContainsFunc(e.Attributes, func(a attribute.KeyValue) bool {
-				return strings.Contains(a.Value.Emit(), text)
+				return strings.Contains(a.Value.String(), text)
 			})
 		})
 	})
