@@ -143,7 +143,7 @@ func TestAnswersThatWait(t *testing.T) {
 	url, service := brokerURL(t), unique(t)
 	const large, small, most = 40, 40, 100_000
 	queue := unique(t)
-	serve(t, url, func(s *amqprpc.Server) { amqprpc.Register(s, queue, square) })
+	srv, _ := serve(t, url, func(s *amqprpc.Server) { amqprpc.Register(s, queue, square) })
 	answered := impostor(t, url, service, func(send func(id, contentType string, body []byte)) {
 		for i := range large {
 			id := fmt.Sprint("i", i)
@@ -160,6 +160,7 @@ func TestAnswersThatWait(t *testing.T) {
 		}
 	})
 	cli := dial(t, url, amqprpc.WithMaxMessageSize(most))
+	found(t, cli, srv)
 	pairs, dropped, good, failed := 0, 0, 0, 0
 	for _, err := range discovery.Instances(testContext(t), cli, discovery.OfService(service), patiently()) {
 		if pairs++; pairs == 1 {
