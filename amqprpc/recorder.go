@@ -15,18 +15,24 @@ const (
 	recorderLast    = 62 // durations are below 2^62 ns, which is more than a century
 	recorderParts   = 3  // an octave has 2^3 buckets
 	recorderBuckets = 1 + (recorderLast-recorderFirst)<<recorderParts
+	recorderGroups  = recorderBuckets>>recorderParts + 1
 )
 
+// buckets are those of eight bounds in a row.
+type buckets [1 << recorderParts]atomic.Int64
+
 // recorder is a histogram of durations that is cheap to add to. The zero value is empty.
+// Memory for buckets is made when they get their first duration: a server has two recorders for
+// each queue.
 type recorder struct {
 	sum, longest atomic.Int64
-	buckets      [recorderBuckets]atomic.Int64
+	groups       [recorderGroups]atomic.Pointer[buckets]
 }
 
 // add counts a duration. It costs two atomic additions.
 func (r *recorder) add(d time.Duration) {
 	n := int64(within(0, d, 1<<recorderLast-1))
-	r.buckets[bucketOf(n)].Add(1)
+	r.bucket(bucketOf(n)).Add(1)
 	r.sum.Add(n)
 	for {
 		longest := r.longest.Load()
@@ -34,6 +40,17 @@ func (r *recorder) add(d time.Duration) {
 			return
 		}
 	}
+}
+
+// bucket is the counter of bucket i.
+func (r *recorder) bucket(i int) *atomic.Int64 {
+	at := &r.groups[i>>recorderParts]
+	o := at.Load()
+	if o == nil {
+		at.CompareAndSwap(nil, new(buckets))
+		o = at.Load()
+	}
+	return &o[i&(1<<recorderParts-1)]
 }
 
 // bucketOf is the bucket for n nanoseconds.
@@ -58,10 +75,16 @@ func boundOf(i int) int64 {
 
 // snapshot returns what was counted.
 func (r *recorder) snapshot() (h describe.Histogram) {
-	for i := range r.buckets {
-		if n := r.buckets[i].Load(); n > 0 {
-			h.Buckets = append(h.Buckets, describe.Bucket{Bound: boundOf(i), Count: n})
-			h.Count += n
+	for k := range r.groups {
+		o := r.groups[k].Load()
+		if o == nil {
+			continue
+		}
+		for j := range o {
+			if n := o[j].Load(); n > 0 {
+				h.Buckets = append(h.Buckets, describe.Bucket{Bound: boundOf(k<<recorderParts + j), Count: n})
+				h.Count += n
+			}
 		}
 	}
 	h.Sum, h.Max = r.sum.Load(), r.longest.Load()
