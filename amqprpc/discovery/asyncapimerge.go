@@ -111,8 +111,11 @@ func newest(a, b describe.Info) int {
 }
 
 // compareVersions compares versions such as 1.10.0, v2 and 1.0.0-rc.1 in the order of
-// semver.org, and any other texts in some order.
+// semver.org, and any other texts in some order. No version is before all.
 func compareVersions(a, b string) int {
+	if a == "" || b == "" {
+		return cmp.Compare(len(a), len(b))
+	}
 	a, _, _ = strings.Cut(strings.TrimPrefix(a, "v"), "+")
 	b, _, _ = strings.Cut(strings.TrimPrefix(b, "v"), "+")
 	a, preA, isPreA := strings.Cut(a, "-")
