@@ -170,7 +170,7 @@ type panicking struct{}
 func (panicking) JSONSchema() *jsonschema.Schema { panic(errors.New("no tea")) }
 
 // money describes itself, with a definition of its own and a foreign ID.
-type money struct{ cents int }
+type money struct{}
 
 func (money) MarshalJSON() ([]byte, error) { return []byte(`{"amount":"1.50","currency":"EUR"}`), nil }
 

@@ -42,21 +42,19 @@ func newestMethods(infos []describe.Info) []method {
 	var all []method
 	for _, servers := range byQueue {
 		first := servers[0]
-		m := method{Method: first.method, service: first.Name}
+		m, at := method{Method: first.method, service: first.Name}, make(map[string]int)
 		for _, s := range servers[1:] {
 			fields := differing(first.method, s.method)
 			if len(fields) == 0 {
 				continue
 			}
-			d := difference{s.Name, s.Version, 1, fields}
-			i := slices.IndexFunc(m.others, func(o difference) bool {
-				return o.Service == d.Service && o.Version == d.Version && slices.Equal(o.Fields, d.Fields)
-			})
-			if i < 0 {
-				m.others = append(m.others, d)
-			} else {
+			key := strings.Join(append(fields, s.Version, s.Name), "\x00")
+			if i, known := at[key]; known {
 				m.others[i].Instances++
+				continue
 			}
+			at[key] = len(m.others)
+			m.others = append(m.others, difference{s.Name, s.Version, 1, fields})
 		}
 		all = append(all, m)
 	}
