@@ -15,6 +15,7 @@ const (
 	defaultAnswerBeat = 2 * time.Second        // between the heartbeats of who has accepted
 	acceptParts       = 5                      // of the wait for the first accept, one for any further one
 	broadcastMost     = 1 << 14                // instances that one broadcast waits for
+	broadcastHeld     = 16                     // answers of the largest size that wait to be ranged over
 )
 
 // broadcast is a request to all instances. The chain of middleware runs on a goroutine of its
@@ -40,6 +41,7 @@ type broadcast struct {
 	open      int                  // of these, those that have not answered
 	joined    moment               // when the last one has accepted
 	answers   []answered           // that are not taken yet
+	held      int                  // bytes of their bodies
 }
 
 // instance is what a broadcast knows of one that has accepted.
@@ -54,6 +56,7 @@ type answered struct {
 	instance string
 	reply    reply
 	err      error
+	size     int // of what is kept of the body
 }
 
 func newBroadcast(c *Client, o *outgoing) *broadcast {
@@ -109,6 +112,7 @@ func (b *broadcast) next() (got answered, more bool, err error) {
 			got = b.answers[0]
 			b.answers[0] = answered{}
 			b.answers = b.answers[1:]
+			b.held -= got.size
 			b.mu.Unlock()
 			return got, true, nil
 		}
@@ -152,11 +156,35 @@ func (b *broadcast) receive(attempt int, m *messaging.Message, got *protocol.Rep
 	r := reply{about: got.ContentType, encoding: got.ContentEncoding, outcome: outcomeFromWire(got.Outcome), headers: got.Received, body: m.Body}
 	if got.IsError {
 		r.kind, r.about = replyError, got.Code
-		a.err = remoteError(b.out.call.req.queue, &r, b.client.cfg.conn.maxMessageSize)
 	}
-	a.reply = r
+	b.keep(&a, &r)
 	b.answer(i, a)
 	return deliveredFirst
+}
+
+// keep puts a reply into an answer, unless it is too large, or too much waits to be ranged over:
+// else any server could fill the memory. The lock is held.
+func (b *broadcast) keep(a *answered, r *reply) {
+	queue, most, size := b.out.call.req.queue, b.client.cfg.conn.maxMessageSize, len(r.body)
+	switch {
+	case r.kind == replyError && (size > most || b.held+size <= broadcastHeld*most): // of the first, only the code is kept
+		a.err = remoteError(queue, r, most)
+	case size > most || b.held+size > broadcastHeld*most:
+		outcome := OutcomeExecuted
+		if r.kind == replyError {
+			outcome = r.outcome
+		}
+		a.err = localError(CodeResourceExhausted, outcome, queue,
+			"the reply has %d bytes, and %d bytes of other replies wait to be ranged over; the limits are %d and %d (WithMaxMessageSize)",
+			size, b.held, most, broadcastHeld*most)
+		return
+	default:
+		a.reply = *r
+	}
+	if size <= most {
+		a.size = size
+		b.held += size
+	}
 }
 
 // answer hands an answer to whoever ranges. The lock is held.
@@ -308,8 +336,8 @@ func (b *broadcast) left(began moment) (time.Duration, *Error) {
 	}
 	left := b.wait - time.Duration(c.age()-max(began, moment(c.upSince.Load())))
 	if left <= 0 {
-		return 0, localError(CodeUnavailable, OutcomeUnknown, queue,
-			"no server has accepted the broadcast within %v (WithAcceptWait)", b.wait)
+		return 0, nobody(localError(CodeUnavailable, OutcomeUnknown, queue,
+			"no server has accepted the broadcast within %v (WithAcceptWait)", b.wait))
 	}
 	return left, nil
 }

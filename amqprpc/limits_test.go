@@ -18,7 +18,8 @@ import (
 // limits are the values that an option is given: at its type's limits, and beside zero.
 var (
 	durations = []time.Duration{math.MinInt64, -1, 0, 1, time.Millisecond, 11 * 365 * 24 * time.Hour, math.MaxInt64 - 1, math.MaxInt64}
-	counts    = []int{math.MinInt, -1, 0, 1, 1 << 16, 1 << 31, 1<<32 + 1, math.MaxInt}
+	beyond32  = int64(1) << 31 // no constant, so that this also compiles where an int has 32 bits
+	counts    = []int{math.MinInt, -1, 0, 1, 1 << 16, int(beyond32), int(2*beyond32 + 1), math.MaxInt}
 )
 
 // atLimits is an option for each value.

@@ -15,13 +15,16 @@ type (
 	// Options for all handlers of the server: [WithAcceptedCodecs], [WithCalleeCodes] and
 	// [WithMiddleware].
 	//
-	// Options for the server itself: [WithAllowedReplyTo], [WithClockSkew] and
-	// [WithDrainTimeout].
+	// Options for the server itself: [WithAllowedReplyTo], [WithClockSkew],
+	// [WithDrainTimeout], [WithSchemas] and [WithService].
 	ServerOption interface{ applyServer(*serverConfig) }
 	// HandlerOption configures [Register]. The options are [WithAcceptedCodecs],
 	// [WithAtMostOnce], [WithBroadcast], [WithCalleeCodes], [WithConcurrency],
 	// [WithHandlerTimeout], [WithMaxDeliveries], [WithMaxStreams], [WithMiddleware],
 	// [WithPrefetch] and [WithQueue]. Handlers of streams take the same options.
+	//
+	// Options that describe the method to people: [WithDoc], [WithErrorDetails], [WithErrors],
+	// [WithExample] and [WithResponseExample].
 	HandlerOption interface{ applyHandler(*handlerConfig) }
 	// ClientOption configures [NewClient] and [Dial].
 	//
@@ -40,8 +43,8 @@ type (
 	// ([Client.With]). The options are [WithAcceptWait], [WithCallID], [WithCodec],
 	// [WithCompression], [WithExpiration], [WithFailFast], [WithHeader], [WithIdempotent],
 	// [WithInstance], [WithLiveness], [WithMiddleware], [WithPersistent], [WithPriority],
-	// [WithReplyHeader] and
-	// [WithTimeout].
+	// [WithReplyHeader],
+	// [WithTimeout] and [WithTiming].
 	CallOption interface{ applyCall(*callConfig) }
 
 	// ConnOption configures a connection. It is an option of servers and of clients.

@@ -68,6 +68,9 @@ func (c *Client) dispatch(m *messaging.Message, bounced bool) {
 		c.late(m)
 		return
 	}
+	if t := pc.req.timing(); t != nil && got.Timing != nil {
+		t.answered(got.Timing)
+	}
 	r := reply{
 		about: got.ContentType, encoding: got.ContentEncoding, outcome: outcomeFromWire(got.Outcome), again: int32(got.RetryAfter.Milliseconds()),
 		headers: got.Received, body: m.Body,
@@ -107,8 +110,8 @@ func (c *Client) returned(m *messaging.Message) {
 		return
 	}
 	if pc.req.address() != pc.req.queue {
-		a.settle(localError(CodeUnavailable, OutcomeNotExecuted, pc.req.queue,
-			"there is no such instance (%d %s): it has stopped, or died a while ago", m.ReturnCode, m.ReturnText))
+		a.settle(nobody(localError(CodeUnavailable, OutcomeNotExecuted, pc.req.queue,
+			"there is no such instance (%d %s): it has stopped, or died a while ago", m.ReturnCode, m.ReturnText)))
 	} else {
 		a.settle(localError(CodeUnavailable, OutcomeNotExecuted, m.Key,
 			"there is no such queue (%d %s): has a server registered it on this virtual host?", m.ReturnCode, m.ReturnText))

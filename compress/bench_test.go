@@ -19,7 +19,7 @@ func orders(size int) []byte {
 	}
 	var all []order
 	for i := range size / 110 {
-		all = append(all, order{fmt.Sprintf("%08x", i*2654435761), fmt.Sprintf("customer %d", i%97), "tea, green, 250 g", i % 7, i * 37 % 9973, i%3 == 0})
+		all = append(all, order{fmt.Sprintf("%08x", uint32(i)*2654435761), fmt.Sprintf("customer %d", i%97), "tea, green, 250 g", i % 7, i * 37 % 9973, i%3 == 0})
 	}
 	b, _ := json.Marshal(all)
 	return b

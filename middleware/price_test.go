@@ -24,7 +24,7 @@ func BenchmarkPriceOfRetry(b *testing.B) {
 
 // While a queue has failed lately, its successes give back tokens.
 func BenchmarkPriceOfRetryAfterFailures(b *testing.B) {
-	mw := middleware.Retry(middleware.WithRetryBudget(1<<40, 1e-9), middleware.WithRetryAttempts(2), middleware.WithRetryPauses(1, 1))
+	mw := middleware.Retry(middleware.WithRetryBudget(1<<30, 1e-9), middleware.WithRetryAttempts(2), middleware.WithRetryPauses(1, 1))
 	failed := false
 	fail := func(next amqprpc.Invoker) amqprpc.Invoker {
 		return func(ctx context.Context, req *amqprpc.Request) (*amqprpc.Response, error) {

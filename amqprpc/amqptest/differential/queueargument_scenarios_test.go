@@ -10,7 +10,7 @@ func queueArgumentScenarios() group {
 		{"message-ttl-negative", Table{"x-message-ttl": -1}},
 		{"message-ttl-string", Table{"x-message-ttl": "1000"}},
 		{"message-ttl-float", Table{"x-message-ttl": 1.5}},
-		{"message-ttl-too-large", Table{"x-message-ttl": 1 << 40}},
+		{"message-ttl-too-large", Table{"x-message-ttl": int64(1 << 40)}},
 		{"message-ttl-octet", Table{"x-message-ttl": int8(100)}},
 		{"expires-zero", Table{"x-expires": 0}},
 		{"expires-negative", Table{"x-expires": -5}},

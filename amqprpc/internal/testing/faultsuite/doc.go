@@ -18,7 +18,8 @@
 // The ordinary tests make many small runs on amqptest in virtual time, and one run of a
 // few seconds through a proxy that injects faults into connections. If AMQPRPC_RABBITMQ is
 // 3.10, 4.0 or 4.3, the same workload runs for some seconds on a private node of that
-// version, and the node's process suffers faults, too.
+// version, and the node's process suffers faults, too. Then only the tests on nodes run,
+// unless -run names others.
 //
 // Use this command for a long run. The duration is that of the traffic:
 //

@@ -1,6 +1,7 @@
 package faultsuite
 
 import (
+	"flag"
 	"os"
 	"strconv"
 	"testing"
@@ -17,6 +18,11 @@ var node *rabbitmq.Node
 
 func TestMain(m *testing.M) {
 	BeChild()
+	flag.Parse()
+	// On a node, the tests in this process would only be repeated.
+	if run := flag.Lookup("test.run"); os.Getenv(rabbitmq.EnvVersion) != "" && run.Value.String() == "" {
+		_ = run.Value.Set("^Test(OnRabbitMQ|Cluster)")
+	}
 	goleak.VerifyTestMain(rabbitmq.Main(m, func(n *rabbitmq.Node) { node = n }))
 }
 

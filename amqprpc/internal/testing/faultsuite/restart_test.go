@@ -256,6 +256,9 @@ func testRestartInMidCall(t *testing.T) {
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(serve) }()
 	<-srv.Ready()
+	last, err := amqprpc.Dial(ctx, node.URL(), amqprpc.WithLogger(nil))
+	require.NoError(t, err)
+	defer last.Close()
 	for name, restart := range map[string]func() error{
 		"killed":  func() error { return errors.Join(node.Kill(), node.Restart(ctx)) },
 		"stopped": func() error { return node.Restart(ctx) },
@@ -269,21 +272,24 @@ func testRestartInMidCall(t *testing.T) {
 				future *amqprpc.Future[string]
 			}
 			var calls []inFlight
+			waiting := make(map[string]bool)
 			for _, c := range restartClients {
 				cli, err := amqprpc.Dial(ctx, node.URL(), append([]amqprpc.ClientOption{amqprpc.WithLogger(nil)}, c.opts...)...)
 				require.NoError(t, err)
 				defer cli.Close()
 				for _, k := range restartKinds {
 					id := name + "/" + c.name + "/" + k.name
+					waiting[id+" 1"] = true
 					calls = append(calls, inFlight{id, c.fateOf(k.name, k.fate), amqprpc.Go[string, string](ctx, cli, queue, id, k.opts...)})
 				}
 			}
-			for range calls {
-				awaitStart(t, started)
+			for len(waiting) > 0 {
+				delete(waiting, awaitStart(t, started))
 			}
-			// A node that is killed forgets what was declared just before: reply queues, too.
+			// A node that is killed forgets what was declared just before, reply queues, too, and
+			// what it has not confirmed. It confirms a queue's messages in their order.
+			require.NoError(t, amqprpc.Notify(ctx, last, queue, name, amqprpc.WithPersistent()))
 			require.NoError(t, node.Sync(ctx))
-			time.Sleep(settle)
 			require.NoError(t, restart())
 			back := time.Now()
 			for _, c := range calls {

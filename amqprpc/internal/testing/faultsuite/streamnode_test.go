@@ -44,7 +44,6 @@ func testStreams(t *testing.T) {
 			s.client = cli
 			if name != "cut" {
 				require.NoError(t, node.Sync(t.Context())) // a node that is killed forgets what was just declared
-				time.Sleep(settle)
 			}
 			ctx, cancel := context.WithCancel(t.Context())
 			harmed := make(chan struct{})
