@@ -19,6 +19,7 @@ type endpoint struct {
 	kind   Kind // KindUnary for calls and notifications
 	fresh  func() *inbound
 	resp   messageType
+	types  messageTypes
 	call   func(ctx context.Context, in *inbound, msg any) (any, error)
 
 	cfg    handlerConfig
@@ -29,8 +30,9 @@ type endpoint struct {
 	load      atomic.Int64 // requests that wait for a worker or have one
 	gauge     *overload.Gauge
 	unstarted unstarted
-	clock     alarmClock   // of handlers that take too long
-	cancelled idSet        // attempts
+	clock     alarmClock // of handlers that take too long
+	cancelled idSet      // attempts
+	tally     tally
 	mailed    atomic.Int64 // requests that came to the instance's mailbox and have or wait for a worker
 	ready     bool         // the queue is or was consumed; guarded by the server's lock
 }
@@ -68,6 +70,9 @@ func (s *Server) register(e *endpoint, opts []HandlerOption) {
 	if e.codecs, err = codec.NewRegistry(cs...); err != nil {
 		panic(fmt.Sprintf("amqprpc: Register %q: %v", e.queue, err))
 	}
+	if err = e.cfg.doc.encode(); err != nil {
+		panic(fmt.Sprintf("amqprpc: Register %q: %v", e.queue, err))
+	}
 	if q := &e.cfg.queue; q.Bounce && (q.DeadLetterExchange != "" || q.DeadLetterRoutingKey != "") {
 		panic(fmt.Sprintf("amqprpc: Register %q: Queue.Bounce excludes DeadLetterExchange and DeadLetterRoutingKey", e.queue))
 	}
@@ -79,6 +84,8 @@ func (s *Server) register(e *endpoint, opts []HandlerOption) {
 	switch {
 	case e.queue == "" || len(e.queue) > protocol.MaxShortString:
 		panic(fmt.Sprintf("amqprpc: Register: a queue's name has 1 to %d bytes, not %d", protocol.MaxShortString, len(e.queue)))
+	case e.queue == protocol.DiscoverQueue:
+		panic(fmt.Sprintf("amqprpc: Register %q: the name is reserved for questions to servers about themselves", e.queue))
 	case e.cfg.broadcast && (e.kind.IsStream() || s.cfg.conn.withoutControl):
 		panic(fmt.Sprintf("amqprpc: Register %q: WithBroadcast is for handlers of calls, and excludes WithoutControl", e.queue))
 	case s.serving:
@@ -123,10 +130,13 @@ func (e *endpoint) handle(ctx context.Context, req *Request) (_ *Response, err e
 	if ctx.Err() != nil || !in.deadline.IsZero() && !began.Before(in.deadline) || !in.start() {
 		return nil, in.expired()
 	}
+	e.tally.queued.add(in.waited + began.Sub(in.arrived))
 	stats := &e.server.stats
 	stats.inFlight.Add(1)
+	e.tally.running.Add(1)
 	defer func() {
 		stats.inFlight.Add(-1)
+		e.tally.running.Add(-1)
 		if !e.kind.IsStream() {
 			e.gauge.Took(time.Since(began))
 		}
