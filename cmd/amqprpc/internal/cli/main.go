@@ -74,14 +74,13 @@ The broker is that of --url, --context, the variable AMQP_URL, or the current co
   amqprpc stream shop.prices '{"item":"tea"}'
   amqprpc --url amqp://user:password@broker:5672/ top`,
 		SilenceUsage: true, SilenceErrors: true,
-		Args: cobra.NoArgs,
 	}
 	connect.AddFlags(root)
 	root.PersistentFlags().Bool("json", false, "write JSON, also for errors")
 	root.PersistentFlags().Duration("wait", 0, "how long to wait for servers that describe themselves (default: until no more answer)")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return err })
 	root.AddCommand(lsCommand(), describeCommand(), callCommand(), streamCommand(), allCommand(), pingCommand(), topCommand(), benchCommand(),
-		asyncapiCommand(), doctorCommand(), contextCommand())
+		doctorCommand(), contextCommand())
 	return root
 }
 

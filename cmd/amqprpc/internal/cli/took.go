@@ -5,8 +5,11 @@ import (
 	"time"
 )
 
-// took returns a duration with three digits.
+// took returns a duration with three digits, or a dash for none.
 func took(d time.Duration) string {
+	if d <= 0 {
+		return "-"
+	}
 	for _, unit := range []struct {
 		of   time.Duration
 		name string

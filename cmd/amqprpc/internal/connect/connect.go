@@ -53,8 +53,8 @@ func EnvironmentOf(ctx context.Context) Environment {
 
 // AddFlags adds the flags that say which broker is meant.
 func AddFlags(root *cobra.Command) {
-	root.PersistentFlags().String(FlagURL, "", "the broker, as an AMQP URI (default: $"+EnvURL+", the current context, or localhost)")
-	root.PersistentFlags().String(FlagContext, "", "the broker, as a name of `amqprpc context`")
+	root.PersistentFlags().String(FlagURL, "", "the broker, as an AMQP `URI` (default: $"+EnvURL+", the current context, or localhost)")
+	root.PersistentFlags().String(FlagContext, "", "the broker, as the `name` of a context (see amqprpc context)")
 }
 
 // Target is a broker.

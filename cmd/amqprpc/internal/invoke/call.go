@@ -11,11 +11,11 @@ import (
 
 // Timing says where the time of a call went. Parts that are not known are 0.
 type Timing struct {
-	Sent    time.Duration `json:"sent_ns"`    // until the broker had the request
-	Queued  time.Duration `json:"queued_ns"`  // until the handler started
-	Handler time.Duration `json:"handler_ns"` // how long the handler ran
-	Back    time.Duration `json:"back_ns"`    // until the caller had the reply
-	Total   time.Duration `json:"total_ns"`   // as the caller has measured it
+	Sent    time.Duration `json:"sent_ns,omitempty"`    // until the broker had the request
+	Queued  time.Duration `json:"queued_ns,omitempty"`  // until the handler started
+	Handler time.Duration `json:"handler_ns,omitempty"` // how long the handler ran
+	Back    time.Duration `json:"back_ns,omitempty"`    // until the caller had the reply
+	Total   time.Duration `json:"total_ns"`             // as the caller has measured it
 }
 
 // Result is what a call has returned. An error comes with a Result, too: it has all but the
