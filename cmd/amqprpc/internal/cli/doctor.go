@@ -29,14 +29,11 @@ fault, it says what to do. The exit status is 1 if there is a problem.`,
 	}
 }
 
-// dialWithin is how long the doctor tries to connect.
-const dialWithin = 10 * time.Second
-
 func runDoctor(cmd *cobra.Command) error {
 	c := consoleOf(cmd)
 	target, err := connect.TargetOf(cmd)
 	if err != nil {
-		return usage(err)
+		return err
 	}
 	c.progress("connecting …")
 	found, connected := examine(cmd.Context(), c, target, questionOf(cmd))
@@ -64,9 +61,7 @@ func runDoctor(cmd *cobra.Command) error {
 
 // examine makes all checks.
 func examine(ctx context.Context, c *console, target connect.Target, q question) (found []doctor.Finding, connected bool) {
-	dialCtx, stop := context.WithTimeout(ctx, dialWithin)
-	defer stop()
-	cli, err := connect.DialTarget(dialCtx, target)
+	cli, err := connect.DialTarget(ctx, target)
 	found = append(found, doctor.Dialled(err))
 	if err != nil {
 		return found, false

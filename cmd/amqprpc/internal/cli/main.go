@@ -39,14 +39,16 @@ func Main(ctx context.Context, args []string, s Streams) int {
 		return statusOK
 	}
 	if !began { // cobra's own errors
-		err = usage(fmt.Errorf("%w; see `%s --help`", err, cmd.CommandPath()))
+		err = usage(fmt.Errorf("%s; see `%s --help`", strings.Join(strings.Fields(err.Error()), " "), cmd.CommandPath()))
 	}
 	status := statusOf(err)
 	if ctx.Err() != nil {
 		status = statusInterrupted
 	}
 	if !errors.Is(err, errShown) {
-		showError(consoleOf(cmd), err)
+		c := consoleOf(cmd)
+		c.asJSON = c.asJSON || !began && slices.Contains(args, "--json") // flags behind a wrong one are not read
+		showError(c, err)
 	}
 	return status
 }
@@ -113,6 +115,9 @@ func errorLines(err error) []string {
 	f := failureOf(err)
 	if len(f.Problems) > 0 {
 		lines := []string{"the request does not fit the method, and was not sent:"}
+		if e, ok := errors.AsType[*lineError](err); ok {
+			lines[0] = fmt.Sprintf("line %d of the input does not fit the method, and was not sent:", e.line)
+		}
 		for _, p := range f.Problems {
 			at := ""
 			if p.Path != "" {
