@@ -202,7 +202,7 @@ func topTable(rows []top.Row, instances bool) *table {
 	return t
 }
 
-// rowState says whether the servers of a row are there, and what failed last.
+// rowState says whether the servers of a row are there, and what failed in the last minute.
 func rowState(r top.Row) string {
 	state := "served"
 	switch {
@@ -214,7 +214,7 @@ func rowState(r top.Row) string {
 		state = fmt.Sprintf("served, %d gone", r.Gone)
 	}
 	if r.LastError != "" {
-		state += "; last error: " + untrusted.Text(r.LastError, 60)
+		state += "  " + untrusted.Text(r.LastError, 60)
 	}
 	return state
 }
