@@ -82,7 +82,7 @@ The broker is that of --url, --context, the variable AMQP_URL, or the current co
 	root.PersistentFlags().Duration("wait", 0, "how long to wait for servers that describe themselves (default: until no more answer)")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return err })
 	root.AddCommand(lsCommand(), describeCommand(), callCommand(), streamCommand(), allCommand(), pingCommand(), topCommand(), benchCommand(),
-		doctorCommand(), contextCommand())
+		asyncapiCommand(), doctorCommand(), contextCommand())
 	return root
 }
 
