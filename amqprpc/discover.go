@@ -59,7 +59,7 @@ func (s *Server) receiveQuestion(m *messaging.Message) {
 
 // answerQuestion returns the answer to a question, nil if there is none or an error was sent.
 func (s *Server) answerQuestion(r *protocol.Request, body []byte) []byte {
-	q, err := readQuestion(r, body)
+	q, err := readQuestion(r.ContentEncoding, body)
 	if err != nil {
 		s.refuseMail(r, err)
 		return nil
@@ -92,14 +92,14 @@ func (s *Server) answerQuestion(r *protocol.Request, body []byte) []byte {
 }
 
 // readQuestion reads a question. Members that are not known are of later versions.
-func readQuestion(r *protocol.Request, body []byte) (q describe.Query, _ *Error) {
+func readQuestion(encoding string, body []byte) (q describe.Query, _ *Error) {
 	refuse := func(format string, args ...any) (describe.Query, *Error) {
 		return q, Errorf(CodeInvalidArgument, "the question cannot be read: "+format, args...)
 	}
 	if len(body) > questionMost {
 		return refuse("it has %d bytes; the limit is %d", len(body), questionMost)
 	}
-	if !protocol.IsPlain(r.ContentEncoding) {
+	if !protocol.IsPlain(encoding) {
 		return refuse("it has a content encoding")
 	}
 	if err := json.Unmarshal(body, &q); err != nil {
