@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -41,7 +42,6 @@ if a server describes the method.
 	cmd.Flags().BoolVar(&f.idempotent, "idempotent", false, "the handler may run twice: send the request again if its fate is unknown")
 	cmd.Flags().BoolVar(&f.notify, "notify", false, "ask for no response, and end when the broker has the request")
 	cmd.Flags().StringVar(&f.instance, "instance", "", "call the server with this `ID` alone")
-	cmd.MarkFlagsMutuallyExclusive("notify", "explain")
 	return cmd
 }
 
@@ -49,6 +49,9 @@ func (f *callCmd) run(cmd *cobra.Command, queue string, args []string) error {
 	o, err := f.options()
 	if err != nil {
 		return err
+	}
+	if f.notify && f.explain {
+		return usage(errors.New("--notify and --explain exclude each other: nobody learns how a notification went on"))
 	}
 	o.Instance, o.Idempotent = f.instance, f.idempotent
 	ctx, c := cmd.Context(), consoleOf(cmd)

@@ -130,6 +130,9 @@ func (s *topScreen) lines() []string {
 	shown := rows[s.scroll:min(s.scroll+room, len(rows))]
 
 	out := []string{s.summary(), ""}
+	if s.trouble != nil {
+		out[1] = s.style("31", untrusted.Text(s.trouble.Error(), untrusted.Line))
+	}
 	if len(rows) == 0 {
 		out = append(out, s.empty())
 	} else {
@@ -173,9 +176,6 @@ func (s *topScreen) summary() string {
 	text := fmt.Sprintf("%s   %s calls/s   %s errors/s   %d in flight", plural(len(instances), "instance"), digits(rate), digits(errors), inFlight)
 	if s.paused {
 		text += "   PAUSED"
-	}
-	if s.trouble != nil {
-		text += "   " + s.style("31", untrusted.Text(s.trouble.Error(), 200))
 	}
 	return text
 }
