@@ -122,13 +122,14 @@ func shopWithoutBroadcasts(srv *amqprpc.Server) {
 func TestStatuses(t *testing.T) {
 	t.Parallel()
 	url := amqptest.Start(t).URL()
-	entered := make(chan struct{}, 100)
+	entered, release := make(chan struct{}, 100), make(chan struct{})
+	defer close(release)
 	start(t, url, func(srv *amqprpc.Server) {
 		shop("shop")(srv)
-		amqprpc.Register(srv, "slow", func(ctx context.Context, _ int) (int, error) {
+		amqprpc.Register(srv, "slow", func(context.Context, int) (int, error) {
 			entered <- struct{}{}
-			<-ctx.Done()
-			return 0, ctx.Err()
+			<-release
+			return 0, nil
 		})
 	})
 	s := shellFor(t, url)
@@ -198,10 +199,8 @@ func TestDoctor(t *testing.T) {
 	require.Contains(t, out, "all 5 queues exist and have consumers")
 	require.NotContains(t, out, "→")
 
-	forge(t, b.URL(), func(kind string) map[string][]byte {
-		return map[string][]byte{
-			"late": document(kind, "late", map[string]any{"version": "2", "time": time.Now().Add(-time.Hour), "methods": []any{map[string]any{"queue": "shop.lost", "served": false}}}),
-		}
+	forge(t, b.URL(), func(kind string) []forged {
+		return []forged{{"late", document(kind, "late", map[string]any{"version": "2", "time": time.Now().Add(-time.Hour), "methods": []any{map[string]any{"queue": "shop.lost", "served": false}}})}}
 	})
 	r := s.run("doctor")
 	require.Equal(t, 1, r.status)

@@ -13,7 +13,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
-	"github.com/bbebcec1/amqprpc-go/amqprpc/discovery"
 	"github.com/bbebcec1/amqprpc-go/cmd/amqprpc/internal/cli"
 	"github.com/bbebcec1/amqprpc-go/cmd/amqprpc/internal/connect"
 	"github.com/bbebcec1/amqprpc-go/cmd/amqprpc/internal/testbroker"
@@ -125,22 +124,8 @@ func start(t *testing.T, url string, register func(*amqprpc.Server), opts ...amq
 		stopped = true
 		t.Fatal(err)
 	}
-	waitUntilFound(t, url, srv)
+	testbroker.Found(t, url, srv)
 	return srv, stop
-}
-
-// waitUntilFound waits until a server answers questions, which it does soon after it is ready.
-func waitUntilFound(t *testing.T, url string, srv *amqprpc.Server) {
-	t.Helper()
-	client, err := amqprpc.Dial(t.Context(), url, amqprpc.WithLogger(nil))
-	require.NoError(t, err)
-	defer client.Close()
-	require.Eventually(t, func() bool {
-		for _, err := range discovery.Instances(t.Context(), client, discovery.OfInstance(srv.Instance())) {
-			return err == nil
-		}
-		return false
-	}, 10*time.Second, 5*time.Millisecond, "the server cannot be found")
 }
 
 // transient makes a queue that goes away after the test.
