@@ -135,7 +135,7 @@ func explain(c *console, t invoke.Timing) {
 		{"sent", "until the request was on the connection", t.Sent},
 		{"queued", "until a handler took it (an estimate)", t.Queued},
 		{"handler", "while the handler ran", t.Handler},
-		{"back", "until the response was here, and whatever else the network and the broker took", t.Back},
+		{"back", "the rest: network, broker, client", t.Back},
 	}
 	if !t.Known {
 		parts = []part{parts[0], {"rest", "the server does not say where this time went", t.Back}}

@@ -44,6 +44,9 @@ func Main(ctx context.Context, args []string, s Streams) int {
 	status := statusOf(err)
 	if ctx.Err() != nil {
 		status = statusInterrupted
+		if !errors.Is(err, errShown) && cmd.Name() != "call" { // after a call, its outcome matters
+			err = errInterrupted
+		}
 	}
 	if !errors.Is(err, errShown) {
 		c := consoleOf(cmd)
@@ -52,6 +55,8 @@ func Main(ctx context.Context, args []string, s Streams) int {
 	}
 	return status
 }
+
+var errInterrupted = amqprpc.Errorf(amqprpc.CodeCanceled, "the command was interrupted")
 
 // errShown is wrapped by errors that the command has shown itself.
 var errShown = errors.New("shown")

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"io"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -50,8 +51,11 @@ func (s *shell) context(ctx context.Context) context.Context {
 // with runs a command with an input.
 func (s *shell) with(in io.Reader, args ...string) result {
 	s.t.Helper()
-	ctx, stop := context.WithTimeout(s.t.Context(), 30*time.Second)
+	ctx, stop := context.WithTimeout(s.t.Context(), time.Minute)
 	defer stop()
+	if args != nil && !slices.Contains(args, "--wait") && args[0] != "__complete" && args[0] != "completion" {
+		args = append(slices.Clone(args), "--wait", "1s") // a busy machine answers late
+	}
 	var out, err bytes.Buffer
 	status := cli.Main(s.context(ctx), args, cli.Streams{In: in, Out: &out, Err: &err})
 	require.NoError(s.t, ctx.Err(), "%v\n%s%s", args, out.String(), err.String())
