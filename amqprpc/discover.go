@@ -42,6 +42,7 @@ func (s *Server) receiveQuestion(m *messaging.Message) {
 		s.refuseMail(&r, Errorf(CodeResourceExhausted, "the instance answers %s about itself already", messaging.Counted(questionsMost, "question")))
 		return
 	}
+	body := m.Body // m itself is used again for the next message
 	s.questions.tasks.Go(func() {
 		written := sync.OnceFunc(func() { <-s.questions.open })
 		queued := false
@@ -50,7 +51,7 @@ func (s *Server) receiveQuestion(m *messaging.Message) {
 				written()
 			}
 		}()
-		if answer := s.answerQuestion(&r, m.Body); answer != nil {
+		if answer := s.answerQuestion(&r, body); answer != nil {
 			queued = true // a caller who does not read, or a broker that does not, must not fill the memory
 			s.replyMail(&r, protocol.Reply{ContentType: "application/json"}, answer, written)
 		}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -76,6 +77,36 @@ func TestQuestionsOnTheWire(t *testing.T) {
 	check(p.ask(mailbox, question(3, `{"type":"amqprpc.ping.v1"}`)), 3, describe.TypePing)
 	require.EqualValues(t, 1, srv.Stats().RefusedReplyTo)
 	require.Equal(t, badControl+2, srv.Stats().BadControl, "a cancel that is none, and what never expires")
+}
+
+// Each of many questions at once gets its own answer.
+func TestQuestionsAtOnce(t *testing.T) {
+	t.Parallel()
+	url, queue := brokerURL(t), queueName(t)
+	srv, _ := startServer(t, url, func(s *amqprpc.Server) { amqprpc.Register(s, queue, square) })
+	listening(t, url, srv)
+	p, mailbox := newPeer(t, url), "amqprpc.instance."+srv.Instance()
+	kinds := []string{describe.TypePing, describe.TypeInfo, describe.TypeStats, "nothing"}
+	for range 20 {
+		const most = 16
+		for i := range most {
+			p.send(mailbox, question(i, `{"type":"`+kinds[i%len(kinds)]+`"}`))
+		}
+		for range most {
+			d := p.reply()
+			i, err := strconv.Atoi(d.CorrelationId)
+			require.NoError(t, err)
+			var got describe.Identity
+			require.NoError(t, json.Unmarshal(d.Body, &got))
+			switch kind, code := kinds[i%len(kinds)], d.Headers["rpc-code"]; {
+			case code == "resource_exhausted": // the answers before are hardly written
+			case kind == "nothing":
+				require.Equal(t, "invalid_argument", code)
+			default:
+				require.Equal(t, kind, got.Type)
+			}
+		}
+	}
 }
 
 // What is no question is answered with invalid_argument, and nothing else is lost by it.
