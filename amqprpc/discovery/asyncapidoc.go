@@ -92,7 +92,7 @@ type apiFacts struct {
 type apiStream struct {
 	Request  *apiReference `json:"request,omitempty"`
 	Response apiReference  `json:"response"`
-	channel  apiReference
+	channel  string
 }
 
 type apiChannelBindings struct {

@@ -42,21 +42,19 @@ func newestMethods(infos []describe.Info) []method {
 	var all []method
 	for _, servers := range byQueue {
 		first := servers[0]
-		m := method{Method: first.method, service: first.Name}
+		m, at := method{Method: first.method, service: first.Name}, make(map[string]int)
 		for _, s := range servers[1:] {
 			fields := differing(first.method, s.method)
 			if len(fields) == 0 {
 				continue
 			}
-			d := difference{s.Name, s.Version, 1, fields}
-			i := slices.IndexFunc(m.others, func(o difference) bool {
-				return o.Service == d.Service && o.Version == d.Version && slices.Equal(o.Fields, d.Fields)
-			})
-			if i < 0 {
-				m.others = append(m.others, d)
-			} else {
+			key := strings.Join(append(fields, s.Version, s.Name), "\x00")
+			if i, known := at[key]; known {
 				m.others[i].Instances++
+				continue
 			}
+			at[key] = len(m.others)
+			m.others = append(m.others, difference{s.Name, s.Version, 1, fields})
 		}
 		all = append(all, m)
 	}
@@ -111,8 +109,11 @@ func newest(a, b describe.Info) int {
 }
 
 // compareVersions compares versions such as 1.10.0, v2 and 1.0.0-rc.1 in the order of
-// semver.org, and any other texts in some order.
+// semver.org, and any other texts in some order. No version is before all.
 func compareVersions(a, b string) int {
+	if a == "" || b == "" {
+		return cmp.Compare(len(a), len(b))
+	}
 	a, _, _ = strings.Cut(strings.TrimPrefix(a, "v"), "+")
 	b, _, _ = strings.Cut(strings.TrimPrefix(b, "v"), "+")
 	a, preA, isPreA := strings.Cut(a, "-")

@@ -21,12 +21,18 @@ var (
 	noContent = json.RawMessage(`{"type":"object","description":"There is no content. The receiver ignores the body."}`)
 )
 
+// alone returns m as a message of its own: not within the messages of a stream.
+func alone(m apiMessage) apiMessage {
+	m.CorrelationID = &apiAddress{"$message.header#/correlationId"}
+	return m
+}
+
 // message describes a message of a method.
 func (b *apiBuilder) message(name string, m method, d describe.Message) apiMessage {
-	msg := apiMessage{Name: name, Title: d.Type, ContentType: jsonType, CorrelationID: &apiAddress{"$message.header#/correlationId"}}
+	msg := apiMessage{Name: name, Title: d.Type, ContentType: jsonType}
 	if !takesJSON(m.Codecs) {
 		msg.ContentType = m.Codecs[0]
-		msg.Description = "A schema could only describe JSON, which the server does not take."
+		msg.Description = "There is no schema, because schemas describe JSON, and the server takes none."
 		return msg
 	}
 	switch {
