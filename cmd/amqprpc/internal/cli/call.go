@@ -34,7 +34,7 @@ if a server describes the method.
   amqprpc describe shop.order --template > order.json; amqprpc call shop.order @order.json
   amqprpc call shop.order item=tea --explain
   amqprpc call shop.order item=tea --json | jq .timing.total_ns`,
-		Args: cobra.MinimumNArgs(1), ValidArgsFunction: completeMethods(1),
+		Args: methodArgs(requestArgs), ValidArgsFunction: completeMethods(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args[0], args[1:]) },
 	}
 	f.add(cmd, "30s")

@@ -196,7 +196,7 @@ func TestDoctor(t *testing.T) {
 	srv, _ := start(t, b.URL(), shop("shop"), amqprpc.WithService(amqprpc.Service{Name: "shop", Version: "1"}))
 	s := shellFor(t, b.URL())
 	out := s.ok("doctor")
-	require.Contains(t, out, "all 5 queues exist and have consumers")
+	require.Contains(t, out, "queues that exist and have consumers: all 5")
 	require.NotContains(t, out, "→")
 
 	forge(t, b.URL(), func(kind string) []forged {

@@ -196,3 +196,27 @@ func TestTenThousandInstances(t *testing.T) {
 	require.Less(t, strings.Count(r.out, "\n"), 60)
 	require.Regexp(t, `shop .*and \d+ more · \d{4,5} instances`, r.out)
 }
+
+// What one instance says of itself without end is shown within bounds.
+func TestEndlessDescriptions(t *testing.T) {
+	t.Parallel()
+	url := amqptest.Start(t).URL()
+	var methods, errors []any
+	for i := range 20_000 {
+		methods = append(methods, map[string]any{"queue": fmt.Sprint("q", i), "kind": "unary"})
+		errors = append(errors, map[string]any{"code": fmt.Sprint("c", i)})
+	}
+	methods[0] = map[string]any{
+		"queue": "q0", "kind": strings.Repeat("k", 10_000), "doc": strings.Repeat("x\n", 100_000), "errors": errors, "codecs": make([]string, 10_000),
+		"request": map[string]any{"type": strings.Repeat("T", 10_000), "schema": map[string]any{"description": strings.Repeat("s", 1<<20)}},
+	}
+	body := document(describe.TypeInfo, "i", map[string]any{"description": strings.Repeat("d", 1<<20), "methods": methods})
+	forge(t, url, func(string) []forged { return []forged{{"i", body}} })
+	s := shellFor(t, url)
+	for _, args := range [][]string{{"ls", "-i"}, {"describe", "q0"}, {"describe", "q0", "--template"}, {"call", "q0"}} {
+		r := s.run(args...)
+		require.Less(t, len(r.out)+len(r.err), 200_000, args)
+		require.Less(t, strings.Count(r.out, "\n"), 1200, args)
+	}
+	require.Contains(t, s.ok("ls"), "19000 more")
+}

@@ -40,7 +40,7 @@ Interrupt the command to end the stream.
   amqprpc stream shop.prices item=tea --limit 3
   amqprpc stream shop.import < orders.ndjson
   amqprpc stream chat --kind bidi`,
-		Args: cobra.MinimumNArgs(1), ValidArgsFunction: completeMethods(1),
+		Args: methodArgs(requestArgs), ValidArgsFunction: completeMethods(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args[0], args[1:]) },
 	}
 	f.add(cmd, "none")
