@@ -170,6 +170,19 @@ func TestStatuses(t *testing.T) {
 	<-entered
 	stop()
 	require.Equal(t, 130, <-ended)
+
+	for _, stream := range []string{"shop.import", "shop.chat"} { // while they wait for a line
+		ctx, stop := context.WithCancel(t.Context())
+		in, lines := io.Pipe()
+		go func() {
+			ended <- cli.Main(s.context(ctx), []string{"stream", stream}, cli.Streams{In: in, Out: io.Discard, Err: io.Discard})
+		}()
+		_, err := io.WriteString(lines, "{\"item\":\"a\"}\n")
+		require.NoError(t, err)
+		stop()
+		require.Equal(t, 130, <-ended, stream)
+		require.NoError(t, lines.Close())
+	}
 }
 
 // A reader that is gone ends a stream.

@@ -130,6 +130,9 @@ func errorLines(err error) []string {
 			}
 			lines = append(lines, "  "+at+untrusted.Text(p.Text, untrusted.Line))
 		}
+		if e, ok := errors.AsType[*invoke.InvalidError](err); ok && !e.NotJSON {
+			lines = append(lines, "  `amqprpc describe "+name(e.Queue)+" --template` shows one that fits")
+		}
 		return lines
 	}
 	lines := []string{untrusted.Text(err.Error(), untrusted.Line)}
