@@ -2,8 +2,10 @@ package amqprpc
 
 import (
 	"crypto/tls"
+	"encoding/json"
 	"log/slog"
 	"net"
+	"reflect"
 	"time"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/protocol"
@@ -74,6 +76,8 @@ type serverConfig struct {
 	drainTimeout time.Duration
 	clockSkew    time.Duration
 	replyTo      []string
+	service      Service
+	schemas      func(reflect.Type) (json.RawMessage, error) // nil is none
 }
 
 type handlerConfig struct {
@@ -88,6 +92,7 @@ type handlerConfig struct {
 	maxDeliveries int
 	maxStreams    int
 	broadcast     bool // the handler takes broadcasts
+	doc           methodDoc
 }
 
 type clientConfig struct {

@@ -19,6 +19,7 @@ type endpoint struct {
 	kind   Kind // KindUnary for calls and notifications
 	fresh  func() *inbound
 	resp   messageType
+	types  messageTypes
 	call   func(ctx context.Context, in *inbound, msg any) (any, error)
 
 	cfg    handlerConfig
@@ -68,6 +69,9 @@ func (s *Server) register(e *endpoint, opts []HandlerOption) {
 	if e.codecs, err = codec.NewRegistry(cs...); err != nil {
 		panic(fmt.Sprintf("amqprpc: Register %q: %v", e.queue, err))
 	}
+	if err = e.cfg.doc.encode(); err != nil {
+		panic(fmt.Sprintf("amqprpc: Register %q: %v", e.queue, err))
+	}
 	if q := &e.cfg.queue; q.Bounce && (q.DeadLetterExchange != "" || q.DeadLetterRoutingKey != "") {
 		panic(fmt.Sprintf("amqprpc: Register %q: Queue.Bounce excludes DeadLetterExchange and DeadLetterRoutingKey", e.queue))
 	}
@@ -79,6 +83,8 @@ func (s *Server) register(e *endpoint, opts []HandlerOption) {
 	switch {
 	case e.queue == "" || len(e.queue) > protocol.MaxShortString:
 		panic(fmt.Sprintf("amqprpc: Register: a queue's name has 1 to %d bytes, not %d", protocol.MaxShortString, len(e.queue)))
+	case e.queue == protocol.DiscoverQueue:
+		panic(fmt.Sprintf("amqprpc: Register %q: the name is reserved for questions to servers about themselves", e.queue))
 	case e.cfg.broadcast && (e.kind.IsStream() || s.cfg.conn.withoutControl):
 		panic(fmt.Sprintf("amqprpc: Register %q: WithBroadcast is for handlers of calls, and excludes WithoutControl", e.queue))
 	case s.serving:

@@ -15,13 +15,16 @@ type (
 	// Options for all handlers of the server: [WithAcceptedCodecs], [WithCalleeCodes] and
 	// [WithMiddleware].
 	//
-	// Options for the server itself: [WithAllowedReplyTo], [WithClockSkew] and
-	// [WithDrainTimeout].
+	// Options for the server itself: [WithAllowedReplyTo], [WithClockSkew],
+	// [WithDrainTimeout], [WithSchemas] and [WithService].
 	ServerOption interface{ applyServer(*serverConfig) }
 	// HandlerOption configures [Register]. The options are [WithAcceptedCodecs],
 	// [WithAtMostOnce], [WithBroadcast], [WithCalleeCodes], [WithConcurrency],
 	// [WithHandlerTimeout], [WithMaxDeliveries], [WithMaxStreams], [WithMiddleware],
 	// [WithPrefetch] and [WithQueue]. Handlers of streams take the same options.
+	//
+	// Options that describe the method to people: [WithDoc], [WithErrorDetails], [WithErrors],
+	// [WithExample] and [WithResponseExample].
 	HandlerOption interface{ applyHandler(*handlerConfig) }
 	// ClientOption configures [NewClient] and [Dial].
 	//

@@ -19,15 +19,16 @@ type Handler[Req, Resp any] func(ctx context.Context, req Req) (Resp, error)
 
 // Register puts h on a queue. It panics on mistakes in the program:
 //
-//   - The name of the queue is empty, too long, or registered already.
+//   - The name of the queue is empty, too long, reserved, or registered already.
 //   - h is nil.
 //   - The codecs contradict each other, or the fields of [Queue] do.
+//   - An example cannot be encoded as JSON, or a documented code is not one of the codes.
 //   - The server already serves.
 func Register[Req, Resp any](s *Server, queue string, h Handler[Req, Resp], opts ...HandlerOption) {
 	if h == nil {
 		panic(fmt.Sprintf("amqprpc: Register %q: the handler is nil", queue))
 	}
-	s.register(&endpoint{queue: queue, fresh: freshInbound[Req, Resp], resp: messageOf[Resp]{}, call: h.call}, opts)
+	s.register(&endpoint{queue: queue, fresh: freshInbound[Req, Resp], resp: messageOf[Resp]{}, types: typesOf[Req, Resp](), call: h.call}, opts)
 }
 
 // inboundOf is an inbound with its messages, in one piece of memory.

@@ -42,6 +42,8 @@ type Server struct {
 	streams  streams
 	mailless atomic.Pointer[error] // why there is no queue for streams
 	mail     mail
+	schemas  schemas
+	born     time.Time
 	base     context.Context // of all handlers
 	idStem   string
 	idCount  atomic.Uint64
@@ -52,7 +54,7 @@ type Server struct {
 // connects, and returns an error if the URL or an option is wrong.
 func NewServer(url string, opts ...ServerOption) *Server {
 	s := &Server{
-		url: url, ready: make(chan struct{}), idStem: protocol.NewID() + "-",
+		url: url, born: time.Now(), ready: make(chan struct{}), idStem: protocol.NewID() + "-",
 		cfg: serverConfig{conn: newConnConfig(compress.Gzip{}), drainTimeout: defaultDrainTimeout, clockSkew: defaultClockSkew},
 	}
 	for _, o := range opts {

@@ -31,7 +31,7 @@ type BidiStreamHandler[Req, Resp any] func(ctx context.Context, in *Receiver[Req
 // RegisterServerStream puts h on a queue, like [ServerStream.Register]. It panics on the same
 // mistakes as [Register].
 func RegisterServerStream[Req, Resp any](s *Server, queue string, h ServerStreamHandler[Req, Resp], opts ...HandlerOption) {
-	register(s, queue, KindServerStream, h != nil, freshInbound[Req, None], messageOf[None]{}, func(ctx context.Context, in *inbound, msg any) (any, error) {
+	register(s, queue, KindServerStream, h != nil, freshInbound[Req, None], messageOf[None]{}, typesOf[Req, Resp](), func(ctx context.Context, in *inbound, msg any) (any, error) {
 		return &None{}, h(ctx, *msg.(*Req), &Sender[Resp]{in.endpoint.messages(&in.req)})
 	}, opts)
 }
@@ -39,7 +39,7 @@ func RegisterServerStream[Req, Resp any](s *Server, queue string, h ServerStream
 // RegisterClientStream puts h on a queue, like [ClientStream.Register]. It panics on the same
 // mistakes as [Register].
 func RegisterClientStream[Req, Resp any](s *Server, queue string, h ClientStreamHandler[Req, Resp], opts ...HandlerOption) {
-	register(s, queue, KindClientStream, h != nil, freshInbound[None, Resp], messageOf[Resp]{}, func(ctx context.Context, in *inbound, _ any) (any, error) {
+	register(s, queue, KindClientStream, h != nil, freshInbound[None, Resp], messageOf[Resp]{}, typesOf[Req, Resp](), func(ctx context.Context, in *inbound, _ any) (any, error) {
 		resp, err := h(ctx, &Receiver[Req]{in.endpoint.messages(&in.req)})
 		return &resp, err
 	}, opts)
@@ -48,17 +48,17 @@ func RegisterClientStream[Req, Resp any](s *Server, queue string, h ClientStream
 // RegisterBidiStream puts h on a queue, like [BidiStream.Register]. It panics on the same
 // mistakes as [Register].
 func RegisterBidiStream[Req, Resp any](s *Server, queue string, h BidiStreamHandler[Req, Resp], opts ...HandlerOption) {
-	register(s, queue, KindBidiStream, h != nil, freshInbound[None, None], messageOf[None]{}, func(ctx context.Context, in *inbound, _ any) (any, error) {
+	register(s, queue, KindBidiStream, h != nil, freshInbound[None, None], messageOf[None]{}, typesOf[Req, Resp](), func(ctx context.Context, in *inbound, _ any) (any, error) {
 		m := in.endpoint.messages(&in.req)
 		return &None{}, h(ctx, &Receiver[Req]{m}, &Sender[Resp]{m})
 	}, opts)
 }
 
-func register(s *Server, queue string, kind Kind, given bool, fresh func() *inbound, resp messageType, call func(context.Context, *inbound, any) (any, error), opts []HandlerOption) {
+func register(s *Server, queue string, kind Kind, given bool, fresh func() *inbound, resp messageType, types messageTypes, call func(context.Context, *inbound, any) (any, error), opts []HandlerOption) {
 	if !given {
 		panic(fmt.Sprintf("amqprpc: Register %q: the handler is nil", queue))
 	}
-	s.register(&endpoint{queue: queue, kind: kind, fresh: fresh, resp: resp, call: func(ctx context.Context, in *inbound, msg any) (any, error) {
+	s.register(&endpoint{queue: queue, kind: kind, fresh: fresh, resp: resp, types: types, call: func(ctx context.Context, in *inbound, msg any) (any, error) {
 		if in.live.Load() != nil {
 			return nil, Errorf(CodeFailedPrecondition, "the handler of a stream runs once: what it has sent cannot be taken back")
 		}

@@ -16,6 +16,10 @@ const (
 	ControlExchange = "amqprpc.control"
 	// InstancePrefix begins the names of the servers' mailboxes.
 	InstancePrefix = "amqprpc.instance."
+	// DiscoverQueue is the queue that a question to servers about themselves names. There is
+	// no such queue: a question only goes to the servers' mailboxes.
+	DiscoverQueue = "amqprpc.discover"
+	discoverKey   = "discover"
 
 	typeCancel = "cancel"
 )
@@ -24,8 +28,14 @@ const (
 func CancelKey(queue string) string { return controlKey("cancel." + queue) }
 
 // BroadcastKey is the routing key of requests to all servers whose handler of a queue
-// takes broadcasts.
-func BroadcastKey(queue string) string { return controlKey("all." + queue) }
+// takes broadcasts. That of DiscoverQueue is a key of its own: to bind a mailbox to it then
+// never looks like a handler that takes broadcasts.
+func BroadcastKey(queue string) string {
+	if queue == DiscoverQueue {
+		return discoverKey
+	}
+	return controlKey("all." + queue)
+}
 
 // InstanceQueue is the mailbox of an instance.
 func InstanceQueue(instance string) string { return InstancePrefix + instance }

@@ -1,0 +1,105 @@
+package invoke
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"golang.org/x/text/language"
+	"golang.org/x/text/message"
+)
+
+// maxProblems is how many problems an InvalidError has at most.
+const maxProblems = 20
+
+// Problem says what is wrong with a request.
+type Problem struct {
+	Path string `json:"path"` // a JSON Pointer (RFC 6901) into the request; "" is the whole
+	Text string `json:"text"`
+}
+
+// InvalidError is the error of a request that does not fit the schema of its method. The
+// request was not sent.
+type InvalidError struct {
+	Queue    string
+	Problems []Problem // at least one
+}
+
+// Error returns all problems.
+func (e *InvalidError) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "the request does not fit %.255q", e.Queue)
+	for i, p := range e.Problems {
+		sep := "; "
+		if i == 0 {
+			sep = ": "
+		}
+		b.WriteString(sep)
+		if p.Path != "" {
+			b.WriteString("at " + p.Path + ": ")
+		}
+		b.WriteString(p.Text)
+	}
+	return b.String()
+}
+
+// notJSON returns the error of a request that is not JSON.
+func notJSON(queue string, request json.RawMessage) error {
+	text := "it is empty, and a request is JSON"
+	if len(bytes.TrimSpace(request)) > 0 {
+		err := json.Unmarshal(request, new(json.RawMessage))
+		text = fmt.Sprintf("it is not JSON: %v", err)
+		if at := (*json.SyntaxError)(nil); errors.As(err, &at) {
+			text += fmt.Sprintf(" (at byte %d)", at.Offset)
+		}
+	}
+	return &InvalidError{Queue: queue, Problems: []Problem{{Text: text}}}
+}
+
+func validate(queue string, s *jsonschema.Schema, request json.RawMessage) (err error) {
+	defer func() {
+		if p := recover(); p != nil { // a stranger's schema
+			err = &InvalidError{Queue: queue, Problems: []Problem{{Text: fmt.Sprintf("the schema of the method cannot be used: %v", p)}}}
+		}
+	}()
+	v, err := jsonschema.UnmarshalJSON(bytes.NewReader(request))
+	if err != nil {
+		return notJSON(queue, request)
+	}
+	switch err := s.Validate(v).(type) {
+	case nil:
+		return nil
+	case *jsonschema.ValidationError:
+		out := &InvalidError{Queue: queue}
+		out.collect(err, message.NewPrinter(language.English))
+		return out
+	default:
+		return &InvalidError{Queue: queue, Problems: []Problem{{Text: err.Error()}}}
+	}
+}
+
+// collect adds the innermost causes of err.
+func (e *InvalidError) collect(err *jsonschema.ValidationError, p *message.Printer) {
+	if len(e.Problems) >= maxProblems {
+		return
+	}
+	if len(err.Causes) == 0 {
+		e.Problems = append(e.Problems, Problem{Path: pointer(err.InstanceLocation), Text: err.ErrorKind.LocalizedString(p)})
+		return
+	}
+	for _, cause := range err.Causes {
+		e.collect(cause, p)
+	}
+}
+
+func pointer(tokens []string) string {
+	var b strings.Builder
+	for _, t := range tokens {
+		b.WriteByte('/')
+		b.WriteString(strings.NewReplacer("~", "~0", "/", "~1").Replace(t))
+	}
+	return b.String()
+}
