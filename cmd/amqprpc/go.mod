@@ -4,6 +4,7 @@ module github.com/bbebcec1/amqprpc-go/cmd/amqprpc
 go 1.26.7
 
 require (
+	github.com/HdrHistogram/hdrhistogram-go v1.4.0
 	github.com/bbebcec1/amqprpc-go v0.0.0
 	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3
 	github.com/spf13/cobra v1.10.2
