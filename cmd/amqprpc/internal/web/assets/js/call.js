@@ -52,6 +52,7 @@ export class CallPanel {
   show(answer) {
     replace(this.view, answer.error ? failure(answer.error) : result(answer.response), timing(answer.timing));
     this.request.mark(answer.error?.problems ?? []);
+    if (!answer.error?.problems) this.element.scrollIntoView({ block: 'nearest', behavior: 'smooth' });
   }
 
   leave() {

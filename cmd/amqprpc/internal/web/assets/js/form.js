@@ -101,7 +101,7 @@ export class Form {
   tools(d, place) {
     const what = this.title(d, place);
     return h('span', { class: 'tools' },
-      d.nullable && !place.isNull && h('button', { type: 'button', class: 'link', 'aria-label': `Set ${what} to null`, click: () => this.rebuild(place, null) }, 'null'),
+      d.nullable && !place.isNull && !place.remove && d.kind !== 'array' && d.kind !== 'map' && h('button', { type: 'button', class: 'link', 'aria-label': `Set ${what} to null`, click: () => this.rebuild(place, null) }, 'null'),
       place.remove && h('button', { type: 'button', class: 'link', 'aria-label': `Remove ${what}`, click: place.remove }, 'remove'));
   }
 
@@ -113,7 +113,7 @@ export class Form {
       place.depth > 0 && this.tools(d, place),
       d.schema.description && place.depth > 0 && h('p', { class: 'help' }, visible(d.schema.description)),
       problems && h('p', { class: 'wrong', role: 'alert' }, problems.map(visible).join('; ')),
-      children);
+      h('div', { class: 'fields' }, children));
   }
 
   object(d, value, place) {

@@ -127,15 +127,21 @@ export function put(object, key, value) {
   Object.defineProperty(object, key, { value, enumerable: true, configurable: true, writable: true });
 }
 
-const limits = [
-  ['minimum', '≥ '], ['exclusiveMinimum', '> '], ['maximum', '≤ '], ['exclusiveMaximum', '< '],
-  ['minLength', 'at least characters: '], ['maxLength', 'at most characters: '],
-  ['minItems', 'at least items: '], ['maxItems', 'at most items: '], ['pattern', 'pattern '],
-];
+const bounds = [['minimum', '≥ '], ['exclusiveMinimum', '> '], ['maximum', '≤ '], ['exclusiveMaximum', '< ']];
+
+// range writes how many of something there may be.
+function range(least, most, noun) {
+  const low = typeof least === 'number' && least > 0 ? least : null, high = typeof most === 'number' ? most : null;
+  if (low === null && high === null) return '';
+  if (low === high) return `${low} ${noun}`;
+  if (high === null) return `${low} ${noun} or more`;
+  return low === null ? `at most ${high} ${noun}` : `${low} to ${high} ${noun}`;
+}
 
 // hint says in a few words what a schema allows.
 export function hint(s) {
-  const parts = [s.format ?? (s.contentEncoding ? `${s.contentEncoding} text` : types(s).filter((t) => t !== 'null').join(' or '))];
-  for (const [key, words] of limits) if (s[key] !== undefined && typeof s[key] !== 'object') parts.push(words + s[key]);
+  const type = s.format ?? (s.contentEncoding ? `${s.contentEncoding} text` : types(s).filter((t) => t !== 'null').join(' or '));
+  const parts = [type, ...bounds.filter(([key]) => typeof s[key] === 'number' && Math.abs(s[key]) < 2 ** 31 - 1).map(([key, sign]) => sign + s[key])];
+  parts.push(range(s.minLength, s.maxLength, 'characters'), range(s.minItems, s.maxItems, 'items'), typeof s.pattern === 'string' ? s.pattern : '');
   return parts.filter(Boolean).join(', ');
 }
