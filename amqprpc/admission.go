@@ -62,7 +62,11 @@ func (c *Client) admit(ctx context.Context, req *Request) *Error {
 // such queue, or no consumer.
 func (c *Client) nobodyThere(ctx context.Context, req *Request) *Error {
 	refuse := func(format string, args ...any) *Error {
-		return localError(CodeUnavailable, OutcomeNotSent, req.queue, format, args...)
+		err := localError(CodeUnavailable, OutcomeNotSent, req.queue, format, args...)
+		if req.address() != req.queue {
+			err = nobody(err)
+		}
+		return err
 	}
 	i := c.broker.Inspect(ctx, req.address())
 	switch {

@@ -7,28 +7,30 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/protocol"
 )
 
-// reply turns what the chain returned into what is done with the delivery. A panic of
-// an error's own methods is an error like a handler's.
-func (in *inbound) reply(resp *Response, err error) (done messaging.Done) {
+// reply turns what the chain returned into what is done with the delivery, and into the error
+// that the caller gets, if any. A panic of an error's own methods is an error like a handler's.
+func (in *inbound) reply(resp *Response, err error) (done messaging.Done, failure *Error) {
 	req := &in.req
 	// The handler may have left a goroutine that still writes to the metadata.
 	h := req.replyHeader.clone()
 	defer func() {
 		if p := recover(); p != nil {
-			failure := in.endpoint.server.panicked(in.endpoint.queue, p)
+			failure = in.endpoint.server.panicked(in.endpoint.queue, p)
 			done = in.errorReply(failure, in.outcome(failure), h)
 		}
 	}()
 	if err != nil {
-		return in.errorReply(asWireError(err), in.outcome(err), h)
+		failure = asWireError(err)
+		return in.errorReply(failure, in.outcome(err), h), failure
 	}
 	if req.kind == KindNotification {
-		return in.done()
+		return in.done(), nil
 	}
 	body, _ := resp.Body() // the chain's seal has looked at the error
 	h = resp.over(h)
-	fail := func(code Code, format string, args ...any) messaging.Done {
-		return in.errorReply(Errorf(code, format, args...), OutcomeExecuted, nil)
+	fail := func(code Code, format string, args ...any) (messaging.Done, *Error) {
+		e := Errorf(code, format, args...)
+		return in.errorReply(e, OutcomeExecuted, nil), e
 	}
 	most, limit := in.endpoint.server.cfg.conn.maxMessageSize, int(in.endpoint.server.maxBody.Load())
 	wire, encoding := in.compressReply(body)
@@ -44,7 +46,7 @@ func (in *inbound) reply(resp *Response, err error) (done messaging.Done) {
 	case len(resp.contentType) > protocol.MaxShortString:
 		return fail(CodeInternal, "the reply's content type has %d bytes; AMQP allows %d", len(resp.contentType), protocol.MaxShortString)
 	}
-	return in.replyWith(protocol.Reply{ContentType: resp.contentType, ContentEncoding: nameOf(encoding), Header: h}, wire)
+	return in.replyWith(protocol.Reply{ContentType: resp.contentType, ContentEncoding: nameOf(encoding), Header: h}, wire), nil
 }
 
 // outcome is what an error that ends the chain says of the request.
@@ -73,7 +75,6 @@ func (in *inbound) checkHeader(h Header) error {
 
 // errorReply answers with an error. A notification's goes to nobody.
 func (in *inbound) errorReply(e *Error, outcome Outcome, h Header) messaging.Done {
-	in.endpoint.server.stats.failed.add(e.code)
 	if in.message.ReplyTo == "" {
 		return in.done()
 	}
@@ -89,6 +90,14 @@ func (in *inbound) errorReply(e *Error, outcome Outcome, h Header) messaging.Don
 	// acknowledgement.
 	done.SettleFirst = outcome == OutcomeNotExecuted
 	return done
+}
+
+// count counts the end of the request. err is nil if it has none.
+func (in *inbound) count(err *Error, refused bool) {
+	if err != nil {
+		in.endpoint.server.stats.failed.add(err.code)
+	}
+	in.endpoint.tally.end(err, refused)
 }
 
 // over returns the metadata of the response, over what the handler has put into h.

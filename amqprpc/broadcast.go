@@ -2,11 +2,22 @@ package amqprpc
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"time"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/protocol"
 )
+
+// ErrNoInstance is wrapped by the errors that say that nobody is there: of a broadcast that no
+// server has accepted, and of a call [WithInstance] to a server that is not there.
+var ErrNoInstance = errors.New("no instance is there")
+
+// nobody makes an error wrap ErrNoInstance.
+func nobody(e *Error) *Error {
+	e.cause = ErrNoInstance
+	return e
+}
 
 // Answer is what one instance has answered to [All].
 type Answer[T any] struct {
@@ -34,9 +45,10 @@ type Answer[T any] struct {
 // An error without an Instance is the last pair:
 //
 //   - unavailable, not executed: no server takes broadcasts of the queue. All learns this in one
-//     round trip
-//   - unavailable, unknown: no server has accepted within [WithAcceptWait], or the replies were
-//     lost
+//     round trip. The error wraps [ErrNoInstance]
+//   - unavailable, unknown: no server has accepted within [WithAcceptWait]. The error wraps
+//     ErrNoInstance, too
+//   - unavailable, unknown: the replies were lost
 //   - permission_denied if the user may not write to the exchange amqprpc.control
 //   - deadline_exceeded or canceled if ctx ended. All ends at the deadline of a call
 //
@@ -51,7 +63,9 @@ type Answer[T any] struct {
 // the end of the range, and a response without a message. [Request.OnMessage] shows it the
 // answers. What has been answered cannot be sent again: a second next then fails.
 //
-// Answers that are not ranged over yet stay in memory.
+// Answers that are not ranged over yet stay in memory. If they have more bytes than sixteen
+// messages may have ([WithMaxMessageSize]), a further answer becomes resource_exhausted,
+// executed.
 func All[Req, Resp any](ctx context.Context, c *Client, queue string, req Req, opts ...CallOption) iter.Seq2[Answer[Resp], error] {
 	return func(yield func(Answer[Resp], error) bool) {
 		t := newCall[Req, None](queue, req)
@@ -131,7 +145,8 @@ func (m Method[Req, Resp]) NotifyAll(ctx context.Context, c *Client, req Req, op
 // the server itself has told. It goes to the handler of the call's queue, which needs no
 // option for that.
 //
-// If there is no such instance, the error is unavailable, not executed, after one round trip.
+// If there is no such instance, the error is unavailable, not executed, after one round trip,
+// and wraps [ErrNoInstance].
 // The broker keeps the mailbox of a server that was killed for a minute. Until then a call to
 // it waits for its deadline. [WithLiveness] makes a call end soon if the server dies after it
 // got the request. If the instance has no handler for the queue, the error is unimplemented.

@@ -15,6 +15,7 @@ const (
 	defaultAnswerBeat = 2 * time.Second        // between the heartbeats of who has accepted
 	acceptParts       = 5                      // of the wait for the first accept, one for any further one
 	broadcastMost     = 1 << 14                // instances that one broadcast waits for
+	broadcastHeld     = 16                     // answers of the largest size that wait to be ranged over
 )
 
 // broadcast is a request to all instances. The chain of middleware runs on a goroutine of its
@@ -40,6 +41,7 @@ type broadcast struct {
 	open      int                  // of these, those that have not answered
 	joined    moment               // when the last one has accepted
 	answers   []answered           // that are not taken yet
+	held      int                  // bytes of their bodies
 }
 
 // instance is what a broadcast knows of one that has accepted.
@@ -109,6 +111,7 @@ func (b *broadcast) next() (got answered, more bool, err error) {
 			got = b.answers[0]
 			b.answers[0] = answered{}
 			b.answers = b.answers[1:]
+			b.held -= len(got.reply.body)
 			b.mu.Unlock()
 			return got, true, nil
 		}
@@ -150,11 +153,19 @@ func (b *broadcast) receive(attempt int, m *messaging.Message, got *protocol.Rep
 	}
 	a := answered{instance: got.Instance}
 	r := reply{about: got.ContentType, encoding: got.ContentEncoding, outcome: outcomeFromWire(got.Outcome), headers: got.Received, body: m.Body}
-	if got.IsError {
+	most := b.client.cfg.conn.maxMessageSize
+	switch {
+	case got.IsError:
 		r.kind, r.about = replyError, got.Code
-		a.err = remoteError(b.out.call.req.queue, &r, b.client.cfg.conn.maxMessageSize)
+		a.err = remoteError(b.out.call.req.queue, &r, most)
+	case len(r.body) > most || b.held+len(r.body) > broadcastHeld*most: // else any server could fill the memory
+		a.err = localError(CodeResourceExhausted, OutcomeExecuted, b.out.call.req.queue,
+			"the reply has %d bytes, and %d bytes of other replies wait to be ranged over; the limits are %d and %d (WithMaxMessageSize)",
+			len(r.body), b.held, most, broadcastHeld*most)
+	default:
+		a.reply = r
 	}
-	a.reply = r
+	b.held += len(a.reply.body)
 	b.answer(i, a)
 	return deliveredFirst
 }
@@ -308,8 +319,8 @@ func (b *broadcast) left(began moment) (time.Duration, *Error) {
 	}
 	left := b.wait - time.Duration(c.age()-max(began, moment(c.upSince.Load())))
 	if left <= 0 {
-		return 0, localError(CodeUnavailable, OutcomeUnknown, queue,
-			"no server has accepted the broadcast within %v (WithAcceptWait)", b.wait)
+		return 0, nobody(localError(CodeUnavailable, OutcomeUnknown, queue,
+			"no server has accepted the broadcast within %v (WithAcceptWait)", b.wait))
 	}
 	return left, nil
 }

@@ -98,11 +98,11 @@ func (b *broadcast) published(ctx context.Context, req *Request, fate messaging.
 		return b.unpublished(ctx, req)
 	case fate == messaging.Unrouted:
 		c.stats.returned.Add(1)
-		return fail(CodeUnavailable, OutcomeNotExecuted, "no server takes broadcasts of the queue: has one registered a handler WithBroadcast?")
+		return nobody(fail(CodeUnavailable, OutcomeNotExecuted, "no server takes broadcasts of the queue: has one registered a handler WithBroadcast?"))
 	case fate == messaging.Unsent:
 		return fail(CodeUnavailable, OutcomeNotSent, "the broadcast could not be sent")
 	case messaging.Code(err) == messaging.CodeNotFound:
-		return fail(CodeUnavailable, OutcomeNotExecuted, "no server has ever taken broadcasts on this virtual host")
+		return nobody(fail(CodeUnavailable, OutcomeNotExecuted, "no server has ever taken broadcasts on this virtual host"))
 	case messaging.Code(err) == messaging.CodeAccessRefused:
 		return fail(CodePermissionDenied, OutcomeNotExecuted, "the user may not send broadcasts; grant it write on "+protocol.ControlExchange)
 	case tooLarge && len(req.wire()) > limit:

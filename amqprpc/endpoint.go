@@ -30,8 +30,9 @@ type endpoint struct {
 	load      atomic.Int64 // requests that wait for a worker or have one
 	gauge     *overload.Gauge
 	unstarted unstarted
-	clock     alarmClock   // of handlers that take too long
-	cancelled idSet        // attempts
+	clock     alarmClock // of handlers that take too long
+	cancelled idSet      // attempts
+	tally     tally
 	mailed    atomic.Int64 // requests that came to the instance's mailbox and have or wait for a worker
 	ready     bool         // the queue is or was consumed; guarded by the server's lock
 }
@@ -129,10 +130,13 @@ func (e *endpoint) handle(ctx context.Context, req *Request) (_ *Response, err e
 	if ctx.Err() != nil || !in.deadline.IsZero() && !began.Before(in.deadline) || !in.start() {
 		return nil, in.expired()
 	}
+	e.tally.queued.add(in.waited + began.Sub(in.arrived))
 	stats := &e.server.stats
 	stats.inFlight.Add(1)
+	e.tally.running.Add(1)
 	defer func() {
 		stats.inFlight.Add(-1)
+		e.tally.running.Add(-1)
 		if !e.kind.IsStream() {
 			e.gauge.Took(time.Since(began))
 		}

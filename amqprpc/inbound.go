@@ -42,6 +42,7 @@ type inbound struct {
 	refusal    error     // why it must not be handled; found before anything is decoded
 	deadLetter bool      // reject it, besides answering
 	beats      *time.Timer
+	taken      time.Time // when a worker took it
 	started    bool
 	finished   bool // the handler; all of these belong to the goroutine that handles
 
@@ -98,6 +99,7 @@ func (e *endpoint) arrives(in *inbound, load int) {
 // acknowledged once, or left to be delivered again.
 func (in *inbound) Handle() {
 	e := in.endpoint
+	var ended time.Time
 	defer func() {
 		load := int(e.load.Add(-1))
 		if in.instance != nil {
@@ -107,10 +109,11 @@ func (in *inbound) Handle() {
 			e.consumer.Room()
 			return
 		}
-		e.gauge.Load(load, time.Now())
+		e.gauge.Load(load, ended)
 	}()
 	if !in.admit() {
 		in.answer() // so that no heartbeats are sent
+		ended = time.Now()
 		return
 	}
 	base := in.Context()
@@ -121,26 +124,31 @@ func (in *inbound) Handle() {
 	in.ctx.req = &in.req
 	in.late.target = in
 	if !in.deadline.IsZero() {
-		e.clock.set(&in.late, later(in.deadline, time.Now()).Add(answerGrace)) // an expired request is refused by its chain
+		e.clock.set(&in.late, later(in.deadline, in.taken).Add(answerGrace)) // an expired request is refused by its chain
 	}
 	returned := false
 	defer func() {
 		if !returned {
-			in.end(nil, e.server.exited(e.queue))
+			ended = in.end(nil, e.server.exited(e.queue))
 		}
 	}()
 	resp, err := in.invoke()
 	returned = true
-	in.end(resp, err)
+	ended = in.end(resp, err)
 }
 
-// end answers a request whose chain has returned.
-func (in *inbound) end(resp *Response, err error) {
+// end answers a request whose chain has returned, and returns when that was.
+func (in *inbound) end(resp *Response, err error) time.Time {
+	now := time.Now()
+	if in.started {
+		in.endpoint.tally.handler.add(now.Sub(in.taken))
+	}
 	if in.live.Load() != nil {
 		in.concludeStream(resp, err)
-		return
+	} else {
+		in.conclude(in.reply(resp, err))
 	}
-	in.conclude(in.reply(resp, err))
+	return now
 }
 
 // admit looks at a request before its chain is run, and reports whether it is to be
@@ -161,6 +169,7 @@ func (in *inbound) admit() bool {
 	}
 	if e.cancelled.has(m.CorrelationID) {
 		s.stats.cancelled.Add(1)
+		in.count(errGaveUp(), true)
 		in.Finish(messaging.Done{})
 		return false
 	}
@@ -176,9 +185,11 @@ func (in *inbound) admit() bool {
 	}
 	if in.req.redelivered = in.deliveries > 1; in.req.redelivered {
 		s.stats.redelivered.Add(1)
+		e.tally.redelivered.Add(1)
 	}
+	in.taken = time.Now()
 	if e.cfg.timeout > 0 {
-		in.deadline, in.limited = time.Now().Add(e.cfg.timeout), true
+		in.deadline, in.limited = in.taken.Add(e.cfg.timeout), true
 	}
 	if end := m.End(in.arrived, s.cfg.clockSkew); !end.IsZero() && (in.deadline.IsZero() || end.Before(in.deadline)) {
 		in.deadline, in.limited = end, false
@@ -347,7 +358,7 @@ func (in *inbound) answer() bool {
 }
 
 // conclude answers a request whose chain has ended.
-func (in *inbound) conclude(done messaging.Done) {
+func (in *inbound) conclude(done messaging.Done, failure *Error) {
 	e := in.endpoint
 	in.ctx.end()
 	e.clock.drop(&in.late)
@@ -359,8 +370,10 @@ func (in *inbound) conclude(done messaging.Done) {
 		e.server.stats.lateResults.Add(1)
 	case in.isCancelled():
 		e.server.stats.cancelled.Add(1)
+		in.count(errGaveUp(), !in.started)
 		in.Finish(in.done())
 	default:
+		in.count(failure, failure != nil && !in.started)
 		in.Finish(done)
 	}
 }
@@ -376,9 +389,12 @@ func (in *inbound) ring() {
 	switch {
 	case !in.answer(), in.Lost():
 	case in.isCancelled():
+		in.count(errGaveUp(), false)
 		in.Finish(in.done())
 	default:
-		in.Finish(in.errorReply(in.expired(), OutcomeUnknown, nil))
+		late := in.expired()
+		in.count(late, false)
+		in.Finish(in.errorReply(late, OutcomeUnknown, nil))
 	}
 }
 
@@ -388,12 +404,16 @@ func (in *inbound) isCancelled() bool {
 	return in.cancelled
 }
 
+func errGaveUp() *Error {
+	return Errorf(CodeCanceled, "the caller has given up: %w", context.Canceled)
+}
+
 // expired is the error of a request whose deadline has passed, or whose connection
 // is lost.
 func (in *inbound) expired() *Error {
 	switch {
 	case in.isCancelled():
-		return Errorf(CodeCanceled, "the caller has given up: %w", context.Canceled)
+		return errGaveUp()
 	case in.Lost() && time.Now().Before(in.deadline):
 		return Errorf(CodeCanceled, "the connection of the request was lost")
 	case in.limited:

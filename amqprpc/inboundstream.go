@@ -65,7 +65,8 @@ func (in *inbound) concludeStream(resp *Response, err error) {
 	s, e := in.req.streaming.stream, in.endpoint
 	in.ctx.end()
 	e.clock.drop(&in.late)
-	final, item := in.streamEnding(&s.packing, resp, err)
+	final, item, failure := in.streamEnding(&s.packing, resp, err)
+	in.count(failure, false)
 	if item != nil {
 		s.send(item) // an error is the stream's end
 	}
@@ -77,13 +78,11 @@ func (in *inbound) concludeStream(resp *Response, err error) {
 	in.Finish(messaging.Done{})
 }
 
-// streamEnding is the payload of a stream's end, and the reply of a client stream.
-func (in *inbound) streamEnding(p *packing, resp *Response, err error) (final, item []byte) {
+// streamEnding is the payload of a stream's end, the reply of a client stream, and the error
+// with which the stream ends.
+func (in *inbound) streamEnding(p *packing, resp *Response, err error) (final, item []byte, failure *Error) {
 	h := in.req.replyHeader.clone()
-	fail := func(e *Error) ([]byte, []byte) {
-		in.endpoint.server.stats.failed.add(e.code)
-		return encodeEnding(e, h), nil
-	}
+	fail := func(e *Error) ([]byte, []byte, *Error) { return encodeEnding(e, h), nil, e }
 	if err != nil {
 		return fail(in.wireErrorOf(err))
 	}
@@ -102,7 +101,7 @@ func (in *inbound) streamEnding(p *packing, resp *Response, err error) (final, i
 			return fail(Errorf(CodeResourceExhausted, "the reply has %d bytes; the limit is %d", size, limit))
 		}
 	}
-	return encodeEnding(nil, h), item
+	return encodeEnding(nil, h), item, nil
 }
 
 // wireErrorOf is an error as the caller gets it. A panic of the error's own methods is an

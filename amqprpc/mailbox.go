@@ -87,6 +87,8 @@ func (s *Server) mailbox() *messaging.Mailbox {
 			s.streams.unreachable(Errorf(CodeUnavailable, "the server's queue was lost: %w", err))
 		},
 	}
+	discover := protocol.BroadcastKey(protocol.DiscoverQueue)
+	m.Bind = append(m.Bind, messaging.Binding{Key: discover})
 	cancels, broadcasts, queues := make(map[string]*endpoint), make(map[string]*endpoint), make(map[string]*endpoint)
 	for _, e := range s.endpoints {
 		queues[e.queue] = e
@@ -109,6 +111,8 @@ func (s *Server) mailbox() *messaging.Mailbox {
 		switch e := cancels[msg.Key]; {
 		case !control && protocol.IsStream(&msg.Properties):
 			s.streams.receive(msg)
+		case queue == protocol.DiscoverQueue && (!control || msg.Key == discover):
+			s.receiveQuestion(msg)
 		case !control && queue != "":
 			s.receiveRequest(msg, queues[queue])
 		case control && e != nil:
@@ -139,7 +143,7 @@ func (s *Server) receiveRequest(m *messaging.Message, e *endpoint) {
 	if e.mailed.Add(1) > int64(e.cfg.concurrency) {
 		e.mailed.Add(-1)
 		s.stats.instanceRefused.Add(1)
-		s.refuseMail(&in.message, Errorf(CodeResourceExhausted, "the instance has %s to handle already that were sent to it alone", messaging.Counted(e.cfg.concurrency, "request")))
+		in.refuseMail(Errorf(CodeResourceExhausted, "the instance has %s to handle already that were sent to it alone", messaging.Counted(e.cfg.concurrency, "request")))
 		return
 	}
 	accept := in.message.Heartbeat > 0
@@ -153,15 +157,14 @@ func (s *Server) receiveRequest(m *messaging.Message, e *endpoint) {
 		}
 		e.mailed.Add(-1)
 		e.load.Add(-1)
-		s.refuseMail(&in.message, Errorf(CodeUnavailable, "the instance does not serve the queue now"))
+		in.refuseMail(Errorf(CodeUnavailable, "the instance does not serve the queue now"))
 	} else if accept {
 		in.beats.Reset(0)
 	}
 }
 
-// firstSeen reports whether a request may be taken: it can expire, its answer may be sent,
-// and it did not come before.
-func (s *Server) firstSeen(m *protocol.Request) bool {
+// mayAnswer reports whether a request can expire and its answer may be sent.
+func (s *Server) mayAnswer(m *protocol.Request) bool {
 	switch {
 	case m.Expires < 0 || m.ReplyID() == "":
 		s.stats.badControl.Add(1)
@@ -173,6 +176,15 @@ func (s *Server) firstSeen(m *protocol.Request) bool {
 		return false
 	}
 	s.stats.instanceRequests.Add(1)
+	return true
+}
+
+// firstSeen reports whether a request may be taken: it may be answered, and it did not come
+// before.
+func (s *Server) firstSeen(m *protocol.Request) bool {
+	if !s.mayAnswer(m) {
+		return false
+	}
 	id := m.ReplyTo + "\n" + m.ReplyID()
 	if s.mail.seen.has(id) {
 		s.stats.instanceRepeated.Add(1)
@@ -193,29 +205,41 @@ func (s *Server) refuseUnserved(m *messaging.Message) {
 	}
 }
 
+// refuseMail answers a request that does not get to its handler.
+func (in *inbound) refuseMail(e *Error) {
+	in.endpoint.tally.end(e, true)
+	in.endpoint.server.refuseMail(&in.message, e)
+}
+
 // refuseMail answers a request that no handler gets, unless it is a notification.
 func (s *Server) refuseMail(m *protocol.Request, e *Error) {
 	s.stats.failed.add(e.code)
 	if m.ReplyTo == "" {
 		return
 	}
-	r := protocol.Reply{
-		CorrelationID: m.ReplyID(), ContentType: "application/json", Instance: s.Instance(),
-		IsError: true, Code: string(e.code), Outcome: OutcomeNotExecuted.String(),
-	}
-	s.streams.writer.Queue(&refusal{to: m.ReplyTo, properties: r.Append(nil), body: envelopeWithin(e, int(s.maxBody.Load()))})
+	s.replyMail(m, protocol.Reply{
+		ContentType: "application/json", IsError: true, Code: string(e.code), Outcome: OutcomeNotExecuted.String(),
+	}, envelopeWithin(e, int(s.maxBody.Load())), func() {})
 }
 
-// refusal is a reply that goes with the messages of streams, on a channel that is there
+// replyMail answers a request that no handler gets. written is called when the answer was
+// written.
+func (s *Server) replyMail(m *protocol.Request, r protocol.Reply, body []byte, written func()) {
+	r.CorrelationID, r.Instance = m.ReplyID(), s.Instance()
+	s.streams.writer.Queue(&mailReply{to: m.ReplyTo, properties: r.Append(nil), body: body, written: written})
+}
+
+// mailReply is a reply that goes with the messages of streams, on a channel that is there
 // whether the queues are served or not. It implements messaging.StreamItem.
-type refusal struct {
+type mailReply struct {
 	to               string
 	properties, body []byte
+	written          func()
 	prepared         bool
 }
 
 // Prepare implements messaging.StreamItem.
-func (r *refusal) Prepare(p *messaging.Publishing) bool {
+func (r *mailReply) Prepare(p *messaging.Publishing) bool {
 	if r.prepared {
 		return false
 	}
@@ -227,7 +251,7 @@ func (r *refusal) Prepare(p *messaging.Publishing) bool {
 }
 
 // Written implements messaging.StreamItem.
-func (r *refusal) Written() {}
+func (r *mailReply) Written() { r.written() }
 
 // mailbox is the id of the instance to whose mailbox the request came, else "".
 func (in *inbound) mailbox() string {

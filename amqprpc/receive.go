@@ -107,8 +107,8 @@ func (c *Client) returned(m *messaging.Message) {
 		return
 	}
 	if pc.req.address() != pc.req.queue {
-		a.settle(localError(CodeUnavailable, OutcomeNotExecuted, pc.req.queue,
-			"there is no such instance (%d %s): it has stopped, or died a while ago", m.ReturnCode, m.ReturnText))
+		a.settle(nobody(localError(CodeUnavailable, OutcomeNotExecuted, pc.req.queue,
+			"there is no such instance (%d %s): it has stopped, or died a while ago", m.ReturnCode, m.ReturnText)))
 	} else {
 		a.settle(localError(CodeUnavailable, OutcomeNotExecuted, m.Key,
 			"there is no such queue (%d %s): has a server registered it on this virtual host?", m.ReturnCode, m.ReturnText))

@@ -34,19 +34,20 @@ type Server struct {
 	serving   bool
 	endpoints []*endpoint
 
-	ready    chan struct{}
-	health   health
-	stats    serverCounters
-	maxBody  atomic.Int64 // of a reply: the option's limit, or what the broker has been found to take
-	clocks   overload.Clocks
-	streams  streams
-	mailless atomic.Pointer[error] // why there is no queue for streams
-	mail     mail
-	schemas  schemas
-	born     time.Time
-	base     context.Context // of all handlers
-	idStem   string
-	idCount  atomic.Uint64
+	ready     chan struct{}
+	health    health
+	stats     serverCounters
+	maxBody   atomic.Int64 // of a reply: the option's limit, or what the broker has been found to take
+	clocks    overload.Clocks
+	streams   streams
+	mailless  atomic.Pointer[error] // why there is no queue for streams
+	mail      mail
+	questions questions
+	schemas   schemas
+	born      time.Time
+	base      context.Context // of all handlers
+	idStem    string
+	idCount   atomic.Uint64
 }
 
 // NewServer makes a server for the broker at url, an AMQP URI
@@ -62,6 +63,7 @@ func NewServer(url string, opts ...ServerOption) *Server {
 	}
 	s.maxBody.Store(int64(s.cfg.conn.maxMessageSize))
 	s.mail.rename()
+	s.questions.open = make(chan struct{}, questionsMost)
 	s.log = s.cfg.conn.log().With("connection", s.cfg.conn.connectionName("server"))
 	s.health.log, s.health.onState = s.log, s.cfg.conn.onState
 	s.health.begin("", errNotServing)
@@ -139,6 +141,7 @@ func (s *Server) Serve(ctx context.Context) error {
 		e.clock.stop()
 	}
 	s.streams.stop()
+	s.questions.tasks.Wait()
 	s.health.end(errServed, time.Time{})
 	if err != nil {
 		s.log.Warn("amqprpc: server has stopped", "error", err)
@@ -185,6 +188,8 @@ func (s *Server) brokerSide() *messaging.Server {
 		Replies: replies, DrainTimeout: s.cfg.drainTimeout, Log: s.log,
 		Instance: s.mailbox(), Ready: s.ready, Base: s.base,
 	}
+	broker.Init()
+	s.questions.depths.inspect = broker.Inspect
 	broker.Streams, broker.Farewell = &s.streams.writer, s.endStreams
 	broker.Reachable = func(address string) {
 		s.streams.address = func() string { return address }

@@ -33,9 +33,19 @@ type Server struct {
 	Base     context.Context // of what must not end with the session
 	Log      *slog.Logger
 
+	inspector inspector
+
 	connections int64
 	drained     error // what the drain left
 	overran     bool  // because the drain took too long
+}
+
+// Init makes the server ready.
+func (s *Server) Init() { s.inspector.init() }
+
+// Inspect inspects a queue, until ctx is done.
+func (s *Server) Inspect(ctx context.Context, queue string) Inspection {
+	return s.inspector.inspect(ctx, queue)
 }
 
 // Use serves all queues on a connection, until ctx ends; see [Session.Run]. When
@@ -51,6 +61,8 @@ func (s *Server) Use(ctx, closing context.Context, conn *Conn, up func()) error 
 	for _, c := range s.Consumers {
 		c.begin()
 	}
+	s.inspector.use(conn)
+	defer s.inspector.use(nil) // the connection has ended then
 	up()
 	var serving, tasks sync.WaitGroup
 	for _, c := range s.Consumers {

@@ -73,6 +73,7 @@ func files(t *testing.T) []*file {
 var arrows = map[string][]string{
 	"amqprpc":                    {"codec", "compress", "amqprpc/describe", "amqprpc/internal/messaging", "amqprpc/internal/protocol", "amqprpc/internal/overload", "amqprpc/internal/flow"},
 	"amqprpc/describe":           nil,
+	"amqprpc/discovery":          {"amqprpc", "amqprpc/describe", "codec"},
 	"amqprpc/internal/messaging": {"amqprpc/internal/transport", "amqprpc/internal/protocol"},
 	"amqprpc/internal/protocol":  {"amqprpc/internal/frame"},
 	"amqprpc/internal/transport": {"amqprpc/internal/frame", driver},

@@ -3,10 +3,19 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/bbebcec1/amqprpc-go/amqprpc"
+	"github.com/bbebcec1/amqprpc-go/cmd/amqprpc/internal/connect"
+	"github.com/bbebcec1/amqprpc-go/cmd/amqprpc/internal/invoke"
+	"github.com/bbebcec1/amqprpc-go/cmd/amqprpc/internal/untrusted"
 )
 
 // Streams are the input and the outputs of a command.
@@ -19,22 +28,126 @@ type Streams struct {
 // status. The command ends when ctx does.
 func Main(ctx context.Context, args []string, s Streams) int {
 	root := New()
+	began := false
+	root.PersistentPreRun = func(*cobra.Command, []string) { began = true }
 	root.SetArgs(args)
 	root.SetIn(s.In)
 	root.SetOut(s.Out)
 	root.SetErr(s.Err)
-	if err := root.ExecuteContext(ctx); err != nil {
-		fmt.Fprintln(s.Err, err)
-		return 1
+	cmd, err := root.ExecuteContextC(ctx)
+	if err == nil {
+		return statusOK
 	}
-	return 0
+	if !began { // cobra's own errors
+		err = usage(fmt.Errorf("%w; see `%s --help`", err, cmd.CommandPath()))
+	}
+	status := statusOf(err)
+	if ctx.Err() != nil {
+		status = statusInterrupted
+	}
+	if !errors.Is(err, errShown) {
+		showError(consoleOf(cmd), err)
+	}
+	return status
 }
+
+// errShown is wrapped by errors that the command has shown itself.
+var errShown = errors.New("shown")
+
+// shown returns err with its status for a command that has shown it.
+func shown(err error) error { return &statusError{statusOf(err), errShown} }
 
 // New returns the root command with all others.
 func New() *cobra.Command {
 	root := &cobra.Command{
-		Use: "amqprpc", Short: "See and call the services behind a RabbitMQ broker",
+		Use:   "amqprpc",
+		Short: "See and call the services behind a RabbitMQ broker",
+		Long: `amqprpc shows the services behind a RabbitMQ broker, and calls their methods.
+
+Servers of amqprpc describe themselves: which methods they have, what the methods take and give,
+and how they do. No registry is needed besides the broker. Other servers can be called, too.
+
+The broker is that of --url, --context, the variable AMQP_URL, or the current context.`,
+		Example: `  amqprpc ls
+  amqprpc describe shop.order --template
+  amqprpc call shop.order item=tea count=2
+  amqprpc stream shop.prices '{"item":"tea"}'
+  amqprpc --url amqp://user:password@broker:5672/ top`,
 		SilenceUsage: true, SilenceErrors: true,
+		Args: cobra.NoArgs,
 	}
+	connect.AddFlags(root)
+	root.PersistentFlags().Bool("json", false, "write JSON, also for errors")
+	root.PersistentFlags().Duration("wait", 0, "how long to wait for servers that describe themselves (default: until no more answer)")
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return err })
+	root.AddCommand(lsCommand(), describeCommand(), callCommand(), streamCommand(), allCommand(), pingCommand(), topCommand(), benchCommand(),
+		asyncapiCommand(), doctorCommand(), contextCommand())
 	return root
+}
+
+// showError writes an error for people to the error output, and for programs to the output.
+func showError(c *console, err error) {
+	if c.asJSON {
+		_ = c.line(map[string]any{"error": failureOf(err)}) // nothing is left to report it with
+		return
+	}
+	for i, line := range errorLines(err) {
+		if i == 0 {
+			line = "amqprpc: " + line
+		}
+		fmt.Fprintln(c.err, line)
+	}
+}
+
+// failureOf describes err as JSON.
+func failureOf(err error) *invoke.Failure {
+	f := invoke.FailureOf(err)
+	if _, ok := errors.AsType[*amqprpc.Error](err); !ok && len(f.Problems) == 0 && statusOf(err) == statusUsage {
+		f.Code, f.Outcome = string(amqprpc.CodeInvalidArgument), amqprpc.OutcomeNotSent.String()
+	}
+	return f
+}
+
+// errorLines returns what people should know of an error: its text, and for the error of a call
+// the outcome, the details and what is wrong with the request.
+func errorLines(err error) []string {
+	f := failureOf(err)
+	if len(f.Problems) > 0 {
+		lines := []string{"the request does not fit the method, and was not sent:"}
+		for _, p := range f.Problems {
+			at := ""
+			if p.Path != "" {
+				at = "at " + untrusted.Text(p.Path, untrusted.Name) + ": "
+			}
+			lines = append(lines, "  "+at+untrusted.Text(p.Text, untrusted.Line))
+		}
+		return lines
+	}
+	lines := []string{untrusted.Text(err.Error(), untrusted.Line)}
+	e, ok := errors.AsType[*amqprpc.Error](err)
+	if _, dialled := errors.AsType[*connect.Error](err); !ok || dialled {
+		return lines
+	}
+	lines = append(lines, "  outcome: "+outcomeText(e.Outcome()))
+	for _, k := range slices.Sorted(maps.Keys(f.Details)) {
+		lines = append(lines, "  "+name(k)+": "+strings.TrimLeft(indented(f.Details[k], "  "), " "))
+	}
+	if f.RetryAfter > 0 {
+		lines = append(lines, "  call again after "+f.RetryAfter.String())
+	}
+	return lines
+}
+
+// outcomeText says what an outcome means for whoever wants to call again.
+func outcomeText(o amqprpc.Outcome) string {
+	switch o {
+	case amqprpc.OutcomeExecuted:
+		return "executed: the handler ran"
+	case amqprpc.OutcomeNotSent:
+		return "not-sent: no handler has run"
+	case amqprpc.OutcomeNotExecuted:
+		return "not-executed: no handler has run"
+	default:
+		return "unknown: a handler may have run"
+	}
 }

@@ -1,0 +1,90 @@
+package cli
+
+import (
+	"errors"
+
+	"github.com/spf13/cobra"
+
+	"github.com/bbebcec1/amqprpc-go/amqprpc"
+	"github.com/bbebcec1/amqprpc-go/cmd/amqprpc/internal/connect"
+	"github.com/bbebcec1/amqprpc-go/cmd/amqprpc/internal/invoke"
+	"github.com/bbebcec1/amqprpc-go/cmd/amqprpc/internal/untrusted"
+)
+
+func allCommand() *cobra.Command {
+	var f callFlags
+	cmd := &cobra.Command{
+		Use:   "all METHOD [REQUEST]",
+		Short: "Call a method on every server, and print all answers",
+		Long: `all sends a request to every server whose handler of METHOD takes broadcasts, and prints each
+answer on a line, behind the ID of its instance, as it comes.
+
+` + requestHelp,
+		Example: `  amqprpc all shop.reload
+  amqprpc all shop.cache.size --json | jq .response`,
+		Args: cobra.MinimumNArgs(1), ValidArgsFunction: completeMethods(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return runAll(cmd, &f, args[0], args[1:]) },
+	}
+	f.add(cmd, "30s")
+	return cmd
+}
+
+func runAll(cmd *cobra.Command, f *callFlags, queue string, args []string) error {
+	o, err := f.options()
+	if err != nil {
+		return err
+	}
+	ctx, c := cmd.Context(), consoleOf(cmd)
+	cli, err := connect.Dial(ctx, cmd)
+	if err != nil {
+		return err
+	}
+	defer cli.Close()
+	q := questionOf(cmd)
+	q.queue = queue
+	m, err := method(ctx, cli, c, q)
+	if err != nil {
+		return err
+	}
+	if isStream(m) {
+		return notUnary(m)
+	}
+	request, err := requestOf(m, args, cmd.InOrStdin(), !f.noValidate)
+	if err != nil {
+		return err
+	}
+	defer waiting(c, queue)()
+	var first error // of an instance
+	for r, err := range invoke.All(ctx, cli, m, request, o) {
+		if err != nil && r.Instance == "" {
+			return err
+		}
+		if err != nil && first == nil {
+			first = err
+		}
+		if err := c.answer(r, err); err != nil {
+			return &statusError{statusLocal, err}
+		}
+	}
+	if first != nil {
+		return shown(first)
+	}
+	return nil
+}
+
+// answer prints what one instance has answered.
+func (c *console) answer(r invoke.Result, err error) error {
+	c.progress("")
+	if c.asJSON {
+		return c.line(resultOf(r, err))
+	}
+	text := string(untrusted.JSON(r.Response))
+	if err != nil {
+		text = c.alarming("error: " + untrusted.Text(err.Error(), untrusted.Line))
+		if e, ok := errors.AsType[*amqprpc.Error](err); ok {
+			text += " (outcome: " + e.Outcome().String() + ")"
+		}
+	}
+	c.printf("%s  %s\n", c.bold(name(r.Instance)), text)
+	return c.written
+}

@@ -1,0 +1,153 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/bbebcec1/amqprpc-go/amqprpc"
+	"github.com/bbebcec1/amqprpc-go/cmd/amqprpc/internal/connect"
+	"github.com/bbebcec1/amqprpc-go/cmd/amqprpc/internal/invoke"
+)
+
+type callCmd struct {
+	callFlags
+	explain, idempotent, notify bool
+	instance                    string
+}
+
+func callCommand() *cobra.Command {
+	var f callCmd
+	cmd := &cobra.Command{
+		Use:   "call METHOD [REQUEST]",
+		Short: "Call a method, and print its response",
+		Long: `call sends a request to the queue METHOD and prints the response. The request is validated first,
+if a server describes the method.
+
+` + requestHelp,
+		Example: `  amqprpc call shop.order '{"item":"tea","count":2}'
+  amqprpc call shop.order item=tea count=2
+  amqprpc describe shop.order --template > order.json; amqprpc call shop.order @order.json
+  amqprpc call shop.order item=tea --explain
+  amqprpc call shop.order item=tea --json | jq .timing.total_ns`,
+		Args: cobra.MinimumNArgs(1), ValidArgsFunction: completeMethods(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args[0], args[1:]) },
+	}
+	f.add(cmd, "30s")
+	cmd.Flags().BoolVar(&f.explain, "explain", false, "show where the time of the call went")
+	cmd.Flags().BoolVar(&f.idempotent, "idempotent", false, "the handler may run twice: send the request again if its fate is unknown")
+	cmd.Flags().BoolVar(&f.notify, "notify", false, "ask for no response, and end when the broker has the request")
+	cmd.Flags().StringVar(&f.instance, "instance", "", "call the server with this `ID` alone")
+	cmd.MarkFlagsMutuallyExclusive("notify", "explain")
+	return cmd
+}
+
+func (f *callCmd) run(cmd *cobra.Command, queue string, args []string) error {
+	o, err := f.options()
+	if err != nil {
+		return err
+	}
+	o.Instance, o.Idempotent = f.instance, f.idempotent
+	ctx, c := cmd.Context(), consoleOf(cmd)
+	cli, err := connect.Dial(ctx, cmd)
+	if err != nil {
+		return err
+	}
+	defer cli.Close()
+	q := questionOf(cmd)
+	q.queue, q.instance = queue, f.instance
+	m, err := method(ctx, cli, c, q)
+	if err != nil {
+		return err
+	}
+	if isStream(m) {
+		return notUnary(m)
+	}
+	request, err := requestOf(m, args, cmd.InOrStdin(), !f.noValidate)
+	if err != nil {
+		return err
+	}
+	if f.notify {
+		return notify(ctx, cli, c, m, request, o)
+	}
+	defer waiting(c, queue)()
+	r, err := invoke.Call(ctx, cli, m, request, o)
+	if c.asJSON {
+		if werr := c.json(resultOf(r, err)); err == nil || werr != nil {
+			return werr
+		}
+		return shown(err)
+	}
+	c.progress("")
+	if f.explain {
+		explain(c, r.Timing)
+	}
+	if err != nil {
+		return err
+	}
+	c.raw(r.Response)
+	return c.written
+}
+
+func notify(ctx context.Context, cli *amqprpc.Client, c *console, m *invoke.Method, request []byte, o invoke.Options) error {
+	if err := invoke.Notify(ctx, cli, m, request, o); err != nil {
+		return err
+	}
+	if c.asJSON {
+		return c.json(map[string]any{"sent": true})
+	}
+	return nil
+}
+
+// waiting shows after a second that the command waits. The caller calls the function that it
+// returns when the wait is over.
+func waiting(c *console, queue string) (stop func()) {
+	if !c.errTerm {
+		return func() {}
+	}
+	done, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		ticker := time.NewTicker(time.Second)
+		defer ticker.Stop()
+		for start := time.Now(); ; {
+			select {
+			case <-done:
+				c.progress("")
+				return
+			case <-ticker.C:
+				c.progress("waiting for %s: %d s …", name(queue), int(time.Since(start).Seconds()))
+			}
+		}
+	}()
+	return func() { close(done); <-ended }
+}
+
+// explain shows the way of a call on the error output.
+func explain(c *console, t invoke.Timing) {
+	parts := []struct {
+		name, text string
+		d          time.Duration
+	}{
+		{"sent", "until the broker had the request", t.Sent},
+		{"queued", "until the handler started", t.Queued},
+		{"handler", "while the handler ran", t.Handler},
+		{"back", "until the reply was here", t.Back},
+	}
+	const width = 24
+	for _, p := range parts {
+		bar := ""
+		if t.Total > 0 {
+			bar = strings.Repeat("█", min(int(float64(width)*float64(p.d)/float64(t.Total)+0.5), width))
+		}
+		text := "not known"
+		if p.d > 0 {
+			text = took(p.d)
+		}
+		fmt.Fprintf(c.err, "%-8s %10s  %-*s  %s\n", p.name, text, width, bar, p.text)
+	}
+	fmt.Fprintf(c.err, "%-8s %10s\n", "total", took(t.Total))
+}

@@ -1,0 +1,239 @@
+package cli
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/bbebcec1/amqprpc-go/amqprpc"
+	"github.com/bbebcec1/amqprpc-go/amqprpc/describe"
+	"github.com/bbebcec1/amqprpc-go/cmd/amqprpc/internal/connect"
+	"github.com/bbebcec1/amqprpc-go/cmd/amqprpc/internal/invoke"
+)
+
+type streamCmd struct {
+	callFlags
+	kind  string
+	limit int
+}
+
+func streamCommand() *cobra.Command {
+	var f streamCmd
+	cmd := &cobra.Command{
+		Use:   "stream METHOD [REQUEST]",
+		Short: "Call a stream, and print its messages as they come",
+		Long: `stream calls a method that is a stream. It prints each message of the server on a line, as JSON.
+If the method takes many messages, they are lines of the input, also as JSON.
+
+A reader that stops, as a pager does, makes the server wait: nothing is lost, and nothing piles up.
+Interrupt the command to end the stream.
+
+` + requestHelp,
+		Example: `  amqprpc stream shop.prices item=tea
+  amqprpc stream shop.prices item=tea --limit 3
+  amqprpc stream shop.import < orders.ndjson
+  amqprpc stream chat --kind bidi`,
+		Args: cobra.MinimumNArgs(1), ValidArgsFunction: completeMethods(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args[0], args[1:]) },
+	}
+	f.add(cmd, "none")
+	cmd.Flags().StringVar(&f.kind, "kind", "", "server, client or bidi: what the method is, if no server describes it")
+	cmd.Flags().IntVarP(&f.limit, "limit", "n", 0, "end the stream after this many messages of the server (default: no limit)")
+	return cmd
+}
+
+var kindsByFlag = map[string]string{"server": describe.KindServerStream, "client": describe.KindClientStream, "bidi": describe.KindBidiStream, "": ""}
+
+func (f *streamCmd) run(cmd *cobra.Command, queue string, args []string) error {
+	o, err := f.options()
+	if err != nil {
+		return err
+	}
+	kind, ok := kindsByFlag[f.kind]
+	if !ok {
+		return usage(fmt.Errorf("--kind %.100q: it is server, client or bidi", f.kind))
+	}
+	ctx, c := cmd.Context(), consoleOf(cmd)
+	cli, err := connect.Dial(ctx, cmd)
+	if err != nil {
+		return err
+	}
+	defer cli.Close()
+	q := questionOf(cmd)
+	q.queue = queue
+	m, err := method(ctx, cli, c, q)
+	if err != nil {
+		return err
+	}
+	if m.Known() {
+		kind = m.Kind
+	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	switch kind {
+	case describe.KindUnary:
+		return usage(fmt.Errorf("%s is no stream: use `amqprpc call %s`", name(queue), name(queue)))
+	case describe.KindClientStream, describe.KindBidiStream:
+		if len(args) > 0 {
+			return usage(fmt.Errorf("%s is a %s: its requests are lines of the input, not arguments", name(queue), kindName(kind)))
+		}
+		if isTerminal(cmd.InOrStdin()) {
+			c.note("type one message in JSON on each line, and end with Ctrl-D")
+		}
+		if kind == describe.KindClientStream {
+			return f.upload(ctx, cli, c, m, lines(cmd.InOrStdin()), o)
+		}
+		return f.bidi(ctx, cli, c, m, cmd.InOrStdin(), o)
+	}
+	request, err := requestOf(m, args, cmd.InOrStdin(), !f.noValidate)
+	if err != nil {
+		return err
+	}
+	return f.show(c, invoke.ServerStream(ctx, cli, m, request, o))
+}
+
+// show prints the messages of a server, and returns the error that ended them.
+func (f *streamCmd) show(c *console, messages iter.Seq2[json.RawMessage, error]) error {
+	n := 0
+	for message, err := range messages {
+		if err != nil {
+			return err
+		}
+		if err := c.line(message); err != nil {
+			return &statusError{statusLocal, err}
+		}
+		if n++; n == f.limit {
+			break
+		}
+	}
+	return nil
+}
+
+func (f *streamCmd) upload(ctx context.Context, cli *amqprpc.Client, c *console, m *invoke.Method, rows iter.Seq2[json.RawMessage, error], o invoke.Options) error {
+	sent := 0
+	counted := func(yield func(json.RawMessage, error) bool) {
+		for row, err := range rows {
+			if !yield(row, err) {
+				return
+			}
+			if sent++; sent%100 == 0 {
+				c.progress("%s sent …", plural(sent, "message"))
+			}
+		}
+	}
+	r, err := invoke.ClientStream(ctx, cli, m, counted, o)
+	c.progress("")
+	if _, ok := errors.AsType[*invoke.InvalidError](err); ok {
+		err = usage(fmt.Errorf("line %d of the input: %w", sent+1, err))
+	}
+	if c.asJSON {
+		if werr := c.json(resultOf(r, err)); err == nil || werr != nil {
+			return werr
+		}
+		return shown(err)
+	}
+	if err != nil {
+		return err
+	}
+	c.raw(r.Response)
+	return c.written
+}
+
+// bidi sends the lines of the input while it prints what comes. A line that does not fit ends
+// the stream, except at a terminal, where a person may try again.
+func (f *streamCmd) bidi(ctx context.Context, cli *amqprpc.Client, c *console, m *invoke.Method, in io.Reader, o invoke.Options) error {
+	stream, err := invoke.OpenBidi(ctx, cli, m, o)
+	if err != nil {
+		return err
+	}
+	defer stream.Close()
+	failed := make(chan error, 1)
+	// The goroutine ends when the input does. A program cannot end a read of a terminal.
+	go func() {
+		err := send(stream, lines(in), func(err error) bool {
+			if isTerminal(in) {
+				showError(&console{err: c.err}, err)
+			}
+			return isTerminal(in)
+		})
+		if failed <- err; err != nil {
+			stream.Close()
+		}
+	}()
+	err = f.show(c, stream.All())
+	select {
+	case sendErr := <-failed:
+		if sendErr != nil {
+			return sendErr
+		}
+	default:
+	}
+	return err
+}
+
+// send sends all rows. onInvalid says whether to go on after a message that does not fit.
+func send(stream *invoke.Bidi, rows iter.Seq2[json.RawMessage, error], onInvalid func(error) bool) error {
+	n := 0
+	for row, err := range rows {
+		n++
+		if err == nil {
+			err = stream.Send(row)
+		}
+		if _, ok := errors.AsType[*invoke.InvalidError](err); ok {
+			if onInvalid(err) {
+				continue
+			}
+			return usage(fmt.Errorf("line %d of the input: %w", n, err))
+		}
+		if errors.Is(err, io.EOF) {
+			return nil // Recv has the reason
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return stream.CloseSend()
+}
+
+// lines returns the lines of an input, without empty ones.
+func lines(in io.Reader) iter.Seq2[json.RawMessage, error] {
+	return func(yield func(json.RawMessage, error) bool) {
+		r := bufio.NewReaderSize(in, 64<<10)
+		for {
+			line, err := line(r)
+			if line = bytes.TrimSpace(line); len(line) > 0 && !yield(line, nil) {
+				return
+			}
+			if err == io.EOF {
+				return
+			}
+			if err != nil {
+				yield(nil, &statusError{statusUsage, fmt.Errorf("cannot read the input: %w", err)})
+				return
+			}
+		}
+	}
+}
+
+var errLongLine = fmt.Errorf("a line has more than %d MiB", maxRequest>>20)
+
+// line reads a line of at most maxRequest bytes.
+func line(r *bufio.Reader) ([]byte, error) {
+	var all []byte
+	for {
+		part, err := r.ReadSlice('\n')
+		if all = append(all, part...); len(all) > maxRequest {
+			return nil, errLongLine
+		}
+		if err != bufio.ErrBufferFull {
+			return all, err
+		}
+	}
+}

@@ -1,0 +1,94 @@
+package fleet
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/bbebcec1/amqprpc-go/amqprpc/describe"
+)
+
+// Difference says that the servers of one queue do not agree.
+type Difference struct {
+	Queue  string   `json:"queue"`
+	What   []string `json:"what"` // "version", "request schema", …
+	Groups []Group  `json:"groups"`
+}
+
+// Group is the instances that agree.
+type Group struct {
+	Service   string   `json:"service"`
+	Version   string   `json:"version"`
+	Variant   int      `json:"variant"` // equal numbers describe the method equally
+	Instances []string `json:"instances"`
+}
+
+// part is a part of a method that its callers depend on.
+type part struct {
+	name string
+	of   func(describe.Method) string
+}
+
+var parts = []part{
+	{"kind", func(m describe.Method) string { return m.Kind }},
+	{"request schema", func(m describe.Method) string { return canonical(m.Request.Schema) }},
+	{"response schema", func(m describe.Method) string { return canonical(m.Response.Schema) }},
+	{"request type", func(m describe.Method) string { return m.Request.Type }},
+	{"response type", func(m describe.Method) string { return m.Response.Type }},
+	{"errors", func(m describe.Method) string {
+		text, _ := json.Marshal(m.Errors) // no error: RawMessage was decoded from JSON
+		return canonical(text)
+	}},
+	{"codecs", func(m describe.Method) string { return strings.Join(m.Codecs, "\x00") }},
+	{"delivery", func(m describe.Method) string { return m.Delivery }},
+	{"broadcast", func(m describe.Method) string {
+		if m.Broadcast {
+			return "yes"
+		}
+		return ""
+	}},
+}
+
+// differenceOf compares the variants of a method, and the versions of its instances.
+func differenceOf(m Method) (d Difference, differ bool) {
+	type key struct {
+		service, version string
+		variant          int
+	}
+	groups := make(map[key]*Group)
+	versions := make(map[[2]string]bool)
+	for i, v := range m.Variants {
+		for _, id := range v.Instances {
+			k := key{id.Name, id.Version, i}
+			if groups[k] == nil {
+				groups[k] = &Group{Service: id.Name, Version: id.Version, Variant: i + 1}
+				d.Groups = append(d.Groups, Group{})
+			}
+			groups[k].Instances = append(groups[k].Instances, id.Instance)
+			versions[[2]string{id.Name, id.Version}] = true
+		}
+	}
+	if len(groups) < 2 {
+		return Difference{}, false
+	}
+	d.Queue = m.Queue
+	if len(versions) > 1 {
+		d.What = append(d.What, "version")
+	}
+	for _, p := range parts {
+		if slices.ContainsFunc(m.Variants[1:], func(v Variant) bool { return p.of(v.Method) != p.of(m.Variants[0].Method) }) {
+			d.What = append(d.What, p.name)
+		}
+	}
+	d.Groups = d.Groups[:0]
+	for _, g := range slices.SortedFunc(maps.Values(groups), func(a, b *Group) int {
+		if a.Variant != b.Variant {
+			return a.Variant - b.Variant
+		}
+		return strings.Compare(a.Service+"\x00"+a.Version, b.Service+"\x00"+b.Version)
+	}) {
+		d.Groups = append(d.Groups, *g)
+	}
+	return d, true
+}
