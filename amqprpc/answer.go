@@ -2,6 +2,7 @@ package amqprpc
 
 import (
 	"maps"
+	"time"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/messaging"
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/protocol"
@@ -124,6 +125,9 @@ func (e *Error) known() *Error {
 func (in *inbound) replyWith(r protocol.Reply, body []byte) messaging.Done {
 	done := in.done()
 	r.CorrelationID, r.Instance = in.message.ReplyID(), in.mailbox()
+	if in.message.Timing {
+		r.Timing = &protocol.Timing{Queued: in.waited + in.taken.Sub(in.arrived), Handler: time.Since(in.taken)}
+	}
 	done.To, done.Reply, done.Body, done.Join = in.message.ReplyTo, r, body, in.message.Batches
 	return done
 }

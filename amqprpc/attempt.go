@@ -125,6 +125,7 @@ func (a *attempt) Publishing(p *messaging.Publishing, replyTo string) {
 		r.ReplyTo = replyTo
 		r.Batches = c.pending.count.Load() > 1 // the reply to a lone call has none to go with
 		r.Heartbeat = pc.send.liveness
+		r.Timing = req.timing().write(c.age())
 		if c.cfg.bounce {
 			r.Client = c.id
 		}

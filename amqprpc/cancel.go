@@ -194,7 +194,8 @@ func (in *inbound) cancel() {
 
 // WithoutControl turns control messages off. A server then declares no queue for them, and
 // a client sends no cancels. If a caller gives up, its handler runs until its deadline. The
-// server refuses streams with unimplemented, because it has no queue for their messages.
+// server refuses streams with unimplemented, because it has no queue for their messages, and
+// answers no questions of package discovery.
 // Control messages need permissions, which docs/operations.md lists. If the permissions are
 // missing, control messages are off as well, and the log says so.
 func WithoutControl() ConnOption {

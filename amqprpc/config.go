@@ -145,4 +145,5 @@ type callConfig struct {
 	id          string
 	instance    string        // that the call goes to
 	acceptWait  time.Duration // of a broadcast
+	timing      *Timing       // that WithTiming fills
 }

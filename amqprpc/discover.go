@@ -42,6 +42,7 @@ func (s *Server) receiveQuestion(m *messaging.Message) {
 		s.refuseMail(&r, Errorf(CodeResourceExhausted, "the instance answers %s about itself already", messaging.Counted(questionsMost, "question")))
 		return
 	}
+	body := m.Body // m itself is used again for the next message
 	s.questions.tasks.Go(func() {
 		written := sync.OnceFunc(func() { <-s.questions.open })
 		queued := false
@@ -50,7 +51,7 @@ func (s *Server) receiveQuestion(m *messaging.Message) {
 				written()
 			}
 		}()
-		if answer := s.answerQuestion(&r, m.Body); answer != nil {
+		if answer := s.answerQuestion(&r, body); answer != nil {
 			queued = true // a caller who does not read, or a broker that does not, must not fill the memory
 			s.replyMail(&r, protocol.Reply{ContentType: "application/json"}, answer, written)
 		}
@@ -59,7 +60,7 @@ func (s *Server) receiveQuestion(m *messaging.Message) {
 
 // answerQuestion returns the answer to a question, nil if there is none or an error was sent.
 func (s *Server) answerQuestion(r *protocol.Request, body []byte) []byte {
-	q, err := readQuestion(r, body)
+	q, err := readQuestion(r.ContentEncoding, body)
 	if err != nil {
 		s.refuseMail(r, err)
 		return nil
@@ -92,14 +93,14 @@ func (s *Server) answerQuestion(r *protocol.Request, body []byte) []byte {
 }
 
 // readQuestion reads a question. Members that are not known are of later versions.
-func readQuestion(r *protocol.Request, body []byte) (q describe.Query, _ *Error) {
+func readQuestion(encoding string, body []byte) (q describe.Query, _ *Error) {
 	refuse := func(format string, args ...any) (describe.Query, *Error) {
 		return q, Errorf(CodeInvalidArgument, "the question cannot be read: "+format, args...)
 	}
 	if len(body) > questionMost {
 		return refuse("it has %d bytes; the limit is %d", len(body), questionMost)
 	}
-	if !protocol.IsPlain(r.ContentEncoding) {
+	if !protocol.IsPlain(encoding) {
 		return refuse("it has a content encoding")
 	}
 	if err := json.Unmarshal(body, &q); err != nil {

@@ -37,9 +37,8 @@ type endpoint struct {
 	ready     bool         // the queue is or was consumed; guarded by the server's lock
 }
 
-// register completes an endpoint and adds it to the server.
-func (s *Server) register(e *endpoint, opts []HandlerOption) {
-	e.server = s
+// configure sets what the options of the handler say, and the defaults of the rest.
+func (e *endpoint) configure(opts []HandlerOption) {
 	e.cfg = handlerConfig{concurrency: defaultConcurrency, maxDeliveries: defaultMaxDeliveries, maxStreams: defaultMaxStreams}
 	if e.kind.IsStream() {
 		e.cfg.maxDeliveries = 0 // what has begun does not come again
@@ -59,6 +58,12 @@ func (s *Server) register(e *endpoint, opts []HandlerOption) {
 		e.cfg.prefetch = e.cfg.concurrency
 	}
 	e.cfg.prefetch = min(e.cfg.prefetch, maxPrefetch)
+}
+
+// register completes an endpoint and adds it to the server.
+func (s *Server) register(e *endpoint, opts []HandlerOption) {
+	e.server = s
+	e.configure(opts)
 	cs := s.cfg.codecs
 	if e.cfg.codecs != nil {
 		cs = e.cfg.codecs

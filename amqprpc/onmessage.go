@@ -22,6 +22,7 @@ func (d Direction) String() string {
 type streaming struct {
 	instance  string     // of WithInstance; client only
 	broadcast *broadcast // client only
+	timing    *timing    // of WithTiming; client only
 
 	stream *stream       // that the request has opened
 	call   *clientStream // client only

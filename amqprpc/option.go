@@ -43,8 +43,8 @@ type (
 	// ([Client.With]). The options are [WithAcceptWait], [WithCallID], [WithCodec],
 	// [WithCompression], [WithExpiration], [WithFailFast], [WithHeader], [WithIdempotent],
 	// [WithInstance], [WithLiveness], [WithMiddleware], [WithPersistent], [WithPriority],
-	// [WithReplyHeader] and
-	// [WithTimeout].
+	// [WithReplyHeader],
+	// [WithTimeout] and [WithTiming].
 	CallOption interface{ applyCall(*callConfig) }
 
 	// ConnOption configures a connection. It is an option of servers and of clients.

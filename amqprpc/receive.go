@@ -68,6 +68,9 @@ func (c *Client) dispatch(m *messaging.Message, bounced bool) {
 		c.late(m)
 		return
 	}
+	if t := pc.req.timing(); t != nil && got.Timing != nil {
+		t.answered(got.Timing)
+	}
 	r := reply{
 		about: got.ContentType, encoding: got.ContentEncoding, outcome: outcomeFromWire(got.Outcome), again: int32(got.RetryAfter.Milliseconds()),
 		headers: got.Received, body: m.Body,

@@ -47,6 +47,10 @@ func (c *Client) start(ctx context.Context, o *outgoing, cfg *callConfig) (*Resp
 	if req.kind == KindNotification && req.streaming != nil && pc.expiry == 0 { // a mailbox takes nothing that does not expire
 		pc.expiry = c.moment(o.ctx.deadline)
 	}
+	if cfg.timing != nil && req.kind == KindUnary {
+		req.part().timing = &timing{}
+		defer req.streaming.timing.fill(cfg.timing, c, c.age())
+	}
 	invoke := c.invoke
 	if len(cfg.middleware) > 0 {
 		invoke = chain(c.cfg.middleware, chain(cfg.middleware, c.attempt, c.clientSeal), c.clientSeal)

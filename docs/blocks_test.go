@@ -76,6 +76,8 @@ var packages = map[string]string{
 	"rpctest":     "github.com/bbebcec1/amqprpc-go/amqprpc/rpctest",
 	"codec":       "github.com/bbebcec1/amqprpc-go/codec",
 	"compress":    "github.com/bbebcec1/amqprpc-go/compress",
+	"describe":    "github.com/bbebcec1/amqprpc-go/amqprpc/describe",
+	"discovery":   "github.com/bbebcec1/amqprpc-go/amqprpc/discovery",
 	"middleware":  "github.com/bbebcec1/amqprpc-go/middleware",
 	"idempotency": "github.com/bbebcec1/amqprpc-go/middleware/idempotency",
 	"require":     "github.com/stretchr/testify/require",

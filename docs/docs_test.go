@@ -74,7 +74,7 @@ func TestGoBlocks(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	for _, page := range []string{"README.md", "getting-started.md", "testing.md", "errors.md", "deadlines-and-cancellation.md", "streams.md", "middleware.md", "resilience.md", "retries-and-idempotency.md", "observability.md", "health-and-operations.md", "security.md", "codecs.md", "compression.md", "migrating.md"} {
+	for _, page := range []string{"README.md", "getting-started.md", "testing.md", "errors.md", "deadlines-and-cancellation.md", "streams.md", "middleware.md", "resilience.md", "retries-and-idempotency.md", "observability.md", "health-and-operations.md", "security.md", "codecs.md", "compression.md", "discovery.md", "migrating.md"} {
 		if page != "README.md" {
 			page = guide + "/" + page
 		}

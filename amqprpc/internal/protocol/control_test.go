@@ -23,6 +23,7 @@ func TestControlKeys(t *testing.T) {
 	t.Parallel()
 	require.Equal(t, "cancel.q", CancelKey("q"))
 	require.Equal(t, "all.q", BroadcastKey("q"))
+	require.Equal(t, "discover", BroadcastKey("amqprpc.discover"))
 	long := strings.Repeat("q", MaxShortString)
 	require.Len(t, BroadcastKey(long), 65)
 	require.True(t, strings.HasPrefix(BroadcastKey(long), "~"))

@@ -49,7 +49,7 @@ func FuzzRequest(f *testing.F) {
 		sent := Request{
 			ContentType: contentType, ContentEncoding: encoding, CorrelationID: correlation, MessageID: message, ReplyTo: replyTo,
 			DeliveryMode: mode, Priority: priority, Attempt: attempt, Batches: batches, Heartbeat: time.Duration(heartbeat), Client: client,
-			UserID: correlation, AcceptEncoding: client, Header: metadataOf(names, values),
+			UserID: correlation, AcceptEncoding: client, Timing: !batches, Header: metadataOf(names, values),
 		}
 		if left != 0 {
 			sent.Deadline = noon.Add(time.Duration(left))
@@ -85,6 +85,8 @@ func FuzzParseRequest(f *testing.F) {
 		{Key: "CC", Value: []any{"x"}}, {Key: "rpc-deliveries", Value: int64(-1)}, {Key: "x-delivery-count", Value: int64(1 << 62)},
 		{Key: "rpc-heartbeat", Value: int64(1 << 62)}, {Key: "rpc-deadline", Value: int64(-1 << 63)}, {Key: "rpc-stream"}, {Key: "rpc-version", Value: "x"},
 	})}
+	f.Add(p.Append(nil))
+	p.Headers = frame.AppendFields(nil, frame.Table{{Key: "rpc-timing", Value: "x"}, {Key: "rpc-queue-time", Value: int64(1)}})
 	f.Add(p.Append(nil))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		var p frame.Properties

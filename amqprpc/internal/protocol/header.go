@@ -31,6 +31,9 @@ const (
 	headerRetryAfter = "rpc-retry-after"
 	headerQueue      = "rpc-queue"    // of a request to a server's mailbox
 	headerInstance   = "rpc-instance" // of the replies to such a request
+	headerTiming     = "rpc-timing"   // the caller wants the two times below, in microseconds
+	headerQueueTime  = "rpc-queue-time"
+	headerWorkTime   = "rpc-handler-time"
 )
 
 // The broker's headers.

@@ -32,7 +32,7 @@ func (e *FieldError) Error() string {
 
 // control is the headers of a request that mean something here, as they were sent.
 type control struct {
-	version, stream, token, window, attempt, batches, heartbeat, deadline, deliveries, count, client, userID, accept frame.Value
+	version, stream, token, window, attempt, batches, heartbeat, deadline, deliveries, count, client, userID, accept, timing frame.Value
 }
 
 // find looks for the headers. Of a name that comes twice the last one counts.
@@ -65,6 +65,8 @@ func (c *control) find(fields []byte) {
 			c.userID = v
 		case headerAccept:
 			c.accept = v
+		case headerTiming:
+			c.timing = v
 		}
 	}
 }
@@ -140,6 +142,12 @@ func (r *Request) control(c *control) (first error) {
 		is, ok := c.batches.Bool()
 		if r.Batches = is && ok; !ok {
 			refuse(&FieldError{headerBatches, typeOf(c.batches), "a boolean"})
+		}
+	}
+	if c.timing != nil {
+		is, ok := c.timing.Bool()
+		if r.Timing = is && ok; !ok {
+			refuse(&FieldError{headerTiming, typeOf(c.timing), "a boolean"})
 		}
 	}
 	if c.heartbeat != nil && r.ReplyTo != "" {

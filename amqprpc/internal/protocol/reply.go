@@ -17,6 +17,7 @@ type Reply struct {
 	RetryAfter      time.Duration // of an error: when to call again; 0 is not said
 	Heartbeat       time.Duration // over 0: this is a heartbeat, and the next follows after so long
 	Instance        string        // the instance that answers a request to its mailbox
+	Timing          *Timing       // of a request that asked for it; nil is not said
 
 	// For Append only.
 	CorrelationID string            // Parse leaves it out: the caller has it in the properties
@@ -47,6 +48,10 @@ func (r *Reply) Append(dst []byte) []byte {
 	}
 	if r.Instance != "" {
 		p.dst = frame.AppendStringField(p.dst, headerInstance, r.Instance)
+	}
+	if t := r.Timing; t != nil {
+		p.dst = frame.AppendInt64Field(p.dst, headerQueueTime, max(t.Queued, 0).Microseconds())
+		p.dst = frame.AppendInt64Field(p.dst, headerWorkTime, max(t.Handler, 0).Microseconds())
 	}
 	p.metadata(r.Header)
 	p.endHeaders()
@@ -81,6 +86,10 @@ func (r *Reply) Parse(p *frame.Properties, s *Interner) {
 		case headerInstance:
 			text, _ := v.Text()
 			r.Instance = string(text)
+		case headerQueueTime:
+			r.timing().Queued = timeOf(v)
+		case headerWorkTime:
+			r.timing().Handler = timeOf(v)
 		case headerDeathReason:
 			text, _ := v.Text()
 			r.DeathReason, meta = s.String(text), true
@@ -91,6 +100,25 @@ func (r *Reply) Parse(p *frame.Properties, s *Interner) {
 	if meta {
 		r.Received = append([]byte(nil), p.Headers...)
 	}
+}
+
+// Timing is how long a server took for a request.
+type Timing struct {
+	Queued  time.Duration // in the queue and in the server, before a worker took it
+	Handler time.Duration // from then on
+}
+
+func (r *Reply) timing() *Timing {
+	if r.Timing == nil {
+		r.Timing = &Timing{}
+	}
+	return r.Timing
+}
+
+// timeOf reads a time in microseconds. What makes no sense is 0.
+func timeOf(v frame.Value) time.Duration {
+	n, _ := v.Int()
+	return time.Duration(min(max(n, 0), MaxExpiration.Microseconds())) * time.Microsecond
 }
 
 // Metadata decodes the user's metadata of a received reply.

@@ -65,3 +65,21 @@ func TestHeartbeatsExpireInTime(t *testing.T) {
 	r := Reply{Heartbeat: -1}
 	require.Equal(t, "\x00\x00", string(r.Append(nil)))
 }
+
+// The times of a reply come back in whole microseconds. Others make no harm.
+func TestTimingOfAReply(t *testing.T) {
+	t.Parallel()
+	sent := Reply{CorrelationID: "ab", Timing: &Timing{Queued: 1200*time.Microsecond + 999, Handler: -1}}
+	var got Reply
+	got.Parse(parsed(t, sent.Append(nil)), &Interner{})
+	require.Equal(t, &Timing{Queued: 1200 * time.Microsecond}, got.Timing)
+	require.Nil(t, got.Received, "the times are no metadata")
+	for _, v := range []any{"x", nil, true, int64(-1), float64(7)} {
+		p := frame.Properties{Flags: frame.FlagHeaders, Headers: frame.AppendFields(nil, frame.Table{{Key: "rpc-queue-time", Value: v}})}
+		got.Parse(parsed(t, p.Append(nil)), &Interner{})
+		require.Equal(t, &Timing{}, got.Timing)
+	}
+	p := frame.Properties{Flags: frame.FlagHeaders, Headers: frame.AppendFields(nil, frame.Table{{Key: "rpc-handler-time", Value: int64(1) << 62}})}
+	got.Parse(parsed(t, p.Append(nil)), &Interner{})
+	require.Equal(t, MaxExpiration, got.Timing.Handler)
+}

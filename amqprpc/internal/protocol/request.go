@@ -22,6 +22,7 @@ type Request struct {
 	Heartbeat       time.Duration // the caller wants heartbeats; 0: none
 	Client          string        // whom to bounce the request to
 	AcceptEncoding  string        // the content encodings that the reply may have, with commas between them
+	Timing          bool          // the caller wants to know how long the server takes
 	UserID          string        // of the publisher, which the broker checks; see Caller
 	Opening         Opening       // of a request that opens a stream
 
@@ -112,6 +113,9 @@ func (r *Request) AppendMeant(dst []byte, now time.Time, queue string) []byte {
 	}
 	if r.AcceptEncoding != "" {
 		p.dst = frame.AppendStringField(p.dst, headerAccept, r.AcceptEncoding)
+	}
+	if r.Timing {
+		p.dst = frame.AppendBoolField(p.dst, headerTiming, true)
 	}
 	p.metadata(r.Header)
 	p.endHeaders()

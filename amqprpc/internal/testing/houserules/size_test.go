@@ -10,7 +10,12 @@ import (
 // frameworkMost is the most lines of code that the framework may have, without blank lines
 // and comments. That is about 3 % more than it has with streams, broadcasts, compression,
 // identity and attempts at once: a repair fits, and a feature has to give its reason here.
-const frameworkMost = 13_700
+//
+// Discovery added 900: the questions and answers, a server's description with its options, what
+// is counted for each queue, the documents with their histograms, package discovery, and the
+// timing of calls. They are what command line and page stand on, and nothing else tells what
+// runs.
+const frameworkMost = 14_600
 
 // codecMost is the most lines that package codec may have, with blank lines and comments, and
 // strictMost is the share of the layer that makes msgpack strict.
