@@ -193,6 +193,7 @@ func TestStructsAgree(t *testing.T) {
 		on(ambiguous{}).accept(`{"Won":"","Same":[]}`).refuse(`{"Won":1}`),
 		on(diamond{}).accept(`{"Own":1,"id":[],"Version":[]}`).refuse(`{"Own":""}`),
 		on(recursive{recursive: &recursive{}}).accept(`{"Name":""}`).refuse(`{"Name":1}`),
+		on(hidden{base: &base{}}).accept("{}").refuse(`{"id":1}`).onlySchema(`{"id":""}`),
 		on(tree{Children: []*tree{{}, nil}, ByName: map[string]*tree{"a": {}}}).
 			accept(`{"value":1,"children":[{"value":2,"by_name":{"x":{"value":3}}}]}`).
 			refuse(`{"value":1,"children":[{"value":2,"by_name":{"x":{"value":""}}}]}`),

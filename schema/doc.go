@@ -16,7 +16,8 @@
 // The codec also reads some messages that the schema refuses, because no server should send
 // them: objects without a field that is always written, a null where Go has no nil, arrays
 // that are longer or shorter than their Go array, an array of numbers for a []byte, a
-// json.Number in quotes, line breaks in base64, and zeros before an integer in a string.
+// json.Number in quotes, line breaks in base64, and numbers in a string that are no numbers
+// of JSON, such as 007 and +1.
 //
 // Fields that the schema does not know are allowed, as the codec ignores them.
 // DisallowUnknownFields of the codec is not visible here.

@@ -52,7 +52,7 @@ func rebased(s *jsonschema.Schema, base string) *jsonschema.Schema {
 	return &jsonschema.Schema{Extras: members}
 }
 
-// rebase changes the references in v.
+// rebase changes the references in the schema v, and in the schemas in it.
 func rebase(v any, base string) {
 	switch v := v.(type) {
 	case []any:
@@ -60,11 +60,19 @@ func rebase(v any, base string) {
 			rebase(e, base)
 		}
 	case map[string]any:
-		for key, e := range v {
-			switch ref, isText := e.(string); {
-			case key == "$ref" && isText && strings.HasPrefix(ref, "#"):
-				v[key] = base + ref[1:]
-			case key == "enum", key == "const", key == "default", key == "examples": // values, not schemas
+		for keyword, e := range v {
+			switch keyword {
+			case "$ref":
+				if ref, ok := e.(string); ok && strings.HasPrefix(ref, "#") {
+					v[keyword] = base + ref[1:]
+				}
+			case "enum", "const", "default", "examples": // values, not schemas
+			case "properties", "patternProperties", "dependentSchemas", "$defs", "definitions": // schemas by their names
+				if named, ok := e.(map[string]any); ok {
+					for _, s := range named {
+						rebase(s, base)
+					}
+				}
 			default:
 				rebase(e, base)
 			}

@@ -185,7 +185,7 @@ func (g generator) mutate(v any) any {
 func TestRandomTypesAgree(t *testing.T) {
 	t.Parallel()
 	changed := [2]int{}
-	for seed := range uint64(1500) {
+	for seed := range uint64(800) {
 		g := generator{rand.New(rand.NewPCG(seed, 0))}
 		typ := g.typ(3)
 		valid := validator(t, typ)
@@ -212,5 +212,5 @@ func TestRandomTypesAgree(t *testing.T) {
 			require.NoError(t, decodes(typ, text), "seed %d: %v: %s", seed, typ, text)
 		}
 	}
-	require.Greater(t, min(changed[0], changed[1]), 500, fmt.Sprint(changed))
+	require.Greater(t, min(changed[0], changed[1]), 200, fmt.Sprint(changed))
 }

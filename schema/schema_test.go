@@ -170,7 +170,7 @@ type panicking struct{}
 func (panicking) JSONSchema() *jsonschema.Schema { panic(errors.New("no tea")) }
 
 // money describes itself, with a definition of its own and a foreign ID.
-type money struct{ cents int }
+type money struct{}
 
 func (money) MarshalJSON() ([]byte, error) { return []byte(`{"amount":"1.50","currency":"EUR"}`), nil }
 
@@ -179,6 +179,7 @@ func (money) JSONSchema() *jsonschema.Schema {
 		Amount   string         `json:"amount"`
 		Currency other.Currency `json:"currency" jsonschema:"default=#"`
 		Rate     *other.Order   `json:"rate,omitempty"`
+		Default  *other.Order   `json:"default,omitempty"` // a name that is also a keyword
 	}{})
 	s.ID = "https://example.com/money"
 	return s
@@ -224,6 +225,7 @@ func TestTypesThatDescribeThemselves(t *testing.T) {
 	require.NoError(t, valid([]byte(`{"money":{"amount":"1.50","currency":"EUR"},"short":"abc","silent":[],"more":{"A":1}}`)))
 	require.Error(t, valid([]byte(`{"money":{"amount":1,"currency":"EUR"},"short":"abc","silent":[],"more":{"A":1}}`)))
 	require.Error(t, valid([]byte(`{"money":{"amount":"1.50","currency":"EUR","rate":{"Item":1}},"short":"abc","silent":[],"more":{"A":1}}`)))
+	require.Error(t, valid([]byte(`{"money":{"amount":"1.50","currency":"EUR","default":{"Item":1}},"short":"abc","silent":[],"more":{"A":1}}`)))
 	require.Error(t, valid([]byte(`{"money":{"amount":"1.50","currency":"EUR"},"short":"abcd","silent":[],"more":{"A":1}}`)))
 
 	root := of[money](t)

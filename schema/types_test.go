@@ -38,7 +38,8 @@ type tagged struct {
 	Strange  string `json:"a.b/c d"`
 	Invalid  string `json:"quote\"d"`
 	Unicode  string `json:"größe"`
-	internal chan int
+	_        chan int
+	internal chan int //lint:ignore U1000 encoding/json ignores it
 }
 
 type omitting struct {
@@ -110,6 +111,9 @@ type diamond struct {
 type viaLeft struct{ base }
 
 type viaRight struct{ base }
+
+// hidden embeds a pointer to a struct that encoding/json cannot make.
+type hidden struct{ *base }
 
 // recursive embeds a pointer to itself.
 type recursive struct {
