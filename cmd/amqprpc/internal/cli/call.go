@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -41,7 +42,6 @@ if a server describes the method.
 	cmd.Flags().BoolVar(&f.idempotent, "idempotent", false, "the handler may run twice: send the request again if its fate is unknown")
 	cmd.Flags().BoolVar(&f.notify, "notify", false, "ask for no response, and end when the broker has the request")
 	cmd.Flags().StringVar(&f.instance, "instance", "", "call the server with this `ID` alone")
-	cmd.MarkFlagsMutuallyExclusive("notify", "explain")
 	return cmd
 }
 
@@ -49,6 +49,9 @@ func (f *callCmd) run(cmd *cobra.Command, queue string, args []string) error {
 	o, err := f.options()
 	if err != nil {
 		return err
+	}
+	if f.notify && f.explain {
+		return usage(errors.New("--notify and --explain exclude each other: nobody learns how a notification went on"))
 	}
 	o.Instance, o.Idempotent = f.instance, f.idempotent
 	ctx, c := cmd.Context(), consoleOf(cmd)
@@ -128,26 +131,28 @@ func waiting(c *console, queue string) (stop func()) {
 
 // explain shows the way of a call on the error output.
 func explain(c *console, t invoke.Timing) {
-	parts := []struct {
-		name, text string
-		d          time.Duration
-	}{
-		{"sent", "until the broker had the request", t.Sent},
-		{"queued", "until the handler started", t.Queued},
+	parts := []part{
+		{"sent", "until the request was on the connection", t.Sent},
+		{"queued", "until a handler took it (an estimate)", t.Queued},
 		{"handler", "while the handler ran", t.Handler},
-		{"back", "until the reply was here", t.Back},
+		{"back", "until the response was here, and whatever else the network and the broker took", t.Back},
+	}
+	if !t.Known {
+		parts = []part{parts[0], {"rest", "the server does not say where this time went", t.Back}}
 	}
 	const width = 24
 	for _, p := range parts {
 		bar := ""
 		if t.Total > 0 {
-			bar = strings.Repeat("█", min(int(float64(width)*float64(p.d)/float64(t.Total)+0.5), width))
+			bar = strings.Repeat("█", min(int(width*float64(p.d)/float64(t.Total)+0.5), width))
 		}
-		text := "not known"
-		if p.d > 0 {
-			text = took(p.d)
-		}
-		fmt.Fprintf(c.err, "%-8s %10s  %-*s  %s\n", p.name, text, width, bar, p.text)
+		fmt.Fprintf(c.err, "%-8s %8s  %-*s  %s\n", p.name, took(p.d), width, bar, p.text)
 	}
-	fmt.Fprintf(c.err, "%-8s %10s\n", "total", took(t.Total))
+	fmt.Fprintf(c.err, "%-8s %8s\n", "total", took(t.Total))
+}
+
+// part is a part of the time of a call.
+type part struct {
+	name, text string
+	d          time.Duration
 }

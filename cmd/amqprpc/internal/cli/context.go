@@ -22,6 +22,7 @@ func contextCommand() *cobra.Command {
 context is used if neither --url nor AMQP_URL nor --context says otherwise. Passwords are in the
 file, and are never printed.`,
 		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(
 		&cobra.Command{

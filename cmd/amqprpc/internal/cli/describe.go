@@ -3,7 +3,9 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -149,7 +151,7 @@ func factsOf(m describe.Method, instances int) (rows [][]string) {
 		add("deliveries", "%d at most", m.MaxDeliveries)
 	}
 	if m.TimeoutMS > 0 {
-		add("timeout", "%d ms for a handler", m.TimeoutMS)
+		add("timeout", "%v for a handler", time.Duration(min(m.TimeoutMS, math.MaxInt64/1_000_000))*time.Millisecond)
 	}
 	return rows
 }

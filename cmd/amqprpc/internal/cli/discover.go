@@ -148,7 +148,7 @@ func method(ctx context.Context, cli *amqprpc.Client, c *console, q question) (*
 	if err != nil {
 		return nil, usage(err)
 	}
-	if err := m.Unchecked(); err != nil {
+	if err := m.Unchecked(); err != nil && m.Request.Type != "" {
 		c.note("requests are not validated: %s", untrusted.Text(err.Error(), untrusted.Line))
 	}
 	return m, nil

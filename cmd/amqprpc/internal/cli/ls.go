@@ -165,10 +165,10 @@ func (c *console) differences(all []fleet.Difference) {
 			c.printf("\n%s\n", c.bold("DIFFERENCES between the servers of one queue"))
 		}
 		if i == 100 {
-			c.printf("  … and %d more queues; --json has them all\n", len(all)-i)
+			c.printf("  … and %d more; --json has them all\n", len(all)-i)
 			return
 		}
-		c.printf("  %s: %s\n", c.alarming(name(d.Queue)), strings.Join(d.What, ", "))
+		c.printf("  %s: %s\n", c.alarming(strings.Join(bounded(d.Queues), ", ")), strings.Join(d.What, ", "))
 		for j, g := range d.Groups {
 			if j == 20 {
 				c.printf("    … and %d more groups\n", len(d.Groups)-j)

@@ -14,8 +14,10 @@ import (
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
 	"github.com/bbebcec1/amqprpc-go/cmd/amqprpc/internal/connect"
+	"github.com/bbebcec1/amqprpc-go/cmd/amqprpc/internal/demo"
 	"github.com/bbebcec1/amqprpc-go/cmd/amqprpc/internal/invoke"
 	"github.com/bbebcec1/amqprpc-go/cmd/amqprpc/internal/untrusted"
+	"github.com/bbebcec1/amqprpc-go/cmd/amqprpc/internal/web"
 )
 
 // Streams are the input and the outputs of a command.
@@ -39,14 +41,16 @@ func Main(ctx context.Context, args []string, s Streams) int {
 		return statusOK
 	}
 	if !began { // cobra's own errors
-		err = usage(fmt.Errorf("%w; see `%s --help`", err, cmd.CommandPath()))
+		err = usage(fmt.Errorf("%s; see `%s --help`", strings.Join(strings.Fields(err.Error()), " "), cmd.CommandPath()))
 	}
 	status := statusOf(err)
 	if ctx.Err() != nil {
 		status = statusInterrupted
 	}
 	if !errors.Is(err, errShown) {
-		showError(consoleOf(cmd), err)
+		c := consoleOf(cmd)
+		c.asJSON = c.asJSON || !began && slices.Contains(args, "--json") // flags behind a wrong one are not read
+		showError(c, err)
 	}
 	return status
 }
@@ -74,14 +78,13 @@ The broker is that of --url, --context, the variable AMQP_URL, or the current co
   amqprpc stream shop.prices '{"item":"tea"}'
   amqprpc --url amqp://user:password@broker:5672/ top`,
 		SilenceUsage: true, SilenceErrors: true,
-		Args: cobra.NoArgs,
 	}
 	connect.AddFlags(root)
 	root.PersistentFlags().Bool("json", false, "write JSON, also for errors")
 	root.PersistentFlags().Duration("wait", 0, "how long to wait for servers that describe themselves (default: until no more answer)")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return err })
 	root.AddCommand(lsCommand(), describeCommand(), callCommand(), streamCommand(), allCommand(), pingCommand(), topCommand(), benchCommand(),
-		asyncapiCommand(), doctorCommand(), contextCommand())
+		asyncapiCommand(), doctorCommand(), contextCommand(), web.Command(), demo.Command())
 	return root
 }
 
@@ -114,6 +117,9 @@ func errorLines(err error) []string {
 	f := failureOf(err)
 	if len(f.Problems) > 0 {
 		lines := []string{"the request does not fit the method, and was not sent:"}
+		if e, ok := errors.AsType[*lineError](err); ok {
+			lines[0] = fmt.Sprintf("line %d of the input does not fit the method, and was not sent:", e.line)
+		}
 		for _, p := range f.Problems {
 			at := ""
 			if p.Path != "" {

@@ -68,6 +68,9 @@ func statusOf(err error) int {
 	if _, ok := errors.AsType[*invoke.InvalidError](err); ok {
 		return statusUsage
 	}
+	if _, ok := errors.AsType[*connect.TargetError](err); ok {
+		return statusUsage
+	}
 	if _, ok := errors.AsType[*amqprpc.Error](err); !ok {
 		return statusLocal
 	}

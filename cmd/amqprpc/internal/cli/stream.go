@@ -131,7 +131,7 @@ func (f *streamCmd) upload(ctx context.Context, cli *amqprpc.Client, c *console,
 	r, err := invoke.ClientStream(ctx, cli, m, counted, o)
 	c.progress("")
 	if _, ok := errors.AsType[*invoke.InvalidError](err); ok {
-		err = usage(fmt.Errorf("line %d of the input: %w", sent+1, err))
+		err = &lineError{sent + 1, err}
 	}
 	if c.asJSON {
 		if werr := c.json(resultOf(r, err)); err == nil || werr != nil {
@@ -190,7 +190,7 @@ func send(stream *invoke.Bidi, rows iter.Seq2[json.RawMessage, error], onInvalid
 			if onInvalid(err) {
 				continue
 			}
-			return usage(fmt.Errorf("line %d of the input: %w", n, err))
+			return &lineError{n, err}
 		}
 		if errors.Is(err, io.EOF) {
 			return nil // Recv has the reason
@@ -201,6 +201,15 @@ func send(stream *invoke.Bidi, rows iter.Seq2[json.RawMessage, error], onInvalid
 	}
 	return stream.CloseSend()
 }
+
+// lineError is the error of a message in the input.
+type lineError struct {
+	line int // empty lines do not count
+	err  error
+}
+
+func (e *lineError) Error() string { return fmt.Sprintf("line %d of the input: %v", e.line, e.err) }
+func (e *lineError) Unwrap() error { return e.err }
 
 // lines returns the lines of an input, without empty ones.
 func lines(in io.Reader) iter.Seq2[json.RawMessage, error] {

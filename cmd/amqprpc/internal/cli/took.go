@@ -5,20 +5,23 @@ import (
 	"time"
 )
 
-// took returns a duration with three digits.
+// took returns a duration with three digits, or a dash for none.
 func took(d time.Duration) string {
-	for _, unit := range []struct {
-		of   time.Duration
-		name string
-	}{{time.Microsecond, "µs"}, {time.Millisecond, "ms"}, {time.Second, "s"}} {
-		if v := float64(d) / float64(unit.of); v < 999.5 && (d >= unit.of || unit.of == time.Microsecond) || unit.of == time.Second && d < time.Hour {
-			return digits(v) + unit.name
-		}
+	if d <= 0 {
+		return "-"
+	}
+	switch {
+	case d < 999_500*time.Nanosecond:
+		return digits(float64(d)/1e3) + "µs"
+	case d < 999_500*time.Microsecond:
+		return digits(float64(d)/1e6) + "ms"
+	case d < time.Hour:
+		return digits(d.Seconds()) + "s"
 	}
 	return d.Round(time.Second).String()
 }
 
-// digits returns a number with three digits.
+// digits returns a number with three digits at least.
 func digits(v float64) string {
 	switch {
 	case v == 0:
@@ -27,8 +30,10 @@ func digits(v float64) string {
 		return fmt.Sprintf("%.2f", v)
 	case v < 99.95:
 		return fmt.Sprintf("%.1f", v)
+	case v < 1e7:
+		return fmt.Sprintf("%.0f", v)
 	}
-	return fmt.Sprintf("%.0f", v)
+	return fmt.Sprintf("%.2e", v)
 }
 
 // since returns how long ago a time was, in the largest unit that fits.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net/url"
 	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -53,8 +54,8 @@ func EnvironmentOf(ctx context.Context) Environment {
 
 // AddFlags adds the flags that say which broker is meant.
 func AddFlags(root *cobra.Command) {
-	root.PersistentFlags().String(FlagURL, "", "the broker, as an AMQP URI (default: $"+EnvURL+", the current context, or localhost)")
-	root.PersistentFlags().String(FlagContext, "", "the broker, as a name of `amqprpc context`")
+	root.PersistentFlags().String(FlagURL, "", "the broker, as an AMQP `URI` (default: $"+EnvURL+", the current context, or localhost)")
+	root.PersistentFlags().String(FlagContext, "", "the broker, as the `name` of a context (see amqprpc context)")
 }
 
 // Target is a broker.
@@ -66,9 +67,26 @@ type Target struct {
 // String returns the URL without its password.
 func (t Target) String() string { return Redacted(t.URL) }
 
+// TargetError is the error of a broker that is named wrongly.
+type TargetError struct{ Err error }
+
+// Error returns the reason.
+func (e *TargetError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the reason.
+func (e *TargetError) Unwrap() error { return e.Err }
+
 // TargetOf returns the broker of a command: that of --url, of --context, of AMQP_URL, of the
-// current context, or the default, in this order.
+// current context, or the default, in this order. The error is a *TargetError.
 func TargetOf(cmd *cobra.Command) (Target, error) {
+	t, err := targetOf(cmd)
+	if err != nil {
+		return Target{}, &TargetError{err}
+	}
+	return t, nil
+}
+
+func targetOf(cmd *cobra.Command) (Target, error) {
 	e := EnvironmentOf(cmd.Context())
 	flag := func(name string) string {
 		if f := cmd.Flag(name); f != nil {
@@ -155,10 +173,15 @@ func Dial(ctx context.Context, cmd *cobra.Command, opts ...amqprpc.ClientOption)
 	return DialTarget(ctx, t, opts...)
 }
 
-// DialTarget connects to a broker.
+// dialWithin is how long the commands try to connect. A broker that is there answers sooner.
+const dialWithin = 10 * time.Second
+
+// DialTarget connects to a broker, within ten seconds.
 func DialTarget(ctx context.Context, t Target, opts ...amqprpc.ClientOption) (*amqprpc.Client, error) {
 	// The command shows what goes wrong itself. Its log would be in the way.
 	opts = append([]amqprpc.ClientOption{amqprpc.WithLogger(nil), amqprpc.WithConnectionName("amqprpc")}, opts...)
+	ctx, stop := context.WithTimeout(ctx, dialWithin)
+	defer stop()
 	cli, err := amqprpc.Dial(ctx, t.URL, opts...)
 	if err != nil {
 		return nil, &Error{Target: t, Err: err}

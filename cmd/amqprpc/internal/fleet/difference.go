@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -9,10 +10,11 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc/describe"
 )
 
-// Difference says that the servers of one queue do not agree.
+// Difference says that the servers of one queue do not agree. Queues on which the same servers
+// differ in the same way share one.
 type Difference struct {
-	Queue  string   `json:"queue"`
-	What   []string `json:"what"` // "version", "request schema", …
+	Queues []string `json:"queues"` // sorted
+	What   []string `json:"what"`   // "version", "request schema", …
 	Groups []Group  `json:"groups"`
 }
 
@@ -72,7 +74,7 @@ func differenceOf(m Method) (d Difference, differ bool) {
 	if len(groups) < 2 {
 		return Difference{}, false
 	}
-	d.Queue = m.Queue
+	d.Queues = []string{m.Queue}
 	if len(versions) > 1 {
 		d.What = append(d.What, "version")
 	}
@@ -91,4 +93,24 @@ func differenceOf(m Method) (d Difference, differ bool) {
 		d.Groups = append(d.Groups, *g)
 	}
 	return d, true
+}
+
+// differencesOf returns the differences of all methods, with equal ones joined.
+func differencesOf(methods []Method) []Difference {
+	var all []Difference
+	at := make(map[string]int)
+	for _, m := range methods {
+		d, differ := differenceOf(m)
+		if !differ {
+			continue
+		}
+		key := fmt.Sprintf("%q %v", d.What, d.Groups)
+		if i, ok := at[key]; ok {
+			all[i].Queues = append(all[i].Queues, m.Queue)
+			continue
+		}
+		at[key] = len(all)
+		all = append(all, d)
+	}
+	return all
 }

@@ -16,7 +16,7 @@ import (
 type Fleet struct {
 	Services    []Service    // sorted by name
 	Methods     []Method     // of all services, sorted by queue
-	Differences []Difference // sorted by queue
+	Differences []Difference // sorted by their first queue
 }
 
 // Service is all servers with one name.
@@ -66,11 +66,7 @@ func Of(infos []describe.Info) Fleet {
 		f.Services = append(f.Services, serviceOf(name, byName[name]))
 	}
 	f.Methods = methodsOf(infos)
-	for _, m := range f.Methods {
-		if d, ok := differenceOf(m); ok {
-			f.Differences = append(f.Differences, d)
-		}
-	}
+	f.Differences = differencesOf(f.Methods)
 	return f
 }
 

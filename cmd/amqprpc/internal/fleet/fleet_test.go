@@ -47,7 +47,7 @@ func TestGroups(t *testing.T) {
 	require.Len(t, b.Variants[0].Instances, 2, "i2 and i3 differ only in white space and order")
 	_, ok = f.Method("shop.c")
 	require.False(t, ok)
-	require.Equal(t, []fleet.Difference{{Queue: "shop.b", What: []string{"version", "request schema"}, Groups: []fleet.Group{
+	require.Equal(t, []fleet.Difference{{Queues: []string{"shop.b"}, What: []string{"version", "request schema"}, Groups: []fleet.Group{
 		{Service: "shop", Version: "1", Variant: 1, Instances: []string{"i2"}},
 		{Service: "shop", Version: "2", Variant: 1, Instances: []string{"i3"}},
 		{Service: "shop", Version: "1", Variant: 2, Instances: []string{"i1"}},

@@ -9,13 +9,14 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
 )
 
-// Timing says where the time of a call went. Parts that are not known are 0.
+// Timing says where the time of a call went, in the words of amqprpc.Timing.
 type Timing struct {
-	Sent    time.Duration `json:"sent_ns"`    // until the broker had the request
-	Queued  time.Duration `json:"queued_ns"`  // until the handler started
-	Handler time.Duration `json:"handler_ns"` // how long the handler ran
-	Back    time.Duration `json:"back_ns"`    // until the caller had the reply
-	Total   time.Duration `json:"total_ns"`   // as the caller has measured it
+	Sent    time.Duration `json:"sent_ns"`
+	Queued  time.Duration `json:"queued_ns"`
+	Handler time.Duration `json:"handler_ns"`
+	Back    time.Duration `json:"back_ns"`
+	Known   bool          `json:"known"`    // if not, the server has not said Queued and Handler, and Back has them, too
+	Total   time.Duration `json:"total_ns"` // as the caller has measured it
 }
 
 // Result is what a call has returned. An error comes with a Result, too: it has all but the
@@ -24,7 +25,7 @@ type Result struct {
 	Response json.RawMessage `json:"response,omitempty"`
 	Instance string          `json:"instance,omitempty"` // the server that has answered, if it is known
 	Header   amqprpc.Header  `json:"header,omitempty"`   // metadata of the reply
-	Timing   Timing          `json:"timing"`
+	Timing   Timing          `json:"timing"`             // of a stream or a broadcast, only Total
 }
 
 // Call sends a request and returns the response. Requests are validated first. The error is an
@@ -34,13 +35,14 @@ func Call(ctx context.Context, cli *amqprpc.Client, m *Method, request json.RawM
 		return Result{}, err
 	}
 	r := Result{Instance: o.Instance}
-	opts := o.callOptions(m, amqprpc.WithReplyHeader(&r.Header))
+	var way amqprpc.Timing
+	opts := o.callOptions(m, amqprpc.WithReplyHeader(&r.Header), amqprpc.WithTiming(&way))
 	if o.Instance != "" {
 		opts = append(opts, amqprpc.WithInstance(o.Instance))
 	}
 	start := time.Now()
 	v, err := amqprpc.Call[Value, Value](ctx, cli, m.Queue, Value(request), opts...)
-	r.Timing.Total = time.Since(start)
+	r.Timing = Timing{Sent: way.Sent, Queued: way.Queued, Handler: way.Handler, Back: way.Back, Known: way.Known, Total: time.Since(start)}
 	if err == nil {
 		r.Response = compact(v)
 	}

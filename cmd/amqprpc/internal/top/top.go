@@ -26,13 +26,16 @@ type Row struct {
 	InFlight  int64         `json:"in_flight"`
 	Depth     int           `json:"depth"` // messages that wait in the queue; -1 if it is not known
 	Served    bool          `json:"served"`
-	LastError string        `json:"last_error,omitempty"`
+	LastError string        `json:"last_error,omitempty"` // in the last minute
 
 	handler, queued describe.Histogram
 }
 
 // keepGone is how long a server that does not answer any more is shown.
 const keepGone = 30 * time.Second
+
+// recent is for how long the last error of a method is shown.
+const recent = time.Minute
 
 // Table remembers the last answers. It is not safe for concurrent use.
 type Table struct {
@@ -95,7 +98,7 @@ func (s *server) row(m *describe.MethodStats) Row {
 		return r
 	}
 	r.InFlight = m.InFlight
-	if len(m.Failures) > 0 {
+	if len(m.Failures) > 0 && s.now.Time.Sub(m.Failures[0].Last) < recent {
 		r.LastError = strings.TrimSpace(m.Failures[0].Code + " " + m.Failures[0].Message)
 	}
 	r.handler, r.queued = m.Handler, m.Queued
