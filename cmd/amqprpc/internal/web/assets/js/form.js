@@ -25,10 +25,12 @@ export class Form {
     this.redraw();
   }
 
-  // mark shows what is wrong with the value: texts by JSON pointer.
+  // mark shows what is wrong with the value: texts by JSON pointer. A problem of a part is why
+  // the whole is wrong, too: only the part is marked.
   mark(problems) {
     this.problems = new Map();
-    for (const { path, text } of problems) this.problems.set(path, [...(this.problems.get(path) ?? []), text]);
+    const inner = problems.filter(({ path }) => !problems.some((p) => p.path.startsWith(path + '/')));
+    for (const { path, text } of inner) this.problems.set(path, [...(this.problems.get(path) ?? []), text]);
     this.redraw();
     this.element.querySelector('[aria-invalid=true]')?.focus();
   }

@@ -177,9 +177,12 @@ export class StreamPanel {
     });
   }
 
+  // about sends a request about the stream. The stream may have ended before the answer.
   async about(what, text, then) {
+    const { stream } = this;
     try {
       const { error } = await post('stream/' + what, text);
+      if (this.stream !== stream) return;
       this.request.mark(error?.problems ?? []);
       if (error) replace(this.end, failure(error));
       else { replace(this.end); then(); }
