@@ -76,13 +76,15 @@ type method struct {
 }
 
 func (p *Page) catalog(w http.ResponseWriter, r *http.Request) {
+	broker, connected := p.connection()
+	infos := p.source.infos
+	if !connected { // nobody can answer, and the person should learn it now
+		infos = func(context.Context) iter.Seq2[describe.Info, error] { return func(func(describe.Info, error) bool) {} }
+	}
 	ctx, cancel := context.WithTimeout(r.Context(), askTime)
 	defer cancel()
-	c := gather(p.source.infos(ctx))
-	if p.cli != nil {
-		s := p.cli.Status()
-		c.Broker, c.Connected = s.Connection.Broker, s.Connection.Connected
-	}
+	c := gather(infos(ctx))
+	c.Broker, c.Connected = broker, connected
 	writeJSON(w, http.StatusOK, c)
 }
 

@@ -5,12 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"net/http"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/bbebcec1/amqprpc-go/amqprpc/amqptest"
 	"github.com/bbebcec1/amqprpc-go/amqprpc/describe"
 )
 
@@ -131,4 +134,22 @@ func TestGarbageInfo(t *testing.T) {
 	c := gather(all(info("", "", "\xff", m, describe.Method{}, m)))
 	require.Equal(t, "(no name)", c.Services[0].Name)
 	require.NotZero(t, size(t, c))
+}
+
+// Without a connection the page says so at once.
+func TestNoConnection(t *testing.T) {
+	t.Parallel()
+	b := amqptest.Start(t)
+	p := New(Config{Client: dial(t, b.URL())})
+	require.NoError(t, b.Close())
+	require.Eventually(t, func() bool { _, ok := p.connection(); return !ok }, 10*time.Second, 5*time.Millisecond)
+	s := serve(t, p)
+	resp, err := s.Client().Get(s.URL + "/api/catalog")
+	require.NoError(t, err)
+	c := decode[catalog](t, resp, http.StatusOK)
+	require.False(t, c.Connected)
+	require.Equal(t, b.Addr(), c.Broker)
+	resp, err = s.Client().Get(s.URL + "/api/stats")
+	require.NoError(t, err)
+	decode[map[string]any](t, resp, http.StatusServiceUnavailable)
 }

@@ -12,22 +12,25 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc/describe"
+	"github.com/bbebcec1/amqprpc-go/cmd/amqprpc/internal/testbroker"
 )
 
 const secret = "a-token-of-some-length"
 
-// nobody is a source without servers.
-func nobody() source {
-	return source{
-		infos: func(context.Context) iter.Seq2[describe.Info, error] { return func(func(describe.Info, error) bool) {} },
-		stats: func(context.Context) iter.Seq2[describe.Stats, error] { return func(func(describe.Stats, error) bool) {} },
-	}
+// pageOfNobody returns a page without servers.
+func pageOfNobody(t *testing.T, cfg Config) *Page {
+	t.Helper()
+	cfg.Client = dial(t, testbroker.URL(t, node))
+	return newPage(cfg, source{
+		infos: func(context.Context) iter.Seq2[describe.Info, error] { return all[describe.Info]() },
+		stats: func(context.Context) iter.Seq2[describe.Stats, error] { return all[describe.Stats]() },
+	})
 }
 
 func TestWhoMayAsk(t *testing.T) {
 	t.Parallel()
-	open := newPage(Config{}, nobody())
-	locked := newPage(Config{Token: secret, Hosts: []string{"tools.example.com"}}, nobody())
+	open := pageOfNobody(t, Config{})
+	locked := pageOfNobody(t, Config{Token: secret, Hosts: []string{"tools.example.com"}})
 	for name, tt := range map[string]struct {
 		page   *Page
 		host   string
@@ -85,7 +88,7 @@ func TestWhoMayAsk(t *testing.T) {
 
 func TestLogin(t *testing.T) {
 	t.Parallel()
-	s := serve(t, newPage(Config{Token: secret}, nobody()))
+	s := serve(t, pageOfNobody(t, Config{Token: secret}))
 	resp := post(t, s, "/api/login", map[string]string{"token": secret + "x"})
 	require.Equal(t, http.StatusUnauthorized, resp.StatusCode)
 	require.Empty(t, resp.Cookies())
@@ -107,7 +110,7 @@ func TestLogin(t *testing.T) {
 // Only methods and content types of the page are taken, so that forms of other sites are not.
 func TestOddRequests(t *testing.T) {
 	t.Parallel()
-	s := serve(t, newPage(Config{}, nobody()))
+	s := serve(t, pageOfNobody(t, Config{}))
 	for name, tt := range map[string]struct {
 		method, path, kind, body string
 		want                     int

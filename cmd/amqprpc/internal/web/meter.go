@@ -52,6 +52,10 @@ type statsReply struct {
 }
 
 func (p *Page) stats(w http.ResponseWriter, r *http.Request) {
+	if broker, ok := p.connection(); !ok {
+		refuse(w, http.StatusServiceUnavailable, "unavailable", "there is no connection to the broker "+broker)
+		return
+	}
 	after, _ := strconv.Atoi(r.URL.Query().Get("after")) // all samples, if it is no number
 	ctx, cancel := context.WithTimeout(r.Context(), askTime)
 	defer cancel()

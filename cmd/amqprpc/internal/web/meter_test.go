@@ -136,9 +136,9 @@ func TestHostileStats(t *testing.T) {
 		f := &fleet{}
 		for i := range 10_000 {
 			s := describe.Stats{Identity: describe.Identity{Instance: fmt.Sprint(i)}}
-			for j := range 10 {
+			for j := range 3 {
 				ms := describe.MethodStats{Queue: fmt.Sprintf("%d.%d", i, j), Waiting: -5, InFlight: -1, Calls: make(map[string]int64), Handler: describe.Histogram{Count: -1}}
-				for k := range 100 {
+				for k := range 30 {
 					ms.Calls[fmt.Sprint(k)] = -1
 				}
 				s.Methods = append(s.Methods, ms)

@@ -76,6 +76,12 @@ func newPage(cfg Config, src source) *Page {
 // ServeHTTP implements http.Handler.
 func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) { p.mux.ServeHTTP(w, r) }
 
+// connection returns the broker, host and port, and whether there is a connection to it.
+func (p *Page) connection() (broker string, connected bool) {
+	s := p.cli.Status().Connection
+	return s.Broker, s.Connected
+}
+
 // Serve serves the page on l until ctx ends. All calls and streams of the page then end. It
 // closes l. The error is nil if ctx ended.
 func (p *Page) Serve(ctx context.Context, l net.Listener) error {

@@ -73,14 +73,20 @@ function status() {
 }
 
 function update() {
+  if (broken) {
+    broken = false;
+    reload();
+  }
   page?.update();
   if (catalog && meter.instances !== catalog.instances + catalog.faults.length && ++stale % 5 === 0) reload();
 }
 
 let stale = 0;
+let broken = false; // the last statistics did not come
 
 function failed(e) {
   if (e.status === 401) return login();
+  broken = true;
   if (!catalog) replace(main, h('section', { class: 'empty' }, h('h1', {}, 'The page has no data'), h('p', {}, visible(e.message)), h('button', { class: 'primary', click: begin }, 'Try again')));
   else replace(broker, h('span', { class: 'dot bad-dot', 'aria-hidden': 'true' }), visible(e.message));
 }
