@@ -80,7 +80,7 @@ export class MethodPage {
 
   behaviour() {
     return h('section', { class: 'card', 'aria-label': 'How it does' },
-      h('div', { class: 'card-head' }, h('h2', {}, 'How it does')), this.figures, this.charts, this.failures);
+      h('div', { class: 'card-head' }, h('h2', {}, 'How it does'), h('span', { class: 'quiet' }, 'Times are of all calls since the instances began. The charts show each second.')), this.figures, this.charts, this.failures);
   }
 
   about() {
