@@ -235,10 +235,10 @@ const envPictures = "AMQPRPC_PICTURES"
 func TestPictures(t *testing.T) {
 	dir := os.Getenv(envPictures)
 	if dir == "" {
-		t.Skipf("%s=docs/images makes the pictures", envPictures)
+		t.Skipf("%s names a folder, and the test writes the pictures there", envPictures)
 	}
 	page := open(t)
-	desk, phone := testchromium.Open(t, page, 1280, 1000), testchromium.Open(t, page, 375, 812)
+	desk, phone := testchromium.Open(t, page, 1280, 1400), testchromium.Open(t, page, 375, 812)
 	desk.Sees("5 instances.")
 	select { // the charts fill
 	case <-time.After(45 * time.Second):
