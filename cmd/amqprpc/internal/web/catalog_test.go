@@ -106,7 +106,7 @@ func TestManyLargeInfos(t *testing.T) {
 	t.Parallel()
 	schema := func(n int) string { return fmt.Sprintf(`{"n":%d,"x":"%s"}`, n, strings.Repeat("x", maxDocument-40)) }
 	c := gather(func(yield func(describe.Info, error) bool) {
-		for i := range 1500 {
+		for i := range 300 {
 			methods := []describe.Method{methodOf("shared", schema(i))}
 			for j := range 3 {
 				methods = append(methods, methodOf(fmt.Sprintf("q.%d.%d", i, j), schema(i)))
