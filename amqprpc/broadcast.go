@@ -64,8 +64,8 @@ type Answer[T any] struct {
 // answers. What has been answered cannot be sent again: a second next then fails.
 //
 // Answers that are not ranged over yet stay in memory. If they have more bytes than sixteen
-// messages may have ([WithMaxMessageSize]), a further answer becomes resource_exhausted,
-// executed.
+// messages may have ([WithMaxMessageSize]), a further answer becomes resource_exhausted, with
+// the outcome of the answer.
 func All[Req, Resp any](ctx context.Context, c *Client, queue string, req Req, opts ...CallOption) iter.Seq2[Answer[Resp], error] {
 	return func(yield func(Answer[Resp], error) bool) {
 		t := newCall[Req, None](queue, req)

@@ -56,6 +56,7 @@ type answered struct {
 	instance string
 	reply    reply
 	err      error
+	size     int // of what is kept of the body
 }
 
 func newBroadcast(c *Client, o *outgoing) *broadcast {
@@ -111,7 +112,7 @@ func (b *broadcast) next() (got answered, more bool, err error) {
 			got = b.answers[0]
 			b.answers[0] = answered{}
 			b.answers = b.answers[1:]
-			b.held -= len(got.reply.body)
+			b.held -= got.size
 			b.mu.Unlock()
 			return got, true, nil
 		}
@@ -153,21 +154,37 @@ func (b *broadcast) receive(attempt int, m *messaging.Message, got *protocol.Rep
 	}
 	a := answered{instance: got.Instance}
 	r := reply{about: got.ContentType, encoding: got.ContentEncoding, outcome: outcomeFromWire(got.Outcome), headers: got.Received, body: m.Body}
-	most := b.client.cfg.conn.maxMessageSize
-	switch {
-	case got.IsError:
+	if got.IsError {
 		r.kind, r.about = replyError, got.Code
-		a.err = remoteError(b.out.call.req.queue, &r, most)
-	case len(r.body) > most || b.held+len(r.body) > broadcastHeld*most: // else any server could fill the memory
-		a.err = localError(CodeResourceExhausted, OutcomeExecuted, b.out.call.req.queue,
-			"the reply has %d bytes, and %d bytes of other replies wait to be ranged over; the limits are %d and %d (WithMaxMessageSize)",
-			len(r.body), b.held, most, broadcastHeld*most)
-	default:
-		a.reply = r
 	}
-	b.held += len(a.reply.body)
+	b.keep(&a, &r)
 	b.answer(i, a)
 	return deliveredFirst
+}
+
+// keep puts a reply into an answer, unless it is too large, or too much waits to be ranged over:
+// else any server could fill the memory. The lock is held.
+func (b *broadcast) keep(a *answered, r *reply) {
+	queue, most, size := b.out.call.req.queue, b.client.cfg.conn.maxMessageSize, len(r.body)
+	switch {
+	case r.kind == replyError && (size > most || b.held+size <= broadcastHeld*most): // of the first, only the code is kept
+		a.err = remoteError(queue, r, most)
+	case size > most || b.held+size > broadcastHeld*most:
+		outcome := OutcomeExecuted
+		if r.kind == replyError {
+			outcome = r.outcome
+		}
+		a.err = localError(CodeResourceExhausted, outcome, queue,
+			"the reply has %d bytes, and %d bytes of other replies wait to be ranged over; the limits are %d and %d (WithMaxMessageSize)",
+			size, b.held, most, broadcastHeld*most)
+		return
+	default:
+		a.reply = *r
+	}
+	if size <= most {
+		a.size = size
+		b.held += size
+	}
 }
 
 // answer hands an answer to whoever ranges. The lock is held.

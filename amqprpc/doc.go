@@ -33,6 +33,11 @@
 // The messages arrive once each and in order, although connections are lost. A loop that
 // breaks ends the handler. A sender waits for a receiver that is slow.
 //
+// # Discovery
+//
+// Servers answer who they are, what they serve, and how they do: see package discovery.
+// [WithService], [WithDoc] and [WithExample] say more.
+//
 // # The wire
 //
 // Requests and replies are ordinary AMQP 0-9-1 messages. Clients and servers in any

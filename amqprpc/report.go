@@ -69,10 +69,14 @@ func (d *depths) of(all []*endpoint) map[string]messaging.Inspection {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), depthPatience)
 	defer cancel()
-	d.known = make(map[string]messaging.Inspection)
+	known := make(map[string]messaging.Inspection)
 	for _, e := range all {
-		d.known[e.queue] = d.inspect(ctx, e.queue)
+		i := d.known[e.queue]
+		if !i.Hidden() { // else the broker would log a refusal each second
+			i = d.inspect(ctx, e.queue)
+		}
+		known[e.queue] = i
 	}
-	d.at = time.Now()
-	return d.known
+	d.at, d.known = time.Now(), known
+	return known
 }

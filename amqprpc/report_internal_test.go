@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	amqp "github.com/rabbitmq/amqp091-go"
 	"github.com/stretchr/testify/require"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc/amqptest"
@@ -78,6 +79,24 @@ func TestDepths(t *testing.T) {
 	d.at = d.at.Add(-depthKept)
 	d.of(all[:1])
 	require.Equal(t, len(all)+1, asked)
+}
+
+// A queue that the user may not look at is looked at once.
+func TestDepthRefused(t *testing.T) {
+	t.Parallel()
+	asked := make(map[string]int)
+	d := depths{inspect: func(_ context.Context, queue string) messaging.Inspection {
+		if asked[queue]++; queue == "refused" {
+			return messaging.Inspection{Err: &amqp.Error{Code: amqp.AccessRefused}}
+		}
+		return messaging.Inspection{Err: &amqp.Error{Code: amqp.NotFound}}
+	}}
+	for range 3 {
+		d.at = d.at.Add(-depthKept)
+		got := d.of([]*endpoint{{queue: "refused"}, {queue: "gone"}})
+		require.Error(t, got["refused"].Err)
+	}
+	require.Equal(t, map[string]int{"refused": 1, "gone": 3}, asked)
 }
 
 // FuzzQuestion reads questions of any program.

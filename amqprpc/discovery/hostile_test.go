@@ -16,9 +16,11 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc/discovery"
 )
 
+const anError = "an error"
+
 // impostor answers the questions to a service with whatever it likes. Each answer has the ID
-// of an instance.
-func impostor(t *testing.T, url, service string, answer func(send func(id, contentType string, body []byte))) {
+// of an instance. The channel receives when the broker has all answers to a question.
+func impostor(t *testing.T, url, service string, answer func(send func(id, contentType string, body []byte))) <-chan struct{} {
 	t.Helper()
 	conn, err := amqp.Dial(url)
 	require.NoError(t, err)
@@ -31,6 +33,7 @@ func impostor(t *testing.T, url, service string, answer func(send func(id, conte
 	require.NoError(t, ch.QueueBind(q.Name, "discover", "amqprpc.control", false, nil))
 	questions, err := ch.Consume(q.Name, "", true, true, false, false, nil)
 	require.NoError(t, err)
+	answered := make(chan struct{}, 100)
 	go func() { // ends with the connection
 		for d := range questions {
 			var asked describe.Query
@@ -38,12 +41,18 @@ func impostor(t *testing.T, url, service string, answer func(send func(id, conte
 				continue // another test's
 			}
 			answer(func(id, contentType string, body []byte) {
-				ch.Publish("", d.ReplyTo, false, false, amqp.Publishing{
-					CorrelationId: d.CorrelationId, ContentType: contentType, Headers: amqp.Table{"rpc-instance": id}, Body: body,
-				})
+				h := amqp.Table{"rpc-instance": id}
+				if contentType == anError {
+					h["rpc-code"], h["rpc-outcome"] = "aborted", "not-executed"
+				}
+				ch.Publish("", d.ReplyTo, false, false, amqp.Publishing{CorrelationId: d.CorrelationId, ContentType: contentType, Headers: h, Body: body})
 			})
+			if ch.ExchangeDeclarePassive("amqprpc.control", "direct", true, false, false, false, nil) == nil { // it is answered after all that came before
+				answered <- struct{}{}
+			}
 		}
 	}()
+	return answered
 }
 
 // document is the answer of an instance.
@@ -128,35 +137,52 @@ func TestTenThousandInstances(t *testing.T) {
 	}
 }
 
-// Answers that nobody takes do not fill the memory.
+// Answers and errors that nobody takes do not fill the memory.
 func TestAnswersThatWait(t *testing.T) {
 	t.Parallel()
 	url, service := brokerURL(t), unique(t)
-	sent := make(chan struct{}, 1)
-	impostor(t, url, service, func(send func(id, contentType string, body []byte)) {
-		for i := range 40 {
+	const large, small, most = 40, 40, 100_000
+	queue := unique(t)
+	srv, _ := serve(t, url, func(s *amqprpc.Server) { amqprpc.Register(s, queue, square) })
+	answered := impostor(t, url, service, func(send func(id, contentType string, body []byte)) {
+		for i := range large {
 			id := fmt.Sprint("i", i)
-			send(id, "application/json", append(document(id, describe.TypePing), make([]byte, 90_000)...))
+			if i%2 == 0 {
+				send(id, anError, fmt.Appendf(nil, `{"message":%q}`, strings.Repeat("x", 90_000)))
+			} else {
+				send(id, "application/json", append(document(id, describe.TypePing), strings.Repeat(" ", 90_000)...))
+			}
 		}
-		for i := range 40 {
+		send("larger", anError, make([]byte, 2*most))
+		for i := range small {
 			id := fmt.Sprint("small", i)
 			send(id, "application/json", document(id, describe.TypePing))
 		}
-		sent <- struct{}{}
 	})
-	cli := dial(t, url, amqprpc.WithMaxMessageSize(100_000))
-	pairs, dropped := 0, 0
+	cli := dial(t, url, amqprpc.WithMaxMessageSize(most))
+	found(t, cli, srv)
+	pairs, dropped, good, failed := 0, 0, 0, 0
 	for _, err := range discovery.Instances(testContext(t), cli, discovery.OfService(service), patiently()) {
 		if pairs++; pairs == 1 {
-			<-sent
-			<-time.After(300 * time.Millisecond) // the loop is slow; that is the test
+			<-answered
+			_, err := amqprpc.Call[int, int](testContext(t), cli, queue, 1) // its reply comes after all answers
+			require.NoError(t, err)
 		}
-		if errors.Is(err, amqprpc.CodeResourceExhausted) {
+		switch {
+		case err == nil:
+			good++
+		case errors.Is(err, amqprpc.CodeResourceExhausted):
 			dropped++
+		default:
+			require.ErrorIs(t, err, amqprpc.CodeAborted)
+			require.Equal(t, amqprpc.OutcomeNotExecuted, amqprpc.OutcomeOf(err))
+			failed++
 		}
 	}
-	require.Equal(t, 80, pairs)
-	require.GreaterOrEqual(t, dropped, 40-17-1)
+	require.Equal(t, large+1+small, pairs)
+	require.GreaterOrEqual(t, dropped, large-18-1)
+	require.Positive(t, failed)
+	require.Positive(t, good)
 }
 
 // A server that names itself otherwise than it is asked, or does not answer, is an error of
