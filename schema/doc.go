@@ -2,7 +2,8 @@
 // amqprpc.WithSchemas.
 //
 // A schema describes what codec.JSON writes and reads. Every value that the codec writes is
-// valid. What is valid is also what the codec reads, with these exceptions:
+// valid, unless a tag of a field demands more than the type. What is valid is also what the
+// codec reads, with these exceptions:
 //
 //   - A number of a Go integer may be written as 1.0 or 1e2 in JSON. The codec refuses this.
 //   - The limits of the Go type are not checked for integers in strings (the tag option

@@ -22,16 +22,18 @@ import (
 const draft = `{"$schema":"https://json-schema.org/draft/2020-12/schema",`
 
 type note struct {
-	Text   string     `json:"text" jsonschema:"title=A note,description=what to say\\, briefly,minLength=1,pattern=^[a-z]+$,example=tea,default=x"`
-	Stars  *int       `json:"stars,omitempty" jsonschema:"description=how good,minimum=1,maximum=5"`
-	Tags   []level    `json:"tags" jsonschema:"enum=a,enum=b,maxItems=3"`
-	At     part       `json:"at" jsonschema:"description=where"`
-	Other  *part      `json:"other,omitempty" jsonschema:"description=where else"`
-	Plain  part       `json:"plain"`
-	Shade  string     `json:"shade" jsonschema:"nullable,enum=light,enum=dark"`
-	Hidden int        `json:"hidden" jsonschema:"-"`
-	More   any        `json:"more,omitempty" jsonschema:"required" jsonschema_description:"anything" jsonschema_extras:"x-more=yes"`
-	Wait   *time.Time `json:"wait" jsonschema:"oneof_required=timed"`
+	Text   string         `json:"text" jsonschema:"title=A note,description=what to say\\, briefly,minLength=1,pattern=^[a-z]+$,example=tea,default=x"`
+	Stars  *int           `json:"stars,omitempty" jsonschema:"description=how good,minimum=1,maximum=5"`
+	Tags   []level        `json:"tags" jsonschema:"enum=a,enum=b,maxItems=3"`
+	At     part           `json:"at" jsonschema:"description=where"`
+	Other  *part          `json:"other,omitempty" jsonschema:"description=where else"`
+	Plain  part           `json:"plain"`
+	Shade  string         `json:"shade" jsonschema:"nullable,enum=light,enum=dark"`
+	Hidden int            `json:"hidden" jsonschema:"-"`
+	More   any            `json:"more,omitempty" jsonschema:"required" jsonschema_description:"anything" jsonschema_extras:"x-more=yes"`
+	Wait   *time.Time     `json:"wait" jsonschema:"oneof_required=timed"`
+	Took   time.Duration  `json:"took,omitempty"`
+	Left   *time.Duration `json:"left,omitempty" jsonschema:"description=how long,minimum=0"`
 }
 
 type part struct {
@@ -52,7 +54,9 @@ func TestTags(t *testing.T) {
 			"plain": {"$ref":"#/$defs/part"},
 			"shade": {"anyOf":[{"type":"string","enum":["light","dark"]},{"type":"null"}]},
 			"more": {"description":"anything","x-more":"yes"},
-			"wait": {"anyOf":[{"type":"string","format":"date-time"},{"type":"null"}]}
+			"wait": {"anyOf":[{"type":"string","format":"date-time"},{"type":"null"}]},
+			"took": {"type":"integer","minimum":-9223372036854775808,"maximum":9223372036854775807,"description":"nanoseconds"},
+			"left": {"anyOf":[{"type":"integer","minimum":0,"maximum":9223372036854775807},{"type":"null"}],"description":"how long"}
 		},
 		"oneOf": [{"title":"timed","required":["wait"]}],
 		"required": ["text","tags","at","plain","shade","more","wait"],
@@ -66,7 +70,7 @@ func TestOrderOfProperties(t *testing.T) {
 	t.Parallel()
 	text := of[note](t)
 	at := -1
-	for _, name := range []string{"text", "stars", "tags", "at", "other", "plain", "shade", "more", "wait"} {
+	for _, name := range []string{"text", "stars", "tags", "at", "other", "plain", "shade", "more", "wait", "took"} {
 		i := strings.Index(text, `"`+name+`":{`)
 		require.Greater(t, i, at, name)
 		at = i

@@ -68,8 +68,8 @@ func TestAsyncAPIOfABrokenServer(t *testing.T) {
 	require.Equal(t, want, err)
 }
 
-// document is what these tests read of a document.
-type document struct {
+// asyncAPI is what these tests read of a document.
+type asyncAPI struct {
 	Info     struct{ Title, Version, Description string }
 	Channels map[string]struct {
 		Address  *string
@@ -93,7 +93,7 @@ type document struct {
 }
 
 // parsed returns the document of the descriptions, after it has resolved every reference.
-func parsed(t *testing.T, infos ...describe.Info) (d document) {
+func parsed(t *testing.T, infos ...describe.Info) (d asyncAPI) {
 	t.Helper()
 	text, err := discovery.AsyncAPIOf(infos...)
 	require.NoError(t, err)

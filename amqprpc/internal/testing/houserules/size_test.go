@@ -15,7 +15,11 @@ import (
 // is counted for each queue, the documents with their histograms, package discovery, and the
 // timing of calls. They are what command line and page stand on, and nothing else tells what
 // runs.
-const frameworkMost = 14_600
+//
+// AsyncAPI documents added 650: the parts of a document, schemas that move into it, and one
+// description of servers of many versions. They need no library, and programs in other
+// languages see a service by them.
+const frameworkMost = 15_250
 
 // codecMost is the most lines that package codec may have, with blank lines and comments, and
 // strictMost is the share of the layer that makes msgpack strict.

@@ -3,7 +3,6 @@ package web
 import (
 	"context"
 	"embed"
-	"errors"
 	"io/fs"
 	"log/slog"
 	"net"
@@ -94,11 +93,20 @@ func (p *Page) Serve(ctx context.Context, l net.Listener) error {
 		ConnContext:       smallBuffers,
 		ErrorLog:          slog.NewLogLogger(p.log.Handler(), slog.LevelDebug),
 	}
-	stop := context.AfterFunc(ctx, func() { srv.Close() })
-	defer stop()
-	if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) || ctx.Err() == nil {
+	ended := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(ended)
+		within, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		defer cancel()
+		if srv.Shutdown(within) != nil { // waits for the calls, whose contexts have ended
+			srv.Close()
+		}
+	})
+	err := srv.Serve(l)
+	if stop() {
 		return err
 	}
+	<-ended
 	return nil
 }
 

@@ -11,7 +11,7 @@ const comma = ', ';
 function cli(m, body, instance) {
   const verb = m.kind === 'unary' ? 'call' : 'stream';
   const only = instance ? ` --instance ${plain(instance)}` : '';
-  if (m.kind === 'client_stream' || m.kind === 'bidi_stream') return `echo ${shell(body)} | amqprpc stream ${plain(m.queue)} -`;
+  if (m.kind === 'client_stream' || m.kind === 'bidi_stream') return `echo ${shell(body)} | amqprpc stream ${plain(m.queue)}`;
   return `amqprpc ${verb} ${plain(m.queue)} ${shell(body)}${only}`;
 }
 
