@@ -22,7 +22,7 @@ answer on a line, behind the ID of its instance, as it comes.
 ` + requestHelp,
 		Example: `  amqprpc all shop.reload
   amqprpc all shop.cache.size --json | jq .response`,
-		Args: cobra.MinimumNArgs(1), ValidArgsFunction: completeMethods(1),
+		Args: methodArgs(requestArgs), ValidArgsFunction: completeMethods(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return runAll(cmd, &f, args[0], args[1:]) },
 	}
 	f.add(cmd, "30s")

@@ -43,7 +43,7 @@ With both, at most --callers calls are in flight.
   amqprpc bench shop.order item=tea --callers 16
   amqprpc bench shop.order item=tea --save before.json
   amqprpc bench shop.order item=tea --compare before.json`,
-		Args: cobra.MinimumNArgs(1), ValidArgsFunction: completeMethods(1),
+		Args: methodArgs(requestArgs), ValidArgsFunction: completeMethods(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if !cmd.Flags().Changed("rate") && f.plan.Callers > 0 {
 				f.plan.Rate = 0

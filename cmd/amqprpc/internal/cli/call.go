@@ -34,7 +34,7 @@ if a server describes the method.
   amqprpc describe shop.order --template > order.json; amqprpc call shop.order @order.json
   amqprpc call shop.order item=tea --explain
   amqprpc call shop.order item=tea --json | jq .timing.total_ns`,
-		Args: cobra.MinimumNArgs(1), ValidArgsFunction: completeMethods(1),
+		Args: methodArgs(requestArgs), ValidArgsFunction: completeMethods(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args[0], args[1:]) },
 	}
 	f.add(cmd, "30s")
@@ -135,7 +135,7 @@ func explain(c *console, t invoke.Timing) {
 		{"sent", "until the request was on the connection", t.Sent},
 		{"queued", "until a handler took it (an estimate)", t.Queued},
 		{"handler", "while the handler ran", t.Handler},
-		{"back", "until the response was here, and whatever else the network and the broker took", t.Back},
+		{"back", "the rest: network, broker, client", t.Back},
 	}
 	if !t.Known {
 		parts = []part{parts[0], {"rest", "the server does not say where this time went", t.Back}}

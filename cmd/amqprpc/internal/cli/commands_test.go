@@ -122,13 +122,14 @@ func shopWithoutBroadcasts(srv *amqprpc.Server) {
 func TestStatuses(t *testing.T) {
 	t.Parallel()
 	url := amqptest.Start(t).URL()
-	entered := make(chan struct{}, 100)
+	entered, release := make(chan struct{}, 100), make(chan struct{})
+	defer close(release)
 	start(t, url, func(srv *amqprpc.Server) {
 		shop("shop")(srv)
-		amqprpc.Register(srv, "slow", func(ctx context.Context, _ int) (int, error) {
+		amqprpc.Register(srv, "slow", func(context.Context, int) (int, error) {
 			entered <- struct{}{}
-			<-ctx.Done()
-			return 0, ctx.Err()
+			<-release
+			return 0, nil
 		})
 	})
 	s := shellFor(t, url)
@@ -169,6 +170,19 @@ func TestStatuses(t *testing.T) {
 	<-entered
 	stop()
 	require.Equal(t, 130, <-ended)
+
+	for _, stream := range []string{"shop.import", "shop.chat"} { // while they wait for a line
+		ctx, stop := context.WithCancel(t.Context())
+		in, lines := io.Pipe()
+		go func() {
+			ended <- cli.Main(s.context(ctx), []string{"stream", stream}, cli.Streams{In: in, Out: io.Discard, Err: io.Discard})
+		}()
+		_, err := io.WriteString(lines, "{\"item\":\"a\"}\n")
+		require.NoError(t, err)
+		stop()
+		require.Equal(t, 130, <-ended, stream)
+		require.NoError(t, lines.Close())
+	}
 }
 
 // A reader that is gone ends a stream.
@@ -195,13 +209,11 @@ func TestDoctor(t *testing.T) {
 	srv, _ := start(t, b.URL(), shop("shop"), amqprpc.WithService(amqprpc.Service{Name: "shop", Version: "1"}))
 	s := shellFor(t, b.URL())
 	out := s.ok("doctor")
-	require.Contains(t, out, "all 5 queues exist and have consumers")
+	require.Contains(t, out, "queues that exist and have consumers: all 5")
 	require.NotContains(t, out, "→")
 
-	forge(t, b.URL(), func(kind string) map[string][]byte {
-		return map[string][]byte{
-			"late": document(kind, "late", map[string]any{"version": "2", "time": time.Now().Add(-time.Hour), "methods": []any{map[string]any{"queue": "shop.lost", "served": false}}}),
-		}
+	forge(t, b.URL(), func(kind string) []forged {
+		return []forged{{"late", document(kind, "late", map[string]any{"version": "2", "time": time.Now().Add(-time.Hour), "methods": []any{map[string]any{"queue": "shop.lost", "served": false}}})}}
 	})
 	r := s.run("doctor")
 	require.Equal(t, 1, r.status)

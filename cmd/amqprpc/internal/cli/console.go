@@ -24,6 +24,7 @@ type console struct {
 	outTerm  bool // out is a terminal
 	errTerm  bool // err is a terminal
 	written  error
+	broken   *[]string // what is wrong with answers; nil notes it
 }
 
 func consoleOf(cmd *cobra.Command) *console {
@@ -88,8 +89,14 @@ func (c *console) raw(text []byte) {
 	c.printf("%s\n", untrusted.JSON(text))
 }
 
+// maxShownJSON is the largest JSON text, in bytes, that is shown among others.
+const maxShownJSON = 64 << 10
+
 // indented returns a JSON text on several lines, each behind a prefix.
 func indented(text []byte, prefix string) string {
+	if len(text) > maxShownJSON {
+		return fmt.Sprintf("%s… %d bytes of JSON: --json shows them", prefix, len(text))
+	}
 	var b bytes.Buffer
 	if json.Indent(&b, text, prefix, "  ") != nil {
 		return prefix + untrusted.Text(string(text), untrusted.Line)

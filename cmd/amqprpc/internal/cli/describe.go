@@ -29,7 +29,7 @@ schema.`,
 		Example: `  amqprpc describe shop.order
   amqprpc describe shop.order --template > order.json
   amqprpc describe shop.order --json | jq .variants[0].method.request.schema`,
-		Args: cobra.ExactArgs(1), ValidArgsFunction: completeMethods(1),
+		Args: methodArgs(0), ValidArgsFunction: completeMethods(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return runDescribe(cmd, args[0], asTemplate) },
 	}
 	cmd.Flags().BoolVar(&asTemplate, "template", false, "print a request to fill in, and nothing else")
@@ -105,12 +105,19 @@ func boundedIDs(ids []describe.Identity) []string {
 	return bounded(names)
 }
 
+// maxLines is how many lines of a documentation, and how many errors, are shown.
+const maxLines = 100
+
 // method shows a description.
 func (c *console) method(v fleet.Variant) {
 	m := v.Method
 	c.printf("%s  %s  %s\n", c.bold(name(m.Queue)), kindName(m.Kind), signature(m))
 	if m.Doc != "" {
-		for _, line := range strings.Split(m.Doc, "\n") {
+		for i, line := range strings.Split(m.Doc, "\n") {
+			if i == maxLines {
+				c.printf("  …\n")
+				break
+			}
 			c.printf("  %s\n", untrusted.Text(line, untrusted.Line))
 		}
 	}
@@ -122,7 +129,11 @@ func (c *console) method(v fleet.Variant) {
 	}
 	c.message("request", m.Request)
 	c.message("response", m.Response)
-	for _, e := range m.Errors {
+	for i, e := range m.Errors {
+		if i == maxLines {
+			c.printf("\n… and %d more errors\n", len(m.Errors)-i)
+			break
+		}
 		c.printf("\n%s\n", c.bold("error "+title(e.Code)))
 		if len(e.Details) > 0 {
 			c.printf("%s\n", indented(e.Details, "  "))

@@ -66,7 +66,7 @@ func collect[T any](c *console, answers iter.Seq2[T, error], size func(T) int) (
 	for doc, err := range answers {
 		if one, ok := errors.AsType[*discovery.InstanceError](err); ok {
 			if broken++; broken <= maxProblems {
-				c.note("instance %s: %s", name(one.ID), untrusted.Text(one.Err.Error(), untrusted.Line))
+				c.brokenAnswer(one)
 			}
 			continue
 		}
@@ -89,6 +89,15 @@ func collect[T any](c *console, answers iter.Seq2[T, error], size func(T) int) (
 	return all, nil
 }
 
+// brokenAnswer notes what is wrong with the answer of an instance, or keeps it for the doctor.
+func (c *console) brokenAnswer(e *discovery.InstanceError) {
+	if c.broken != nil {
+		*c.broken = append(*c.broken, e.Error())
+		return
+	}
+	c.note("instance %s: %s", name(e.ID), untrusted.Text(e.Err.Error(), untrusted.Line))
+}
+
 // infos asks all servers for their descriptions.
 func infos(ctx context.Context, cli *amqprpc.Client, c *console, q question) ([]describe.Info, error) {
 	return collect(c, discovery.Info(ctx, cli, q.filters()...), func(i describe.Info) int {
@@ -102,16 +111,17 @@ func infos(ctx context.Context, cli *amqprpc.Client, c *console, q question) ([]
 
 // stats asks all servers for their figures.
 func stats(ctx context.Context, cli *amqprpc.Client, c *console, q question) ([]describe.Stats, error) {
-	return collect(c, discovery.Stats(ctx, cli, q.filters()...), func(s describe.Stats) int {
-		n := 0
-		for _, m := range s.Methods {
-			n += 200 + 16*(len(m.Handler.Buckets)+len(m.Queued.Buckets)) + 50*len(m.Calls)
-			for _, f := range m.Failures {
-				n += len(f.Message)
-			}
+	return collect(c, discovery.Stats(ctx, cli, q.filters()...), sizeOfStats)
+}
+
+func sizeOfStats(s describe.Stats) (n int) {
+	for _, m := range s.Methods {
+		n += 200 + 16*(len(m.Handler.Buckets)+len(m.Queued.Buckets)) + 50*len(m.Calls)
+		for _, f := range m.Failures {
+			n += len(f.Message)
 		}
-		return n
-	})
+	}
+	return n
 }
 
 // pings asks all servers who they are.

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -81,30 +80,11 @@ func examine(ctx context.Context, c *console, target connect.Target, q question)
 
 // askAll asks all servers for all that the doctor needs.
 func askAll(ctx context.Context, cli *amqprpc.Client, q question) (a doctor.Answers) {
-	quiet := &console{out: discard{}, err: discard{}}
-	for info, err := range discovery.Info(ctx, cli, q.filters()...) {
-		if one, ok := errors.AsType[*discovery.InstanceError](err); ok {
-			a.Broken = append(a.Broken, one.Error())
-		} else if err != nil {
-			a.Err = err
-		} else if len(a.Infos) < maxInstances {
-			a.Infos = append(a.Infos, info)
-		}
-		if len(a.Broken) > maxInstances {
-			break
-		}
-	}
-	if a.Err != nil {
+	c := &console{out: discard{}, err: discard{}, broken: &a.Broken}
+	if a.Infos, a.Err = infos(ctx, cli, c, q); a.Err != nil {
 		return a
 	}
 	asked := time.Now()
-	all, err := collectTimed(ctx, cli, quiet, q, asked)
-	a.Stats, a.Err = all, err
-	return a
-}
-
-// collectTimed asks for figures, and notes when each answer came.
-func collectTimed(ctx context.Context, cli *amqprpc.Client, c *console, q question, asked time.Time) ([]doctor.Stats, error) {
 	timed := func(yield func(doctor.Stats, error) bool) {
 		for s, err := range discovery.Stats(ctx, cli, q.filters()...) {
 			if !yield(doctor.Stats{Stats: s, Asked: asked, Got: time.Now()}, err) {
@@ -112,7 +92,8 @@ func collectTimed(ctx context.Context, cli *amqprpc.Client, c *console, q questi
 			}
 		}
 	}
-	return collect(c, timed, func(s doctor.Stats) int { return 500 * len(s.Methods) })
+	a.Stats, a.Err = collect(c, timed, func(s doctor.Stats) int { return sizeOfStats(s.Stats) })
+	return a
 }
 
 // findings shows what was found.

@@ -102,7 +102,11 @@ func (c *console) service(s fleet.Service, instances bool) {
 	}
 	c.printf("%s\n", head)
 	t := &table{head: []string{"METHOD", "KIND", "REQUEST → RESPONSE", "INSTANCES", "DOC"}, right: map[int]bool{3: true}}
-	for _, m := range s.Methods {
+	for i, m := range s.Methods {
+		if i == maxRows {
+			t.add(fmt.Sprintf("… and %d more; --json has them all", len(s.Methods)-i), "", "", "", "")
+			break
+		}
 		best := m.Best()
 		t.add(name(m.Queue), kindName(best.Kind), signature(best), strconv.Itoa(m.Instances()), untrusted.Text(firstLine(best.Doc), untrusted.Title))
 	}
@@ -112,11 +116,18 @@ func (c *console) service(s fleet.Service, instances bool) {
 	}
 	c.printf("\n")
 	t = &table{head: []string{"INSTANCE", "SERVICE", "VERSION", "HOST", "PID", "UP", "LIBRARY"}, right: map[int]bool{4: true, 5: true}}
-	for _, info := range s.Instances {
+	for i, info := range s.Instances {
+		if i == maxRows {
+			t.add(fmt.Sprintf("… and %d more", len(s.Instances)-i), "", "", "", "", "", "")
+			break
+		}
 		t.add(identityCells(info.Identity, title(info.Build.Library))...)
 	}
 	t.print(c, "  ")
 }
+
+// maxRows is how many methods and how many instances of a service are shown.
+const maxRows = 1000
 
 // maxShown is how many names are shown one by one.
 const maxShown = 5

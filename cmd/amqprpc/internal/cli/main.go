@@ -46,6 +46,9 @@ func Main(ctx context.Context, args []string, s Streams) int {
 	status := statusOf(err)
 	if ctx.Err() != nil {
 		status = statusInterrupted
+		if !errors.Is(err, errShown) && cmd.Name() != "call" { // after a call, its outcome matters
+			err = errInterrupted
+		}
 	}
 	if !errors.Is(err, errShown) {
 		c := consoleOf(cmd)
@@ -54,6 +57,8 @@ func Main(ctx context.Context, args []string, s Streams) int {
 	}
 	return status
 }
+
+var errInterrupted = amqprpc.Errorf(amqprpc.CodeCanceled, "the command was interrupted")
 
 // errShown is wrapped by errors that the command has shown itself.
 var errShown = errors.New("shown")
@@ -126,6 +131,9 @@ func errorLines(err error) []string {
 				at = "at " + untrusted.Text(p.Path, untrusted.Name) + ": "
 			}
 			lines = append(lines, "  "+at+untrusted.Text(p.Text, untrusted.Line))
+		}
+		if e, ok := errors.AsType[*invoke.InvalidError](err); ok && !e.NotJSON {
+			lines = append(lines, "  `amqprpc describe "+name(e.Queue)+" --template` shows one that fits")
 		}
 		return lines
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"io"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,7 +14,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
-	"github.com/bbebcec1/amqprpc-go/amqprpc/discovery"
 	"github.com/bbebcec1/amqprpc-go/cmd/amqprpc/internal/cli"
 	"github.com/bbebcec1/amqprpc-go/cmd/amqprpc/internal/connect"
 	"github.com/bbebcec1/amqprpc-go/cmd/amqprpc/internal/testbroker"
@@ -51,8 +51,11 @@ func (s *shell) context(ctx context.Context) context.Context {
 // with runs a command with an input.
 func (s *shell) with(in io.Reader, args ...string) result {
 	s.t.Helper()
-	ctx, stop := context.WithTimeout(s.t.Context(), 30*time.Second)
+	ctx, stop := context.WithTimeout(s.t.Context(), time.Minute)
 	defer stop()
+	if args != nil && !slices.Contains(args, "--wait") && args[0] != "__complete" && args[0] != "completion" {
+		args = append(slices.Clone(args), "--wait", "1s") // a busy machine answers late
+	}
 	var out, err bytes.Buffer
 	status := cli.Main(s.context(ctx), args, cli.Streams{In: in, Out: &out, Err: &err})
 	require.NoError(s.t, ctx.Err(), "%v\n%s%s", args, out.String(), err.String())
@@ -125,22 +128,8 @@ func start(t *testing.T, url string, register func(*amqprpc.Server), opts ...amq
 		stopped = true
 		t.Fatal(err)
 	}
-	waitUntilFound(t, url, srv)
+	testbroker.Found(t, url, srv)
 	return srv, stop
-}
-
-// waitUntilFound waits until a server answers questions, which it does soon after it is ready.
-func waitUntilFound(t *testing.T, url string, srv *amqprpc.Server) {
-	t.Helper()
-	client, err := amqprpc.Dial(t.Context(), url, amqprpc.WithLogger(nil))
-	require.NoError(t, err)
-	defer client.Close()
-	require.Eventually(t, func() bool {
-		for _, err := range discovery.Instances(t.Context(), client, discovery.OfInstance(srv.Instance())) {
-			return err == nil
-		}
-		return false
-	}, 10*time.Second, 5*time.Millisecond, "the server cannot be found")
 }
 
 // transient makes a queue that goes away after the test.

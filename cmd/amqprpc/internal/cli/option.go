@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -10,6 +11,22 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
 	"github.com/bbebcec1/amqprpc-go/cmd/amqprpc/internal/invoke"
 )
+
+// requestArgs are the arguments behind the method: a request, or many key=value pairs.
+const requestArgs = 10_000
+
+// methodArgs requires a method, and at most so many arguments behind it.
+func methodArgs(more int) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		if len(args) == 0 || args[0] == "" {
+			return errors.New("METHOD is missing: `amqprpc ls` lists the methods")
+		}
+		if n := len(args) - 1; n > more {
+			return fmt.Errorf("%s too many behind METHOD", plural(n-more, "argument"))
+		}
+		return nil
+	}
+}
 
 // callFlags are the flags of all commands that call methods.
 type callFlags struct {

@@ -75,18 +75,18 @@ func TestRequestsThatCannotBeRead(t *testing.T) {
 
 	var got []string
 	var last error
-	for row, err := range lines(io.MultiReader(strings.NewReader(" 1\n\n\r\n2"), iotest.ErrReader(errors.New("broken")))) {
+	for row, err := range lines(t.Context(), io.MultiReader(strings.NewReader(" 1\n\n\r\n2"), iotest.ErrReader(errors.New("broken")))) {
 		if last = err; err == nil {
 			got = append(got, string(row))
 		}
 	}
 	require.Equal(t, []string{"1", "2"}, got)
 	require.ErrorContains(t, last, "broken")
-	for _, err := range lines(io.LimitReader(zeros{}, maxRequest+5)) {
+	for _, err := range lines(t.Context(), io.LimitReader(zeros{}, maxRequest+5)) {
 		last = err
 	}
 	require.ErrorIs(t, last, errLongLine)
-	for row := range lines(strings.NewReader("1\n2\n3")) {
+	for row := range lines(t.Context(), strings.NewReader("1\n2\n3")) {
 		require.Equal(t, "1", string(row))
 		break
 	}

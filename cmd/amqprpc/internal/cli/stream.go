@@ -40,7 +40,7 @@ Interrupt the command to end the stream.
   amqprpc stream shop.prices item=tea --limit 3
   amqprpc stream shop.import < orders.ndjson
   amqprpc stream chat --kind bidi`,
-		Args: cobra.MinimumNArgs(1), ValidArgsFunction: completeMethods(1),
+		Args: methodArgs(requestArgs), ValidArgsFunction: completeMethods(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args[0], args[1:]) },
 	}
 	f.add(cmd, "none")
@@ -88,7 +88,7 @@ func (f *streamCmd) run(cmd *cobra.Command, queue string, args []string) error {
 			c.note("type one message in JSON on each line, and end with Ctrl-D")
 		}
 		if kind == describe.KindClientStream {
-			return f.upload(ctx, cli, c, m, lines(cmd.InOrStdin()), o)
+			return f.upload(ctx, cli, c, m, lines(ctx, cmd.InOrStdin()), o)
 		}
 		return f.bidi(ctx, cli, c, m, cmd.InOrStdin(), o)
 	}
@@ -155,9 +155,8 @@ func (f *streamCmd) bidi(ctx context.Context, cli *amqprpc.Client, c *console, m
 	}
 	defer stream.Close()
 	failed := make(chan error, 1)
-	// The goroutine ends when the input does. A program cannot end a read of a terminal.
 	go func() {
-		err := send(stream, lines(in), func(err error) bool {
+		err := send(stream, lines(ctx, in), func(err error) bool {
 			if isTerminal(in) {
 				showError(&console{err: c.err}, err)
 			}
@@ -211,21 +210,45 @@ type lineError struct {
 func (e *lineError) Error() string { return fmt.Sprintf("line %d of the input: %v", e.line, e.err) }
 func (e *lineError) Unwrap() error { return e.err }
 
-// lines returns the lines of an input, without empty ones.
-func lines(in io.Reader) iter.Seq2[json.RawMessage, error] {
+// lines returns the lines of an input, without empty ones, until ctx ends.
+func lines(ctx context.Context, in io.Reader) iter.Seq2[json.RawMessage, error] {
 	return func(yield func(json.RawMessage, error) bool) {
-		r := bufio.NewReaderSize(in, 64<<10)
+		type next struct {
+			line []byte
+			err  error
+		}
+		read, done := make(chan next), make(chan struct{})
+		defer close(done)
+		// A read of a terminal cannot be interrupted: the goroutine may outlast this function.
+		go func() {
+			r := bufio.NewReaderSize(in, 64<<10)
+			for err := error(nil); err == nil; {
+				var n next
+				n.line, err = line(r)
+				n.err = err
+				select {
+				case read <- n:
+				case <-done:
+					return
+				}
+			}
+		}()
 		for {
-			line, err := line(r)
-			if line = bytes.TrimSpace(line); len(line) > 0 && !yield(line, nil) {
+			select {
+			case <-ctx.Done():
+				yield(nil, ctx.Err())
 				return
-			}
-			if err == io.EOF {
-				return
-			}
-			if err != nil {
-				yield(nil, &statusError{statusUsage, fmt.Errorf("cannot read the input: %w", err)})
-				return
+			case n := <-read:
+				if text := bytes.TrimSpace(n.line); len(text) > 0 && !yield(text, nil) {
+					return
+				}
+				if n.err == io.EOF {
+					return
+				}
+				if n.err != nil {
+					yield(nil, &statusError{statusUsage, fmt.Errorf("cannot read the input: %w", n.err)})
+					return
+				}
 			}
 		}
 	}

@@ -102,7 +102,7 @@ func queues(ctx context.Context, conn *amqp.Connection, infos []describe.Info) [
 		}
 	}
 	if good > 0 && len(found) == 0 {
-		found = append(found, Finding{Check: "queues", Result: OK, Text: fmt.Sprintf("all %d queues exist and have consumers", good)})
+		found = append(found, Finding{Check: "queues", Result: OK, Text: fmt.Sprintf("queues that exist and have consumers: all %d", good)})
 	}
 	return atMost(found, "queues")
 }

@@ -83,7 +83,7 @@ func Discovery(a Answers) []Finding {
 		f.Result, f.Text = Warning, "no server has answered"
 		f.Advice = "check that a server runs and uses this virtual host, has no WithoutControl, and may configure and read ^amqprpc\\.instance\\. and ^amqprpc\\.control$: its log says if not. Other implementations do not answer"
 	default:
-		f.Text = fmt.Sprintf("%d instances have described themselves", len(a.Infos))
+		f.Text = fmt.Sprintf("instances that have described themselves: %d", len(a.Infos))
 	}
 	found := []Finding{f}
 	for i, b := range a.Broken {
@@ -119,7 +119,7 @@ func Clocks(stats []Stats) []Finding {
 		}
 	}
 	if len(found) == 0 && len(stats) > 0 {
-		found = append(found, Finding{Check: "clocks", Result: OK, Text: fmt.Sprintf("the clocks of all %d instances differ from ours by less than %v", len(stats), maxSkew)})
+		found = append(found, Finding{Check: "clocks", Result: OK, Text: fmt.Sprintf("no clock of a server differs from ours by more than %v", maxSkew)})
 	}
 	return atMost(found, "clocks")
 }

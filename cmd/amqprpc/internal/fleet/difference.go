@@ -29,22 +29,22 @@ type Group struct {
 // part is a part of a method that its callers depend on.
 type part struct {
 	name string
-	of   func(describe.Method) string
+	of   func(canon, describe.Method) string
 }
 
 var parts = []part{
-	{"kind", func(m describe.Method) string { return m.Kind }},
-	{"request schema", func(m describe.Method) string { return canonical(m.Request.Schema) }},
-	{"response schema", func(m describe.Method) string { return canonical(m.Response.Schema) }},
-	{"request type", func(m describe.Method) string { return m.Request.Type }},
-	{"response type", func(m describe.Method) string { return m.Response.Type }},
-	{"errors", func(m describe.Method) string {
+	{"kind", func(c canon, m describe.Method) string { return m.Kind }},
+	{"request schema", func(c canon, m describe.Method) string { return c.of(m.Request.Schema) }},
+	{"response schema", func(c canon, m describe.Method) string { return c.of(m.Response.Schema) }},
+	{"request type", func(c canon, m describe.Method) string { return m.Request.Type }},
+	{"response type", func(c canon, m describe.Method) string { return m.Response.Type }},
+	{"errors", func(c canon, m describe.Method) string {
 		text, _ := json.Marshal(m.Errors) // no error: RawMessage was decoded from JSON
-		return canonical(text)
+		return c.of(text)
 	}},
-	{"codecs", func(m describe.Method) string { return strings.Join(m.Codecs, "\x00") }},
-	{"delivery", func(m describe.Method) string { return m.Delivery }},
-	{"broadcast", func(m describe.Method) string {
+	{"codecs", func(c canon, m describe.Method) string { return strings.Join(m.Codecs, "\x00") }},
+	{"delivery", func(c canon, m describe.Method) string { return m.Delivery }},
+	{"broadcast", func(c canon, m describe.Method) string {
 		if m.Broadcast {
 			return "yes"
 		}
@@ -53,7 +53,7 @@ var parts = []part{
 }
 
 // differenceOf compares the variants of a method, and the versions of its instances.
-func differenceOf(m Method) (d Difference, differ bool) {
+func (c canon) differenceOf(m Method) (d Difference, differ bool) {
 	type key struct {
 		service, version string
 		variant          int
@@ -65,7 +65,6 @@ func differenceOf(m Method) (d Difference, differ bool) {
 			k := key{id.Name, id.Version, i}
 			if groups[k] == nil {
 				groups[k] = &Group{Service: id.Name, Version: id.Version, Variant: i + 1}
-				d.Groups = append(d.Groups, Group{})
 			}
 			groups[k].Instances = append(groups[k].Instances, id.Instance)
 			versions[[2]string{id.Name, id.Version}] = true
@@ -79,11 +78,10 @@ func differenceOf(m Method) (d Difference, differ bool) {
 		d.What = append(d.What, "version")
 	}
 	for _, p := range parts {
-		if slices.ContainsFunc(m.Variants[1:], func(v Variant) bool { return p.of(v.Method) != p.of(m.Variants[0].Method) }) {
+		if slices.ContainsFunc(m.Variants[1:], func(v Variant) bool { return p.of(c, v.Method) != p.of(c, m.Variants[0].Method) }) {
 			d.What = append(d.What, p.name)
 		}
 	}
-	d.Groups = d.Groups[:0]
 	for _, g := range slices.SortedFunc(maps.Values(groups), func(a, b *Group) int {
 		if a.Variant != b.Variant {
 			return a.Variant - b.Variant
@@ -96,11 +94,11 @@ func differenceOf(m Method) (d Difference, differ bool) {
 }
 
 // differencesOf returns the differences of all methods, with equal ones joined.
-func differencesOf(methods []Method) []Difference {
+func (c canon) differencesOf(methods []Method) []Difference {
 	var all []Difference
 	at := make(map[string]int)
 	for _, m := range methods {
-		d, differ := differenceOf(m)
+		d, differ := c.differenceOf(m)
 		if !differ {
 			continue
 		}

@@ -62,11 +62,12 @@ func Of(infos []describe.Info) Fleet {
 		byName[info.Name] = append(byName[info.Name], info)
 	}
 	var f Fleet
+	c := make(canon)
 	for _, name := range slices.Sorted(maps.Keys(byName)) {
-		f.Services = append(f.Services, serviceOf(name, byName[name]))
+		f.Services = append(f.Services, c.serviceOf(name, byName[name]))
 	}
-	f.Methods = methodsOf(infos)
-	f.Differences = differencesOf(f.Methods)
+	f.Methods = c.methodsOf(infos)
+	f.Differences = c.differencesOf(f.Methods)
 	return f
 }
 
@@ -79,8 +80,8 @@ func (f Fleet) Method(queue string) (Method, bool) {
 	return f.Methods[i], true
 }
 
-func serviceOf(name string, infos []describe.Info) Service {
-	s := Service{Name: name, Instances: infos, Methods: methodsOf(infos), Description: infos[len(infos)-1].Description}
+func (c canon) serviceOf(name string, infos []describe.Info) Service {
+	s := Service{Name: name, Instances: infos, Methods: c.methodsOf(infos), Description: infos[len(infos)-1].Description}
 	versions := make(map[string]bool)
 	for _, info := range infos {
 		versions[info.Version] = true
@@ -89,13 +90,13 @@ func serviceOf(name string, infos []describe.Info) Service {
 	return s
 }
 
-func methodsOf(infos []describe.Info) []Method {
+func (c canon) methodsOf(infos []describe.Info) []Method {
 	type key struct{ queue, print string }
 	found := make(map[key]*Variant)
 	byQueue := make(map[string][]*Variant)
 	for _, info := range infos {
 		for _, m := range info.Methods {
-			k := key{m.Queue, fingerprint(m)}
+			k := key{m.Queue, c.fingerprint(m)}
 			v := found[k]
 			if v == nil {
 				v = &Variant{}
@@ -123,27 +124,32 @@ func methodsOf(infos []describe.Info) []Method {
 }
 
 // fingerprint is equal for methods that callers need not tell apart.
-func fingerprint(m describe.Method) string {
+func (c canon) fingerprint(m describe.Method) string {
 	var b bytes.Buffer
 	for _, p := range parts {
-		b.WriteString(p.of(m))
+		b.WriteString(p.of(c, m))
 		b.WriteByte(0)
 	}
 	return b.String()
 }
 
-// canonical returns JSON without white space and with sorted keys. What is not JSON stays as it
-// is.
-func canonical(text json.RawMessage) string {
+// canon remembers the canonical form of each JSON text: most instances send the same ones.
+type canon map[string]string
+
+// of returns JSON without white space and with sorted keys. What is not JSON stays as it is.
+func (c canon) of(text json.RawMessage) string {
+	if known, ok := c[string(text)]; ok {
+		return known
+	}
+	out := string(text)
 	var v any
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.UseNumber()
-	if d.Decode(&v) != nil {
-		return string(text)
+	if d.Decode(&v) == nil {
+		if sorted, err := json.Marshal(v); err == nil {
+			out = string(sorted)
+		}
 	}
-	out, err := json.Marshal(v)
-	if err != nil {
-		return string(text)
-	}
-	return string(out)
+	c[string(text)] = out
+	return out
 }

@@ -86,16 +86,14 @@ func TestEachPartCounts(t *testing.T) {
 	}
 }
 
-// Ten thousand instances of a hundred methods are grouped in a moment.
+// Ten thousand instances of one method are grouped.
 func TestManyInstances(t *testing.T) {
 	t.Parallel()
 	var infos []describe.Info
 	for i := range 10_000 {
 		infos = append(infos, info(fmt.Sprintf("i%d", i), "s", fmt.Sprint(i), method("q", `{}`), method("q", `{}`)))
 	}
-	start := time.Now()
 	f := fleet.Of(infos)
-	require.Less(t, time.Since(start), 5*time.Second)
 	require.Len(t, f.Differences[0].Groups, 10_000)
 	require.Equal(t, 10_000, f.Methods[0].Instances())
 	require.Empty(t, fleet.Of(nil).Services)

@@ -42,6 +42,9 @@ func serve(t *testing.T, register func(*amqprpc.Server), opts ...amqprpc.ServerO
 		served <- nil
 		t.Fatal(err)
 	}
+	if srv.Instance() != "" {
+		testbroker.Found(t, url, srv)
+	}
 	cli, err := amqprpc.Dial(t.Context(), url, amqprpc.WithLogger(nil))
 	require.NoError(t, err)
 	t.Cleanup(func() { cli.Close() })

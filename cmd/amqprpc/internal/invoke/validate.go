@@ -26,6 +26,7 @@ type Problem struct {
 type InvalidError struct {
 	Queue    string
 	Problems []Problem // at least one
+	NotJSON  bool      // the request is no JSON at all
 }
 
 // Error returns all problems.
@@ -56,7 +57,7 @@ func notJSON(queue string, request json.RawMessage) error {
 			text += fmt.Sprintf(" (at byte %d)", at.Offset)
 		}
 	}
-	return &InvalidError{Queue: queue, Problems: []Problem{{Text: text}}}
+	return &InvalidError{Queue: queue, Problems: []Problem{{Text: text}}, NotJSON: true}
 }
 
 func validate(queue string, s *jsonschema.Schema, request json.RawMessage) (err error) {

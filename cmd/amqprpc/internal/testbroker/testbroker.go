@@ -11,10 +11,14 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/bbebcec1/amqprpc-go/amqprpc"
 	"github.com/bbebcec1/amqprpc-go/amqprpc/amqptest"
+	"github.com/bbebcec1/amqprpc-go/amqprpc/discovery"
 )
 
 // envRabbitMQ selects the broker: a release series of RabbitMQ, unset for the in-process
@@ -102,6 +106,20 @@ func URL(t testing.TB, nodeURL string) string {
 		return nodeURL
 	}
 	return amqptest.Start(t).URL()
+}
+
+// Found waits until a server answers questions, which it does soon after it is ready.
+func Found(t testing.TB, url string, srv *amqprpc.Server) {
+	t.Helper()
+	cli, err := amqprpc.Dial(t.Context(), url, amqprpc.WithLogger(nil))
+	require.NoError(t, err)
+	defer cli.Close()
+	require.Eventually(t, func() bool {
+		for _, err := range discovery.Instances(t.Context(), cli, discovery.OfInstance(srv.Instance())) {
+			return err == nil
+		}
+		return false
+	}, 20*time.Second, 5*time.Millisecond, "the server cannot be found")
 }
 
 // Queue returns a name for a queue of one test.
