@@ -14,8 +14,10 @@ import (
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
 	"github.com/bbebcec1/amqprpc-go/cmd/amqprpc/internal/connect"
+	"github.com/bbebcec1/amqprpc-go/cmd/amqprpc/internal/demo"
 	"github.com/bbebcec1/amqprpc-go/cmd/amqprpc/internal/invoke"
 	"github.com/bbebcec1/amqprpc-go/cmd/amqprpc/internal/untrusted"
+	"github.com/bbebcec1/amqprpc-go/cmd/amqprpc/internal/web"
 )
 
 // Streams are the input and the outputs of a command.
@@ -90,7 +92,7 @@ The broker is that of --url, --context, the variable AMQP_URL, or the current co
 	root.PersistentFlags().Bool("json", false, "write JSON, also for errors")
 	root.PersistentFlags().Duration("wait", 0, "how long to wait for servers that describe themselves (default: until no more of them answer)")
 	root.AddCommand(lsCommand(), describeCommand(), callCommand(), streamCommand(), allCommand(), pingCommand(), topCommand(), benchCommand(),
-		asyncapiCommand(), doctorCommand(), contextCommand())
+		asyncapiCommand(), doctorCommand(), contextCommand(), web.Command(), demo.Command())
 	return root
 }
 
