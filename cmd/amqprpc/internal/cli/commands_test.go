@@ -119,19 +119,26 @@ func shopWithoutBroadcasts(srv *amqprpc.Server) {
 	amqprpc.Register(srv, "square", func(_ context.Context, n int) (int, error) { return n * n, nil })
 }
 
-func TestStatuses(t *testing.T) {
-	t.Parallel()
-	url := amqptest.Start(t).URL()
-	entered, release := make(chan struct{}, 100), make(chan struct{})
-	defer close(release)
+// slowShop starts a shop with a method that runs until the test ends. entered gets a value when
+// the method begins.
+func slowShop(t *testing.T, url string) (entered <-chan struct{}) {
+	began, release := make(chan struct{}, 100), make(chan struct{})
 	start(t, url, func(srv *amqprpc.Server) {
 		shop("shop")(srv)
 		amqprpc.Register(srv, "slow", func(context.Context, int) (int, error) {
-			entered <- struct{}{}
+			began <- struct{}{}
 			<-release
 			return 0, nil
 		})
 	})
+	t.Cleanup(func() { close(release) }) // before the server stops
+	return began
+}
+
+func TestStatuses(t *testing.T) {
+	t.Parallel()
+	url := amqptest.Start(t).URL()
+	slowShop(t, url)
 	s := shellFor(t, url)
 	for _, tc := range []struct {
 		status int
@@ -158,11 +165,15 @@ func TestStatuses(t *testing.T) {
 		r := s.run(tc.args...)
 		require.Equal(t, tc.status, r.status, "%v\n%s%s", tc.args, r.out, r.err)
 	}
+}
 
+// An interrupt ends every wait.
+func TestInterrupts(t *testing.T) {
+	t.Parallel()
+	url := amqptest.Start(t).URL()
+	entered := slowShop(t, url)
+	s := shellFor(t, url)
 	ctx, stop := context.WithCancel(t.Context())
-	for len(entered) > 0 {
-		<-entered
-	}
 	ended := make(chan int, 1)
 	go func() {
 		ended <- cli.Main(s.context(ctx), []string{"call", "slow", "1"}, cli.Streams{In: strings.NewReader(""), Out: io.Discard, Err: io.Discard})

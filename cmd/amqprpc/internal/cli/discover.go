@@ -102,8 +102,14 @@ func (c *console) brokenAnswer(e *discovery.InstanceError) {
 func infos(ctx context.Context, cli *amqprpc.Client, c *console, q question) ([]describe.Info, error) {
 	return collect(c, discovery.Info(ctx, cli, q.filters()...), func(i describe.Info) int {
 		n := len(i.Description)
+		for k, v := range i.Metadata {
+			n += 50 + len(k) + len(v)
+		}
 		for _, m := range i.Methods {
 			n += 200 + len(m.Doc) + len(m.Request.Schema) + len(m.Request.Example) + len(m.Response.Schema) + len(m.Response.Example)
+			for _, e := range m.Errors {
+				n += 50 + len(e.Details)
+			}
 		}
 		return n
 	})

@@ -46,8 +46,8 @@ func Main(ctx context.Context, args []string, s Streams) int {
 	status := statusOf(err)
 	if ctx.Err() != nil {
 		status = statusInterrupted
-		if !errors.Is(err, errShown) && cmd.Name() != "call" { // after a call, its outcome matters
-			err = errInterrupted
+		if !errors.Is(err, errShown) && cmd.Name() != "call" { // of a call, the outcome matters
+			err = interruptedError{}
 		}
 	}
 	if !errors.Is(err, errShown) {
@@ -58,7 +58,11 @@ func Main(ctx context.Context, args []string, s Streams) int {
 	return status
 }
 
-var errInterrupted = amqprpc.Errorf(amqprpc.CodeCanceled, "the command was interrupted")
+// interruptedError is the error of a command that was interrupted.
+type interruptedError struct{}
+
+func (interruptedError) Error() string { return "the command was interrupted" }
+func (interruptedError) Unwrap() error { return context.Canceled }
 
 // errShown is wrapped by errors that the command has shown itself.
 var errShown = errors.New("shown")
@@ -86,8 +90,7 @@ The broker is that of --url, --context, the variable AMQP_URL, or the current co
 	}
 	connect.AddFlags(root)
 	root.PersistentFlags().Bool("json", false, "write JSON, also for errors")
-	root.PersistentFlags().Duration("wait", 0, "how long to wait for servers that describe themselves (default: until no more answer)")
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return err })
+	root.PersistentFlags().Duration("wait", 0, "how long to wait for servers that describe themselves (default: until no more of them answer)")
 	root.AddCommand(lsCommand(), describeCommand(), callCommand(), streamCommand(), allCommand(), pingCommand(), topCommand(), benchCommand(),
 		asyncapiCommand(), doctorCommand(), contextCommand(), web.Command(), demo.Command())
 	return root

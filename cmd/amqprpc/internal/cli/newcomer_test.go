@@ -68,15 +68,7 @@ func TestNewcomer(t *testing.T) {
 	require.Len(t, strings.Split(strings.TrimSpace(out), "\n"), 2)
 	require.Contains(t, out, second.Instance()+`  "reloaded"`)
 
-	saved := filepath.Join(t.TempDir(), "run.json")
-	out = s.ok("bench", q+".order", "item=tea", "--rate", "200", "--duration", "300ms", "--warmup", "0s", "--save", saved)
-	require.Regexp(t, `calls +60\n`, out)
-	require.Regexp(t, `p99.9 +[0-9.]+[µm]?s`, out)
-	r = s.run("bench", q+".order", "item=tea", "--callers", "2", "--duration", "200ms", "--warmup", "0s", "--compare", saved)
-	require.Zero(t, r.status)
-	require.Contains(t, r.out, "BEFORE")
-	require.Contains(t, r.err, "another plan")
-
+	measure(t, s, q)
 	require.Regexp(t, regexp.QuoteMeta(q)+`\.order .* 2 +0 +0 .*served`, s.ok("top", q, "--once", "--interval", "100ms"))
 	stopSecond()
 	require.Regexp(t, regexp.QuoteMeta(q)+`\.order .* 1 +0 +0 .*served`, s.ok("top", q, "--once", "--interval", "100ms"))
@@ -84,6 +76,19 @@ func TestNewcomer(t *testing.T) {
 	r = s.run("call", q+".reload", "--instance", second.Instance())
 	require.Equal(t, 3, r.status, r.err)
 	require.Contains(t, r.err, "no handler has run")
+}
+
+// measure measures a method, and compares it with an earlier run.
+func measure(t *testing.T, s *shell, q string) {
+	t.Helper()
+	saved := filepath.Join(t.TempDir(), "run.json")
+	out := s.ok("bench", q+".order", "item=tea", "--rate", "200", "--duration", "300ms", "--warmup", "0s", "--save", saved)
+	require.Regexp(t, `calls +60\n`, out)
+	require.Regexp(t, `p99.9 +[0-9.]+[µm]?s`, out)
+	r := s.run("bench", q+".order", "item=tea", "--callers", "2", "--duration", "200ms", "--warmup", "0s", "--compare", saved)
+	require.Zero(t, r.status)
+	require.Contains(t, r.out, "BEFORE")
+	require.Contains(t, r.err, "another plan")
 }
 
 // What the servers of one queue say differs, and ls says how.

@@ -204,10 +204,10 @@ func TestAllAndInstance(t *testing.T) {
 	require.NoError(t, invoke.Notify(t.Context(), cli, invoke.Foreign(queue), json.RawMessage(`2`), invoke.Options{}))
 }
 
-func TestStreams(t *testing.T) {
-	t.Parallel()
-	queue := testbroker.Queue(t, "")
-	cli := serve(t, func(srv *amqprpc.Server) {
+// serveStreams serves one stream of each kind. Their queues begin with queue.
+func serveStreams(t *testing.T, queue string) *amqprpc.Client {
+	t.Helper()
+	return serve(t, func(srv *amqprpc.Server) {
 		amqprpc.RegisterServerStream(srv, queue+".down", func(_ context.Context, n int, out *amqprpc.Sender[order]) error {
 			for i := range n {
 				if err := out.Send(order{Item: "tea", Count: int64(i)}); err != nil {
@@ -238,6 +238,12 @@ func TestStreams(t *testing.T) {
 			return nil
 		}, transient())
 	})
+}
+
+func TestStreams(t *testing.T) {
+	t.Parallel()
+	queue := testbroker.Queue(t, "")
+	cli := serveStreams(t, queue)
 	var items []string
 	var last error
 	for v, err := range invoke.ServerStream(t.Context(), cli, invoke.Foreign(queue+".down"), json.RawMessage(`2`), invoke.Options{}) {
@@ -256,7 +262,14 @@ func TestStreams(t *testing.T) {
 	_, err = invoke.ClientStream(t.Context(), cli, up, rows(`{"item":"a","count":1}`, `{"item":2}`), invoke.Options{})
 	require.ErrorContains(t, err, "/item")
 	require.Len(t, invoke.FailureOf(err).Problems, 1)
+}
 
+func TestOpenStreams(t *testing.T) {
+	t.Parallel()
+	queue := testbroker.Queue(t, "")
+	cli := serveStreams(t, queue)
+	schema := describe.Message{Schema: json.RawMessage(orderSchema)}
+	up := describedAs(t, describe.Method{Queue: queue + ".up", Request: schema})
 	bidi, err := invoke.OpenBidi(t.Context(), cli, describedAs(t, describe.Method{Queue: queue + ".both", Request: schema}), invoke.Options{})
 	require.NoError(t, err)
 	defer bidi.Close()
