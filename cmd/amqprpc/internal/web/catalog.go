@@ -26,6 +26,7 @@ const (
 	maxDoc       = 8 << 10  // bytes of a description
 	maxDocument  = 64 << 10 // bytes of a schema or an example
 	maxDocuments = 8 << 20  // bytes of all schemas and examples
+	maxDepth     = 100      // of a schema or an example
 	askTime      = 10 * time.Second
 )
 
@@ -189,20 +190,25 @@ func (c *catalog) method(all map[string]*method, s *service, d *describe.Method)
 
 // choose describes m so, as far as there is room for documents.
 func (c *catalog) choose(m *method, form shape, d describe.Method, oversized bool) {
-	for _, doc := range []*json.RawMessage{
-		&m.Request.Schema, &m.Request.Example, &m.Response.Schema, &m.Response.Example,
-	} {
+	for _, doc := range documents(&m.Method) {
 		c.documents -= len(*doc)
 	}
-	for _, doc := range []*json.RawMessage{
-		&d.Request.Schema, &d.Request.Example, &d.Response.Schema, &d.Response.Example,
-	} {
+	for _, doc := range documents(&d) {
 		if c.documents+len(*doc) > maxDocuments {
 			*doc, oversized = nil, true
 		}
 		c.documents += len(*doc)
 	}
 	m.form, m.Method, m.Oversized = form, d, oversized
+}
+
+// documents returns the JSON of a description.
+func documents(m *describe.Method) []*json.RawMessage {
+	all := []*json.RawMessage{&m.Request.Schema, &m.Request.Example, &m.Response.Schema, &m.Response.Example}
+	for i := range m.Errors {
+		all = append(all, &m.Errors[i].Details)
+	}
+	return all
 }
 
 // shape is equal for descriptions that callers need not tell apart. It is short, because an
@@ -216,7 +222,7 @@ func shapeOf(m *describe.Method) shape {
 // bound cuts what an instance says about a method.
 func bound(m describe.Method) (out describe.Method, oversized bool) {
 	document := func(d json.RawMessage) json.RawMessage {
-		if len(d) > maxDocument {
+		if len(d) > maxDocument || depth(d) > maxDepth {
 			oversized = true
 			return nil
 		}
@@ -239,6 +245,27 @@ func bound(m describe.Method) (out describe.Method, oversized bool) {
 		m.Errors[i] = describe.Error{Code: cut(e.Code, maxText), Details: document(e.Details)}
 	}
 	return m, oversized
+}
+
+// depth returns how deep arrays and objects are nested in a valid JSON text. Browsers fail on
+// texts that are nested deeply.
+func depth(d json.RawMessage) (deepest int) {
+	now, quoted := 0, false
+	for i := 0; i < len(d); i++ {
+		switch c := d[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '[' || c == '{':
+			now++
+			deepest = max(deepest, now)
+		case c == ']' || c == '}':
+			now--
+		}
+	}
+	return deepest
 }
 
 func cutAll(m map[string]string) map[string]string {

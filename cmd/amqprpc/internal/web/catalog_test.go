@@ -107,7 +107,11 @@ func TestManyLargeInfos(t *testing.T) {
 	schema := func(n int) string { return fmt.Sprintf(`{"n":%d,"x":"%s"}`, n, strings.Repeat("x", maxDocument-40)) }
 	c := gather(func(yield func(describe.Info, error) bool) {
 		for i := range 300 {
-			methods := []describe.Method{methodOf("shared", schema(i))}
+			shared := methodOf("shared", schema(i))
+			for range 30 {
+				shared.Errors = append(shared.Errors, describe.Error{Code: "internal", Details: json.RawMessage(schema(i))})
+			}
+			methods := []describe.Method{shared}
 			for j := range 3 {
 				methods = append(methods, methodOf(fmt.Sprintf("q.%d.%d", i, j), schema(i)))
 			}
@@ -124,6 +128,19 @@ func TestManyLargeInfos(t *testing.T) {
 	require.Len(t, c.Faults, maxFaults)
 	require.Positive(t, c.Omitted)
 	require.Less(t, size(t, c), maxDocuments+2<<20)
+}
+
+func TestDepth(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]int{
+		``: 0, `1`: 0, `[]`: 1, `{"a":[{}]}`: 3, `"[[["`: 0, `["\"[",[]]`: 2, `["\\",[[]]]`: 3, `{"]":[],"[":[]}`: 2,
+	} {
+		require.Equal(t, want, depth(json.RawMessage(text)), text)
+	}
+	deep := methodOf("q", strings.Repeat("[", maxDepth+1)+strings.Repeat("]", maxDepth+1))
+	c := gather(all(info("1", "a", "", deep)))
+	require.True(t, c.Methods[0].Oversized)
+	require.Empty(t, c.Methods[0].Request.Schema)
 }
 
 // Garbage is no reason to fail, and is not passed on as JSON.

@@ -23,17 +23,21 @@ func evilInfo() describe.Info {
 		panic(err) // a string
 	}
 	q := string(quoted)
-	schema := `{"title":` + q + `,"description":` + q + `,"type":"object","required":["a","__proto__"],"properties":{` +
+	schema := `{"title":` + q + `,"description":` + q + `,"type":"object","required":["a","__proto__","wide","tree","bad"],"properties":{` +
 		`"a":{"type":"string","description":` + q + `,"pattern":` + q + `},` + q + `:{"enum":[` + q + `,null,{}]},` +
 		`"__proto__":{"type":"object","properties":{"polluted":{"const":true}},"required":["polluted"]},` +
-		`"loop":{"$ref":"#/$defs/loop"},"far":{"$ref":"https://example.com/x"},"lost":{"$ref":"#/%"},"wrong":{"type":7,"enum":3,"items":[]},` +
+		`"loop":{"$ref":"#/$defs/loop"},"wide":{"$ref":"#/$defs/wide"},"tree":{"$ref":"#/$defs/tree"},"bad":{"type":"object","required":"x","properties":7},"far":{"$ref":"https://example.com/x"},"lost":{"$ref":"#/%"},"wrong":{"type":7,"enum":3,"items":[]},` +
 		`"map":{"type":"object","additionalProperties":{"type":"string"}},"odd":{"oneOf":[null,7,` + q + `]}},` +
-		`"$defs":{"loop":{"allOf":[{"$ref":"#/$defs/loop"},{"$ref":"#/$defs/loop"}]}}}`
+		`"$defs":{"loop":{"allOf":[{"$ref":"#/$defs/loop"},{"$ref":"#/$defs/loop"}]},"wide":{"allOf":[` + strings.Repeat(`{"$ref":"#/$defs/wide"},`, 40) + `{}]},` +
+		`"tree":{"type":"object","required":["` + strings.Join(strings.Split("abcdefghijklmnopqrstuvwxyz", ""), `","`) + `"],"properties":{"a":{"$ref":"#/$defs/tree"}` +
+		`,"b":{"$ref":"#/$defs/tree"},"c":{"$ref":"#/$defs/tree"},"d":{"$ref":"#/$defs/tree"},"e":{"$ref":"#/$defs/tree"},"f":{"$ref":"#/$defs/tree"}}}}}`
 	m := describe.Method{
 		Queue: evil, Kind: evil, Doc: evil, Delivery: evil, Codecs: []string{evil}, Errors: []describe.Error{{Code: evil, Details: quoted}},
 		Request:  describe.Message{Type: evil, Schema: json.RawMessage(schema), Example: json.RawMessage(`{"a":` + q + `,` + q + `:null,"map":{` + q + `:` + q + `}}`)},
 		Response: describe.Message{Type: evil, Schema: quoted, Example: quoted},
 	}
+	deep := json.RawMessage(strings.Repeat("[", 9000) + strings.Repeat("]", 9000))
+	m.Response.Example, m.Errors[0].Details = deep, deep
 	plain := m
 	plain.Queue, plain.Kind, plain.Request.Example = "plain", describe.KindUnary, nil
 	i := info(evil, evil, evil, m, plain)

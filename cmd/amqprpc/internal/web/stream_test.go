@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"strings"
@@ -196,6 +197,38 @@ func TestUpload(t *testing.T) {
 	_, err := r.lines.ReadByte()
 	require.ErrorIs(t, err, io.EOF)
 	require.Equal(t, http.StatusNotFound, post(t, s, "/api/stream/send", streamRequest{Stream: r.id}).StatusCode)
+}
+
+// A handler that ends early ends the stream of the page, too, with its error.
+func TestUploadEndsEarly(t *testing.T) {
+	t.Parallel()
+	queue := testbroker.Queue(t, "")
+	s := start(t, func(srv *amqprpc.Server) {
+		amqprpc.RegisterClientStream(srv, queue, func(_ context.Context, in *amqprpc.Receiver[int]) (int, error) {
+			_, err := in.Recv()
+			return 0, errors.Join(err, amqprpc.Errorf(amqprpc.CodeOutOfRange, "enough"))
+		})
+	})
+	r, _ := open(t, s.URL, s.Client(), callRequest{Queue: queue, Kind: describe.KindClientStream})
+	require.Equal(t, "open", r.next().Event)
+	end := make(chan event, 1)
+	go func() {
+		var e event
+		line, _ := r.lines.ReadBytes('\n') // an error leaves no event
+		_ = json.Unmarshal(line, &e)
+		end <- e
+	}()
+	for {
+		resp := post(t, s, "/api/stream/send", streamRequest{Stream: r.id, Message: json.RawMessage("1")})
+		resp.Body.Close()
+		select {
+		case e := <-end:
+			require.Equal(t, "end", e.Event)
+			require.Equal(t, "out_of_range", e.Error.Code)
+			return
+		default:
+		}
+	}
 }
 
 func TestConversation(t *testing.T) {

@@ -107,6 +107,7 @@ func (p *Page) sendStream(w http.ResponseWriter, r *http.Request) {
 	}
 	err := send(in.Message)
 	if errors.Is(err, io.EOF) {
+		s.finish() // the answer of the stream says why
 		err = amqprpc.Errorf(amqprpc.CodeFailedPrecondition, "the stream has ended")
 	}
 	writeJSON(w, http.StatusOK, map[string]*invoke.Failure{"error": invoke.FailureOf(err)})

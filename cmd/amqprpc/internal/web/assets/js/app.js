@@ -34,12 +34,23 @@ function show(focus) {
   side.show(catalog, shown);
   shell.dataset.view = shown === null ? 'list' : 'method';
   document.title = shown === null ? 'amqprpc' : `${visible(shown)} · amqprpc`;
-  page = shown === null ? new Overview(catalog, meter) : new MethodPage(method(shown), catalog, meter, drafts);
+  page = shown === null ? new Overview(catalog, meter) : methodPage(method(shown));
   page.update();
   replace(main, page.element);
   if (focus) {
     main.focus({ preventScroll: true });
     scrollTo(0, 0);
+  }
+}
+
+// methodPage goes without the schema and the examples of a method if they cannot be shown.
+function methodPage(m) {
+  try {
+    return new MethodPage(m, catalog, meter, drafts);
+  } catch (e) {
+    console.warn(e);
+    drafts.delete(m.queue);
+    return new MethodPage({ ...m, oversized: true, request: { type: m.request.type }, response: { type: m.response.type }, errors: [] }, catalog, meter, drafts);
   }
 }
 

@@ -3,7 +3,7 @@
 
 import { h, id, name, replace, visible } from './dom.js';
 import { clone, parse, pretty } from './api.js';
-import { describe, fits, fresh, hint, put, typeOf } from './schema.js';
+import { describe, fits, fresh, hint, list, put, typeOf } from './schema.js';
 
 const maxDepth = 12;
 const maxItems = 100;
@@ -120,7 +120,7 @@ export class Form {
 
   object(d, value, place) {
     const properties = d.schema.properties ?? {};
-    const required = new Set(d.schema.required ?? []);
+    const required = new Set(list(d.schema.required));
     const known = Object.keys(properties).filter((k) => Object.hasOwn(value, k));
     const extra = Object.keys(value).filter((k) => !Object.hasOwn(properties, k));
     const absent = Object.keys(properties).filter((k) => !Object.hasOwn(value, k));

@@ -38,7 +38,7 @@ export class MethodPage {
       h('p', { class: 'tags' }, h('span', { class: 'tag', title }, label), title && h('span', { class: 'quiet' }, title), m.differs && h('span', { class: 'tag warn' }, 'instances differ')),
       m.doc && h('p', { class: 'lead' }, visible(m.doc)),
       m.differs && h('p', { class: 'notice-line' }, 'The instances of this method describe it differently: another version may be running. The description of most of them is shown.'),
-      m.oversized && h('p', { class: 'notice-line' }, 'A schema or an example of this method is too large for this page. Write the request as JSON.'),
+      m.oversized && h('p', { class: 'notice-line' }, 'A schema or an example of this method is too large for this page, or cannot be read. Write the request as JSON.'),
       m.foreign && h('p', { class: 'notice-line' }, 'No server describes this queue. You can call it all the same: write the request as JSON.'));
   }
 

@@ -3,20 +3,20 @@
 
 import { clone, isExact } from './api.js';
 
-const maxHops = 32;
+const maxSteps = 200;
 
-// resolve follows references and merges allOf.
-export function resolve(root, schema, hops = maxHops) {
-  if (schema === true || schema == null || typeof schema !== 'object') return {};
-  if (hops === 0) return {};
+// resolve follows references and merges allOf. Schemas that refer to themselves many times
+// are cut after some steps.
+export function resolve(root, schema, steps = { left: maxSteps }) {
+  if (schema === true || schema == null || typeof schema !== 'object' || steps.left-- <= 0) return {};
   let out = schema;
   if (typeof schema.$ref === 'string') {
     const { $ref, ...rest } = schema;
-    out = { ...resolve(root, pointer(root, $ref), hops - 1), ...rest };
+    out = { ...resolve(root, pointer(root, $ref), steps), ...rest };
   }
   if (Array.isArray(out.allOf)) {
     const { allOf, ...rest } = out;
-    out = allOf.slice(0, maxHops).map((s) => resolve(root, s, hops - 1)).reduce(merge, rest);
+    out = allOf.slice(0, maxSteps).map((s) => resolve(root, s, steps)).reduce(merge, rest);
   }
   return out;
 }
@@ -25,7 +25,7 @@ function merge(a, b) {
   return {
     ...b, ...a,
     properties: a.properties || b.properties ? { ...b.properties, ...a.properties } : undefined,
-    required: [...(a.required ?? []), ...(b.required ?? [])],
+    required: [...list(a.required), ...list(b.required)],
   };
 }
 
@@ -87,7 +87,7 @@ export function fits(root, schema, value) {
   const type = typeOf(value);
   switch (kind) {
     case 'object':
-      return type === 'object' && (s.required ?? []).every((k) => Object.hasOwn(value, k)) &&
+      return type === 'object' && list(s.required).every((k) => Object.hasOwn(value, k)) &&
         Object.entries(s.properties ?? {}).every(([k, p]) => !Object.hasOwn(p ?? {}, 'const') || !Object.hasOwn(value, k) || value[k] === p.const);
     case 'map': return type === 'object';
     case 'integer': return type === 'number';
@@ -99,28 +99,32 @@ export function fits(root, schema, value) {
 }
 
 // fresh returns a new value: the least one that a person can go on from.
-export function fresh(root, schema, depth = 0) {
+export function fresh(root, schema, depth = 0, steps = { left: maxSteps }) {
   const { kind, schema: s, choices, nullable } = describe(root, schema);
   if (Object.hasOwn(s, 'default')) return clone(s.default);
   if (Array.isArray(s.examples) && s.examples.length) return clone(s.examples[0]);
-  if (depth > 8) return null;
+  if (depth > 8 || steps.left-- <= 0) return null;
+  const inner = (part) => fresh(root, part, depth + 1, steps);
   switch (kind) {
     case 'const': return clone(s.const);
     case 'enum': return s.enum[0] ?? null;
-    case 'choice': return nullable ? null : fresh(root, choices[0], depth + 1);
+    case 'choice': return nullable ? null : inner(choices[0]);
     case 'object': {
       const out = {};
-      for (const key of s.required ?? []) put(out, key, fresh(root, s.properties?.[key], depth + 1));
+      for (const key of list(s.required)) put(out, key, inner(s.properties?.[key]));
       return out;
     }
     case 'map': return {};
-    case 'array': return Array.from({ length: Math.min(s.minItems ?? 0, 10) }, () => fresh(root, s.items, depth + 1));
+    case 'array': return Array.from({ length: Math.min(Number(s.minItems) || 0, 10) }, () => inner(s.items));
     case 'string': return '';
     case 'boolean': return false;
     case 'integer': case 'number': return typeof s.minimum === 'number' ? s.minimum : 0;
     default: return null;
   }
 }
+
+// list returns the texts of what should be a list of texts.
+export const list = (texts) => (Array.isArray(texts) ? texts.filter((t) => typeof t === 'string').slice(0, maxSteps) : []);
 
 // put sets a property, also one of the name __proto__.
 export function put(object, key, value) {
