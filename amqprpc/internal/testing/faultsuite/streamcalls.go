@@ -17,6 +17,7 @@ type streamPlan struct {
 	leave   int           // the caller leaves after so many items; zero for never
 	fail    bool          // an upload's source fails after its last item
 	step    time.Duration // how long the caller takes for each item
+	each    func()        // called for each item that the caller sends or receives; may be nil
 }
 
 // planStream draws a stream. Many are short, some are longer than a window.
@@ -76,6 +77,7 @@ func (p *plan) read(ctx context.Context, items func(func(Item, error) bool), cal
 			return err
 		}
 		call.Flow.take(it, p.job.Size)
+		p.passed()
 		if n := call.Flow.Got[0].Count; n == p.stream.leave {
 			call.Left = true
 			return nil
@@ -84,6 +86,12 @@ func (p *plan) read(ctx context.Context, items func(func(Item, error) bool), cal
 	}
 	call.Flow.Clean = true
 	return nil
+}
+
+func (p *plan) passed() {
+	if p.stream.each != nil {
+		p.stream.each()
+	}
 }
 
 // source yields the items of the caller.
@@ -98,6 +106,7 @@ func (p *plan) source(ctx context.Context, call *Call) func(func(Item, error) bo
 			if !yield(it, nil) {
 				return
 			}
+			p.passed()
 			_ = take(ctx, p.stream.step)
 		}
 		if p.stream.fail {
