@@ -34,11 +34,13 @@ func testKilledInMidStream(t *testing.T) {
 	})
 	// It takes a minute and is nothing that the versions of RabbitMQ do.
 	if node.Version() == rabbitmq.DefaultVersion || os.Getenv("AMQPRPC_FAULTS_DURATION") != "" {
-		all := []amqprpc.Kind{amqprpc.KindServerStream, amqprpc.KindClientStream, amqprpc.KindBidiStream}
-		t.Run("ClientWhoseQueueStays", func(t *testing.T) { t.Parallel(); testKilledClient(t, "stays", false, threeBeats, all...) })
-		t.Run("ServerWhoseQueueStays", func(t *testing.T) { t.Parallel(); testKilledServer(t, "stays", false, threeBeats, all...) })
+		t.Run("ClientWhoseQueueStays", func(t *testing.T) { t.Parallel(); testKilledClient(t, "stays", false, threeBeats, everyStream...) })
+		t.Run("ServerWhoseQueueStays", func(t *testing.T) { t.Parallel(); testKilledServer(t, "stays", false, threeBeats, everyStream...) })
 	}
 }
+
+// everyStream are the kinds of streams.
+var everyStream = []amqprpc.Kind{amqprpc.KindServerStream, amqprpc.KindClientStream, amqprpc.KindBidiStream}
 
 func streamQueues(prefix string, kinds []amqprpc.Kind) (queues []Queue) {
 	for _, k := range kinds {

@@ -29,6 +29,7 @@ func TestOnRabbitMQ(t *testing.T) { // not parallel, as TestCluster
 	t.Run("PersistentCallsSurviveABrokerKilled", testBrokerKilled)
 	t.Run("CallsInFlightWhenTheBrokerRestarts", testRestartInMidCall)
 	t.Run("Streams", testStreams)
+	t.Run("PoliciesThatDrop", testPoliciesThatDrop)
 	t.Run("KilledInMidStream", testKilledInMidStream)
 }
 

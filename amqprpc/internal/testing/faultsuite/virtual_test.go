@@ -239,6 +239,18 @@ func virtualHarms(b *amqptest.Broker, w *wire, rec *Recorder, fleet *Fleet, queu
 			}
 			return nil
 		}},
+		{"a policy drops what waits in mailboxes", func(rng *rand.Rand, wait func(time.Duration)) error {
+			p := amqptest.Policy{Name: "drops", Pattern: mailboxes, Definition: map[string]any{"max-length": 1 + rng.IntN(3)}}
+			if rng.IntN(2) == 0 {
+				p.Definition = map[string]any{"message-ttl": 0}
+			}
+			if err := b.VHost("/").SetPolicy(p); err != nil {
+				return err
+			}
+			wait(upTo(rng, 10*time.Second))
+			b.VHost("/").DeletePolicy(p.Name)
+			return nil
+		}},
 		{"requests late", tampered(func(rng *rand.Rand, m amqptest.Message) amqptest.Fate {
 			if isReply(m) {
 				return amqptest.Fate{}
