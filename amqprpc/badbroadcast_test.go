@@ -107,7 +107,6 @@ func TestRepeatedMailboxRequest(t *testing.T) {
 	url, queue := brokerURL(t), queueName(t)
 	var runs atomic.Int64
 	srv := instances(t, url, queue, 1, func(context.Context, string, int) (string, error) { return fmt.Sprint(runs.Add(1)), nil })[0]
-	before := srv.Stats().InstanceRequests
 	p, other := newPeer(t, url), newPeer(t, url)
 	m := amqp.Publishing{Headers: amqp.Table{"rpc-queue": queue}, Expiration: "60000", CorrelationId: "one", MessageId: "call", Body: []byte("1")}
 	for range 5 {
@@ -117,8 +116,7 @@ func TestRepeatedMailboxRequest(t *testing.T) {
 		m.ReplyTo = ""
 	}
 	require.Equal(t, `"1"`, string(p.reply().Body))
-	eventually(t, "all have come", func() bool { return srv.Stats().InstanceRequests == before+10 })
-	require.EqualValues(t, 9, srv.Stats().InstanceRepeated)
+	eventually(t, "all have come", func() bool { return srv.Stats().InstanceRepeated == 9 })
 	require.Equal(t, `"2"`, string(other.ask("amqprpc.instance."+srv.Instance(), m).Body))
 	require.Empty(t, p.replies)
 	m.CorrelationId, m.MessageId, m.ReplyTo = "", "", p.replyTo

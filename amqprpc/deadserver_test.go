@@ -26,7 +26,7 @@ func TestCallOfADeadServerEndsAtItsDeadline(t *testing.T) {
 	requests, err := ch.Consume(queue, "", false, false, false, false, nil)
 	require.NoError(t, err)
 
-	call := amqprpc.Go[int, int](testContext(t), dial(t, url), queue, 3, amqprpc.WithTimeout(time.Second))
+	call := amqprpc.Go[int, int](testContext(t), dial(t, url), queue, 3, amqprpc.WithTimeout(2*time.Second))
 	require.NotEmpty(t, (<-requests).ReplyTo)
 	require.NoError(t, conn.Close())
 	_, err = call.Await(testContext(t))

@@ -3,8 +3,12 @@ package amqprpc_test
 import (
 	"bytes"
 	"context"
+	"flag"
+	"fmt"
 	"log/slog"
 	"net"
+	"os"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -24,6 +28,11 @@ import (
 var node *rabbitmq.Node
 
 func TestMain(m *testing.M) {
+	flag.Parse()
+	// On a node, tests wait more than they compute.
+	if f := flag.Lookup("test.parallel"); os.Getenv(rabbitmq.EnvVersion) != "" && f.Value.String() == fmt.Sprint(runtime.GOMAXPROCS(0)) {
+		_ = f.Value.Set("4")
+	}
 	goleak.VerifyTestMain(rabbitmq.Main(m, func(n *rabbitmq.Node) { node = n }))
 }
 

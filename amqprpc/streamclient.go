@@ -31,6 +31,7 @@ type clientStream struct {
 	mu     sync.Mutex
 	stream *stream // of the latest attempt
 	isOpen bool
+	left   bool   // the call has ended because the caller wants no more
 	final  []byte // the payload of the server's end
 }
 
@@ -121,8 +122,8 @@ func (cs *clientStream) recv() ([]byte, error) {
 		s.received.Add(1)
 		return payload, nil
 	}
-	if err == io.EOF {
-		cs.consume(payload)
+	if err == io.EOF && !cs.consume(payload) {
+		err = errStreamOver // nobody has looked whether it is a clean end
 	}
 	<-cs.done
 	switch {
@@ -142,14 +143,24 @@ func (cs *clientStream) cancelled() *Error {
 	return localError(CodeCanceled, OutcomeUnknown, cs.out.call.req.queue, "the caller has cancelled the stream")
 }
 
-// consume says that everything up to the server's end was received.
-func (cs *clientStream) consume(final []byte) {
+// consume says that everything up to the server's end was received. It reports false if the
+// caller has left before.
+func (cs *clientStream) consume(final []byte) bool {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
-	if !done(cs.consumed) {
+	if !done(cs.consumed) && !cs.left {
 		cs.final = final
 		close(cs.consumed)
 	}
+	return !cs.left
+}
+
+// leave says that the caller wants no more. It reports false if everything was received before.
+func (cs *clientStream) leave() bool {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	cs.left = !done(cs.consumed)
+	return cs.left
 }
 
 // send sends an item. io.EOF says that the server has ended the stream, and that the
@@ -222,6 +233,9 @@ func (c *Client) streamAttempt(ctx context.Context, req *Request) (*Response, *E
 	select {
 	case <-cs.consumed:
 	case <-cs.stopped:
+		if !cs.leave() {
+			break
+		}
 		s.finish(Errorf(CodeCanceled, "the caller wants no more"), true)
 		return &Response{codec: req.codec, contentType: req.contentType, decoded: true, stopped: true}, nil
 	case <-over:

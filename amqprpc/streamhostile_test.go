@@ -313,3 +313,30 @@ func (p *peer) acceptWith(encoding string, open amqp.Delivery, to, from protocol
 	}
 	p.send(open.ReplyTo, amqp.Publishing{ContentType: protocol.StreamContentType, ReplyTo: replyTo, Body: body})
 }
+
+// Messages of streams that nobody knows are ignored, or answered with a bounded number of
+// resets. The streams of others go on.
+func TestStormsForUnknownStreams(t *testing.T) {
+	t.Parallel()
+	url := brokerURL(t)
+	queue, ends, srv := startSummer(t, url)
+	good, bad := openRaw(t, url, string(queue), "client"), openRaw(t, url, string(queue), "client")
+	good.message(item(1, "1"))
+	bad.remote = protocol.NewToken()
+	const many = 2000
+	began := time.Now()
+	for range many {
+		bad.message(protocol.StreamFrame{Type: protocol.FrameReset}, protocol.StreamFrame{Type: protocol.FrameBeat},
+			protocol.StreamFrame{Type: protocol.FrameState, Number: 1}, protocol.StreamFrame{Type: protocol.FrameAccept})
+		bad.message(item(1, "1"), protocol.StreamFrame{Type: protocol.FrameProbe}, protocol.StreamFrame{Type: protocol.FrameEnd, Number: 2})
+	}
+	good.message(item(2, "1"), protocol.StreamFrame{Type: protocol.FrameEnd, Number: 3})
+	require.Empty(t, good.ends())
+	require.NoError(t, <-ends)
+	resets := len(bad.replies)
+	require.LessOrEqual(t, float64(resets), 100*(time.Since(began).Seconds()+2), "at most a hundred a second")
+	got, err := queue.Call(testContext(t), dial(t, url), amqprpc.Items(func(yield func(int) bool) { yield(7) }))
+	require.NoError(t, err)
+	require.Equal(t, 7, got)
+	require.Zero(t, srv.Stats().Reconnects)
+}

@@ -18,7 +18,7 @@ import (
 
 const brokerLimit = 1 << 20
 
-// limitedBroker is a broker of the test's own that takes messages of up to brokerLimit.
+// limitedBroker is a broker of the tests' own that takes messages of up to brokerLimit.
 func limitedBroker(t *testing.T) string {
 	t.Helper()
 	version := os.Getenv(rabbitmq.EnvVersion) // asked here, it counts for go test's cache of results
@@ -35,11 +35,19 @@ func limitedBroker(t *testing.T) string {
 
 func length(_ context.Context, s string) (int, error) { return len(s), nil }
 
-// A request that is larger than the broker allows ends its own call, at once and for good,
-// though it is idempotent. Its neighbours notice nothing, but with direct reply-to.
-func TestRequestLargerThanTheBrokerAllows(t *testing.T) {
+// The tests share one broker, because a node of their own takes seconds to boot.
+func TestLargerThanTheBrokerAllows(t *testing.T) {
 	t.Parallel()
 	url := limitedBroker(t)
+	t.Run("Request", func(t *testing.T) { testTooLargeRequest(t, url) })
+	t.Run("Notification", func(t *testing.T) { testTooLargeNotification(t, url) })
+	t.Run("Reply", func(t *testing.T) { testTooLargeReply(t, url) })
+}
+
+// A request that is larger than the broker allows ends its own call, at once and for good,
+// though it is idempotent. Its neighbours notice nothing, but with direct reply-to.
+func testTooLargeRequest(t *testing.T, url string) {
+	t.Parallel()
 	large := strings.Repeat("x", 3*brokerLimit)
 	for name, opts := range map[string][]amqprpc.ClientOption{
 		"resumable":   nil,
@@ -121,9 +129,9 @@ func TestRequestLargerThanTheBrokerAllows(t *testing.T) {
 }
 
 // A notification alone is refused as a call is.
-func TestNotificationLargerThanTheBrokerAllows(t *testing.T) {
+func testTooLargeNotification(t *testing.T, url string) {
 	t.Parallel()
-	url, queue := limitedBroker(t), queueName(t)
+	queue := queueName(t)
 	startServer(t, url, func(s *amqprpc.Server) { amqprpc.Register(s, queue, length) })
 	for _, opts := range [][]amqprpc.ClientOption{nil, {amqprpc.WithoutConfirms()}} {
 		cli := dial(t, url, opts...)
@@ -137,9 +145,9 @@ func TestNotificationLargerThanTheBrokerAllows(t *testing.T) {
 
 // A reply that is larger than the broker allows costs its server a channel once. The
 // caller gets an error, and so does the next one.
-func TestReplyLargerThanTheBrokerAllows(t *testing.T) {
+func testTooLargeReply(t *testing.T, url string) {
 	t.Parallel()
-	url, queue := limitedBroker(t), queueName(t)
+	queue := queueName(t)
 	var runs atomic.Int64
 	srv, _ := startServer(t, url, func(s *amqprpc.Server) {
 		// Of a queue with a limit no request is sent back, so that nothing counts.

@@ -52,7 +52,7 @@ func TestMain(m *testing.M) {
 	flag.Parse()
 	// Scenarios wait more than they compute.
 	if f := flag.Lookup("test.parallel"); f.Value.String() == fmt.Sprint(runtime.GOMAXPROCS(0)) {
-		_ = f.Value.Set("8")
+		_ = f.Value.Set("16")
 	}
 	goleak.VerifyTestMain(rabbitmq.Main(runner(func() int { return runAll(m) }), func(n *rabbitmq.Node) { shared.node = n }))
 }
@@ -154,7 +154,7 @@ func runGroup(t *testing.T, g group) {
 		require.False(t, seen[sc.name], "two scenarios %s/%s", g.name, sc.name)
 		seen[sc.name] = true
 		t.Run(sc.name, func(t *testing.T) {
-			if !g.alone || shared.node == nil { // amqptest is a fresh one each time
+			if !g.alone || g.together || shared.node == nil { // amqptest is a fresh one each time
 				t.Parallel()
 			}
 			compare(t, g, sc)

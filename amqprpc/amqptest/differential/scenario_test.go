@@ -28,6 +28,7 @@ type group struct {
 	setUp, tearDown func(context.Context, *rabbitmq.Node) error
 	options         []amqptest.Option
 	alone           bool // no other scenario may run meanwhile
+	together        bool // but those of the group may run beside each other
 
 	releases []string // those that it is about; nil for all
 }
@@ -60,6 +61,7 @@ type S struct {
 	log    *transcript
 	conns  []*Conn
 
+	blocked    bool  // by Block
 	control    *Conn // for looking at queues behind the scenario's back; nil until used
 	queues     []string
 	exchanges  []string
@@ -231,8 +233,12 @@ func (s *S) Gone(queue string) {
 // Wait lets time pass, for what the broker's clock is to do unobserved.
 func (s *S) Wait(d time.Duration) { <-time.After(d) }
 
-// Block raises or clears the broker's memory alarm.
+// Block raises or clears the broker's memory alarm, unless it has done so already.
 func (s *S) Block(on bool) {
+	if on == s.blocked {
+		return
+	}
+	s.blocked = on
 	if err := s.broker.block(on); err != nil {
 		s.fatal("memory alarm: %v", err)
 	}

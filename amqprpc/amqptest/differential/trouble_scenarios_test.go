@@ -84,7 +84,7 @@ func setConsumerTimeout(timeout, interval time.Duration) func(context.Context, *
 
 func timeoutScenarios() group {
 	return group{
-		name: "consumer-timeout", alone: true,
+		name: "consumer-timeout", alone: true, together: true,
 		// In 4.3 the timeout is the queue's, not the channel's.
 		releases: []string{"3.10", "4.0"},
 		setUp:    setConsumerTimeout(consumerTimeout, consumerTimeout/7),

@@ -13,7 +13,8 @@ const requeuePatience = 5 * time.Second
 // and confirmed: a queue that a policy bounds may refuse what it had held before. It
 // is a rare way, on a channel of its own.
 type requeuer struct {
-	mu   sync.Mutex
+	once sync.Once
+	turn chan struct{} // full while somebody publishes; it guards the rest
 	conn *Conn
 	ch   *Channel // opened when first wanted
 	sent uint64   // messages on ch
@@ -43,8 +44,10 @@ func (r *copyReceiver) Confirmed(tag uint64, _, ack bool) {
 
 // publish publishes a copy, and reports whether it is certain to be in the queue.
 func (r *requeuer) publish(ctx context.Context, conn *Conn, queue string, properties, body []byte) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	if !r.take(ctx) {
+		return false
+	}
+	defer func() { <-r.turn }()
 	ctx, cancel := context.WithTimeout(ctx, requeuePatience)
 	defer cancel()
 	if ctx.Err() != nil || !r.open(conn) {
@@ -73,6 +76,18 @@ func (r *requeuer) publish(ctx context.Context, conn *Conn, queue string, proper
 			r.conn = nil // what is still to come on this channel is nobody's
 			return false
 		}
+	}
+}
+
+// take waits for the turn to publish. It reports false if ctx ends first: whoever is before
+// may wait for a slow broker.
+func (r *requeuer) take(ctx context.Context) bool {
+	r.once.Do(func() { r.turn = make(chan struct{}, 1) })
+	select {
+	case r.turn <- struct{}{}:
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }
 

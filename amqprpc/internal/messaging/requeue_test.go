@@ -1,6 +1,7 @@
 package messaging
 
 import (
+	"context"
 	"fmt"
 	"sync"
 	"testing"
@@ -119,4 +120,16 @@ func TestInspect(t *testing.T) {
 	i = c.Inspect(t.Context(), "q")
 	require.ErrorIs(t, i.Err, errNotConnected)
 	require.Empty(t, (*Inspection)(nil).String())
+}
+
+// Whoever waits for a turn heeds the end of its subscription.
+func TestRequeuerInLine(t *testing.T) {
+	t.Parallel()
+	var r requeuer
+	require.True(t, r.take(t.Context()))
+	ctx, cancel := context.WithCancel(t.Context())
+	refused := make(chan bool)
+	go func() { refused <- r.publish(ctx, nil, "q", nil, nil) }()
+	cancel()
+	require.False(t, <-refused)
 }

@@ -17,6 +17,9 @@ const (
 	// Skew is how much clocks may differ, and so how long after its deadline a request
 	// may still start. It is the default of WithClockSkew.
 	Skew = time.Second
+	// grace is how long after its deadline a handler of a stream may still wait for an item.
+	// Meanwhile it may answer by itself.
+	grace = 250 * time.Millisecond
 )
 
 // Guarantee is a promise of docs/guarantees.md that the checker verifies.
@@ -33,6 +36,11 @@ const (
 	NotSentAgain     Guarantee = "only an idempotent call is sent again by the client itself"
 	NotAfterDeadline Guarantee = "after the deadline, within the allowed clock skew, no handler is started, and a running one has a cancelled ctx"
 	ErrorIsTyped     Guarantee = "every error has a code that says what happened"
+	OneExecution     Guarantee = "all items of a stream are of one execution"
+	OnceInOrder      Guarantee = "each item of a stream comes once and in order"
+	CleanEnd         Guarantee = "a clean end of a stream means that the sender has ended it, and that every item came"
+	CallerGone       Guarantee = "a handler ends within a second of the end of its caller, unless faults keep it from being told"
+	OncePerInstance  Guarantee = "an instance runs a broadcast at most once, and answers it at most once"
 	NothingInvented  Guarantee = "every execution is of a request that was made"
 	NothingLeft      Guarantee = "nothing is left behind: no pending call, no server that does not end"
 )
@@ -63,6 +71,9 @@ func Check(h *History) []Violation {
 		c.returns(call)
 		c.outcome(call)
 		c.executions(call)
+		c.streamed(call)
+		c.broadcast(call)
+		c.callerGone(call)
 	}
 	for i := range h.Executions {
 		if e := &h.Executions[i]; !known[e.ID] {
@@ -116,9 +127,10 @@ func (c *checker) outcome(call *Call) {
 	switch {
 	case call.End.IsZero():
 	case call.Err == "" && call.Notification:
-		if len(runs) == 0 && !call.Queue.AtMostOnce && !c.lossExcuses(call) {
+		if len(runs) == 0 && !call.Queue.AtMostOnce && !call.Queue.Broadcast && !c.lossExcuses(call) {
 			c.broken(AtLeastOnce, call.ID, "the broker confirmed it, and it never ran")
 		}
+	case call.Err == "" && (call.Left || call.Queue.Broadcast || serverSends(call.Queue)):
 	case call.Err == "":
 		c.rightAnswer(call, Answered, RightAnswer)
 	default:
@@ -197,6 +209,9 @@ func (c *checker) executions(call *Call) {
 			continue
 		}
 		last := call.Expiry.Add(Skew + c.h.Scheduling)
+		if call.Queue.Kind.IsStream() {
+			last = last.Add(grace)
+		}
 		if e.Start.After(last) {
 			c.broken(NotAfterDeadline, call.ID, "%s began %v after the deadline", e.Run, e.Start.Sub(call.Expiry))
 		} else if e.End.After(last) {

@@ -23,9 +23,9 @@ func sound() *History {
 	least, most := Queue{Name: "least"}, Queue{Name: "most", AtMostOnce: true}
 	return &History{
 		Calls: []Call{
-			{ID: "ok", Queue: least, Start: at(0), Limit: at(1000), Expiry: at(1000), End: at(20), Answer: Answer{"ok", "s/1"}},
+			{ID: "ok", Queue: least, Start: at(0), Limit: at(1000), Expiry: at(1000), End: at(20), Answer: Answer{ID: "ok", Run: "s/1"}},
 			{ID: "fails", Queue: least, Start: at(0), Limit: at(1000), Expiry: at(1000), End: at(30),
-				Err: "data_loss: …", Code: amqprpc.CodeDataLoss, Outcome: amqprpc.OutcomeExecuted, Answer: Answer{"fails", "s/2"}},
+				Err: "data_loss: …", Code: amqprpc.CodeDataLoss, Outcome: amqprpc.OutcomeExecuted, Answer: Answer{ID: "fails", Run: "s/2"}},
 			{ID: "late", Queue: least, Start: at(0), Limit: at(1000), Expiry: at(1000), End: at(1010),
 				Err: "deadline_exceeded: …", Code: amqprpc.CodeDeadlineExceeded},
 			{ID: "unsent", Queue: least, Start: at(0), Limit: at(1000), Expiry: at(1000), End: at(1),
@@ -33,9 +33,9 @@ func sound() *History {
 			{ID: "returned", Queue: least, Start: at(0), Limit: at(1000), Expiry: at(1000), End: at(1),
 				Err: "unavailable: …", Code: amqprpc.CodeUnavailable, Outcome: amqprpc.OutcomeNotExecuted},
 			{ID: "told", Queue: least, Notification: true, Start: at(0), Limit: at(1000), End: at(2)},
-			{ID: "once", Queue: most, Start: at(0), Limit: at(1000), Expiry: at(1000), End: at(20), Answer: Answer{"once", "s/5"}},
+			{ID: "once", Queue: most, Start: at(0), Limit: at(1000), Expiry: at(1000), End: at(20), Answer: Answer{ID: "once", Run: "s/5"}},
 			{ID: "perhaps", Queue: most, Notification: true, Start: at(0), Limit: at(1000), End: at(2)},
-			{ID: "again", Queue: least, Idempotent: true, Start: at(0), Limit: at(1000), Expiry: at(1000), End: at(90), Answer: Answer{"again", "s/7"}},
+			{ID: "again", Queue: least, Idempotent: true, Start: at(0), Limit: at(1000), Expiry: at(1000), End: at(90), Answer: Answer{ID: "again", Run: "s/7"}},
 		},
 		Executions: []Execution{
 			{ID: "ok", Attempt: 1, Run: "s/1", Server: "s", Start: at(5), End: at(10), Result: Answered},
@@ -96,7 +96,7 @@ func TestCheckerFindsWhatIsBroken(t *testing.T) {
 			h.call("late").End = at(1100)
 			h.Stalls = []Stall{{at(1020), at(1040)}}
 		}, ReturnsInTime, "late"},
-		{"another call's answer", func(h *History) { h.call("ok").Answer = Answer{"again", "s/7"} }, RightAnswer, "ok"},
+		{"another call's answer", func(h *History) { h.call("ok").Answer = Answer{ID: "again", Run: "s/7"} }, RightAnswer, "ok"},
 		{"another execution's answer", func(h *History) { h.call("ok").Answer.Run = "s/7" }, RightAnswer, "ok"},
 		{"an answer out of nowhere", func(h *History) { h.Executions = h.Executions[1:] }, RightAnswer, "ok"},
 		{"no answer", func(h *History) { h.call("ok").Answer = Answer{} }, RightAnswer, "ok"},
@@ -240,11 +240,12 @@ func TestJournalSurvivesItsWriter(t *testing.T) {
 	require.NoError(t, err)
 	j.Started(Execution{ID: "a", Attempt: 2, Run: "s/1", Server: "s", Redelivered: true, Start: at(1)})
 	j.Started(Execution{ID: "b", Attempt: 1, Run: "s/2", Server: "s", Start: at(2)})
-	j.Ended("s/1", at(3), Failed)
+	j.Ended("s/1", at(3), Failed, Flow{Sent: 3, Got: []Span{{"a", 0, 2}}})
 	_, err = j.f.WriteString(`{"run":"s/3","at":"2026`) // as SIGKILL during a write leaves it
 	require.NoError(t, err)
 	want := []Execution{
-		{ID: "a", Attempt: 2, Run: "s/1", Server: "s", Redelivered: true, Start: at(1), End: at(3), Result: Failed},
+		{ID: "a", Attempt: 2, Run: "s/1", Server: "s", Redelivered: true, Start: at(1), End: at(3), Result: Failed,
+			Flow: Flow{Sent: 3, Got: []Span{{"a", 0, 2}}}},
 		{ID: "b", Attempt: 1, Run: "s/2", Server: "s", Start: at(2)},
 	}
 	got, err := readJournal(name)

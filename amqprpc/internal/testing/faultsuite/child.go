@@ -5,15 +5,17 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
 )
 
-// childVariable makes a test program a server. Its value is the configuration.
+// childVariable makes a test program a server or a client. Its value is the configuration.
 const childVariable = "AMQPRPC_FAULTS_CHILD"
 
 // childConfig is the configuration of a child process.
@@ -22,9 +24,11 @@ type childConfig struct {
 	URL     string
 	Journal string
 	Queues  []Queue
+	Client  bool // it opens streams that never end, with an exclusive reply queue if Loses
+	Loses   bool
 }
 
-// child is a server in its own process: this test program, started again.
+// child is a server, or a client, in its own process: this test program, started again.
 type child struct {
 	called string
 	rec    *Recorder
@@ -33,9 +37,9 @@ type child struct {
 	done   chan struct{}
 }
 
-// startChild starts a server in its own process.
-func startChild(rec *Recorder, dir, name, url string, queues []Queue) (*child, error) {
-	cfg := childConfig{Name: name, URL: url, Journal: filepath.Join(dir, name), Queues: queues}
+// startChild starts a process.
+func startChild(rec *Recorder, dir string, cfg childConfig) (*child, error) {
+	cfg.Journal = filepath.Join(dir, cfg.Name)
 	// History may read the file before the child writes to it.
 	j, err := openJournal(cfg.Journal)
 	if err != nil {
@@ -62,7 +66,7 @@ func startChild(rec *Recorder, dir, name, url string, queues []Queue) (*child, e
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start a server: %w", err)
 	}
-	c := &child{called: name, rec: rec, cmd: cmd, stdin: stdin, done: make(chan struct{})}
+	c := &child{called: cfg.Name, rec: rec, cmd: cmd, stdin: stdin, done: make(chan struct{})}
 	rec.mu.Lock()
 	rec.journals = append(rec.journals, cfg.Journal)
 	rec.mu.Unlock()
@@ -94,7 +98,7 @@ func (c *child) kill() {
 	<-c.done
 }
 
-// BeChild serves as a child process if this program was started as one, and then exits.
+// BeChild serves or calls as a child process if this program was started as one, and then exits.
 // A TestMain calls it before anything else. The process ends when its standard input
 // ends, so it cannot outlive the program that started it.
 func BeChild() {
@@ -102,14 +106,14 @@ func BeChild() {
 	if told == "" {
 		return
 	}
-	if err := serveAsChild(told); err != nil {
+	if err := runAsChild(told); err != nil {
 		fmt.Fprintln(os.Stderr, "faultsuite: child:", err)
 		os.Exit(1)
 	}
 	os.Exit(0)
 }
 
-func serveAsChild(told string) error {
+func runAsChild(told string) error {
 	var cfg childConfig
 	if err := json.Unmarshal([]byte(told), &cfg); err != nil {
 		return fmt.Errorf("read the configuration: %w", err)
@@ -124,7 +128,38 @@ func serveAsChild(told string) error {
 		_, _ = io.Copy(io.Discard, os.Stdin)
 		cancel()
 	}()
+	if cfg.Client {
+		return callAsChild(ctx, cfg)
+	}
 	note := func(what string) { fmt.Fprintln(os.Stderr, "faultsuite:", what) }
 	keepServing(ctx, note, cfg.URL, cfg.Name, cfg.Queues, j, amqprpc.WithHeartbeat(time.Second))
 	return nil
+}
+
+// callAsChild opens a stream on each queue of streams, and uses them until ctx is done.
+func callAsChild(ctx context.Context, cfg childConfig) error {
+	mode := amqprpc.ReplyResumable
+	if cfg.Loses {
+		mode = amqprpc.ReplyExclusive
+	}
+	cli, err := amqprpc.Dial(ctx, cfg.URL, amqprpc.WithLogger(nil), amqprpc.WithReplyMode(mode))
+	if err != nil {
+		return fmt.Errorf("connect a client: %w", err)
+	}
+	defer cli.Close()
+	var calls sync.WaitGroup
+	for _, q := range cfg.Queues {
+		calls.Go(func() { _ = endless(ctx, cli, q, func() {}) })
+	}
+	calls.Wait()
+	return nil
+}
+
+// endless makes a stream that does not end by itself, and returns its error. It calls each
+// whenever the caller has received or sent an item.
+func endless(ctx context.Context, cli *amqprpc.Client, q Queue, each func()) error {
+	p := plan{job: Job{ID: q.Name, Items: math.MaxInt32, Step: 5 * time.Millisecond}, stream: streamPlan{step: 5 * time.Millisecond, each: each}}
+	p.opts = []amqprpc.CallOption{amqprpc.WithCallID(p.job.ID)}
+	_, err := p.makeStream(ctx, cli, &Call{ID: p.job.ID, Queue: q})
+	return err
 }

@@ -8,10 +8,14 @@
 //   - a workload (workload.go): calls and notifications with unique IDs, in every reply
 //     mode, idempotent or not, some of the idempotent ones attempted twice at once,
 //     persistent or not, on at-least-once and at-most-once queues, classic and quorum;
+//   - in the workload, too: streams of all kinds (streamcalls.go), which are left, cancelled or
+//     broken off by their source, and broadcasts;
 //   - servers (fleet.go): in this process, and as child processes, which can be killed
 //     with SIGKILL and which log their executions in a journal (journal.go);
 //   - faults (harm.go), chosen by a seed;
-//   - the checker (check.go), a pure function of the history (history.go).
+//   - a calm after the faults, in which handlers have a second to learn that their callers
+//     are gone;
+//   - the checker (check.go, checkstream.go), a pure function of the history (history.go).
 //
 // # How to run it
 //

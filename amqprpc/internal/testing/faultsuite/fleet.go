@@ -46,7 +46,9 @@ func NewFleet(rec *Recorder, prefix, url string, queues []Queue, opts ...amqprpc
 // AsProcesses makes Start start processes from now on. They connect to the fleet's URL
 // with the default options. Their journals are in dir.
 func (f *Fleet) AsProcesses(dir string) {
-	f.child = func(name string) (*child, error) { return startChild(f.rec, dir, name, f.url, f.queues) }
+	f.child = func(name string) (*child, error) {
+		return startChild(f.rec, dir, childConfig{Name: name, URL: f.url, Queues: f.queues})
+	}
 }
 
 // Start adds a server.

@@ -15,6 +15,12 @@ type Job struct {
 	Work time.Duration // how long the handler takes
 	Fail bool          // the handler fails afterwards
 	Pad  []byte        // makes the message longer than one frame
+
+	// Of a stream:
+	Items int           // how many each side that sends wants to send
+	Size  int           // of the padding of each item
+	Step  time.Duration // how long the handler takes for each item
+	Early bool          // the handler returns at the first item that it receives
 }
 
 // Reply is the answer to a Job.
@@ -40,32 +46,72 @@ func register(s *amqprpc.Server, name string, runs *atomic.Int64, queues []Queue
 		if q.AtMostOnce {
 			opts = append(opts, amqprpc.WithAtMostOnce())
 		}
+		begin := func(ctx context.Context) *execution {
+			r, _ := amqprpc.RequestFromContext(ctx)
+			x := &execution{j: j, run: fmt.Sprintf("%s/%d", name, runs.Add(1)), id: r.ID()}
+			j.Started(Execution{ID: x.id, Attempt: r.Attempt(), Run: x.run, Server: name, Instance: s.Instance(), Redelivered: r.Redelivered(), Start: time.Now()})
+			return x
+		}
+		if q.Broadcast {
+			opts = append(opts, amqprpc.WithBroadcast())
+		}
+		if q.Kind.IsStream() {
+			registerStream(s, q, begin, opts)
+			continue
+		}
 		amqprpc.Register(s, q.Name, func(ctx context.Context, job Job) (Reply, error) {
-			return work(ctx, job, fmt.Sprintf("%s/%d", name, runs.Add(1)), name, j)
+			return begin(ctx).work(ctx, job)
 		}, opts...)
 	}
 }
 
-// work is the handler. It notes its start before it does anything else.
-func work(ctx context.Context, job Job, run, server string, j journal) (Reply, error) {
-	r, _ := amqprpc.RequestFromContext(ctx)
-	e := Execution{ID: r.ID(), Attempt: r.Attempt(), Run: run, Server: server, Redelivered: r.Redelivered(), Start: time.Now()}
-	j.Started(e)
-	answer := Answer{ID: job.ID, Run: run}
-	if job.Work > 0 {
-		t := time.NewTimer(job.Work)
-		defer t.Stop()
-		select {
-		case <-t.C:
-		case <-ctx.Done():
-			j.Ended(run, time.Now(), Cancelled)
-			return Reply{}, amqprpc.NewError(amqprpc.CodeOf(ctx.Err()), ctx.Err()).WithDetail(answerDetail, answer)
+// execution is a handler that runs. Its start is noted before anything else.
+type execution struct {
+	j       journal
+	run, id string
+	flow    Flow
+}
+
+// end notes how the execution ends, and returns the error of its handler.
+func (x *execution) end(ctx context.Context, job Job, err error) error {
+	answer := Answer{ID: x.id, Run: x.run}
+	switch {
+	case err != nil:
+		x.j.Ended(x.run, time.Now(), Cancelled, x.flow)
+		code := amqprpc.CodeOf(err)
+		if ctx.Err() != nil {
+			code = amqprpc.CodeOf(ctx.Err())
 		}
+		return amqprpc.NewError(code, err).WithDetail(answerDetail, answer)
+	case job.Fail:
+		x.j.Ended(x.run, time.Now(), Failed, x.flow)
+		return amqprpc.Errorf(amqprpc.CodeDataLoss, "as was asked for").WithDetail(answerDetail, answer)
 	}
-	if job.Fail {
-		j.Ended(run, time.Now(), Failed)
-		return Reply{}, amqprpc.Errorf(amqprpc.CodeDataLoss, "as was asked for").WithDetail(answerDetail, answer)
+	x.flow.Done = true
+	x.j.Ended(x.run, time.Now(), Answered, x.flow)
+	return nil
+}
+
+// work is the handler of calls, notifications and broadcasts.
+func (x *execution) work(ctx context.Context, job Job) (Reply, error) {
+	err := take(ctx, job.Work)
+	if err = x.end(ctx, job, err); err != nil {
+		return Reply{}, err
 	}
-	j.Ended(run, time.Now(), Answered)
-	return Reply{answer, job.Pad}, nil
+	return Reply{Answer{ID: job.ID, Run: x.run}, job.Pad}, nil
+}
+
+// take takes time.
+func take(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return nil
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }

@@ -17,12 +17,16 @@ type History struct {
 	// Scheduling is how late a handler, in any process, may have recorded its start or
 	// the end of its context. It is zero in virtual time.
 	Scheduling time.Duration
+	// Calm is since when there are no faults and everything is connected again; zero for
+	// never. From then on, a handler learns within a second that its caller is gone.
+	Calm time.Time
 	// Contention is how late a goroutine may run without a canary noticing, because
 	// other threads of the process were running. It is zero in virtual time.
 	Contention time.Duration
 }
 
-// Call is a call or a notification as its caller sees it.
+// Call is a call, a notification, a stream or a broadcast as its caller sees it. The kind of
+// the queue says which.
 type Call struct {
 	ID           string
 	Client       string // its name and options, for the story
@@ -40,12 +44,43 @@ type Call struct {
 	Code    amqprpc.Code
 	Outcome amqprpc.Outcome
 	Answer  Answer // of a success, or the handler's error
+
+	Left    bool     // the caller has left the stream before its end
+	Flow    Flow     // of a stream
+	Answers []Answer // to a broadcast
 }
 
 // Answer is the answer of a handler: the call and the execution that it belongs to.
 type Answer struct {
-	ID  string
-	Run string
+	ID       string
+	Run      string
+	Instance string // of an answer to a broadcast; with an error, the rest is empty
+}
+
+// Flow is what one side of a stream has sent and received.
+type Flow struct {
+	Sent  int    // items that it has begun to send
+	Done  bool   // it has ended its items
+	Got   []Span // items that it has received
+	Clean bool   // it has received their end
+}
+
+// Span is items that have come one after another, with numbers that rise by one.
+type Span struct {
+	Of    string // their sender: an execution, or the ID of the call
+	First int
+	Count int
+}
+
+// receive records an item.
+func (f *Flow) receive(of string, n int) {
+	if last := len(f.Got) - 1; last >= 0 {
+		if s := &f.Got[last]; s.Of == of && s.First+s.Count == n {
+			s.Count++
+			return
+		}
+	}
+	f.Got = append(f.Got, Span{of, n, 1})
 }
 
 // Queue is a request queue of a run.
@@ -53,6 +88,8 @@ type Queue struct {
 	Name       string
 	Quorum     bool
 	AtMostOnce bool
+	Kind       amqprpc.Kind // of its handler
+	Broadcast  bool         // its handler takes broadcasts, and its calls are broadcasts
 }
 
 // Execution is one run of a handler. An execution that was killed has no end.
@@ -61,10 +98,12 @@ type Execution struct {
 	Attempt     int
 	Run         string // its unique name
 	Server      string
+	Instance    string
 	Redelivered bool
 	Start       time.Time
 	End         time.Time
 	Result      Result
+	Flow        Flow // of a stream
 }
 
 // Result is how an execution ended.

@@ -11,7 +11,7 @@ import (
 // journal records the executions of a server.
 type journal interface {
 	Started(e Execution)
-	Ended(run string, at time.Time, result Result)
+	Ended(run string, at time.Time, result Result, flow Flow)
 }
 
 // fileJournal is the journal of a child process. Each record is one write to a file
@@ -26,8 +26,10 @@ type journalLine struct {
 	ID          string    `json:"id,omitempty"`
 	Attempt     int       `json:"attempt,omitempty"`
 	Server      string    `json:"server,omitempty"`
+	Instance    string    `json:"instance,omitempty"`
 	Redelivered bool      `json:"redelivered,omitempty"`
 	Result      Result    `json:"result,omitempty"`
+	Flow        Flow      `json:"flow,omitzero"`
 }
 
 func openJournal(name string) (*fileJournal, error) {
@@ -39,11 +41,11 @@ func openJournal(name string) (*fileJournal, error) {
 }
 
 func (j *fileJournal) Started(e Execution) {
-	j.write(journalLine{Run: e.Run, At: e.Start, ID: e.ID, Attempt: e.Attempt, Server: e.Server, Redelivered: e.Redelivered})
+	j.write(journalLine{Run: e.Run, At: e.Start, ID: e.ID, Attempt: e.Attempt, Server: e.Server, Instance: e.Instance, Redelivered: e.Redelivered})
 }
 
-func (j *fileJournal) Ended(run string, at time.Time, result Result) {
-	j.write(journalLine{Run: run, At: at, Result: result})
+func (j *fileJournal) Ended(run string, at time.Time, result Result, flow Flow) {
+	j.write(journalLine{Run: run, At: at, Result: result, Flow: flow})
 }
 
 func (j *fileJournal) write(l journalLine) {
@@ -78,9 +80,9 @@ func readJournal(name string) ([]Execution, error) {
 		}
 		if l.Result == "" {
 			places[l.Run] = len(es)
-			es = append(es, Execution{ID: l.ID, Attempt: l.Attempt, Run: l.Run, Server: l.Server, Redelivered: l.Redelivered, Start: l.At})
+			es = append(es, Execution{ID: l.ID, Attempt: l.Attempt, Run: l.Run, Server: l.Server, Instance: l.Instance, Redelivered: l.Redelivered, Start: l.At})
 		} else if i, ok := places[l.Run]; ok {
-			es[i].End, es[i].Result = l.At, l.Result
+			es[i].End, es[i].Result, es[i].Flow = l.At, l.Result, l.Flow
 		}
 	}
 	if err := lines.Err(); err != nil {

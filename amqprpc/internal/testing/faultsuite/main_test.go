@@ -74,15 +74,24 @@ func verdict(t *testing.T, rec *Recorder, seed uint64) {
 		require.Fail(t, "a guarantee is broken", report)
 	}
 	succeeded, outcomes := 0, make(map[string]int)
+	streams, items, answers := 0, 0, 0
 	for _, c := range h.Calls {
+		if c.Flow.Clean || c.Flow.Done && c.Err == "" {
+			streams++
+		}
+		answers += len(c.Answers)
+		items += c.Flow.Sent
+		for _, s := range c.Flow.Got {
+			items += s.Count
+		}
 		if c.Err == "" {
 			succeeded++
 		} else {
 			outcomes[c.Outcome.String()]++
 		}
 	}
-	t.Logf("seed %d: %d calls, %d succeeded, others %v; %d executions, %d faults",
-		seed, len(h.Calls), succeeded, outcomes, len(h.Executions), len(h.Faults)/2)
+	t.Logf("seed %d: %d calls, %d succeeded, others %v; %d executions, %d faults; %d streams ended well, %d items, %d answers to broadcasts",
+		seed, len(h.Calls), succeeded, outcomes, len(h.Executions), len(h.Faults)/2, streams, items, answers)
 	require.NotZero(t, succeeded, "a run in which nothing works proves nothing")
 	require.NotEmpty(t, h.Faults)
 }

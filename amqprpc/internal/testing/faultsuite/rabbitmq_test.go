@@ -29,11 +29,13 @@ func TestOnRabbitMQ(t *testing.T) { // not parallel, as TestCluster
 	t.Run("PersistentCallsSurviveABrokerKilled", testBrokerKilled)
 	t.Run("CallsInFlightWhenTheBrokerRestarts", testRestartInMidCall)
 	t.Run("Streams", testStreams)
+	t.Run("PoliciesThatDrop", testPoliciesThatDrop)
+	t.Run("KilledInMidStream", testKilledInMidStream)
 }
 
 // testFaults is [TestFaultsThroughProxies] on a node, with faults of the node as well.
 func testFaults(t *testing.T) {
-	queues := []Queue{{Name: "suite.least"}, {Name: "suite.most", AtMostOnce: true}, {Name: "suite.quorum", Quorum: true}}
+	queues := everyKind("suite.")
 	harms := &nodeHarms{node: node, queue: queues[0].Name}
 	run{
 		seed: number(t, "AMQPRPC_FAULTS_SEED", 1), broker: node.URL(), duration: duration(t, 20*time.Second), processes: 2,

@@ -48,11 +48,12 @@ func (r *Recorder) Started(e Execution) {
 }
 
 // Ended implements journal.
-func (r *Recorder) Ended(run string, at time.Time, result Result) {
+func (r *Recorder) Ended(run string, at time.Time, result Result, flow Flow) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if i, ok := r.runs[run]; ok {
-		r.h.Executions[i].End, r.h.Executions[i].Result = at, result
+		e := &r.h.Executions[i]
+		e.End, e.Result, e.Flow = at, result, flow
 	}
 }
 
@@ -70,6 +71,14 @@ func (r *Recorder) Lose(queue string, persistent bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.h.Losses = append(r.h.Losses, Loss{now, queue, persistent})
+}
+
+// Calm records that from now on there are no faults: see [History].
+func (r *Recorder) Calm() {
+	r.Note("calm")
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.h.Calm = time.Now()
 }
 
 // Leave records something that is left after the run.

@@ -3,6 +3,7 @@ package faultsuite
 import (
 	"context"
 	"errors"
+	"io"
 	"runtime"
 	"strings"
 	"sync"
@@ -298,5 +299,33 @@ func TestErrorEndsAStream(t *testing.T) {
 			require.Zero(t, left)
 		}
 		require.Equal(t, 100, n)
+	})
+}
+
+// Whoever closes a stream while somebody receives its end never makes a clean end of an error.
+func TestCloseBesideAnError(t *testing.T) {
+	t.Parallel()
+	onStage(t, nil, nil, func(t *testing.T, s *stage) {
+		const talk amqprpc.BidiStream[int, int] = "refusing"
+		srv := amqprpc.NewServer(s.broker.URL(), amqprpc.WithLogger(nil), amqprpc.WithDialer(s.broker.Dial))
+		talk.Register(srv, func(context.Context, *amqprpc.Receiver[int], *amqprpc.Sender[int]) error {
+			return amqprpc.Errorf(amqprpc.CodeNotFound, "we have no tea")
+		})
+		defer s.start(srv)()
+		for i := range 300 {
+			conv, err := talk.Open(t.Context(), s.client)
+			require.NoError(t, err)
+			start := make(chan struct{})
+			go func() { <-start; conv.Close() }()
+			synctest.Wait() // the end has come
+			close(start)
+			for range i % 50 {
+				runtime.Gosched()
+			}
+			_, err = conv.Recv()
+			require.Error(t, err)
+			require.NotErrorIs(t, err, io.EOF)
+			conv.Close()
+		}
 	})
 }

@@ -70,11 +70,20 @@ func (r run) do(t *testing.T) {
 	if r.more != nil {
 		harm.Go(func() { errs[1] = Inject(ctx, rec, r.seed+1<<32, 2*time.Second, r.more(rec)...) })
 	}
+	calm, calmed := context.WithCancel(t.Context())
+	defer calmed()
 	w := &Workload{
 		Rec: rec, Seed: r.seed, URL: clientURL, Queues: r.queues, Clients: 4, Callers: 3,
 		Options: []amqprpc.ClientOption{amqprpc.WithHeartbeat(time.Second)},
 		Timeout: 4 * time.Second, Work: 300 * time.Millisecond, Pause: 60 * time.Millisecond, Pad: 300 << 10,
 		Quick: func(q Queue) bool { return q == r.queues[0] }, Warm: 100,
+		Calm: func(clients []*amqprpc.Client) context.Context {
+			harm.Wait()
+			r.connected(t, clients, 1+r.processes)
+			rec.Calm()
+			time.AfterFunc(2*time.Second, calmed)
+			return calm
+		},
 	}
 	require.NoError(t, w.Run(ctx))
 	harm.Wait()
@@ -85,6 +94,17 @@ func (r run) do(t *testing.T) {
 	children.Stop()
 	rec.StopWatching()
 	verdict(t, rec, r.seed)
+}
+
+// connected waits until all clients and servers are connected. A connection that is half-open
+// is found out within three heartbeats of a second.
+func (r run) connected(t *testing.T, clients []*amqprpc.Client, servers int) {
+	t.Helper()
+	pause(t.Context(), 3*time.Second)
+	awaitQueues(t, r.broker, r.queues, servers)
+	for _, c := range clients {
+		require.Eventually(t, func() bool { return c.Status().Err() == nil }, time.Minute, 20*time.Millisecond, "a client is connected")
+	}
 }
 
 // proxied starts a proxy before a broker, and returns the broker's URL through it.
@@ -125,6 +145,6 @@ func TestFaultsThroughProxies(t *testing.T) {
 	b := amqptest.Start(t)
 	run{
 		seed: number(t, "AMQPRPC_FAULTS_SEED", 1), broker: b.URL(), duration: 2500 * time.Millisecond, processes: 1,
-		queues: []Queue{{Name: "least"}, {Name: "most", AtMostOnce: true}, {Name: "quorum", Quorum: true}},
+		queues: everyKind(""),
 	}.do(t)
 }

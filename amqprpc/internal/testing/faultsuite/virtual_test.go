@@ -37,8 +37,10 @@ func runVirtually(t *testing.T, seed uint64) {
 	broker := amqptest.Start(t, amqptest.WithoutListener(), amqptest.WithHeartbeat(5*time.Second))
 	rec := NewRecorder()
 	wire := &wire{dial: broker.Dial}
-	queues := []Queue{{Name: "least"}, {Name: "most", AtMostOnce: true}, {Name: "quorum", Quorum: true}}
-	fleet := NewFleet(rec, "server", broker.URL(), queues, amqprpc.WithDialer(wire.Dial))
+	queues := everyKind("")
+	// Streams have the smallest window, for the same reason as the workload's Pad.
+	window := amqprpc.WithWindow(1)
+	fleet := NewFleet(rec, "server", broker.URL(), queues, amqprpc.WithDialer(wire.Dial), window)
 	declared := broker.Record() // records before the first consumer starts
 	for range 2 {
 		require.NoError(t, fleet.Start())
@@ -54,10 +56,19 @@ func runVirtually(t *testing.T, seed uint64) {
 		err = Inject(ctx, rec, seed, 5*time.Second, virtualHarms(broker, wire, rec, fleet, queues)...)
 	})
 	harm.Go(func() { besiege(ctx, broker, seed, queues) })
+	calm, calmed := context.WithCancel(t.Context())
+	defer calmed()
 	w := &Workload{
 		Rec: rec, Seed: seed, URL: broker.URL(), Queues: queues, Clients: 4, Callers: 4,
-		Options: []amqprpc.ClientOption{amqprpc.WithDialer(wire.Dial), amqprpc.WithReplyQueueExpiry(8 * time.Second)},
+		Options: []amqprpc.ClientOption{amqprpc.WithDialer(wire.Dial), amqprpc.WithReplyQueueExpiry(8 * time.Second), window},
 		Timeout: 20 * time.Second, Work: 3 * time.Second, Pause: 500 * time.Millisecond, Pad: 8 << 10, // the unread data of a frozen connection fits into its buffer
+	}
+	w.Calm = func([]*amqprpc.Client) context.Context {
+		harm.Wait()
+		time.Sleep(2 * time.Minute) // what is still between connections asks at most that late
+		rec.Calm()
+		time.AfterFunc(10*time.Second, calmed)
+		return calm
 	}
 	if seed%2 == 1 {
 		w.Quick, w.Warm = func(Queue) bool { return true }, 150
@@ -68,6 +79,15 @@ func runVirtually(t *testing.T, seed uint64) {
 	require.NoError(t, Owed(rec, 10*time.Minute))
 	fleet.Stop()
 	verdict(t, rec, seed)
+}
+
+// everyKind returns a queue of each kind. Their names begin with prefix.
+func everyKind(prefix string) []Queue {
+	return []Queue{
+		{Name: prefix + "least"}, {Name: prefix + "most", AtMostOnce: true}, {Name: prefix + "quorum", Quorum: true},
+		{Name: prefix + "down", Kind: amqprpc.KindServerStream}, {Name: prefix + "up", Kind: amqprpc.KindClientStream, AtMostOnce: true},
+		{Name: prefix + "both", Kind: amqprpc.KindBidiStream, Quorum: true}, {Name: prefix + "all", Broadcast: true},
+	}
 }
 
 // virtualHarms returns the faults of amqptest.
@@ -103,6 +123,7 @@ func virtualHarms(b *amqptest.Broker, w *wire, rec *Recorder, fleet *Fleet, queu
 			return nil
 		}
 	}
+	isStream := func(m amqptest.Message) bool { return m.ContentType == "application/vnd.amqprpc.stream" }
 	isReply := func(m amqptest.Message) bool {
 		return m.ReplyTo == "" && (strings.HasPrefix(m.RoutingKey, "amq") || strings.HasPrefix(m.RoutingKey, "amqprpc.reply."))
 	}
@@ -202,6 +223,34 @@ func virtualHarms(b *amqptest.Broker, w *wire, rec *Recorder, fleet *Fleet, queu
 			}
 			return amqptest.Fate{Drop: rng.IntN(3) == 0, Copies: rng.IntN(3), Delay: upTo(rng, 5*time.Second)}
 		})},
+		{"messages of streams lost, doubled or late", tampered(func(rng *rand.Rand, m amqptest.Message) amqptest.Fate {
+			if !isStream(m) {
+				return amqptest.Fate{}
+			}
+			return amqptest.Fate{Drop: rng.IntN(5) == 0, Copies: rng.IntN(2), Delay: upTo(rng, time.Second)}
+		})},
+		{"what a server or a client receives is deleted", func(rng *rand.Rand, _ func(time.Duration)) error {
+			all := b.Queues()
+			if len(all) == 0 {
+				return nil
+			}
+			if q := all[rng.IntN(len(all))].Name; strings.HasPrefix(q, "amqprpc.") {
+				return deleteQueue(b, q)
+			}
+			return nil
+		}},
+		{"a policy drops what waits in mailboxes", func(rng *rand.Rand, wait func(time.Duration)) error {
+			p := amqptest.Policy{Name: "drops", Pattern: mailboxes, Definition: map[string]any{"max-length": 1 + rng.IntN(3)}}
+			if rng.IntN(2) == 0 {
+				p.Definition = map[string]any{"message-ttl": 0}
+			}
+			if err := b.VHost("/").SetPolicy(p); err != nil {
+				return err
+			}
+			wait(upTo(rng, 10*time.Second))
+			b.VHost("/").DeletePolicy(p.Name)
+			return nil
+		}},
 		{"requests late", tampered(func(rng *rand.Rand, m amqptest.Message) amqptest.Fate {
 			if isReply(m) {
 				return amqptest.Fate{}

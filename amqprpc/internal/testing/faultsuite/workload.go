@@ -30,9 +30,11 @@ type Workload struct {
 	// nil means of no queue. Each caller first makes Warm such calls without a pause.
 	Quick func(Queue) bool
 	Warm  int
-	// Dialled is called when the clients are connected, Ended before they are closed.
-	// Both may be nil.
+	// Dialled is called when the clients are connected, Ended before they are closed. Calm is
+	// called when ctx is done and all calls have returned. It waits for the end of the faults,
+	// and calls go on until the ctx that it returns is done. All may be nil.
 	Dialled func([]*amqprpc.Client)
+	Calm    func([]*amqprpc.Client) context.Context
 	Ended   func()
 }
 
@@ -77,13 +79,25 @@ func (w *Workload) Run(ctx context.Context) error {
 	if w.Dialled != nil {
 		w.Dialled(clients)
 	}
+	w.traffic(ctx, clients, names, "c")
+	if w.Calm != nil {
+		w.traffic(w.Calm(clients), clients, names, "calm")
+	}
+	if w.Ended != nil {
+		w.Ended()
+	}
+	return nil
+}
+
+// traffic makes calls until ctx is done, and waits for them. Their IDs begin with prefix.
+func (w *Workload) traffic(ctx context.Context, clients []*amqprpc.Client, names []string, prefix string) {
 	var callers sync.WaitGroup
 	for i, c := range clients {
 		for n := range w.Callers {
 			rng := rand.New(rand.NewPCG(w.Seed, uint64(i*w.Callers+n+1)))
 			callers.Go(func() {
 				for k := 0; ctx.Err() == nil; k++ {
-					w.call(c, w.plan(names[i], fmt.Sprintf("c%d.%d.%d", i, n, k), k < w.Warm, rng))
+					w.call(c, w.plan(names[i], fmt.Sprintf("%s%d.%d.%d", prefix, i, n, k), k < w.Warm, rng))
 					if rest := upTo(rng, w.Pause); k >= w.Warm {
 						pause(ctx, rest)
 					}
@@ -92,10 +106,6 @@ func (w *Workload) Run(ctx context.Context) error {
 		}
 	}
 	callers.Wait()
-	if w.Ended != nil {
-		w.Ended()
-	}
-	return nil
 }
 
 // upTo returns a random duration up to most. Short durations are more likely.
@@ -121,6 +131,7 @@ type plan struct {
 	opts    []amqprpc.CallOption
 	timeout time.Duration
 	cancel  time.Duration // when the caller cancels the call; zero for never
+	stream  streamPlan
 }
 
 // atLimits are options at the limits of their values, which change nothing that the
@@ -147,7 +158,7 @@ func (w *Workload) plan(client, id string, warm bool, rng *rand.Rand) plan {
 		job.Pad = make([]byte, rng.IntN(w.Pad))
 	}
 	opts := []amqprpc.CallOption{amqprpc.WithCallID(id)}
-	call.Notification = once(5)
+	call.Notification = once(5) && !call.Queue.Kind.IsStream()
 	call.Idempotent = once(2) && !call.Queue.AtMostOnce
 	call.Persistent = once(2) || call.Queue.Quorum
 	if call.Idempotent {
@@ -156,7 +167,7 @@ func (w *Workload) plan(client, id string, warm bool, rng *rand.Rand) plan {
 	if call.Persistent {
 		opts = append(opts, amqprpc.WithPersistent())
 	}
-	if once(5) && call.Idempotent && !call.Notification {
+	if once(5) && call.Idempotent && !call.Notification && !call.Queue.Broadcast && !call.Queue.Kind.IsStream() {
 		opts = append(opts, amqprpc.WithMiddleware(twice(upTo(rng, w.Work))))
 	}
 	if once(20) {
@@ -173,7 +184,11 @@ func (w *Workload) plan(client, id string, warm bool, rng *rand.Rand) plan {
 	if !once(10) || cancel >= timeout {
 		cancel = 0
 	}
-	return plan{call: call, job: job, opts: opts, timeout: timeout, cancel: cancel}
+	p := plan{call: call, job: job, opts: opts, timeout: timeout, cancel: cancel}
+	if call.Queue.Kind.IsStream() {
+		w.planStream(&p, warm, rng)
+	}
+	return p
 }
 
 // twice is middleware that makes a second attempt beside the first after a time, as hedging
@@ -213,10 +228,17 @@ func twice(after time.Duration) amqprpc.Middleware {
 // call makes a planned call, and records it and its result.
 func (w *Workload) call(c *amqprpc.Client, p plan) {
 	call := p.call
-	ctx, cancel := context.WithTimeout(context.Background(), p.timeout)
+	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	call.Limit, _ = ctx.Deadline()
-	if !call.Notification {
+	call.Limit = time.Now().Add(p.timeout)
+	if p.stream.endless {
+		p.cancel = p.timeout
+	} else {
+		var done context.CancelFunc
+		ctx, done = context.WithDeadline(ctx, call.Limit)
+		defer done()
+	}
+	if !call.Notification && !p.stream.endless {
 		call.Expiry = call.Limit
 	}
 	call.Start = time.Now()
@@ -227,9 +249,16 @@ func (w *Workload) call(c *amqprpc.Client, p plan) {
 	place := w.Rec.begin(call)
 	var answer Answer
 	var err error
-	if call.Notification {
+	switch {
+	case call.Queue.Kind.IsStream():
+		answer, err = p.makeStream(ctx, c, &call)
+	case call.Queue.Broadcast && call.Notification:
+		err = amqprpc.NotifyAll(ctx, c, call.Queue.Name, p.job, p.opts...)
+	case call.Queue.Broadcast:
+		call.Answers, err = p.makeBroadcast(ctx, c)
+	case call.Notification:
 		err = amqprpc.Notify(ctx, c, call.Queue.Name, p.job, p.opts...)
-	} else {
+	default:
 		var reply Reply
 		reply, err = amqprpc.Call[Job, Reply](ctx, c, call.Queue.Name, p.job, p.opts...)
 		answer = reply.Answer
@@ -243,6 +272,7 @@ func (w *Workload) call(c *amqprpc.Client, p plan) {
 	}
 	w.Rec.end(place, func(c *Call) {
 		c.End, c.Answer = end, answer
+		c.Left, c.Flow, c.Answers = call.Left, call.Flow, call.Answers
 		if err != nil {
 			c.Err, c.Code, c.Outcome = err.Error(), amqprpc.CodeOf(err), amqprpc.OutcomeOf(err)
 		}
