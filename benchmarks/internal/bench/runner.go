@@ -29,6 +29,8 @@ type Config struct {
 	Callers  []int         // the numbers of callers to compare
 	Pending  int           // the number of calls whose memory is measured
 	Only     []string      // the variants of the scenario throughput; empty means all
+	Stall    time.Duration // how long the reader of a stream stands still
+	Items    int           // of the stream whose connections are cut
 	Profiles string        // a directory for CPU profiles of all processes; "" means no profiles
 	Progress Progress
 	// BrokerCPU returns the broker's CPU time, or false if that time is unknown.
