@@ -40,6 +40,7 @@ const (
 	CPUPerItem     Metric = "CPU µs/item" // client and server
 	BrokerPerItem  Metric = "broker CPU µs/item"
 	StatesPerItem  Metric = "client's messages per 100 items" // which carry the state
+	ServerMessages Metric = "server's messages each"
 	EndsP50        Metric = "p50 ms"
 	EndsP99        Metric = "p99 ms"
 	EndsMost       Metric = "longest ms"

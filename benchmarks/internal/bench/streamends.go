@@ -19,8 +19,9 @@ const (
 )
 
 const (
-	quits    = 20                    // in a round
-	quitWarm = 20 * time.Millisecond // before each
+	quits    = 20                     // in a round
+	quitWarm = 20 * time.Millisecond  // of messages, before each
+	callWarm = 100 * time.Millisecond // until the handler of a call has certainly started
 	endLimit = 30 * time.Second
 )
 
@@ -64,12 +65,15 @@ func (c *Config) quits(ctx context.Context, kase string, call bool, o contender.
 	for range c.Rounds {
 		c.Progress.Step(kase)
 		cmd := side.Command{Quit: &side.Quit{Call: call, Count: quits, Warm: quitWarm}}
+		if call {
+			cmd.Quit.Warm = callWarm
+		}
 		if err := p.client.Do(ctx, &cmd); err != nil {
 			return nil, err
 		}
 		ends, err := p.ends(ctx, len(cmd.Quit.At))
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%s: %w", kase, err)
 		}
 		for id, at := range cmd.Quit.At {
 			took = append(took, millis(ends[id].Sub(at)))

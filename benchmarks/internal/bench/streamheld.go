@@ -123,7 +123,8 @@ func kibibytes(n int64) float64 { return float64(n) / 1024 }
 
 // stand measures what is held for a reader that takes one message and no other.
 func (c *Config) stand(ctx context.Context, p *pair) (Sample, error) {
-	if err := p.client.Do(ctx, &side.Command{Talk: &side.Talk{Duration: time.Millisecond}}); err != nil {
+	// One stream before: what the first one makes for all does not count.
+	if err := p.client.Do(ctx, &side.Command{Quit: &side.Quit{Count: 1, Warm: quitWarm}}); err != nil {
 		return nil, err
 	}
 	before, err := p.still(ctx)

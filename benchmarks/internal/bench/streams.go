@@ -86,7 +86,7 @@ func (c *Config) floods(ctx context.Context, kase string, streams int, o contend
 
 // take takes the messages of streams once.
 func (p *pair) take(ctx context.Context, streams int, d time.Duration) (Sample, error) {
-	from, err := p.published(ctx)
+	from, err := p.traffic(ctx, p.client)
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +95,7 @@ func (p *pair) take(ctx context.Context, streams int, d time.Duration) (Sample, 
 	if err != nil {
 		return nil, err
 	}
-	to, err := p.published(ctx)
+	to, err := p.traffic(ctx, p.client)
 	if err != nil {
 		return nil, err
 	}
@@ -110,19 +110,19 @@ func (p *pair) take(ctx context.Context, streams int, d time.Duration) (Sample, 
 		s[BrokerPerItem] = v
 	}
 	if p.contender == contender.Framework {
-		s[StatesPerItem] = 100 * float64(to-from) / float64(cmd.Take.Items)
+		s[StatesPerItem] = 100 * float64(to.Published-from.Published) / float64(cmd.Take.Items)
 	}
 	return s, nil
 }
 
-// published is how many messages the framework's client has published.
-func (p *pair) published(ctx context.Context) (int64, error) {
+// traffic is what one side of the framework has sent and received.
+func (p *pair) traffic(ctx context.Context, proc *side.Process) (contender.Traffic, error) {
 	if p.contender != contender.Framework {
-		return 0, nil
+		return contender.Traffic{}, nil
 	}
 	cmd := side.Command{Traffic: &contender.Traffic{}}
-	err := p.client.Do(ctx, &cmd)
-	return cmd.Traffic.Published, err
+	err := proc.Do(ctx, &cmd)
+	return *cmd.Traffic, err
 }
 
 // The cases of the scenario turns, and the names of its series.
@@ -145,12 +145,21 @@ func turns(ctx context.Context, c *Config) (_ *Result, err error) {
 	p := all[0]
 	open := func(whole bool) func(context.Context) (Sample, error) {
 		return func(ctx context.Context) (Sample, error) {
-			cmd := side.Command{Open: &side.Open{Duration: c.Round}}
-			err := p.client.Do(ctx, &cmd)
-			if whole {
-				return latency(cmd.Open.Whole), err
+			from, err := p.traffic(ctx, p.server)
+			if err != nil {
+				return nil, err
 			}
-			return latency(cmd.Open.First), err
+			cmd := side.Command{Open: &side.Open{Duration: c.Round}}
+			if err = p.client.Do(ctx, &cmd); err != nil {
+				return nil, err
+			}
+			to, err := p.traffic(ctx, p.server)
+			s := latency(cmd.Open.First)
+			if whole {
+				s = latency(cmd.Open.Whole)
+			}
+			s[ServerMessages] = float64(to.Published-from.Published) / float64(cmd.Open.First.Calls)
+			return s, err
 		}
 	}
 	tasks := []task{
@@ -177,7 +186,7 @@ func turns(ctx context.Context, c *Config) (_ *Result, err error) {
 	}
 	return &Result{
 		Scenario: "turns", Title: "Round trips of streams, one after the other", Base: CallTurn,
-		Metrics: []Metric{P50, P99}, Series: series,
+		Metrics: []Metric{P50, P99, ServerMessages}, Series: series,
 	}, nil
 }
 
