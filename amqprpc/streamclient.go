@@ -51,8 +51,11 @@ func (c *Client) openStream(ctx context.Context, o *outgoing, opts []CallOption)
 }
 
 func (cs *clientStream) run(ctx context.Context, cfg *callConfig) {
-	cs.err = localError(CodeInternal, OutcomeUnknown, cs.out.call.req.queue, "middleware ended its goroutine (runtime.Goexit) instead of returning")
+	returned := false
 	defer func() {
+		if !returned {
+			cs.err = localError(CodeInternal, OutcomeUnknown, cs.out.call.req.queue, "middleware ended its goroutine (runtime.Goexit) instead of returning")
+		}
 		if s := cs.current(); s != nil { // middleware may not have waited for its end
 			s.finish(errStreamOver, true)
 		}
@@ -60,6 +63,7 @@ func (cs *clientStream) run(ctx context.Context, cfg *callConfig) {
 		cs.open(nil)
 	}()
 	cs.resp, cs.err = cs.start(ctx, cfg)
+	returned = true
 }
 
 func (cs *clientStream) start(ctx context.Context, cfg *callConfig) (_ *Response, err error) {
