@@ -38,7 +38,8 @@ func Scenarios() []Scenario {
 		{"cancel", "until the ctx of a handler ends whose caller wants no more", cancel},
 		{"beside", "calls beside streams", beside},
 		{"held", "memory of streams that are idle, or whose reader stands still", held},
-		{"cuts", "streams whose connections are cut, and whose other side is killed", cuts},
+		{"cuts", "a stream whose connections are cut", cuts},
+		{"kill", "until a side of a stream learns that the other was killed", kill},
 		{"broadcast", "a call of 100 instances", broadcast},
 	}
 }

@@ -110,7 +110,7 @@ const streamLives = time.Minute
 
 func millis(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
-// The cases of the scenario cuts.
+// The cases of the scenarios cuts and kill.
 const (
 	CutCase      = "both connections cut every second"
 	KilledServer = "the server killed"
@@ -118,27 +118,41 @@ const (
 	KilledGone   = "the client killed, its queue gone"
 )
 
-// cuts counts the messages of a stream whose connections are cut, and measures when a side
-// learns that the other was killed.
+// cuts counts the messages of a stream whose connections are cut.
 func cuts(ctx context.Context, c *Config) (*Result, error) {
-	r := &Result{
-		Scenario: "cuts", Title: "Streams whose connections are cut, and whose other side is killed", Base: contender.Framework,
-		Metrics: []Metric{Wrong, Cuts, Seconds, MoreRoutines},
+	c.Progress.Begin("cuts", 1)
+	defer c.Progress.End()
+	c.Progress.Step(CutCase)
+	s, err := c.once(ctx, "cuts", c.streamOptions(nil), c.cutStream)
+	if err != nil {
+		return nil, err
 	}
-	c.Progress.Begin("cuts", 4)
+	return &Result{
+		Scenario: "cuts", Title: fmt.Sprintf("A stream of %d messages whose connections are cut", c.Items), Base: contender.Framework,
+		Metrics: []Metric{Wrong, Cuts, Seconds},
+		Series:  []Series{{Name: contender.Framework, Case: CutCase, Samples: []Sample{s}}},
+	}, nil
+}
+
+// kill measures when a side learns that the other was killed.
+func kill(ctx context.Context, c *Config) (*Result, error) {
+	r := &Result{
+		Scenario: "kill", Title: "Until a side learns that the other was killed", Base: contender.Framework,
+		Metrics: []Metric{Seconds, MoreRoutines},
+	}
+	c.Progress.Begin("kill", 3)
 	defer c.Progress.End()
 	for _, x := range []struct {
 		kase string
 		run  func(context.Context, *pair) (Sample, error)
 		how  func(o *contender.Options)
 	}{
-		{CutCase, c.cutStream, nil},
 		{KilledServer, killServer, nil},
 		{KilledClient, killClient, nil},
 		{KilledGone, killClient, func(o *contender.Options) { o.Reply = "exclusive" }},
 	} {
 		c.Progress.Step(x.kase)
-		s, err := c.once(ctx, "cuts", c.streamOptions(x.how), x.run)
+		s, err := c.once(ctx, "kill", c.streamOptions(x.how), x.run)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", x.kase, err)
 		}
@@ -198,7 +212,7 @@ func killClient(ctx context.Context, p *pair) (Sample, error) {
 	if err := p.server.Do(ctx, &before); err != nil {
 		return nil, err
 	}
-	if err := p.client.Do(ctx, &side.Command{Stand: &side.Stand{ID: 1}}); err != nil {
+	if err := p.client.Do(ctx, &side.Command{Stand: &side.Stand{ID: 1, Reads: true}}); err != nil {
 		return nil, err
 	}
 	at := time.Now()

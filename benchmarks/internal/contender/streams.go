@@ -216,14 +216,22 @@ func (s *Streams) Cancel(ctx context.Context, id int, warm time.Duration) (at ti
 	return at, nil
 }
 
-// Stand takes one message of a stream without end, calls taken, and takes no other.
-func (s *Streams) Stand(ctx context.Context, id int, taken func(context.Context)) error {
+// Stand takes one message of a stream without end, calls taken, and takes no other until ctx
+// ends. If it reads, it takes all that come.
+func (s *Streams) Stand(ctx context.Context, id int, reads bool, taken func()) error {
+	first := true
 	for _, err := range s.options.flood().Call(ctx, s.client, order{ID: id, Size: s.options.Payload}.encode()) {
 		if err != nil {
 			return err
 		}
-		taken(ctx)
-		break
+		if first {
+			first = false
+			taken()
+		}
+		if !reads {
+			<-ctx.Done()
+			return nil
+		}
 	}
 	return nil
 }

@@ -53,9 +53,10 @@ type Ends struct {
 }
 
 // Stand begins a stream without end, takes one message, and takes no other until the command
-// Rest.
+// Rest. With Reads it takes all that come.
 type Stand struct {
-	ID int `json:"id"`
+	ID    int  `json:"id"`
+	Reads bool `json:"reads"`
 }
 
 // Keep opens streams on which nothing happens. They last until the command Rest.
@@ -242,10 +243,7 @@ func (c *Count) run(s *contender.Streams) (err error) {
 func (st *Stand) run(s *contender.Streams, b *background) error {
 	taken := make(chan struct{})
 	b.begin(func(ctx context.Context) error {
-		return s.Stand(ctx, st.ID, func(ctx context.Context) {
-			close(taken)
-			<-ctx.Done()
-		})
+		return s.Stand(ctx, st.ID, st.Reads, func() { close(taken) })
 	})
 	return within(taken)
 }
