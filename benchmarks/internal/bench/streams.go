@@ -150,7 +150,8 @@ func turns(ctx context.Context, c *Config) (_ *Result, err error) {
 				return nil, err
 			}
 			cmd := side.Command{Open: &side.Open{Duration: c.Round}}
-			if err = p.client.Do(ctx, &cmd); err != nil {
+			before, after, err := p.do(ctx, &cmd)
+			if err != nil {
 				return nil, err
 			}
 			to, err := p.traffic(ctx, p.server)
@@ -158,21 +159,26 @@ func turns(ctx context.Context, c *Config) (_ *Result, err error) {
 			if whole {
 				s = latency(cmd.Open.Whole)
 			}
+			s.perCall(before, after, float64(cmd.Open.First.Calls))
 			s[ServerMessages] = float64(to.Published-from.Published) / float64(cmd.Open.First.Calls)
 			return s, err
 		}
 	}
 	tasks := []task{
 		{CallTurn, TurnsCase, func(ctx context.Context) (Sample, error) {
-			s, err := p.load(ctx, 1, c.Round)
-			return Sample{P50: s[P50], P99: s[P99]}, err
+			return p.load(ctx, 1, c.Round)
 		}},
 		{OpenTurn, TurnsCase, open(false)},
 		{WholeTurn, TurnsCase, open(true)},
 		{EchoTurn, TurnsCase, func(ctx context.Context) (Sample, error) {
 			cmd := side.Command{Talk: &side.Talk{Duration: c.Round}}
-			err := p.client.Do(ctx, &cmd)
-			return latency(cmd.Talk.Result), err
+			before, after, err := p.do(ctx, &cmd)
+			if err != nil {
+				return nil, err
+			}
+			s := latency(cmd.Talk.Result)
+			s.perCall(before, after, float64(cmd.Talk.Result.Calls))
+			return s, nil
 		}},
 	}
 	for _, t := range tasks {
@@ -186,7 +192,7 @@ func turns(ctx context.Context, c *Config) (_ *Result, err error) {
 	}
 	return &Result{
 		Scenario: "turns", Title: "Round trips of streams, one after the other", Base: CallTurn,
-		Metrics: []Metric{P50, P99, ServerMessages}, Series: series,
+		Metrics: []Metric{P50, P99, ClientCPU, ServerCPU, BrokerCPU, WritesPerCall, ServerMessages}, Series: series,
 	}, nil
 }
 
