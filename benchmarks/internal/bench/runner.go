@@ -221,7 +221,12 @@ func (p *pair) do(ctx context.Context, cmd *side.Command) (before, after usage, 
 
 // load runs a closed loop once and returns the cost of each call.
 func (p *pair) load(ctx context.Context, callers int, d time.Duration) (Sample, error) {
-	cmd := side.Command{Load: &side.Load{Callers: callers, Duration: d}}
+	return p.loadPaced(ctx, callers, d, 0)
+}
+
+// loadPaced is load with a pause after each call.
+func (p *pair) loadPaced(ctx context.Context, callers int, d, pause time.Duration) (Sample, error) {
+	cmd := side.Command{Load: &side.Load{Callers: callers, Duration: d, Pause: pause}}
 	before, after, err := p.do(ctx, &cmd)
 	if err != nil {
 		return nil, err

@@ -10,6 +10,7 @@ func streamGoals() []Goal {
 		{"MB/s of a stream, 64 KiB of raw bytes, against a firehose", "×", 0.9, 1, false, against("streams", LargeCase, fw, fire, MBPerSecond)},
 		{"messages/s of 100 streams, 64 B, against a firehose", "×", 1, 3, false, against("streams", HundredCase, fw, fire, ItemsPerSecond)},
 		{"p50 of opening a stream, to its first message, against a call", "×", 1.2, 1, true, ratio("turns", OpenTurn, TurnsCase, CallTurn, TurnsCase, P50)},
+		{"the same, 3 ms apart", "×", 1.2, 1, true, ratio("turns", OpenTurn, PacedCase, CallTurn, PacedCase, P50)},
 		{"p50 of a message and its echo on a stream, against a call", "×", 1.15, 1.05, true, ratio("turns", EchoTurn, TurnsCase, CallTurn, TurnsCase, P50)},
 		{"state messages for 100 messages of 64 B", "", 1, 0.2, true, value("streams", SmallCase, fw, StatesPerItem)},
 		{"p99 of a break, 64 B messages", "ms", 10, 3, true, value("cancel", BreakSmall, fw, EndsP99)},

@@ -103,7 +103,7 @@ func (p *pair) take(ctx context.Context, streams int, d time.Duration) (Sample, 
 		return nil, fmt.Errorf("no message came within %v", d)
 	}
 	s := Sample{ItemsPerSecond: cmd.Take.PerSecond, MBPerSecond: cmd.Take.PerSecond * float64(p.options.Payload) / 1e6}
-	var per Sample = make(Sample)
+	per := make(Sample)
 	per.perCall(before, after, float64(cmd.Take.Items))
 	s[CPUPerItem] = per[CPUPerCall]
 	if v, ok := per[BrokerCPU]; ok {
@@ -127,7 +127,8 @@ func (p *pair) traffic(ctx context.Context, proc *side.Process) (contender.Traff
 
 // The cases of the scenario turns, and the names of its series.
 const (
-	TurnsCase = "one after the other"
+	TurnsCase = "without a pause"
+	PacedCase = "3 ms apart"
 	CallTurn  = "a call"
 	OpenTurn  = "opening a stream, to its first message"
 	WholeTurn = "opening a stream, to its end"
@@ -135,7 +136,7 @@ const (
 )
 
 // turns compares what has a round trip: a call, the opening of a stream, and a message with
-// its echo.
+// its echo. With a pause, the end of one stream is not in the way of the next.
 func turns(ctx context.Context, c *Config) (_ *Result, err error) {
 	all, err := c.start(ctx, "turns", []variant{{contender.Framework, contender.Framework, c.streamOptions(nil)}})
 	defer func() { err = errors.Join(err, all.stop()) }()
@@ -143,43 +144,17 @@ func turns(ctx context.Context, c *Config) (_ *Result, err error) {
 		return nil, err
 	}
 	p := all[0]
-	open := func(whole bool) func(context.Context) (Sample, error) {
-		return func(ctx context.Context) (Sample, error) {
-			from, err := p.traffic(ctx, p.server)
-			if err != nil {
-				return nil, err
-			}
-			cmd := side.Command{Open: &side.Open{Duration: c.Round}}
-			before, after, err := p.do(ctx, &cmd)
-			if err != nil {
-				return nil, err
-			}
-			to, err := p.traffic(ctx, p.server)
-			s := latency(cmd.Open.First)
-			if whole {
-				s = latency(cmd.Open.Whole)
-			}
-			s.perCall(before, after, float64(cmd.Open.First.Calls))
-			s[ServerMessages] = float64(to.Published-from.Published) / float64(cmd.Open.First.Calls)
-			return s, err
-		}
-	}
-	tasks := []task{
-		{CallTurn, TurnsCase, func(ctx context.Context) (Sample, error) {
-			return p.load(ctx, 1, c.Round)
-		}},
-		{OpenTurn, TurnsCase, open(false)},
-		{WholeTurn, TurnsCase, open(true)},
-		{EchoTurn, TurnsCase, func(ctx context.Context) (Sample, error) {
-			cmd := side.Command{Talk: &side.Talk{Duration: c.Round}}
-			before, after, err := p.do(ctx, &cmd)
-			if err != nil {
-				return nil, err
-			}
-			s := latency(cmd.Talk.Result)
-			s.perCall(before, after, float64(cmd.Talk.Result.Calls))
-			return s, nil
-		}},
+	var tasks []task
+	for _, x := range []struct {
+		kase  string
+		pause time.Duration
+	}{{TurnsCase, 0}, {PacedCase, 3 * time.Millisecond}} {
+		kase, pause := x.kase, x.pause
+		tasks = append(tasks,
+			task{CallTurn, kase, func(ctx context.Context) (Sample, error) { return p.loadPaced(ctx, 1, c.Round, pause) }},
+			task{OpenTurn, kase, func(ctx context.Context) (Sample, error) { return p.opening(ctx, pause, false) }},
+			task{WholeTurn, kase, func(ctx context.Context) (Sample, error) { return p.opening(ctx, pause, true) }},
+			task{EchoTurn, kase, func(ctx context.Context) (Sample, error) { return p.echo(ctx, pause) }})
 	}
 	for _, t := range tasks {
 		if _, err := t.run(ctx); err != nil {
@@ -194,6 +169,39 @@ func turns(ctx context.Context, c *Config) (_ *Result, err error) {
 		Scenario: "turns", Title: "Round trips of streams, one after the other", Base: CallTurn,
 		Metrics: []Metric{P50, P99, ClientCPU, ServerCPU, BrokerCPU, WritesPerCall, ServerMessages}, Series: series,
 	}, nil
+}
+
+// opening opens streams once, and takes the time to the message, or to the end.
+func (p *pair) opening(ctx context.Context, pause time.Duration, whole bool) (Sample, error) {
+	from, err := p.traffic(ctx, p.server)
+	if err != nil {
+		return nil, err
+	}
+	cmd := side.Command{Open: &side.Open{Duration: p.config.Round, Pause: pause}}
+	before, after, err := p.do(ctx, &cmd)
+	if err != nil {
+		return nil, err
+	}
+	to, err := p.traffic(ctx, p.server)
+	s := latency(cmd.Open.First)
+	if whole {
+		s = latency(cmd.Open.Whole)
+	}
+	s.perCall(before, after, float64(cmd.Open.First.Calls))
+	s[ServerMessages] = float64(to.Published-from.Published) / float64(cmd.Open.First.Calls)
+	return s, err
+}
+
+// echo sends messages on a stream once, and takes the time to the echo of each.
+func (p *pair) echo(ctx context.Context, pause time.Duration) (Sample, error) {
+	cmd := side.Command{Talk: &side.Talk{Duration: p.config.Round, Pause: pause}}
+	before, after, err := p.do(ctx, &cmd)
+	if err != nil {
+		return nil, err
+	}
+	s := latency(cmd.Talk.Result)
+	s.perCall(before, after, float64(cmd.Talk.Result.Calls))
+	return s, nil
 }
 
 func latency(r side.Result) Sample { return Sample{P50: micros(r.P50), P99: micros(r.P99)} }

@@ -59,10 +59,11 @@ type Answer struct {
 	Error string `json:"error,omitempty"`
 }
 
-// Load makes each caller call without a pause for a duration (closed loop).
+// Load makes each caller make one call after the other for a duration (closed loop).
 type Load struct {
 	Callers  int           `json:"callers"`
 	Duration time.Duration `json:"duration"`
+	Pause    time.Duration `json:"pause"` // of a caller after each call
 
 	Result Result `json:"result"`
 }

@@ -25,6 +25,7 @@ type Take struct {
 // Open opens one stream after the other, each of one message.
 type Open struct {
 	Duration time.Duration `json:"duration"`
+	Pause    time.Duration `json:"pause"` // after each
 
 	First Result `json:"first"` // until the message
 	Whole Result `json:"whole"` // until the stream's end
@@ -33,6 +34,7 @@ type Open struct {
 // Talk sends one message after the other on one stream, and waits for the echo of each.
 type Talk struct {
 	Duration time.Duration `json:"duration"`
+	Pause    time.Duration `json:"pause"` // after each
 
 	Result Result `json:"result"`
 }
@@ -189,6 +191,7 @@ func (o *Open) run(s *contender.Streams) error {
 		}
 		first.record(0, f)
 		whole.record(0, w)
+		time.Sleep(o.Pause)
 	}
 	o.First.Calls, o.Whole.Calls = n, n
 	first.into(&o.First)
@@ -203,15 +206,13 @@ func (t *Talk) run(s *contender.Streams) error {
 	}
 	defer stop()
 	lat := newLatencies()
-	began := time.Now()
-	for end := began.Add(t.Duration); began.Before(end); {
+	for end := time.Now().Add(t.Duration); t.Result.Calls == 0 || time.Now().Before(end); t.Result.Calls++ {
+		began := time.Now()
 		if err := turn(); err != nil {
 			return err
 		}
-		now := time.Now()
-		lat.record(0, now.Sub(began))
-		t.Result.Calls++
-		began = now
+		lat.record(0, time.Since(began))
+		time.Sleep(t.Pause)
 	}
 	lat.into(&t.Result)
 	return nil
