@@ -208,6 +208,14 @@ func killServer(ctx context.Context, p *pair) (Sample, error) {
 }
 
 func killClient(ctx context.Context, p *pair) (Sample, error) {
+	// One stream before: what runs for all streams is not left of one.
+	if err := p.client.Do(ctx, &side.Command{Quit: &side.Quit{Count: 1, Warm: quitWarm}}); err != nil {
+		return nil, err
+	}
+	if _, err := p.ends(ctx, 1); err != nil {
+		return nil, err
+	}
+	time.Sleep(side.Ended)
 	before := side.Command{Idle: &side.Idle{}}
 	if err := p.server.Do(ctx, &before); err != nil {
 		return nil, err
@@ -224,7 +232,7 @@ func killClient(ctx context.Context, p *pair) (Sample, error) {
 	if err != nil {
 		return nil, err
 	}
-	time.Sleep(100 * time.Millisecond) // for goroutines that end with the stream
+	time.Sleep(side.Ended)
 	after := side.Command{Idle: &side.Idle{}}
 	err = p.server.Do(ctx, &after)
 	return Sample{

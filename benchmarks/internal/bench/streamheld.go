@@ -145,7 +145,7 @@ func (c *Config) stand(ctx context.Context, p *pair) (Sample, error) {
 		return nil, err
 	}
 	held := func(s still) (receiver, sender, broker int64) {
-		return int64(s.client.Memory - before.client.Memory), int64(s.server.Memory - before.server.Memory),
+		return int64(s.client.Heap) - int64(before.client.Heap), int64(s.server.Heap) - int64(before.server.Heap),
 			(s.sentBytes - before.sentBytes) - (s.clientBytes - before.clientBytes)
 	}
 	r0, s0, b0 := held(early)

@@ -276,6 +276,11 @@ func (c *Cut) run(d contender.Dropper, b *background) {
 }
 
 func (o *Orphan) run(s *contender.Streams, b *background) error {
+	// One stream before: what runs for all streams is not left of one.
+	if _, _, err := s.Open(context.Background()); err != nil {
+		return err
+	}
+	time.Sleep(Ended)
 	opened := make(chan struct{})
 	b.before, b.lost = runtime.NumGoroutine(), make(chan Lost, 1)
 	b.begin(func(ctx context.Context) error {
@@ -292,10 +297,13 @@ func (l *Lost) run(b *background) error {
 	case <-time.After(lostLimit):
 		return fmt.Errorf("a stream whose server was killed lives after %v", lostLimit)
 	}
-	time.Sleep(100 * time.Millisecond) // for goroutines that end with the stream
+	time.Sleep(Ended)
 	l.More = runtime.NumGoroutine() - b.before
 	return nil
 }
+
+// Ended is after how long nothing runs any more for streams that are over.
+const Ended = 2 * time.Second
 
 // lostLimit is more than a stream outlives its other side.
 const lostLimit = 90 * time.Second
