@@ -240,6 +240,10 @@ func (s *stream) finish(err error, tell bool) bool {
 	s.ended(err) // first: whoever is woken below may look at the handler's ctx
 	s.mu.Lock()
 	s.over = true
+	if err != nil { // nobody gets them, though somebody may keep the stream
+		s.in.Drop()
+		s.out.Drop()
+	}
 	if s.timer != nil {
 		s.timer.Stop()
 	}

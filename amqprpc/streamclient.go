@@ -52,8 +52,11 @@ func (c *Client) openStream(ctx context.Context, o *outgoing, opts []CallOption)
 }
 
 func (cs *clientStream) run(ctx context.Context, cfg *callConfig) {
-	cs.err = localError(CodeInternal, OutcomeUnknown, cs.out.call.req.queue, "middleware ended its goroutine (runtime.Goexit) instead of returning")
+	returned := false
 	defer func() {
+		if !returned {
+			cs.err = localError(CodeInternal, OutcomeUnknown, cs.out.call.req.queue, "middleware ended its goroutine (runtime.Goexit) instead of returning")
+		}
 		if s := cs.current(); s != nil { // middleware may not have waited for its end
 			s.finish(errStreamOver, true)
 		}
@@ -61,6 +64,7 @@ func (cs *clientStream) run(ctx context.Context, cfg *callConfig) {
 		cs.open(nil)
 	}()
 	cs.resp, cs.err = cs.start(ctx, cfg)
+	returned = true
 }
 
 func (cs *clientStream) start(ctx context.Context, cfg *callConfig) (_ *Response, err error) {
@@ -217,7 +221,11 @@ func (c *Client) streamAttempt(ctx context.Context, req *Request) (*Response, *E
 		return nil, localError(CodeFailedPrecondition, OutcomeUnknown, req.queue, "the stream was accepted once, and cannot be opened again: what has come of it cannot be taken back")
 	}
 	req.streaming.stream = s
-	s.opened = pc.accept
+	s.opened = func() { // at once, though the chain has not seen it yet
+		if pc.accept() {
+			cs.open(s)
+		}
+	}
 	s.packing.offered, s.packing.sends = pc.encodings(), pc.compression() != nil
 	if req.kind == KindClientStream {
 		s.half = func() { cs.consume(nil) }
@@ -225,7 +233,6 @@ func (c *Client) streamAttempt(ctx context.Context, req *Request) (*Response, *E
 	if err := c.awaitAccept(ctx, req); err != nil {
 		return nil, err
 	}
-	cs.open(s)
 	stop := context.AfterFunc(ctx, func() {
 		s.finish(ended(ctx, req.queue, OutcomeUnknown, "while the stream was open"), true)
 	})
@@ -358,18 +365,20 @@ func done(c <-chan struct{}) bool {
 	}
 }
 
-// accept notes that a server has accepted the stream. Further answers to its request
-// count as repeated.
-func (pc *pendingCall) accept() {
+// accept notes that a server has accepted the stream, and reports whether that is the result
+// of the attempt that counts. Further answers to its request count as repeated.
+func (pc *pendingCall) accept() bool {
 	pc.mu.Lock()
 	defer pc.mu.Unlock()
 	if pc.over || pc.current == nil {
-		return
+		return false
 	}
+	counts := !pc.has && !pc.current.ended
 	pc.answered, pc.current.ended = pc.current.n, true
 	if !pc.has {
 		pc.put(result{accepted: true})
 	}
+	return counts
 }
 
 // opening is what an attempt says of the stream that it opens.

@@ -106,6 +106,9 @@ func (i *In) State() (expected uint64, limit int64, echo uint64, missing bool) {
 	return i.expected, i.granted, i.echo, i.missed
 }
 
+// Drop forgets all items. Nothing may be taken after it.
+func (i *In) Drop() { i.items = queue[[]byte]{} }
+
 // Granted is the limit that the peer was told.
 func (i *In) Granted() int64 { return i.granted }
 

@@ -178,3 +178,22 @@ func TestProbed(t *testing.T) {
 	i.Tell()
 	require.True(t, i.Due())
 }
+
+func TestDrop(t *testing.T) {
+	t.Parallel()
+	in, out := NewIn(0, 1<<20), NewOut(1, 1<<20)
+	_, err := in.Frame(Frame{Number: 0, Kind: Accept})
+	require.NoError(t, err)
+	_, err = in.Frame(Frame{Number: 1, Kind: Item, Payload: []byte("x")})
+	require.NoError(t, err)
+	in.Drop()
+	_, ok := in.Take()
+	require.False(t, ok)
+	require.True(t, in.Pending(), "the state is still sent")
+	expected, _, _, _ := in.State()
+	require.EqualValues(t, 2, expected)
+	out.Grant(100)
+	out.Add(Item, []byte("x"))
+	out.Drop()
+	require.Zero(t, out.Largest())
+}

@@ -174,6 +174,9 @@ func (o *Out) again() {
 	o.Ask()
 }
 
+// Drop forgets all frames. Nothing may be added, written or acknowledged after it.
+func (o *Out) Drop() { o.frames = queue[Frame]{} }
+
 // acknowledge drops the frames before expected.
 func (o *Out) acknowledge(expected uint64) {
 	for o.base < expected {

@@ -31,6 +31,7 @@ type Binding struct {
 const (
 	mailboxPrefetch = 2000            // messages that the broker sends ahead of their acknowledgement
 	mailboxAckDelay = time.Second     // until a message is acknowledged, at most: a fleet of clients sends few acknowledgements
+	mailboxAckBytes = 1 << 20         // of messages that are not acknowledged: the broker holds them
 	resumeTimeout   = 5 * time.Second // of going back to a queue, which otherwise takes a millisecond
 )
 
@@ -235,6 +236,7 @@ type box struct {
 	mu      sync.Mutex
 	tag     uint64 // of the last message
 	count   int    // of messages that are not acknowledged
+	bytes   int    // of these, since an acknowledgement was due
 	timer   *time.Timer
 	writing sync.Mutex // held while an acknowledgement is written; the reader does not take it
 	over    bool
@@ -255,11 +257,13 @@ func (b *box) Deliver(m *Message) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.tag = m.Tag
-	switch b.count++; b.count {
-	case 1:
-		b.timer.Reset(mailboxAckDelay)
-	case mailboxPrefetch / 4:
+	b.bytes += len(m.Body)
+	switch b.count++; {
+	case b.count == mailboxPrefetch/4, b.bytes >= mailboxAckBytes:
+		b.bytes = 0
 		b.timer.Reset(0)
+	case b.count == 1:
+		b.timer.Reset(mailboxAckDelay)
 	}
 }
 
@@ -269,7 +273,7 @@ func (b *box) acknowledge() {
 	defer b.writing.Unlock()
 	b.mu.Lock()
 	tag, count := b.tag, b.count
-	b.count = 0
+	b.count, b.bytes = 0, 0
 	b.mu.Unlock()
 	if count > 0 && !b.over {
 		// An error is the connection's end, which the session learns elsewhere.

@@ -3,6 +3,7 @@ package messaging
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -56,7 +57,7 @@ func newClient(t *testing.T, broker *amqptest.Broker, mode Mode, change ...func(
 	return c
 }
 
-// Messages are acknowledged together: after a while, or when there are many.
+// Messages are acknowledged together: after a while, or when there are many or large ones.
 func TestMailboxAcknowledges(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -78,7 +79,18 @@ func TestMailboxAcknowledges(t *testing.T) {
 		publish(t, conn, queue, "one more")
 		time.Sleep(time.Nanosecond)
 		require.Zero(t, unacked())
-		require.Len(t, c.received, 4+mailboxPrefetch/4)
+		half := strings.Repeat("x", mailboxAckBytes/2)
+		for range 2 {
+			publish(t, conn, queue, "1", "2", half)
+			require.Equal(t, 3, unacked())
+			publish(t, conn, queue, half)
+			time.Sleep(time.Nanosecond)
+			require.Zero(t, unacked(), "the broker holds no more than that")
+		}
+		publish(t, conn, queue, half+half)
+		time.Sleep(time.Nanosecond)
+		require.Zero(t, unacked(), "one message is enough")
+		require.Len(t, c.received, 4+mailboxPrefetch/4+9)
 		conn.Abort()
 		c.stop()
 		synctest.Wait()

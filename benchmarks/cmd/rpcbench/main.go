@@ -66,6 +66,8 @@ func parse(args []string, stderr io.Writer) (*settings, error) {
 	flags.IntVar(&s.config.Rounds, "rounds", 21, "how often each contender is run in each case; overload, memory and idle less")
 	flags.DurationVar(&s.config.Round, "round", 500*time.Millisecond, "how long each of these runs is")
 	flags.IntVar(&s.config.Pending, "pending", 10_000, "how many `calls` are pending in the scenario memory")
+	flags.DurationVar(&s.config.Stall, "stall", 10*time.Second, "how long the reader of a stream stands still in the scenario held")
+	flags.IntVar(&s.config.Items, "items", 1_000_000, "how many `messages` the stream has whose connections are cut in the scenario cuts")
 	flags.StringVar(&s.config.Profiles, "cpuprofile", "", "a `directory` for CPU profiles of every client and server, the last of each scenario")
 	flags.StringVar(&s.json, "json", "", "a `file` for the results, every round of them")
 	flags.StringVar(&s.docs, "docs", "", "the documentation's `directory`: its performance.md and charts, and the benchmarks' README.md, are brought up to date")
@@ -83,8 +85,8 @@ func parse(args []string, stderr io.Writer) (*settings, error) {
 		return nil, fmt.Errorf("what is %q? There are only flags", flags.Arg(0))
 	}
 	o.Unconfirmed = !*confirm
-	if s.config.Rounds < 1 || s.config.Round < time.Millisecond || s.config.Pending < 1 {
-		return nil, errors.New("at least one round, of at least a millisecond, and one pending call")
+	if s.config.Rounds < 1 || s.config.Round < time.Millisecond || s.config.Pending < 1 || s.config.Items < 1 {
+		return nil, errors.New("at least one round, of at least a millisecond, one pending call and one item")
 	}
 	var err error
 	if s.config.Callers, err = integers(*numbers); err != nil {

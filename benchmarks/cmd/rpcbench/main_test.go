@@ -71,6 +71,57 @@ func TestRun(t *testing.T) {
 	require.FileExists(t, filepath.Join(dir, "img", "throughput.svg"))
 }
 
+// The test runs the scenarios of streams as TestRun does, except for kill: a stream outlives a
+// killed process for most of a minute.
+func TestRunStreams(t *testing.T) {
+	t.Parallel()
+	broker := amqptest.Start(t)
+	dir := t.TempDir()
+	results := filepath.Join(dir, "results.json")
+	require.NoError(t, run(t.Context(), []string{
+		"-url", broker.URL(), "-rounds", "1", "-round", "20ms", "-stall", "1ms", "-items", "1000",
+		"-scenarios", "streams,turns,cancel,beside,held,cuts,broadcast", "-json", results,
+	}, io.Discard, io.Discard))
+	text, err := os.ReadFile(results)
+	require.NoError(t, err)
+	var got struct {
+		Goals []struct {
+			Measure  string
+			Measured float64
+		}
+		Results []struct {
+			Scenario string
+			Series   []struct {
+				Name, Case string
+				Samples    []map[string]float64
+			}
+		}
+	}
+	require.NoError(t, json.Unmarshal(text, &got))
+	require.Len(t, got.Results, 7)
+	seen := make(map[string]bool)
+	for _, r := range got.Results {
+		for _, s := range r.Series {
+			require.Len(t, s.Samples, 1, "%s: %s, %s", r.Scenario, s.Name, s.Case)
+			for m, v := range s.Samples[0] {
+				seen[m] = true
+				switch m {
+				case "items/s", "p50 µs", "p99 ms", "client's heap KiB", "server's messages each":
+					require.Positive(t, v, "%s: %s, %s: %s", r.Scenario, s.Name, s.Case, m)
+				case "answers":
+					require.EqualValues(t, 100, v)
+				case "lost, doubled, out of order":
+					require.Zero(t, v)
+				}
+			}
+		}
+	}
+	for _, m := range []string{"items/s", "p99 ms", "answers", "lost, doubled, out of order", "KiB held by the receiver", "client's messages per 100 items"} {
+		require.True(t, seen[m], m)
+	}
+	require.GreaterOrEqual(t, len(got.Goals), 20)
+}
+
 func TestRunProfiles(t *testing.T) {
 	t.Parallel()
 	broker := amqptest.Start(t)

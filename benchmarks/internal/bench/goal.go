@@ -1,6 +1,10 @@
 package bench
 
-import "github.com/bbebcec1/amqprpc-go/benchmarks/internal/contender"
+import (
+	"slices"
+
+	"github.com/bbebcec1/amqprpc-go/benchmarks/internal/contender"
+)
 
 // Goal is a number that the framework should reach. It is relative to the baseline unless the
 // goal says otherwise.
@@ -90,7 +94,7 @@ func goals() []Goal {
 			Goal{"calls/s without confirms, " + s.name, "×", 1.2, 1.4, false, against("fleet", s.name, unconfirmed, base, CallsPerSecond)},
 			Goal{"CPU of client and server per call, " + s.name, "×", 0.8, 0.6, true, against("fleet", s.name, fw, base, CPUPerCall)})
 	}
-	return append(fleet, []Goal{
+	return slices.Concat(fleet, streamGoals(), []Goal{
 		{"memory of an idle queue", "KiB", 16, 8, true, value("idle", QueuesCase, fw, Memory)},
 		{"goroutines of an idle queue", "", 3, 2, true, value("idle", QueuesCase, fw, Goroutines)},
 		{"until 500 queues are ready", "ms", 1000, 500, true, value("idle", QueuesCase, fw, Ready)},
@@ -113,5 +117,5 @@ func goals() []Goal {
 		{"p99 at half load (open loop)", "×", 1, 0.7, true, firstCase("latency", fw, base, P99)},
 		{"goodput at twice the capacity, against its peak", "×", 0.95, 1, false, cases("overload", fw, FloodCase, PeakCase, CallsPerSecond)},
 		{"the same on a bounded queue", "×", 0.95, 1, false, cases("overload", boundedQueue, FloodCase, PeakCase, CallsPerSecond)},
-	}...)
+	})
 }

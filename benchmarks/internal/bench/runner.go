@@ -29,6 +29,8 @@ type Config struct {
 	Callers  []int         // the numbers of callers to compare
 	Pending  int           // the number of calls whose memory is measured
 	Only     []string      // the variants of the scenario throughput; empty means all
+	Stall    time.Duration // how long the reader of a stream stands still
+	Items    int           // of the stream whose connections are cut
 	Profiles string        // a directory for CPU profiles of all processes; "" means no profiles
 	Progress Progress
 	// BrokerCPU returns the broker's CPU time, or false if that time is unknown.
@@ -219,7 +221,12 @@ func (p *pair) do(ctx context.Context, cmd *side.Command) (before, after usage, 
 
 // load runs a closed loop once and returns the cost of each call.
 func (p *pair) load(ctx context.Context, callers int, d time.Duration) (Sample, error) {
-	cmd := side.Command{Load: &side.Load{Callers: callers, Duration: d}}
+	return p.loadPaced(ctx, callers, d, 0)
+}
+
+// loadPaced is load with a pause after each call.
+func (p *pair) loadPaced(ctx context.Context, callers int, d, pause time.Duration) (Sample, error) {
+	cmd := side.Command{Load: &side.Load{Callers: callers, Duration: d, Pause: pause}}
 	before, after, err := p.do(ctx, &cmd)
 	if err != nil {
 		return nil, err

@@ -35,6 +35,32 @@ const (
 	Goroutines        Metric = "goroutines each"
 	Ready             Metric = "ms until ready"
 	Return            Metric = "ms until all are back"
+
+	ItemsPerSecond Metric = "items/s"
+	CPUPerItem     Metric = "CPU µs/item" // client and server
+	BrokerPerItem  Metric = "broker CPU µs/item"
+	StatesPerItem  Metric = "client's messages per 100 items" // which carry the state
+	ServerMessages Metric = "server's messages each"
+	EndsP50        Metric = "p50 ms"
+	EndsP99        Metric = "p99 ms"
+	EndsMost       Metric = "longest ms"
+	HeldByReceiver Metric = "KiB held by the receiver"
+	HeldBySender   Metric = "KiB held by the sender"
+	HeldByBroker   Metric = "KiB at the broker"
+	HeldMore       Metric = "KiB more at the end"
+	ClientHeap     Metric = "client's heap KiB"
+	ClientStacks   Metric = "client's stacks KiB"
+	ServerHeap     Metric = "server's heap KiB"
+	ServerStacks   Metric = "server's stacks KiB"
+	ClientRoutines Metric = "client's goroutines"
+	ServerRoutines Metric = "server's goroutines"
+	Wrong          Metric = "lost, doubled, out of order"
+	Cuts           Metric = "cuts"
+	Seconds        Metric = "seconds"
+	MoreRoutines   Metric = "goroutines left"
+	Answers        Metric = "answers"
+	LastAnswer     Metric = "ms until the last answer"
+	WholeRange     Metric = "ms until the range ends"
 )
 
 // Sample is the result of one run of one contender.

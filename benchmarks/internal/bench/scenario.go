@@ -33,6 +33,14 @@ func Scenarios() []Scenario {
 		{"queues", "calls spread over several queues", queues},
 		{"fleet", "the same callers spread over clients, queues and servers", fleet},
 		{"idle", "what a queue and a client cost that do nothing", idleFleet},
+		{"streams", "messages a second of streams, against a firehose by hand", streams},
+		{"turns", "opening a stream, and ping-pong on one, against a call", turns},
+		{"cancel", "until the ctx of a handler ends whose caller wants no more", cancel},
+		{"beside", "calls beside streams", beside},
+		{"held", "memory of streams that are idle, or whose reader stands still", held},
+		{"cuts", "a stream whose connections are cut", cuts},
+		{"kill", "until a side of a stream learns that the other was killed", kill},
+		{"broadcast", "a call of 100 instances", broadcast},
 	}
 }
 

@@ -27,6 +27,9 @@ const (
 	// Tutorial is RabbitMQ's RPC tutorial as written: prefetch 1, the handler runs on the
 	// consuming goroutine, and each caller has a client with a connection of its own.
 	Tutorial = "tutorial"
+	// Firehose sends streams and makes no calls. One channel publishes transient messages, one
+	// consumes them without acknowledgements, and nothing holds the publisher back.
+	Firehose = "firehose"
 )
 
 // CallTimeout limits a call whose ctx has no earlier deadline.
@@ -65,6 +68,11 @@ type Options struct {
 	// it; 0 means no limit.
 	MaxLength int `json:"maxLength"`
 
+	// Streams serves streams beside calls. Only Framework uses it.
+	Streams bool `json:"streams"`
+	// Instances is the number of servers in one process; 0 means one. Only Framework uses it.
+	Instances int `json:"instances"`
+
 	Reply        string `json:"reply"` // resumable, exclusive or direct
 	Unconfirmed  bool   `json:"unconfirmed"`
 	NoMandatory  bool   `json:"noMandatory"`  // ByHand only
@@ -97,13 +105,15 @@ func Serve(ctx context.Context, name string, o Options, work Work) (Server, erro
 	var s Server
 	switch name {
 	case Framework:
-		s, err = serveFramework(ctx, o, work)
+		s, err = serveInstances(ctx, o, work)
 	case Baseline:
 		s, err = serveBaseline(o, p, work)
 	case ByHand:
 		s, err = serveByHand(o, p, work)
 	case Tutorial:
 		s, err = serveTutorial(o, p, work)
+	case Firehose:
+		s, err = serveFirehose(o, p)
 	default:
 		err = fmt.Errorf("there is no contender of that name")
 	}
@@ -173,6 +183,8 @@ func dial(ctx context.Context, name string, o Options) (Client, error) {
 		c, err = dialByHand(o, p)
 	case Tutorial:
 		c = newTutorialClients(o, p)
+	case Firehose:
+		c, err = dialFirehose(o, p)
 	default:
 		err = fmt.Errorf("there is no contender of that name")
 	}

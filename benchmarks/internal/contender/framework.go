@@ -3,10 +3,14 @@ package contender
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
 	"github.com/bbebcec1/amqprpc-go/codec"
@@ -52,10 +56,16 @@ func (o Options) codec() codec.Codec {
 type frameworkServer struct {
 	cancel context.CancelFunc
 	served chan error
+	meter  meter
+	ends   Ends
 }
 
 func serveFramework(ctx context.Context, o Options, work Work) (Server, error) {
+	s := &frameworkServer{served: make(chan error, 1)}
 	server := []amqprpc.ServerOption{amqprpc.WithLogger(nil)}
+	if o.Streams {
+		server = append(server, amqprpc.WithDialer(s.meter.dial))
+	}
 	if o.ClockSkew > 0 {
 		server = append(server, amqprpc.WithClockSkew(o.ClockSkew))
 	}
@@ -71,6 +81,12 @@ func serveFramework(ctx context.Context, o Options, work Work) (Server, error) {
 	if o.Codec != "" && o.Codec != "json" {
 		opts = append(opts, amqprpc.WithAcceptedCodecs(o.codec()))
 	}
+	if o.Streams {
+		registerStreams(srv, o, &s.ends, slices.Clone(opts))
+	}
+	if o.Instances > 0 {
+		opts = append(opts, amqprpc.WithBroadcast())
+	}
 	for _, q := range o.served() {
 		switch {
 		case o.Payload == 0:
@@ -82,7 +98,7 @@ func serveFramework(ctx context.Context, o Options, work Work) (Server, error) {
 		}
 	}
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	s := &frameworkServer{cancel: cancel, served: make(chan error, 1)}
+	s.cancel = cancel
 	go func() { s.served <- srv.Serve(run) }()
 	select {
 	case <-srv.Ready():
@@ -102,6 +118,45 @@ func registerEcho[T any](srv *amqprpc.Server, queue string, work Work, opts []am
 	}, opts...)
 }
 
+// serveInstances starts several servers of the same queues.
+func serveInstances(ctx context.Context, o Options, work Work) (Server, error) {
+	var all servers
+	for range max(1, o.Instances) {
+		s, err := serveFramework(ctx, o, work)
+		if err != nil {
+			return nil, errors.Join(err, all.Close())
+		}
+		all = append(all, s)
+	}
+	if len(all) == 1 {
+		return all[0], nil
+	}
+	return all, nil
+}
+
+// servers are several servers in one process.
+type servers []Server
+
+// Close implements Server.
+func (s servers) Close() error {
+	errs := make([]error, len(s))
+	var wg sync.WaitGroup
+	for i, one := range s {
+		wg.Go(func() { errs[i] = one.Close() })
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+// Drop implements [Dropper], if the server has streams.
+func (s *frameworkServer) Drop() { s.meter.drop() }
+
+// Traffic returns what the server has sent and received, if it has streams.
+func (s *frameworkServer) Traffic() Traffic { return s.meter.traffic() }
+
+// Ends returns when the handlers of streams ended, since the last call.
+func (s *frameworkServer) Ends() map[int]time.Time { return s.ends.Take() }
+
 // Close implements Server.
 func (s *frameworkServer) Close() error {
 	s.cancel()
@@ -115,6 +170,8 @@ type frameworkClient struct {
 	queues []string
 	text   string
 	raw    []byte
+	meter  *meter // of the connections, if there are streams
+	stream *Streams
 }
 
 func dialFramework(ctx context.Context, o Options) (Client, error) {
@@ -138,11 +195,17 @@ func dialFramework(ctx context.Context, o Options) (Client, error) {
 		opts = append(opts, amqprpc.WithCodec(o.codec()))
 	}
 	c := &frameworkClient{queues: o.queues(), text: strings.Repeat("x", o.Payload)}
+	if o.Streams {
+		c.meter = &meter{}
+	}
 	cli, err := amqprpc.Dial(ctx, o.URL, append(opts, amqprpc.WithDialer(c.dial))...)
 	if err != nil {
 		return nil, err
 	}
 	c.Client = cli
+	if o.Streams {
+		c.stream = &Streams{cli, o}
+	}
 	if o.Codec == "raw" {
 		c.raw = []byte(c.text)
 	}
@@ -150,6 +213,9 @@ func dialFramework(ctx context.Context, o Options) (Client, error) {
 }
 
 func (c *frameworkClient) dial(network, addr string) (net.Conn, error) {
+	if c.meter != nil {
+		return c.meter.dial(network, addr)
+	}
 	conn, err := net.Dial(network, addr)
 	if err == nil {
 		c.conn.Store(&conn)
@@ -158,7 +224,36 @@ func (c *frameworkClient) dial(network, addr string) (net.Conn, error) {
 }
 
 // Drop implements Dropper.
-func (c *frameworkClient) Drop() { (*c.conn.Load()).Close() }
+func (c *frameworkClient) Drop() {
+	if c.meter != nil {
+		c.meter.drop()
+		return
+	}
+	(*c.conn.Load()).Close()
+}
+
+// Streams returns what uses streams; nil without [Options.Streams].
+func (c *frameworkClient) Streams() *Streams { return c.stream }
+
+// Take implements [Streamer].
+func (c *frameworkClient) Take(ctx context.Context, d time.Duration) (Flow, error) {
+	return c.stream.Take(ctx, d)
+}
+
+// Traffic returns what the client has sent and received, if it has streams.
+func (c *frameworkClient) Traffic() Traffic { return c.meter.traffic() }
+
+// All calls all instances, and returns how many answered, when the last one did, and how long
+// the whole range took.
+func (c *frameworkClient) All(ctx context.Context) (n int, last, whole time.Duration) {
+	began := time.Now()
+	for _, err := range amqprpc.All[int, int](ctx, c.Client, c.queues[0], 1) {
+		if err == nil {
+			n, last = n+1, time.Since(began)
+		}
+	}
+	return n, last, time.Since(began)
+}
 
 // Call implements Client.
 func (c *frameworkClient) Call(ctx context.Context, n int) error {

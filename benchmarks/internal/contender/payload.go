@@ -150,7 +150,7 @@ func Delete(o Options) error {
 		return fmt.Errorf("delete %s: %w", o.Queue, err)
 	}
 	ch, err := conn.Channel()
-	for _, q := range o.queues() {
+	for _, q := range append(o.queues(), o.streamQueues()...) {
 		if err == nil {
 			_, err = ch.QueueDelete(q, false, false, false)
 		}

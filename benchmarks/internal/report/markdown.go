@@ -192,7 +192,7 @@ func sections(results bench.Results, verdicts []bench.Verdict) map[string]string
 	}
 	for name, r := range results {
 		switch name {
-		case "memory", "allocations", "idle":
+		case "memory", "allocations", "idle", "streams", "cancel", "beside", "held", "cuts", "kill", "broadcast":
 			all[name] = markdown(values(r))
 		case "fleet":
 			all[name] = markdown(byShape(r, bench.CallsPerSecond))
@@ -220,6 +220,7 @@ func charts(results bench.Results) map[string]*chart {
 	for name, r := range results {
 		switch name {
 		case "memory", "allocations", "fleet", "idle":
+		case "streams", "turns", "cancel", "beside", "held", "cuts", "kill", "broadcast":
 		case "overload":
 			all[name+".svg"] = overloadChart(r)
 		case "latency":

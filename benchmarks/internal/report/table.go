@@ -74,12 +74,13 @@ func orDash(s string, ok bool) string {
 	return s
 }
 
-// present returns the metrics that have a nonzero value in some sample.
+// present returns the metrics that have a nonzero value in some sample, or whose zero is the
+// result.
 func present(r *bench.Result) []bench.Metric {
 	var have []bench.Metric
 	for _, m := range r.Metrics {
 		for i := range r.Series {
-			if v, ok := r.Series[i].Median(m); ok && v != 0 {
+			if v, ok := r.Series[i].Median(m); ok && (v != 0 || m == bench.Wrong || m == bench.MoreRoutines) {
 				have = append(have, m)
 				break
 			}

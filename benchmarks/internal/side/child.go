@@ -45,6 +45,7 @@ type child struct {
 	executed atomic.Int64
 	profile  *os.File
 	started  time.Duration
+	beside   background
 }
 
 func run(specJSON string, stdin io.Reader, stdout io.Writer) (err error) {
@@ -99,12 +100,12 @@ func (c *child) start() (err error) {
 }
 
 func (c *child) close() error {
-	var err error
+	err := (&Rest{}).run(&c.beside)
 	if c.server != nil {
-		err = c.server.Close()
+		err = errors.Join(err, c.server.Close())
 	}
 	if c.client != nil {
-		err = c.client.Close()
+		err = errors.Join(err, c.client.Close())
 	}
 	return err
 }
@@ -151,10 +152,65 @@ func (c *child) do(cmd *Command) error {
 		cmd.Origins.read()
 	case cmd.Profile != nil:
 		return c.profileInto(cmd.Profile.File)
+	case cmd.Rest != nil:
+		return cmd.Rest.run(&c.beside)
+	default:
+		return c.doStreams(cmd)
+	}
+	return nil
+}
+
+// doStreams does what needs streams.
+func (c *child) doStreams(cmd *Command) error {
+	var s *contender.Streams
+	if has, ok := c.client.(interface{ Streams() *contender.Streams }); ok {
+		s = has.Streams()
+	}
+	metered, _ := c.client.(meteredSide)
+	if c.server != nil {
+		metered, _ = c.server.(meteredSide)
+	}
+	switch {
+	case cmd.Take != nil && c.client != nil:
+		return cmd.Take.run(c.client, &c.beside)
+	case cmd.Broadcast != nil && c.client != nil:
+		return cmd.Broadcast.run(c.client)
+	case cmd.Ends != nil && c.server != nil:
+		if e, ok := c.server.(interface{ Ends() map[int]time.Time }); ok {
+			cmd.Ends.At = e.Ends()
+		}
+	case cmd.Cut != nil && metered != nil:
+		cmd.Cut.run(metered, &c.beside)
+	case cmd.Traffic != nil && metered != nil:
+		*cmd.Traffic = metered.Traffic()
+	case cmd.Lost != nil:
+		return cmd.Lost.run(&c.beside)
+	case s == nil:
+		return fmt.Errorf("a %s cannot do that", c.spec.Role)
+	case cmd.Open != nil:
+		return cmd.Open.run(s)
+	case cmd.Talk != nil:
+		return cmd.Talk.run(s)
+	case cmd.Quit != nil:
+		return cmd.Quit.run(s)
+	case cmd.Stand != nil:
+		return cmd.Stand.run(s, &c.beside)
+	case cmd.Keep != nil:
+		return cmd.Keep.run(s, &c.beside)
+	case cmd.Count != nil:
+		return cmd.Count.run(s)
+	case cmd.Orphan != nil:
+		return cmd.Orphan.run(s, &c.beside)
 	default:
 		return fmt.Errorf("a %s cannot do that", c.spec.Role)
 	}
 	return nil
+}
+
+// meteredSide counts what it sends and receives, and can drop its connections.
+type meteredSide interface {
+	contender.Dropper
+	Traffic() contender.Traffic
 }
 
 func (c *child) profileInto(file string) (err error) {

@@ -39,7 +39,10 @@ func (l *Load) run(client contender.Client) {
 					return
 				}
 				done++
-				begin = now
+				if begin = now; l.Pause > 0 {
+					time.Sleep(l.Pause)
+					begin = time.Now()
+				}
 			}
 		})
 	}

@@ -16,6 +16,7 @@ func (i *Idle) read(started time.Duration) {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	i.Started, i.Memory, i.Goroutines = started, m.HeapAlloc+m.StackInuse, runtime.NumGoroutine()
+	i.Heap = m.HeapAlloc
 }
 
 // run drops the connections. It then retries a call with each client until the call succeeds.

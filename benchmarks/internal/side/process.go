@@ -87,6 +87,15 @@ func (p *Process) answer(ctx context.Context, a *Answer) error {
 	return nil
 }
 
+// Kill kills the child with SIGKILL, and returns when it is gone.
+func (p *Process) Kill() error {
+	if err := p.cmd.Process.Kill(); err != nil {
+		return fmt.Errorf("%s: %w", p.name, err)
+	}
+	_ = p.cmd.Wait() // it says that the child was killed
+	return nil
+}
+
 // Stop ends the child, or kills it after stopLimit.
 func (p *Process) Stop() error {
 	err := p.stdin.Close()

@@ -36,6 +36,21 @@ type Command struct {
 	Profile *Profile `json:"profile,omitempty"`
 	Idle    *Idle    `json:"idle,omitempty"`
 	Drop    *Drop    `json:"drop,omitempty"`
+
+	Take      *Take              `json:"take,omitempty"`
+	Open      *Open              `json:"open,omitempty"`
+	Talk      *Talk              `json:"talk,omitempty"`
+	Quit      *Quit              `json:"quit,omitempty"`
+	Ends      *Ends              `json:"ends,omitempty"`
+	Stand     *Stand             `json:"stand,omitempty"`
+	Keep      *Keep              `json:"keep,omitempty"`
+	Count     *Count             `json:"count,omitempty"`
+	Cut       *Cut               `json:"cut,omitempty"`
+	Orphan    *Orphan            `json:"orphan,omitempty"`
+	Lost      *Lost              `json:"lost,omitempty"`
+	Broadcast *Broadcast         `json:"broadcast,omitempty"`
+	Rest      *Rest              `json:"rest,omitempty"`
+	Traffic   *contender.Traffic `json:"traffic,omitempty"`
 }
 
 // Answer repeats the command with its results, or has an error.
@@ -44,10 +59,11 @@ type Answer struct {
 	Error string `json:"error,omitempty"`
 }
 
-// Load makes each caller call without a pause for a duration (closed loop).
+// Load makes each caller make one call after the other for a duration (closed loop).
 type Load struct {
 	Callers  int           `json:"callers"`
 	Duration time.Duration `json:"duration"`
+	Pause    time.Duration `json:"pause"` // of a caller after each call
 
 	Result Result `json:"result"`
 }
@@ -118,6 +134,7 @@ type Profile struct {
 type Idle struct {
 	Started    time.Duration `json:"started"` // time until the process was ready
 	Memory     uint64        `json:"memory"`  // heap and stacks after a collection
+	Heap       uint64        `json:"heap"`    // heap alone
 	Goroutines int           `json:"goroutines"`
 }
 
