@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
@@ -44,8 +43,8 @@ type Channel struct {
 	driver   *amqp.Channel
 	assembly assembly
 	closed   chan *amqp.Error
-	turn     chan struct{} // holds something while a method waits for the broker
-	closing  sync.Once     // a second channel.close would end the connection
+	turn     chan struct{} // holds something while a method waits for the broker; it guards what follows
+	left     bool          // Close has closed it: a second channel.close would end the connection
 	closeErr error
 }
 
@@ -96,15 +95,20 @@ func (ch *Channel) Closed() <-chan *Exception { return ch.closed }
 func (ch *Channel) IsClosed() bool { return ch.driver.IsClosed() }
 
 // Close closes the channel in good order. The broker answers after all that came
-// before on the channel.
+// before on the channel. A second Close waits for the first.
 func (ch *Channel) Close(ctx context.Context) error {
-	ch.closing.Do(func() {
-		ch.turn <- struct{}{} // whoever has it ends with the broker's answer or the connection
+	select {
+	case ch.turn <- struct{}{}:
+		defer func() { <-ch.turn }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if !ch.left {
+		ch.left = true
 		ch.assembly.closed.Store(true)
 		ch.closeErr = ch.conn.do(ctx, ch.driver.Close)
-		<-ch.turn
 		ch.Forget()
-	})
+	}
 	return ch.closeErr
 }
 

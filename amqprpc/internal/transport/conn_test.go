@@ -202,6 +202,32 @@ func TestCallOfASilentBroker(t *testing.T) {
 	next(t, c.Lost())
 }
 
+// Whoever waits until another one has closed the channel gives up with its ctx, and costs
+// nobody the connection.
+func TestSecondCloseHeedsItsContext(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		broker := amqptest.Start(t, amqptest.WithoutListener())
+		cfg := config(broker.URL())
+		cfg.Dial = broker.Dial
+		c, err := newDialer(t, cfg).Dial(t.Context(), transport.Watcher{})
+		require.NoError(t, err)
+		defer c.Abort()
+		ch, _ := open(t, c)
+		broker.Freeze(amqptest.BothWays)
+		first := make(chan error)
+		go func() { first <- ch.Close(t.Context()) }()
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+		defer cancel()
+		require.ErrorIs(t, ch.Close(ctx), context.DeadlineExceeded)
+		require.False(t, c.IsClosed())
+		broker.Thaw()
+		require.NoError(t, <-first)
+		require.NoError(t, ch.Close(t.Context()))
+	})
+}
+
 func TestBlocked(t *testing.T) {
 	t.Parallel()
 	broker := amqptest.Start(t)
