@@ -107,6 +107,7 @@ function login() {
   if (main.querySelector('.login')) return;
   page?.leave?.();
   page = null;
+  shell.dataset.view = 'login';
   replace(main, form(begin));
 }
 

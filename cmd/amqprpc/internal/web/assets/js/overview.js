@@ -66,10 +66,12 @@ export function instances(s) {
 
 const example = `srv := amqprpc.NewServer(os.Getenv("AMQP_URL"),
 	amqprpc.WithService(amqprpc.Service{Name: "hello"}))
-amqprpc.Register(srv, "hello.greet", func(ctx context.Context, name string) (string, error) {
+amqprpc.Register(srv, "hello.greet", greet)
+err := srv.Serve(ctx)
+
+func greet(ctx context.Context, name string) (string, error) {
 	return "Hello, " + name, nil
-})
-err := srv.Serve(ctx)`;
+}`;
 
 function nobody(catalog) {
   return h('section', { class: 'empty' },
