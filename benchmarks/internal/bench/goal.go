@@ -12,7 +12,7 @@ type Goal struct {
 	Measure string
 	Unit    string // "×" or the counted thing
 	Must    float64
-	Aim     float64
+	Aim     float64 // the same as Must if there is one bound
 	AtMost  bool // less is better
 	of      func(r Results) (v, low, high float64, ok bool)
 }
