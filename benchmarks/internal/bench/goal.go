@@ -13,7 +13,7 @@ type Goal struct {
 	Unit    string // "×" or the counted thing
 	Must    float64
 	Aim     float64 // the same as Must if there is one bound
-	AtMost  bool // less is better
+	AtMost  bool    // less is better
 	of      func(r Results) (v, low, high float64, ok bool)
 }
 
