@@ -12,8 +12,8 @@ type Goal struct {
 	Measure string
 	Unit    string // "×" or the counted thing
 	Must    float64
-	Aim     float64
-	AtMost  bool // less is better
+	Aim     float64 // the same as Must if there is one bound
+	AtMost  bool    // less is better
 	of      func(r Results) (v, low, high float64, ok bool)
 }
 

@@ -48,9 +48,11 @@ func TestJudge(t *testing.T) {
 	for _, g := range goals() {
 		v := Verdict{Goal: g, Value: g.Must}
 		require.True(t, v.Met(g.Must), g.Measure)
-		require.False(t, v.Met(g.Aim), "%s: the aim is no harder than the must", g.Measure)
+		if g.Aim != g.Must { // some have one bound
+			require.False(t, v.Met(g.Aim), "%s: the aim is no harder than the must", g.Measure)
+		}
 		if g.AtMost {
-			v.Value *= 1.01
+			v.Value = 1.01*v.Value + 0.01
 		} else {
 			v.Value *= 0.99
 		}
