@@ -13,9 +13,8 @@ const (
 	SetupTimeout = 10 * time.Second
 	// closeTimeout bounds what is done in good order on a connection that ends.
 	closeTimeout = 2 * time.Second
-	// reconnectMost is the longest time from the beginning of a connection that worked to
-	// the next attempt. A peer whose requests cost connections must not make a server wait for
-	// longer.
+	// reconnectMost is the longest pause after a connection that worked. A peer whose
+	// requests cost connections must not make a server wait for longer.
 	reconnectMost = time.Second
 )
 
@@ -74,7 +73,7 @@ func (s *Session) Run(ctx context.Context, use func(ctx context.Context, conn *C
 			pause = wait.next()
 		}
 		if wasUp {
-			pause = max(0, min(pause, reconnectMost)-time.Since(start)) // the broker is not down
+			pause = min(pause, reconnectMost) // the broker is not down
 		}
 		s.Down(err, wasUp, pause)
 		sleep(ctx, pause)

@@ -74,49 +74,6 @@ func TestSession(t *testing.T) {
 	})
 }
 
-// A connection that is lost again and again is made anew once a second, and at once if it has
-// lasted that long.
-func TestSessionLostAgainAndAgain(t *testing.T) {
-	t.Parallel()
-	for _, lasts := range []time.Duration{0, 300 * time.Millisecond, reconnectMost} {
-		t.Run(lasts.String(), func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				broker := amqptest.Start(t, amqptest.WithoutListener())
-				s := newSession(t, broker)
-				var pauses []time.Duration
-				s.Down = func(_ error, _ bool, retryIn time.Duration) { pauses = append(pauses, retryIn) }
-				stop := run(t, func(ctx context.Context) {
-					err := s.Run(ctx, func(work context.Context, _ *Conn, up func()) error {
-						up()
-						<-work.Done()
-						return context.Cause(work)
-					})
-					if err != nil {
-						t.Error(err)
-					}
-				})
-				for range 20 {
-					time.Sleep(lasts)
-					synctest.Wait()
-					broker.CutConnections()
-					synctest.Wait()
-					time.Sleep(pauses[len(pauses)-1])
-				}
-				stop()
-				require.Len(t, pauses, 20)
-				require.Zero(t, pauses[0])
-				for _, p := range pauses {
-					require.LessOrEqual(t, p, reconnectMost-lasts)
-				}
-				if most := pauses[len(pauses)-1]; lasts < reconnectMost/2 {
-					require.GreaterOrEqual(t, most, reconnectMost/2-lasts, "attempts are spaced")
-				}
-			})
-		})
-	}
-}
-
 // A permanent error ends Run where Fatal says so, and is another failure elsewhere.
 func TestSessionPermanentErrors(t *testing.T) {
 	t.Parallel()
