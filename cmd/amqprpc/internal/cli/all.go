@@ -6,7 +6,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
-	"github.com/bbebcec1/amqprpc-go/cmd/amqprpc/internal/connect"
 	"github.com/bbebcec1/amqprpc-go/cmd/amqprpc/internal/invoke"
 	"github.com/bbebcec1/amqprpc-go/cmd/amqprpc/internal/untrusted"
 )
@@ -16,8 +15,8 @@ func allCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "all METHOD [REQUEST]",
 		Short: "Call a method on every server, and print all answers",
-		Long: `all sends a request to every server whose handler of METHOD takes broadcasts, and prints each
-answer on a line, behind the ID of its instance, as it comes.
+		Long: `all sends a request to every server whose handler of METHOD takes broadcasts, and prints the
+answers as they come. Each line has the ID of a server and its answer.
 
 ` + requestHelp,
 		Example: `  amqprpc all shop.reload
@@ -35,7 +34,7 @@ func runAll(cmd *cobra.Command, f *callFlags, queue string, args []string) error
 		return err
 	}
 	ctx, c := cmd.Context(), consoleOf(cmd)
-	cli, err := connect.Dial(ctx, cmd)
+	cli, err := c.dial(cmd)
 	if err != nil {
 		return err
 	}

@@ -7,7 +7,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc/discovery"
-	"github.com/bbebcec1/amqprpc-go/cmd/amqprpc/internal/connect"
 	"github.com/bbebcec1/amqprpc-go/cmd/amqprpc/internal/untrusted"
 )
 
@@ -16,8 +15,9 @@ func asyncapiCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "asyncapi [SERVICE]",
 		Short: "Write AsyncAPI 3.1 of live services",
-		Long: `asyncapi asks all servers, or those of one service, what they are, and writes an AsyncAPI 3.1
-document in JSON. A Go program writes the same about itself with discovery.AsyncAPI, without a broker.`,
+		Long: `asyncapi asks all servers, or those of one service, to describe themselves. It writes an AsyncAPI 3.1
+document in JSON. A Go program can write the document of its own server with discovery.AsyncAPI,
+without a broker.`,
 		Example: `  amqprpc asyncapi > asyncapi.json
   amqprpc asyncapi shop -o shop.json`,
 		Args: cobra.MaximumNArgs(1), ValidArgsFunction: completeServices,
@@ -35,7 +35,7 @@ document in JSON. A Go program writes the same about itself with discovery.Async
 
 func runAsyncapi(cmd *cobra.Command, q question, output string) error {
 	ctx, c := cmd.Context(), consoleOf(cmd)
-	cli, err := connect.Dial(ctx, cmd)
+	cli, err := c.dial(cmd)
 	if err != nil {
 		return err
 	}

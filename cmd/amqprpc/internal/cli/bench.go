@@ -12,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
-	"github.com/bbebcec1/amqprpc-go/cmd/amqprpc/internal/connect"
 	"github.com/bbebcec1/amqprpc-go/cmd/amqprpc/internal/invoke"
 	"github.com/bbebcec1/amqprpc-go/cmd/amqprpc/internal/load"
 )
@@ -56,7 +55,7 @@ With both, at most --callers calls are in flight.
 	fs.Float64VarP(&f.plan.Rate, "rate", "r", 100, "calls that are due each second")
 	fs.IntVarP(&f.plan.Callers, "callers", "c", 0, "calls in flight at most")
 	fs.DurationVarP(&f.plan.Duration, "duration", "d", 10*time.Second, "how long to measure")
-	fs.DurationVar(&f.plan.Warmup, "warmup", time.Second, "how long to call before that")
+	fs.DurationVar(&f.plan.Warmup, "warmup", time.Second, "how long to call before the measurement")
 	fs.StringVar(&f.save, "save", "", "write the result to this `file`")
 	fs.StringVar(&f.compare, "compare", "", "compare the result with the one in this `file`")
 	return cmd
@@ -75,11 +74,11 @@ func (f *benchCmd) check() error {
 	case !(p.Rate >= 0 && p.Rate <= maxRate) || p.Rate == 0 && p.Callers == 0:
 		return usage(fmt.Errorf("--rate %v: it is more than 0 and at most %d", p.Rate, maxRate))
 	case p.Callers < 0 || p.Callers > maxCallers:
-		return usage(fmt.Errorf("--callers %d: it is at most %d", p.Callers, maxCallers))
+		return usage(fmt.Errorf("--callers %d: it is at least 0 and at most %d", p.Callers, maxCallers))
 	case p.Duration <= 0 || p.Duration > maxDuration:
 		return usage(fmt.Errorf("--duration %v: it is more than 0 and at most %v", p.Duration, maxDuration))
 	case p.Warmup < 0 || p.Warmup > maxDuration:
-		return usage(fmt.Errorf("--warmup %v: it is at most %v", p.Warmup, maxDuration))
+		return usage(fmt.Errorf("--warmup %v: it is at least 0 and at most %v", p.Warmup, maxDuration))
 	}
 	return nil
 }
@@ -99,7 +98,7 @@ func (f *benchCmd) run(cmd *cobra.Command, queue string, args []string) error {
 		}
 	}
 	ctx, c := cmd.Context(), consoleOf(cmd)
-	cli, err := connect.Dial(ctx, cmd)
+	cli, err := c.dial(cmd)
 	if err != nil {
 		return err
 	}
@@ -124,12 +123,13 @@ func (f *benchCmd) run(cmd *cobra.Command, queue string, args []string) error {
 	}
 	o.NoValidate = true // it is the same request each time
 	report := f.load(ctx, cli, c, m, request, o)
-	if f.save != "" {
-		if err := report.Save(f.save); err != nil {
-			return err
+	err = f.show(ctx, c, report, before)
+	if f.save != "" { // after the result is shown, which is not lost if the file cannot be written
+		if serr := report.Save(f.save); serr != nil {
+			return &statusError{statusLocal, fmt.Errorf("the result is not saved: %w", serr)}
 		}
 	}
-	return f.show(ctx, c, report, before)
+	return err
 }
 
 func (f *benchCmd) load(ctx context.Context, cli *amqprpc.Client, c *console, m *invoke.Method, request json.RawMessage, o invoke.Options) *load.Report {
@@ -171,16 +171,12 @@ func (f *benchCmd) show(ctx context.Context, c *console, report, before *load.Re
 }
 
 func showReport(c *console, r, before *load.Report) {
-	loop := "open loop, " + digits(r.Plan.Rate) + " calls due each second"
-	if r.Plan.Rate == 0 {
-		loop = "closed loop, " + plural(r.Plan.Callers, "caller")
-	}
-	c.printf("%s  %s\n\n", c.bold(name(r.Method)), loop)
+	c.printf("%s  %s\n\n", c.bold(name(r.Method)), loopOf(r.Plan))
 	head := []string{"", "NOW"}
 	if before != nil {
 		head = []string{"", "BEFORE", "NOW", "CHANGE"}
 		if name(before.Method) != name(r.Method) || before.Plan != r.Plan {
-			c.note("the earlier run had another plan: %s, rate %s, %s, %v", name(before.Method), digits(before.Plan.Rate), plural(before.Plan.Callers, "caller"), before.Plan.Duration)
+			c.note("the earlier run had another plan: %s, %s, for %v after a warm-up of %v", name(before.Method), loopOf(before.Plan), before.Plan.Duration, before.Plan.Warmup)
 		}
 	}
 	t := &table{head: head, right: map[int]bool{1: true, 2: true, 3: true}}
@@ -207,6 +203,18 @@ func showReport(c *console, r, before *load.Report) {
 	if r.Plan.Rate == 0 {
 		c.note("a closed loop waits while the method is slow: its latencies are not what independent callers see")
 	}
+}
+
+// loopOf describes when the calls of a plan are made.
+func loopOf(p load.Plan) string {
+	if p.Rate == 0 {
+		return "closed loop, " + plural(p.Callers, "caller")
+	}
+	loop := "open loop, " + strings.TrimSuffix(digits(p.Rate), ".00") + " calls due each second"
+	if p.Callers > 0 {
+		loop += ", " + plural(p.Callers, "caller") + " at most"
+	}
+	return loop
 }
 
 // reportRows are the figures of a report: as a number to compare, and as text.

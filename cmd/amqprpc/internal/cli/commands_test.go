@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,6 +17,7 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
 	"github.com/bbebcec1/amqprpc-go/amqprpc/amqptest"
 	"github.com/bbebcec1/amqprpc-go/cmd/amqprpc/internal/cli"
+	"github.com/bbebcec1/amqprpc-go/cmd/amqprpc/internal/invoke"
 )
 
 func TestContextCommands(t *testing.T) {
@@ -54,6 +56,51 @@ func completions(s *shell, args ...string) (names []string) {
 		}
 	}
 	return names
+}
+
+// A wrong command line is refused with a text that says what to write.
+func TestWrongCommandLines(t *testing.T) {
+	t.Parallel()
+	url := amqptest.Start(t).URL()
+	start(t, url, shop("shop"))
+	s := shellFor(t, url)
+	for _, tc := range []struct {
+		want string
+		args []string
+	}{
+		{"write -- before a request that begins with a minus", []string{"call", "shop.order", "-5"}},
+		{"--wait -1s: it is at least 0", []string{"ls", "--wait", "-1s"}},
+		{"--limit -1: it is at least 0", []string{"stream", "shop.prices", "item=a", "-n", "-1"}},
+		{"--callers -1: it is at least 0", []string{"bench", "shop.order", "-c", "-1"}},
+		{"--warmup -1s: it is at least 0", []string{"bench", "shop.order", "--warmup", "-1s"}},
+		{"the name of the file behind @ is missing", []string{"call", "shop.order", "@"}},
+		{"--url: the URL is no AMQP URI", []string{"ls", "--url", "localhost"}},
+		{"write it as host:port", []string{"web", "--listen", "localhost"}},
+		{"set a token with --token", []string{"web", "--listen", "0.0.0.0:0"}},
+		{"the token is too short", []string{"web", "--token", "short"}},
+	} {
+		r := s.run(tc.args...)
+		require.Equal(t, 2, r.status, tc.args)
+		require.Contains(t, r.err, tc.want)
+	}
+	s.env["AMQP_URL"] = "localhost"
+	require.Contains(t, s.run("ls").err, "AMQP_URL: the URL is no AMQP URI")
+}
+
+// No request has been sent without a connection, and the error names the broker.
+func TestJSONWithoutAConnection(t *testing.T) {
+	t.Parallel()
+	u, err := url.Parse(amqptest.Start(t).URL())
+	require.NoError(t, err)
+	u.User = url.UserPassword("guest", "secret")
+	r := shellFor(t, u.String()).run("call", "shop.order", "--json")
+	require.Equal(t, 6, r.status)
+	var failure struct{ Error invoke.Failure }
+	require.NoError(t, json.Unmarshal([]byte(r.out), &failure), r.out)
+	require.Equal(t, "unauthenticated", failure.Error.Code)
+	require.Equal(t, "not-sent", failure.Error.Outcome)
+	require.Contains(t, failure.Error.Message, u.Host)
+	require.NotContains(t, r.out, "secret")
 }
 
 func TestCompletion(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -27,7 +28,7 @@ func completeMethods(n int) cobra.CompletionFunc {
 		var all []cobra.Completion
 		for _, m := range liveFleet(cmd).Methods {
 			if completable.MatchString(m.Queue) {
-				all = append(all, cobra.CompletionWithDesc(m.Queue, title(kindName(m.Best().Kind)+": "+m.Best().Doc)))
+				all = append(all, cobra.CompletionWithDesc(m.Queue, title(strings.TrimSuffix(kindName(m.Best().Kind)+": "+firstLine(m.Best().Doc), ": "))))
 			}
 		}
 		return all, cobra.ShellCompDirectiveNoFileComp

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/bbebcec1/amqprpc-go/amqprpc"
 	"github.com/bbebcec1/amqprpc-go/cmd/amqprpc/internal/connect"
 	"github.com/bbebcec1/amqprpc-go/cmd/amqprpc/internal/untrusted"
 )
@@ -129,6 +130,13 @@ func (c *console) progress(format string, args ...any) {
 	if c.errTerm {
 		fmt.Fprint(c.err, "\r\x1b[K"+fmt.Sprintf(format, args...))
 	}
+}
+
+// dial connects to the broker of a command. A broker that does not answer takes ten seconds.
+func (c *console) dial(cmd *cobra.Command) (*amqprpc.Client, error) {
+	c.progress("connecting …")
+	defer c.progress("")
+	return connect.Dial(cmd.Context(), cmd)
 }
 
 // name returns a name of another process for the output.

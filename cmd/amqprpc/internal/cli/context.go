@@ -19,8 +19,8 @@ func contextCommand() *cobra.Command {
 		Use:   "context",
 		Short: "Name brokers, and choose one of them",
 		Long: `context keeps the URLs of brokers under names, in a file that only you can read. The current
-context is used if neither --url nor AMQP_URL nor --context says otherwise. Passwords are in the
-file, and are never printed.`,
+context is used unless --url, --context or AMQP_URL names another broker. The file has the passwords.
+They are never printed.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -28,8 +28,9 @@ file, and are never printed.`,
 		&cobra.Command{
 			Use:   "add NAME URL",
 			Short: "Add a broker, or change its URL",
-			Long: `add keeps the URL of a broker under a name. The first context becomes the current one. With - as
-the URL, it is read from the first line of the input: it then is not in the history of your shell.`,
+			Long: `add keeps the URL of a broker under a name. The first context becomes the current one. If
+URL is -, the command reads the URL from the first line of the input. This keeps the password out of
+the history of your shell.`,
 			Example: `  amqprpc context add local amqp://guest:guest@localhost:5672/
   pass show broker/prod | amqprpc context add prod -`,
 			Args: cobra.ExactArgs(2),

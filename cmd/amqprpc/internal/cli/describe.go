@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc/describe"
-	"github.com/bbebcec1/amqprpc-go/cmd/amqprpc/internal/connect"
 	"github.com/bbebcec1/amqprpc-go/cmd/amqprpc/internal/fleet"
 	"github.com/bbebcec1/amqprpc-go/cmd/amqprpc/internal/template"
 	"github.com/bbebcec1/amqprpc-go/cmd/amqprpc/internal/untrusted"
@@ -50,7 +49,7 @@ type variantJSON struct {
 
 func runDescribe(cmd *cobra.Command, queue string, asTemplate bool) error {
 	ctx, c := cmd.Context(), consoleOf(cmd)
-	cli, err := connect.Dial(ctx, cmd)
+	cli, err := c.dial(cmd)
 	if err != nil {
 		return err
 	}

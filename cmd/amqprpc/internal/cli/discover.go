@@ -31,6 +31,7 @@ type question struct {
 	wait                     time.Duration
 }
 
+// questionOf returns the question of a command's flags, about all services.
 func questionOf(cmd *cobra.Command) question {
 	wait, err := cmd.Flags().GetDuration("wait")
 	if err != nil { // a command without the flag, in a test
@@ -154,7 +155,11 @@ func method(ctx context.Context, cli *amqprpc.Client, c *console, q question) (*
 	}
 	found, ok := fleet.Of(all).Method(q.queue)
 	if !ok {
-		c.note("no server describes %s, so that requests are not validated", name(q.queue))
+		who := "no server"
+		if q.instance != "" {
+			who = "no server with the ID " + name(q.instance)
+		}
+		c.note("%s describes %s, so that requests are not validated", who, name(q.queue))
 		return invoke.Foreign(q.queue), nil
 	}
 	if n := len(found.Variants); n > 1 {

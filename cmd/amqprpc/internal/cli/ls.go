@@ -9,7 +9,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc/describe"
-	"github.com/bbebcec1/amqprpc-go/cmd/amqprpc/internal/connect"
 	"github.com/bbebcec1/amqprpc-go/cmd/amqprpc/internal/fleet"
 	"github.com/bbebcec1/amqprpc-go/cmd/amqprpc/internal/untrusted"
 )
@@ -19,8 +18,8 @@ func lsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "ls [SERVICE]",
 		Short: "List services and their methods",
-		Long: `ls asks all servers what they are, and lists the services with their methods, or those of one
-service. It also shows where the servers of one queue differ in their version, in a schema or in
+		Long: `ls asks all servers, or those of one service, to describe themselves. It lists the services and their
+methods. It also shows where the servers of one queue differ in their version, in a schema or in
 another part that callers depend on.
 
 Servers of other implementations, and those with WithoutControl, do not answer.`,
@@ -48,7 +47,7 @@ type lsJSON struct {
 
 func runLs(cmd *cobra.Command, q question, instances bool) error {
 	ctx, c := cmd.Context(), consoleOf(cmd)
-	cli, err := connect.Dial(ctx, cmd)
+	cli, err := c.dial(cmd)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -31,7 +32,13 @@ type Streams struct {
 func Main(ctx context.Context, args []string, s Streams) int {
 	root := New()
 	began := false
-	root.PersistentPreRun = func(*cobra.Command, []string) { began = true }
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
+		began = true
+		if q := questionOf(cmd); q.wait < 0 {
+			return usage(fmt.Errorf("--wait %v: it is at least 0", q.wait))
+		}
+		return nil
+	}
 	root.SetArgs(args)
 	root.SetIn(s.In)
 	root.SetOut(s.Out)
@@ -70,6 +77,9 @@ var errShown = errors.New("shown")
 // shown returns err with its status for a command that has shown it.
 func shown(err error) error { return &statusError{statusOf(err), errShown} }
 
+// negative matches cobra's error for a negative number, which looks like a flag.
+var negative = regexp.MustCompile(`^unknown shorthand flag: '[0-9]'`)
+
 // New returns the root command with all others.
 func New() *cobra.Command {
 	root := &cobra.Command{
@@ -91,6 +101,12 @@ The broker is that of --url, --context, the variable AMQP_URL, or the current co
 	connect.AddFlags(root)
 	root.PersistentFlags().Bool("json", false, "write JSON, also for errors")
 	root.PersistentFlags().Duration("wait", 0, "how long to wait for servers that describe themselves (default: until no more of them answer)")
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
+		if negative.MatchString(err.Error()) {
+			return fmt.Errorf("%w; write -- before a request that begins with a minus", err)
+		}
+		return err
+	})
 	root.AddCommand(lsCommand(), describeCommand(), callCommand(), streamCommand(), allCommand(), pingCommand(), topCommand(), benchCommand(),
 		asyncapiCommand(), doctorCommand(), contextCommand(), web.Command(), demo.Command())
 	return root
@@ -115,6 +131,9 @@ func failureOf(err error) *invoke.Failure {
 	f := invoke.FailureOf(err)
 	if _, ok := errors.AsType[*amqprpc.Error](err); !ok && len(f.Problems) == 0 && statusOf(err) == statusUsage {
 		f.Code, f.Outcome = string(amqprpc.CodeInvalidArgument), amqprpc.OutcomeNotSent.String()
+	}
+	if _, ok := errors.AsType[*connect.Error](err); ok { // the message of the cause does not name the broker
+		f.Message, f.Outcome = err.Error(), amqprpc.OutcomeNotSent.String()
 	}
 	return f
 }

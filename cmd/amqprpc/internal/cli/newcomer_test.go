@@ -88,7 +88,11 @@ func measure(t *testing.T, s *shell, q string) {
 	r := s.run("bench", q+".order", "item=tea", "--callers", "2", "--duration", "200ms", "--warmup", "0s", "--compare", saved)
 	require.Zero(t, r.status)
 	require.Contains(t, r.out, "BEFORE")
-	require.Contains(t, r.err, "another plan")
+	require.Contains(t, r.err, "another plan: "+q+".order, open loop, 200 calls due each second, for 300ms")
+	r = s.run("bench", q+".order", "item=tea", "--duration", "100ms", "--warmup", "0s", "--save", filepath.Join(t.TempDir(), "absent", "run.json"))
+	require.Equal(t, 7, r.status)
+	require.Contains(t, r.err, "the result is not saved")
+	require.Regexp(t, `calls +10\n`, r.out, "the result is shown all the same")
 }
 
 // What the servers of one queue say differs, and ls says how.

@@ -38,7 +38,7 @@ type callFlags struct {
 func (f *callFlags) add(cmd *cobra.Command, timeout string) {
 	cmd.Flags().DurationVarP(&f.timeout, "timeout", "t", 0, "how long to wait for the end of the call (default: "+timeout+")")
 	cmd.Flags().StringArrayVarP(&f.headers, "header", "H", nil, "metadata of the request, as `name=value`; may be given several times")
-	cmd.Flags().BoolVar(&f.noValidate, "no-validate", false, "send the request also if it does not fit the schema of the method")
+	cmd.Flags().BoolVar(&f.noValidate, "no-validate", false, "send the request even if it does not fit the schema of the method")
 }
 
 // options returns the flags as options of a call.

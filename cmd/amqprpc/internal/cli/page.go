@@ -14,8 +14,8 @@ const pageHead = `<!-- Written by go generate in cmd/amqprpc/internal/cli. Chang
 
 # The command amqprpc
 
-The command ` + "`amqprpc`" + ` shows the services behind a broker, and calls their methods. It needs nothing but the address of
-the broker.
+The command ` + "`amqprpc`" + ` shows the services behind a broker, and calls their methods. It needs only the address of the
+broker.
 
 ` + "```sh" + `
 cd cmd/amqprpc # in a clone of this repository
@@ -24,11 +24,11 @@ amqprpc --help
 ` + "```" + `
 
 Names and texts that servers send are not trusted. Control characters in them are shown escaped, and long texts are cut.
-Progress is shown only on a terminal. There are no colours where the output is no terminal, or where ` + "`NO_COLOR`" + ` is set.
+Progress is shown only on a terminal. The output has colours only on a terminal, and not if ` + "`NO_COLOR`" + ` is set.
 
 ## Which broker
 
-The first of these that is there names the broker:
+The broker is the first of these that is set:
 
 1. the flag ` + "`--url`" + `, or the flag ` + "`--context`" + ` with the name of a context
 2. the environment variable ` + "`AMQP_URL`" + `

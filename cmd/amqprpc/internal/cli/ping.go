@@ -9,7 +9,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc/describe"
-	"github.com/bbebcec1/amqprpc-go/cmd/amqprpc/internal/connect"
 )
 
 func pingCommand() *cobra.Command {
@@ -17,8 +16,8 @@ func pingCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "ping [SERVICE]",
 		Short: "List the servers that are there",
-		Long: `ping asks all servers who they are, or those of one service. It is the shortest question, and the
-quickest test that servers can be reached. The exit status is 3 if nobody answers.`,
+		Long: `ping asks all servers, or those of one service, who they are. It is the quickest test that servers can
+be reached. The exit status is 3 if nobody answers.`,
 		Example: `  amqprpc ping
   amqprpc ping shop --json | jq length`,
 		Args: cobra.MaximumNArgs(1), ValidArgsFunction: completeServices,
@@ -36,7 +35,7 @@ quickest test that servers can be reached. The exit status is 3 if nobody answer
 
 func runPing(cmd *cobra.Command, q question) error {
 	ctx, c := cmd.Context(), consoleOf(cmd)
-	cli, err := connect.Dial(ctx, cmd)
+	cli, err := c.dial(cmd)
 	if err != nil {
 		return err
 	}

@@ -15,9 +15,10 @@ import (
 // maxRequest is the largest request that is read, in bytes: the largest message of a client.
 const maxRequest = 16 << 20
 
-const requestHelp = `The request is JSON, @FILE, - for the input, or key=value pairs. In a pair, the value is a string
-if the schema wants one or it is no JSON. key:=value is always JSON, and a.b=1 sets a member of a
-member. Without a request, {} is sent.`
+const requestHelp = `The request is JSON, @FILE, - for the input, or key=value pairs. The value of a
+pair is JSON if it looks like JSON and the schema allows it, and a string otherwise. The value of
+key:=value is always JSON. a.b=1 sets the member b of the object a. Write -- before a request that
+begins with a minus, such as -5. Without a request, {} is sent.`
 
 var errRequest = errors.New(`the request is no JSON: write '{"key": …}', @FILE, - or key=value`)
 
@@ -29,6 +30,9 @@ func requestOf(m *invoke.Method, args []string, in io.Reader, validate bool) (js
 	case len(args) == 1 && args[0] == "-":
 		return readRequest(in, "the input")
 	case len(args) == 1 && strings.HasPrefix(args[0], "@"):
+		if args[0] == "@" {
+			return nil, usage(errors.New("the name of the file behind @ is missing"))
+		}
 		f, err := os.Open(args[0][1:])
 		if err != nil {
 			return nil, usage(err)

@@ -6,6 +6,7 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
 	"github.com/bbebcec1/amqprpc-go/cmd/amqprpc/internal/connect"
 	"github.com/bbebcec1/amqprpc-go/cmd/amqprpc/internal/invoke"
+	"github.com/bbebcec1/amqprpc-go/cmd/amqprpc/internal/web"
 )
 
 // The exit statuses of all commands.
@@ -69,6 +70,9 @@ func statusOf(err error) int {
 		return statusUsage
 	}
 	if _, ok := errors.AsType[*connect.TargetError](err); ok {
+		return statusUsage
+	}
+	if _, ok := errors.AsType[*web.FlagError](err); ok {
 		return statusUsage
 	}
 	if _, ok := errors.AsType[*amqprpc.Error](err); !ok {

@@ -14,7 +14,6 @@ import (
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
 	"github.com/bbebcec1/amqprpc-go/amqprpc/describe"
-	"github.com/bbebcec1/amqprpc-go/cmd/amqprpc/internal/connect"
 	"github.com/bbebcec1/amqprpc-go/cmd/amqprpc/internal/invoke"
 )
 
@@ -46,6 +45,7 @@ Interrupt the command to end the stream.
 	f.add(cmd, "none")
 	cmd.Flags().StringVar(&f.kind, "kind", "", "server, client or bidi: what the method is, if no server describes it")
 	cmd.Flags().IntVarP(&f.limit, "limit", "n", 0, "end the stream after this many messages of the server (default: no limit)")
+	_ = cmd.RegisterFlagCompletionFunc("kind", cobra.FixedCompletions([]string{"server", "client", "bidi"}, cobra.ShellCompDirectiveNoFileComp)) // the flag exists
 	return cmd
 }
 
@@ -56,12 +56,15 @@ func (f *streamCmd) run(cmd *cobra.Command, queue string, args []string) error {
 	if err != nil {
 		return err
 	}
+	if f.limit < 0 {
+		return usage(fmt.Errorf("--limit %d: it is at least 0, and 0 is no limit", f.limit))
+	}
 	kind, ok := kindsByFlag[f.kind]
 	if !ok {
 		return usage(fmt.Errorf("--kind %.100q: it is server, client or bidi", f.kind))
 	}
 	ctx, c := cmd.Context(), consoleOf(cmd)
-	cli, err := connect.Dial(ctx, cmd)
+	cli, err := c.dial(cmd)
 	if err != nil {
 		return err
 	}

@@ -12,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
-	"github.com/bbebcec1/amqprpc-go/cmd/amqprpc/internal/connect"
 	"github.com/bbebcec1/amqprpc-go/cmd/amqprpc/internal/top"
 	"github.com/bbebcec1/amqprpc-go/cmd/amqprpc/internal/untrusted"
 )
@@ -28,9 +27,9 @@ func topCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "top [SERVICE]",
 		Short: "Watch how methods do",
-		Long: `top asks all servers again and again how they do, or those of one service, and shows a table: calls
-and errors a second, how long handlers run and requests wait, handlers in flight, and messages in
-the queue. Its figures are those between the last two answers.
+		Long: `top asks all servers, or those of one service, for their counters again and again. It shows a
+table: calls and errors a second, how long handlers run and requests wait, handlers in flight, and
+messages in the queue. The figures are of the time between the last two answers.
 
 Keys: the arrows or s sort by another column, i shows each instance, p pauses, q quits.
 
@@ -67,7 +66,7 @@ func (f *topCmd) run(cmd *cobra.Command, q question) error {
 		return usage(fmt.Errorf("--interval %v: it is at least %v and at most an hour", f.interval, minInterval))
 	}
 	ctx, c := cmd.Context(), consoleOf(cmd)
-	cli, err := connect.Dial(ctx, cmd)
+	cli, err := c.dial(cmd)
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"net/url"
 	"os"
 	"time"
@@ -123,7 +124,7 @@ func targetOf(cmd *cobra.Command) (Target, error) {
 
 func checked(u, source string) (Target, error) {
 	if _, err := parse(u); err != nil {
-		return Target{}, err
+		return Target{}, fmt.Errorf("%s: %w", source, err)
 	}
 	return Target{URL: u, Source: source}, nil
 }

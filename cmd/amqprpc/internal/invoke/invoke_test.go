@@ -151,6 +151,23 @@ func TestBadRequestsAreNotSent(t *testing.T) {
 	require.Equal(t, []order{{}}, got)
 }
 
+// A number beyond a limit is shown with all its digits, so that it does not look like the limit.
+func TestProblemsShowNumbers(t *testing.T) {
+	t.Parallel()
+	for _, tc := range [][3]string{
+		{`{"maximum":18446744073709551615}`, `18446744073709551616`, "got 18446744073709551616, want at most 18446744073709551615"},
+		{`{"minimum":-2147483648}`, `-2147483649`, "got -2147483649, want at least -2147483648"},
+		{`{"exclusiveMaximum":10000000000}`, `10000000000`, "got 10000000000, want less than 10000000000"},
+		{`{"exclusiveMinimum":0.5}`, `0.25`, "got 0.25, want more than 0.5"},
+		{`{"multipleOf":1000}`, `1001`, "got 1001, want a multiple of 1000"},
+		{`{"maximum":1}`, `1e300`, "got 1e+300, want at most 1"},
+	} {
+		m := describedAs(t, describe.Method{Queue: "q", Request: describe.Message{Schema: json.RawMessage(tc[0])}})
+		f := invoke.FailureOf(m.Validate(json.RawMessage(tc[1])))
+		require.Equal(t, []invoke.Problem{{Text: tc[2]}}, f.Problems, tc[0])
+	}
+}
+
 func TestCallOfAForeignQueue(t *testing.T) {
 	t.Parallel()
 	queue := testbroker.Queue(t, "")

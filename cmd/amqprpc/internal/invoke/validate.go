@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/big"
 	"strings"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/santhosh-tekuri/jsonschema/v6/kind"
 	"golang.org/x/text/language"
 	"golang.org/x/text/message"
 )
@@ -88,12 +90,40 @@ func (e *InvalidError) collect(err *jsonschema.ValidationError, p *message.Print
 		return
 	}
 	if len(err.Causes) == 0 {
-		e.Problems = append(e.Problems, Problem{Path: pointer(err.InstanceLocation), Text: err.ErrorKind.LocalizedString(p)})
+		e.Problems = append(e.Problems, Problem{Path: pointer(err.InstanceLocation), Text: problemText(err.ErrorKind, p)})
 		return
 	}
 	for _, cause := range err.Causes {
 		e.collect(cause, p)
 	}
+}
+
+// problemText returns what is wrong. The library rounds numbers, so that a number beyond a limit can
+// look like the limit. This function writes the digits of numbers.
+func problemText(k jsonschema.ErrorKind, p *message.Printer) string {
+	switch k := k.(type) {
+	case *kind.Minimum:
+		return fmt.Sprintf("got %s, want at least %s", number(k.Got), number(k.Want))
+	case *kind.Maximum:
+		return fmt.Sprintf("got %s, want at most %s", number(k.Got), number(k.Want))
+	case *kind.ExclusiveMinimum:
+		return fmt.Sprintf("got %s, want more than %s", number(k.Got), number(k.Want))
+	case *kind.ExclusiveMaximum:
+		return fmt.Sprintf("got %s, want less than %s", number(k.Got), number(k.Want))
+	case *kind.MultipleOf:
+		return fmt.Sprintf("got %s, want a multiple of %s", number(k.Got), number(k.Want))
+	}
+	return k.LocalizedString(p)
+}
+
+// maxDigits is how many digits of a number are shown. A 64-bit integer has 20 at most.
+const maxDigits = 30
+
+func number(r *big.Rat) string {
+	if r.IsInt() && r.Num().BitLen() <= 64 {
+		return r.Num().String()
+	}
+	return new(big.Float).SetPrec(128).SetRat(r).Text('g', maxDigits)
 }
 
 func pointer(tokens []string) string {

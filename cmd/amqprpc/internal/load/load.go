@@ -90,7 +90,11 @@ func Run(ctx context.Context, p Plan, call func(context.Context) (label string),
 	}
 	close(stop)
 	reporter.Wait()
-	return newReport(p, r, measured)
+	out := newReport(p, r, measured)
+	if ctx.Err() == nil { // the time in which no call was due any more counts for the rate, too
+		out.Elapsed = max(out.Elapsed, p.Duration)
+	}
+	return out
 }
 
 // open makes each call when it is due, on a goroutine of its own.

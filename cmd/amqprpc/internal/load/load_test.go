@@ -37,6 +37,8 @@ func TestOpenLoop(t *testing.T) {
 			func(ctx context.Context) string { return sleep(ctx, 20*time.Millisecond) }, func(int64) { ticks++ })
 		require.EqualValues(t, 1000, r.Calls)
 		require.InDelta(t, 100, r.Rate(), 1)
+		quick := load.Run(t.Context(), load.Plan{Rate: 2, Duration: time.Second}, func(context.Context) string { return "" }, nil)
+		require.InDelta(t, 2, quick.Rate(), 0, "the time after the last call counts")
 		require.InDelta(t, 20e6, float64(r.Latency.P50), 1e5)
 		require.InDelta(t, 20e6, float64(r.Latency.Max), 1e5)
 		require.Zero(t, r.Failed())

@@ -19,7 +19,7 @@ type Report struct {
 	Method  string           `json:"method"`
 	Time    time.Time        `json:"time"` // when the measured part began
 	Plan    Plan             `json:"plan"`
-	Elapsed time.Duration    `json:"elapsed_ns"` // from then to the end of the last call
+	Elapsed time.Duration    `json:"elapsed_ns"` // from then to the end of the last call or of the plan, whichever is later
 	Calls   int64            `json:"calls"`      // errors included
 	Errors  map[string]int64 `json:"errors,omitempty"`
 	Late    int64            `json:"late,omitempty"` // calls that began more than 100 ms after they were due

@@ -99,7 +99,7 @@ func (s *server) row(m *describe.MethodStats) Row {
 	}
 	r.InFlight = m.InFlight
 	if len(m.Failures) > 0 && s.now.Time.Sub(m.Failures[0].Last) < recent {
-		r.LastError = strings.TrimSpace(m.Failures[0].Code + " " + m.Failures[0].Message)
+		r.LastError = strings.TrimSuffix(m.Failures[0].Code+": "+m.Failures[0].Message, ": ")
 	}
 	r.handler, r.queued = m.Handler, m.Queued
 	if seconds := s.now.Time.Sub(s.before.Time).Seconds(); s.fresh && seconds > 0 {

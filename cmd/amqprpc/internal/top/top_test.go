@@ -43,7 +43,7 @@ func TestRates(t *testing.T) {
 	require.InDelta(t, 25, rows[0].Rate, 0.01)
 	require.InDelta(t, 5, rows[0].Errors, 0.01)
 	require.Equal(t, 5000*time.Nanosecond, rows[0].P50, "of the calls in between")
-	require.Equal(t, "not_found no tea", rows[0].LastError)
+	require.Equal(t, "not_found: no tea", rows[0].LastError)
 
 	sum := top.ByMethod(rows)
 	require.Len(t, sum, 1)

@@ -51,7 +51,7 @@ func Command() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&listen, "listen", DefaultAddr, "host and port of the page")
-	cmd.Flags().StringVar(&token, "token", "", "who knows it may use the page (default: $"+EnvToken+")")
+	cmd.Flags().StringVar(&token, "token", "", "the token that browsers must show (default: $"+EnvToken+")")
 	cmd.Flags().StringArrayVar(&hosts, "host", nil, "a name under which browsers reach the page, besides localhost and addresses; may be repeated")
 	return cmd
 }
