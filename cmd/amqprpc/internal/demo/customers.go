@@ -23,7 +23,11 @@ func customers(ctx context.Context, cli *amqprpc.Client) {
 	}
 	each(120*time.Millisecond, func(ctx context.Context) { _, _ = placeOrder.Call(ctx, cli, someOrder(), quick) })
 	each(80*time.Millisecond, func(ctx context.Context) {
-		_, _ = findOrder.Call(ctx, cli, OrderQuery{ID: fmt.Sprintf("A-%d", 1000+rand.IntN(40))}, quick)
+		first := 1000
+		if rand.IntN(50) == 0 {
+			first -= oldOrders // before the first order
+		}
+		_, _ = findOrder.Call(ctx, cli, OrderQuery{ID: fmt.Sprintf("A-%d", first+rand.IntN(oldOrders))}, quick)
 	})
 	each(40*time.Millisecond, func(ctx context.Context) { _, _ = checkStock.Call(ctx, cli, StockQuery{SKU: someSKU()}, quick) })
 	wg.Wait()

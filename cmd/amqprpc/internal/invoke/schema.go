@@ -91,5 +91,10 @@ func applied(s *jsonschema.Schema) []*jsonschema.Schema {
 	for _, sub := range s.DependentSchemas {
 		subs = append(subs, sub)
 	}
+	for _, either := range s.Dependencies { // of older drafts
+		if sub, ok := either.(*jsonschema.Schema); ok {
+			subs = append(subs, sub)
+		}
+	}
 	return subs
 }

@@ -72,6 +72,9 @@ func validate(queue string, s *jsonschema.Schema, request json.RawMessage) (err 
 	if err != nil {
 		return notJSON(queue, request)
 	}
+	if effort(s, &part{value: v}) > maxEffort {
+		return &InvalidError{Queue: queue, Problems: []Problem{{Text: fmt.Sprintf("the schema of the method needs more than %d checks for this request: send it unchecked", maxEffort)}}}
+	}
 	switch err := s.Validate(v).(type) {
 	case nil:
 		return nil

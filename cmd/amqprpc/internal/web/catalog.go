@@ -27,6 +27,7 @@ const (
 	maxDocument  = 64 << 10 // bytes of a schema or an example
 	maxDocuments = 8 << 20  // bytes of all schemas and examples
 	maxDepth     = 100      // of a schema or an example
+	maxNumber    = 1 << 40  // what is shown of a number; scripts cannot count beyond 1 << 53, nor sums of a few beyond 1 << 63
 	askTime      = 10 * time.Second
 )
 
@@ -146,7 +147,7 @@ func (c *catalog) service(all map[string]*service, info *describe.Info) *service
 	}
 	if len(s.Instances) < maxInstances {
 		s.Instances = append(s.Instances, instance{
-			ID: cut(info.Instance, maxText), Version: version, Host: cut(info.Host, maxText), PID: info.PID,
+			ID: cut(info.Instance, maxText), Version: version, Host: cut(info.Host, maxText), PID: limit(info.PID),
 			Started: info.Started, Revision: cut(info.Build.Revision, maxText), Library: cut(info.Build.Library, maxText),
 		})
 	}
@@ -236,6 +237,8 @@ func bound(m describe.Method) (out describe.Method, oversized bool) {
 	}
 	m.Kind, m.Delivery, m.Doc = cut(m.Kind, maxText), cut(m.Delivery, maxText), cut(m.Doc, maxDoc)
 	m.Request, m.Response = message(m.Request), message(m.Response)
+	m.Concurrency, m.Prefetch, m.MaxStreams, m.MaxDeliveries = limit(m.Concurrency), limit(m.Prefetch), limit(m.MaxStreams), limit(m.MaxDeliveries)
+	m.TimeoutMS = limit(m.TimeoutMS)
 	m.Codecs = slices.Clone(m.Codecs[:min(len(m.Codecs), maxFaults)])
 	for i := range m.Codecs {
 		m.Codecs[i] = cut(m.Codecs[i], maxText)
@@ -278,6 +281,9 @@ func cutAll(m map[string]string) map[string]string {
 	}
 	return out
 }
+
+// limit returns a count as the page can show it.
+func limit[N int | int64](n N) N { return max(0, N(min(int64(n), maxNumber))) }
 
 // cut returns at most n bytes of valid UTF-8.
 func cut(s string, n int) string {

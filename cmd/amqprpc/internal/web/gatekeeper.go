@@ -54,11 +54,14 @@ func (g *gatekeeper) guard(next http.Handler) http.Handler {
 // knowsHost reports whether a browser that sends this Host can mean this page. A site that
 // rebinds its own name to this address sends its name. Addresses cannot be rebound.
 func (g *gatekeeper) knowsHost(host string) bool {
-	name, _, err := net.SplitHostPort(host)
+	name, port, err := net.SplitHostPort(host)
+	if strings.Trim(port, "0123456789") != "" {
+		return false
+	}
 	if err != nil {
 		name = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
 	}
-	if isLoopback(name) || slices.Contains(g.hosts, name) {
+	if isLoopback(name) || slices.ContainsFunc(g.hosts, func(h string) bool { return strings.EqualFold(h, name) }) {
 		return true
 	}
 	_, err = netip.ParseAddr(name)

@@ -28,10 +28,10 @@ const maxFailures = 10
 // add adds one instance. Only with earlier statistics can there be a rate.
 func (s *sum) add(now, before *describe.MethodStats, known bool, period time.Duration) {
 	s.instances++
-	s.waiting += max(0, now.Waiting)
-	s.inFlight += max(0, now.InFlight)
+	s.waiting += limit(now.Waiting)
+	s.inFlight += limit(now.InFlight)
 	if now.Depth != nil {
-		s.depth = max(s.depth, int64(*now.Depth)) // all instances see the same queue
+		s.depth = max(s.depth, limit(int64(*now.Depth))) // all instances see the same queue
 	}
 	for code, n := range now.Calls {
 		if _, ok := s.calls[code]; !ok && len(s.calls) == maxFaults {
@@ -54,7 +54,7 @@ func (s *sum) add(now, before *describe.MethodStats, known bool, period time.Dur
 		s.queued = s.queued.Merge(now.Queued.Since(before.Queued))
 	}
 	for _, f := range now.Failures[:min(len(now.Failures), maxFailures)] {
-		s.failures = append(s.failures, describe.Failure{Code: cut(f.Code, maxText), Message: cut(f.Message, 2*maxText), Count: f.Count, Last: f.Last})
+		s.failures = append(s.failures, describe.Failure{Code: cut(f.Code, maxText), Message: cut(f.Message, 2*maxText), Count: limit(f.Count), Last: f.Last})
 	}
 	if len(s.failures) > 10*maxFailures {
 		s.failures = latest(s.failures)

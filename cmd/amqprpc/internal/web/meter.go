@@ -144,7 +144,7 @@ func tame(m *describe.MethodStats) {
 	calls := make(map[string]int64)
 	for _, code := range slices.Sorted(maps.Keys(m.Calls)) {
 		if len(calls) < maxFaults {
-			calls[cut(code, maxText)] = m.Calls[code]
+			calls[cut(code, maxText)] = limit(m.Calls[code])
 		}
 	}
 	m.Calls = calls

@@ -65,6 +65,9 @@ export function parse(text) {
 // isExact reports whether a value is a number that parse has kept as it was.
 export const isExact = (value) => JSON.isRawJSON?.(value) ?? false;
 
+// rounded returns a number that one can calculate with, also for one that parse has kept.
+export const rounded = (value) => (isExact(value) ? Number(JSON.stringify(value)) : value);
+
 // clone copies a value of JSON.
 export const clone = (value) => parse(JSON.stringify(value ?? null));
 

@@ -1,6 +1,6 @@
 // The whole: what is shown, and when it is asked for.
 
-import { h, replace, visible } from './dom.js';
+import { decoded, h, replace, visible } from './dom.js';
 import { get } from './api.js';
 import { Meter } from './meter.js';
 import { Side } from './side.js';
@@ -24,7 +24,7 @@ document.getElementById('skip').addEventListener('click', (e) => {
   main.focus();
 });
 
-const wanted = () => (location.hash.startsWith('#/m/') ? decodeURIComponent(location.hash.slice(4)) : null);
+const wanted = () => (location.hash.startsWith('#/m/') ? decoded(location.hash.slice(4)) : null);
 
 // show draws the page that the address names.
 function show(focus) {
@@ -57,26 +57,28 @@ function methodPage(m) {
 const method = (queue) => catalog.methods.find((m) => m.queue === queue) ?? foreign(queue);
 
 // reload asks what runs. The page of a method stays as it is, so that nobody loses what they
-// have written, unless the method itself has changed.
+// have written or got, unless the method itself has changed. It stays, too, while no server
+// describes the method: it restarts, perhaps.
 async function reload() {
+  const turn = ++turns;
   let next;
   try {
     next = await get('catalog');
   } catch (e) {
     return failed(e);
   }
-  const before = catalog;
+  if (turn !== turns) return; // a later answer is, or will be, newer
   catalog = next;
   status();
-  const same = before && shown !== null && JSON.stringify(contract(before, shown)) === JSON.stringify(contract(next, shown));
-  if (same || (shown !== null && page?.panel?.abort)) side.show(catalog, shown);
-  else show(false);
+  const m = next.methods.find((found) => found.queue === shown);
+  const stays = page?.m && (!m || page.panel.abort || contract(m) === contract(page.m));
+  if (!stays) return show(false);
+  page.setGone(!m && !page.m.foreign);
+  side.show(catalog, shown);
 }
 
-const contract = (c, queue) => {
-  const { count, services, ...rest } = c.methods.find((m) => m.queue === queue) ?? {};
-  return rest;
-};
+const contract = ({ count, services, ...rest }) => JSON.stringify(rest);
+
 
 function status() {
   replace(broker, h('span', { class: catalog.connected ? 'dot good-dot' : 'dot bad-dot', 'aria-hidden': 'true' }),
@@ -92,6 +94,7 @@ function update() {
   if (catalog && meter.instances !== catalog.instances + catalog.faults.length && ++stale % 5 === 0) reload();
 }
 
+let turns = 0; // of reload
 let stale = 0;
 let broken = false; // the last statistics did not come
 

@@ -38,9 +38,22 @@ export function id() {
 
 const hidden = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g;
 
-// visible shows characters that would otherwise hide or reorder text.
+// word looks up what a server has said, which may be "constructor", too.
+export const word = (words, key) => (Object.hasOwn(words, key) ? words[key] : undefined);
+
+// decoded undoes the percent encoding of a text, and returns a text with a wrong one as it is.
+export function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+// visible shows characters that would otherwise hide or reorder text. Where a server
+// says something else than a text, it shows the JSON.
 export function visible(text) {
-  return String(text ?? '').replace(hidden, (c) => '\\u' + c.codePointAt(0).toString(16).padStart(4, '0'));
+  return (typeof text === 'string' ? text : text == null ? '' : JSON.stringify(text)).replace(hidden, (c) => '\\u' + c.codePointAt(0).toString(16).padStart(4, '0'));
 }
 
 // name shows a name of a server.

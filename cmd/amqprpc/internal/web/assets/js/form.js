@@ -7,6 +7,7 @@ import { describe, fits, fresh, hint, list, put, typeOf } from './schema.js';
 
 const maxDepth = 12;
 const maxItems = 100;
+const maxFields = 1000; // of the whole form; what is beyond is edited as JSON
 
 // Form draws the value that get returns. A change is reported to changed.
 export class Form {
@@ -36,6 +37,7 @@ export class Form {
   }
 
   redraw(focus) {
+    this.room = maxFields;
     const place = { path: '', set: (v) => { this.value = v; }, required: true, depth: 0 };
     replace(this.element, this.field(this.root, this.value, place));
     if (focus !== undefined) this.find(focus)?.focus();
@@ -69,7 +71,7 @@ export class Form {
   // field draws a value in its place: where it is, how to set it, and how to remove it.
   field(schema, value, place) {
     const d = describe(this.root, schema);
-    if (place.depth > maxDepth) return this.anything(d, value, place);
+    if (place.depth > maxDepth || --this.room < 0) return this.anything(d, value, place);
     if (value === null && d.nullable && d.kind !== 'null') return this.nothing(d, place);
     if (d.kind === 'choice') return this.choice(d, value, place);
     const draw = { object: 'object', map: 'map', array: 'array', boolean: 'toggle', enum: 'options', const: 'constant', string: 'text', integer: 'number', number: 'number' }[d.kind];

@@ -1,7 +1,7 @@
 // The token. It comes in the fragment of the address, which browsers never send, or from the
 // person, and is exchanged for a cookie that scripts cannot read.
 
-import { h, id } from './dom.js';
+import { decoded, h, id } from './dom.js';
 import { post } from './api.js';
 
 // fromAddress takes the token out of the address, so that it is not in the history.
@@ -9,7 +9,7 @@ export async function fromAddress() {
   const token = /^#token=(.+)$/.exec(location.hash)?.[1];
   if (!token) return;
   history.replaceState(null, '', location.pathname + '#/');
-  await post('login', JSON.stringify({ token: decodeURIComponent(token) }));
+  await post('login', JSON.stringify({ token: decoded(token) }));
 }
 
 // form asks for the token, and calls done when it was right.

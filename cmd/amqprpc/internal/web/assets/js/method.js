@@ -1,7 +1,7 @@
 // The page of one method.
 
-import { h, id, name, replace, visible } from './dom.js';
-import { kinds } from './side.js';
+import { h, id, name, replace, visible, word } from './dom.js';
+import { kind } from './side.js';
 import { Request } from './request.js';
 import { CallPanel } from './call.js';
 import { StreamPanel } from './stream.js';
@@ -23,6 +23,7 @@ export class MethodPage {
     this.charts = h('div', { class: 'charts' });
     this.figures = h('dl', { class: 'figures' });
     this.failures = h('div', {});
+    this.gone = h('p', { class: 'notice-line', role: 'status', hidden: true });
     this.element = h('div', { class: 'page', keydown: (e) => this.key(e) },
       this.head(), this.composer(catalog), this.panel.element, this.snippets.element, !m.foreign && this.behaviour(), !m.foreign && this.about());
     this.snippets.show(this.request.value);
@@ -31,7 +32,7 @@ export class MethodPage {
 
   head() {
     const { m } = this;
-    const [label, title] = kinds[m.kind] ?? [visible(m.kind), ''];
+    const [label, title] = kind(m);
     return h('header', { class: 'page-head' },
       h('p', { class: 'crumb' }, h('a', { href: '#/' }, 'Overview'), m.services.map((s) => [' / ', name(s)])),
       h('h1', { class: 'queue' }, name(m.queue)),
@@ -39,7 +40,14 @@ export class MethodPage {
       m.doc && h('p', { class: 'lead' }, visible(m.doc)),
       m.differs && h('p', { class: 'notice-line' }, 'The instances of this method describe it differently: another version may be running. The description of most of them is shown.'),
       m.oversized && h('p', { class: 'notice-line' }, 'A schema or an example of this method is too large for this page, or cannot be read. Write the request as JSON.'),
-      m.foreign && h('p', { class: 'notice-line' }, 'No server describes this queue. You can call it all the same: write the request as JSON.'));
+      m.foreign && h('p', { class: 'notice-line' }, 'No server describes this queue. You can call it all the same: write the request as JSON.'),
+      this.gone);
+  }
+
+  // setGone tells whether no server describes the method any more.
+  setGone(gone) {
+    this.gone.hidden = !gone;
+    this.gone.textContent = gone ? 'No server describes this method at the moment. A call waits in its queue, or fails if the queue is gone.' : '';
   }
 
   composer(catalog) {
@@ -86,7 +94,7 @@ export class MethodPage {
   about() {
     const { m } = this;
     const facts = [
-      ['Delivery', { at_least_once: 'at least once', at_most_once: 'at most once' }[m.delivery] ?? m.delivery],
+      ['Delivery', word({ at_least_once: 'at least once', at_most_once: 'at most once' }, m.delivery) ?? m.delivery],
       ['Content types', (m.codecs ?? []).join(', ')],
       ['Handlers at once', m.concurrency || null], ['Streams at once', m.max_streams || null], ['Prefetch', m.prefetch || null],
       ['Deliveries at most', m.max_deliveries || null], ['Handler timeout', m.timeout_ms ? duration(m.timeout_ms) : null],

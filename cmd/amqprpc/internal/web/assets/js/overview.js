@@ -1,7 +1,7 @@
 // The overview: all services, and how their methods do.
 
 import { h, name, replace, visible } from './dom.js';
-import { kinds, link } from './side.js';
+import { kind, link } from './side.js';
 import { lately } from './meter.js';
 import { spark } from './charts.js';
 import { ago, digits, duration, plural, rate } from './time.js';
@@ -35,7 +35,7 @@ export class Overview {
   row(m) {
     const cells = Object.fromEntries(['trend', 'rate', 'errors', 'p50', 'p99'].map((k) => [k, h('td', { class: k === 'trend' ? 'trend' : 'num' })]));
     this.rows.set(m.queue, [...(this.rows.get(m.queue) ?? []), cells]);
-    return h('tr', {}, h('th', { scope: 'row' }, h('a', { href: link(m.queue) }, name(m.queue)), h('span', { class: 'kind' }, (kinds[m.kind] ?? [visible(m.kind)])[0])),
+    return h('tr', {}, h('th', { scope: 'row' }, h('a', { href: link(m.queue) }, name(m.queue)), h('span', { class: 'kind' }, kind(m)[0])),
       cells.trend, cells.rate, cells.errors, cells.p50, cells.p99);
   }
 

@@ -2,8 +2,10 @@
 // ends, whatever they hold.
 
 import { clone, isExact } from './api.js';
+import { decoded } from './dom.js';
 
 const maxSteps = 200;
+const maxChoices = 100;
 
 // resolve follows references and merges allOf. Schemas that refer to themselves many times
 // are cut after some steps.
@@ -34,7 +36,7 @@ function pointer(root, ref) {
   if (!ref.startsWith('#/')) return {};
   let at = root;
   for (const token of ref.slice(2).split('/')) {
-    const key = decodeURIComponent(token).replaceAll('~1', '/').replaceAll('~0', '~');
+    const key = decoded(token).replaceAll('~1', '/').replaceAll('~0', '~');
     if (at == null || typeof at !== 'object' || !Object.hasOwn(at, key)) return {};
     at = at[key];
   }
@@ -55,7 +57,8 @@ const types = (schema) => [].concat(schema.type ?? []).filter((t) => typeof t ==
 export function describe(root, schema) {
   let s = resolve(root, schema);
   let nullable = false;
-  const choices = [s.oneOf, s.anyOf].find(Array.isArray)?.map((c) => resolve(root, c));
+  const steps = { left: maxSteps }; // of all choices, which may refer to many others each
+  const choices = [s.oneOf, s.anyOf].find(Array.isArray)?.slice(0, maxChoices).map((c) => resolve(root, c, steps));
   if (choices) {
     const real = choices.filter((c) => c.type !== 'null');
     nullable = real.length < choices.length;
@@ -115,7 +118,7 @@ export function fresh(root, schema, depth = 0, steps = { left: maxSteps }) {
       return out;
     }
     case 'map': return {};
-    case 'array': return Array.from({ length: Math.min(Number(s.minItems) || 0, 10) }, () => inner(s.items));
+    case 'array': return Array.from({ length: typeof s.minItems === 'number' ? Math.min(Math.max(s.minItems, 0), 10) : 0 }, () => inner(s.items));
     case 'string': return '';
     case 'boolean': return false;
     case 'integer': case 'number': return typeof s.minimum === 'number' ? s.minimum : 0;
@@ -144,7 +147,7 @@ function range(least, most, noun) {
 
 // hint says in a few words what a schema allows.
 export function hint(s) {
-  const type = s.format ?? (s.contentEncoding ? `${s.contentEncoding} text` : types(s).filter((t) => t !== 'null').join(' or '));
+  const type = typeof s.format === 'string' ? s.format : (typeof s.contentEncoding === 'string' ? `${s.contentEncoding} text` : types(s).filter((t) => t !== 'null').join(' or '));
   const parts = [type, ...bounds.filter(([key]) => typeof s[key] === 'number' && Math.abs(s[key]) < 2 ** 31 - 1).map(([key, sign]) => sign + s[key])];
   parts.push(range(s.minLength, s.maxLength, 'characters'), range(s.minItems, s.maxItems, 'items'), typeof s.pattern === 'string' ? s.pattern : '');
   return parts.filter(Boolean).join(', ');

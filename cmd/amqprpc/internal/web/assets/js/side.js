@@ -1,9 +1,12 @@
 // The list of services and methods.
 
-import { h, id, name, replace, visible } from './dom.js';
+import { h, id, name, replace, visible, word } from './dom.js';
 import { plural } from './time.js';
 
-export const kinds = { unary: ['call', 'one request, one response'], server_stream: ['stream ↓', 'one request, many responses'], client_stream: ['stream ↑', 'many requests, one response'], bidi_stream: ['stream ↕', 'many requests, many responses'] };
+const kinds = { unary: ['call', 'one request, one response'], server_stream: ['stream ↓', 'one request, many responses'], client_stream: ['stream ↑', 'many requests, one response'], bidi_stream: ['stream ↕', 'many requests, many responses'] };
+
+// kind returns the label of a method's kind, and its meaning.
+export const kind = (m) => word(kinds, m.kind) ?? [visible(m.kind), ''];
 
 export const link = (queue) => '#/m/' + encodeURIComponent(queue);
 
@@ -55,7 +58,7 @@ export class Side {
   }
 
   item(m) {
-    const [label, title] = kinds[m.kind] ?? [visible(m.kind), ''];
+    const [label, title] = kind(m);
     return h('li', {}, h('a', { class: 'method', href: link(m.queue), 'aria-current': m.queue === this.current ? 'page' : null },
       name(m.queue), m.kind !== 'unary' && h('span', { class: 'kind', title }, label), m.differs && h('span', { class: 'kind warn', title: 'its instances describe it differently' }, 'differs')));
   }

@@ -1,22 +1,31 @@
 // The same call in other words.
 
-import { h, id, replace } from './dom.js';
+import { h, id, replace, visible } from './dom.js';
 import { pretty } from './api.js';
 
-const shell = (text) => `'${text.replaceAll("'", `'\\''`)}'`;
-const goString = (text) => (text.includes('`') || text.includes('\r') ? JSON.stringify(text) : '`' + text + '`');
+// shell quotes a text for bash. A terminal may obey control characters in what is pasted:
+// they are escaped.
+function shell(text) {
+  if (visible(text) === text && !/[\t\n]/.test(text)) return `'${text.replaceAll("'", `'\\''`)}'`;
+  const escaped = visible(text.replace(/[\\']/g, '\\$&')).replaceAll('\n', '\\n').replaceAll('\t', '\\t');
+  return `$'${escaped}'`;
+}
+
+const quoted = (text) => visible(JSON.stringify(text)); // as JSON, Go and Python read it
+const goString = (text) => (text.includes('`') ? quoted(text) : '`' + text + '`');
 const plain = (queue) => (/^[\w.:/-]+$/.test(queue) ? queue : shell(queue));
 const comma = ', ';
 
 function cli(m, body, instance) {
   const verb = m.kind === 'unary' ? 'call' : 'stream';
-  const only = instance ? ` --instance ${plain(instance)}` : '';
-  if (m.kind === 'client_stream' || m.kind === 'bidi_stream') return `echo ${shell(body)} | amqprpc stream ${plain(m.queue)}`;
-  return `amqprpc ${verb} ${plain(m.queue)} ${shell(body)}${only}`;
+  const only = instance ? ` --instance=${plain(instance)}` : '';
+  const end = m.queue.startsWith('-') || (m.kind !== 'client_stream' && m.kind !== 'bidi_stream' && body.startsWith('-')) ? ' --' : ''; // what follows is no option
+  if (m.kind === 'client_stream' || m.kind === 'bidi_stream') return `echo ${shell(body)} | amqprpc stream${end} ${plain(m.queue)}`;
+  return `amqprpc ${verb}${only}${end} ${plain(m.queue)} ${shell(body)}`;
 }
 
 function go(m, body, instance) {
-  const queue = JSON.stringify(m.queue), message = `json.RawMessage(${goString(body)})`;
+  const queue = quoted(m.queue), message = `json.RawMessage(${goString(body)})`;
   const types = '[json.RawMessage, json.RawMessage]';
   const dial = `cli, err := amqprpc.Dial(ctx, os.Getenv("AMQP_URL"))\nif err != nil {\n\treturn err\n}\ndefer cli.Close()\n\n`;
   const check = '\tif err != nil {\n\t\treturn err\n\t}\n';
@@ -28,7 +37,7 @@ function go(m, body, instance) {
     case 'bidi_stream':
       return `${dial}talk, err := amqprpc.BidiStream${types}(${queue}).Open(ctx, cli)\nif err != nil {\n\treturn err\n}\ndefer talk.Close()\nif err := talk.Send(${message}); err != nil {\n\treturn err\n}\nfor message, err := range talk.All() {\n${check}\tfmt.Printf("%s\\n", message)\n}`;
     default: {
-      const only = instance ? `${comma}amqprpc.WithInstance(${JSON.stringify(instance)})` : '';
+      const only = instance ? `${comma}amqprpc.WithInstance(${quoted(instance)})` : '';
       return `${dial}result, err := amqprpc.Call${types}(ctx, cli, ${queue}, ${message}${only})`;
     }
   }
@@ -49,7 +58,7 @@ def on_reply(ch, method, properties, body):
         ch.stop_consuming()
 
 channel.basic_consume("amq.rabbitmq.reply-to", on_reply, auto_ack=True)
-channel.basic_publish("", ${JSON.stringify(m.queue)}, ${JSON.stringify(body)}.encode(),
+channel.basic_publish("", ${quoted(m.queue)}, ${quoted(body)}.encode(),
     pika.BasicProperties(content_type="application/json", correlation_id=call, message_id=call,
                          reply_to="amq.rabbitmq.reply-to", expiration="30000"))
 channel.start_consuming()
@@ -102,8 +111,8 @@ export class Snippets {
   }
 
   draw() {
-    const body = JSON.stringify(this.value) ?? 'null';
-    this.text = languages[this.at][1](this.method, this.at === 1 && body.length > 60 ? pretty(this.value) : body, this.instance);
+    const body = visible(JSON.stringify(this.value) ?? 'null'); // hidden characters become escapes of JSON
+    this.text = languages[this.at][1](this.method, this.at === 1 && body.length > 60 ? visible(pretty(this.value)) : body, this.instance);
     replace(this.panel, this.text);
   }
 

@@ -41,6 +41,9 @@ export class StreamPanel {
   enable() {
     const open = this.stream !== null;
     this.button.textContent = this.abort ? 'Stop' : 'Start';
+    const main = open && this.sends && !this.ended ? this.send : this.button; // Stop is not what a person wants first
+    this.button.className = main === this.button ? 'primary' : 'second';
+    this.send.className = main === this.send ? 'primary' : 'second';
     this.pause.disabled = !open;
     this.pause.textContent = this.paused ? 'Resume' : 'Pause';
     this.pause.setAttribute('aria-pressed', String(this.paused));
@@ -73,6 +76,7 @@ export class StreamPanel {
       else this.close(e.failure ?? { code: 'unavailable', message: e.message });
     } finally {
       if (this.stream !== null && !abort.signal.aborted) this.close({ code: 'unavailable', message: 'The program that serves this page has ended the stream.' });
+      abort.abort(); // an answer that cannot be read would hold its handler
       this.stream = null;
       this.abort = null;
       this.enable();
@@ -152,7 +156,8 @@ export class StreamPanel {
     try {
       await post('stream/pause', JSON.stringify({ stream, paused }));
     } catch (e) {
-      return this.say(e.message);
+      if (this.stream === stream) this.say(e.message);
+      return;
     }
     if (this.stream !== stream) return;
     this.paused = paused;
@@ -187,6 +192,7 @@ export class StreamPanel {
       if (error) replace(this.end, failure(error));
       else { replace(this.end); then(); }
     } catch (e) {
+      if (this.stream !== stream) return; // why it has ended is shown already
       replace(this.end, failure(e.failure ?? { code: 'internal', message: e.message }));
     }
     this.figure();
