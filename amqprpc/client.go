@@ -95,7 +95,8 @@ func NewClient(url string, opts ...ClientOption) (*Client, error) {
 //   - not_found for a virtual host that does not exist
 //   - failed_precondition for TLS that does not fit
 //   - unavailable if there is no connection after 30 s
-//   - deadline_exceeded or canceled if ctx ended first. The error wraps ctx's error
+//   - deadline_exceeded or canceled if ctx ended first, or the code of its cause. The error wraps
+//     the cause ([context.Cause])
 func Dial(ctx context.Context, url string, opts ...ClientOption) (*Client, error) {
 	c, err := NewClient(url, opts...)
 	if err != nil {
@@ -113,7 +114,8 @@ func Dial(ctx context.Context, url string, opts ...ClientOption) (*Client, error
 	case <-patience.C:
 		code, err = CodeUnavailable, c.whyDown()
 	case <-ctx.Done():
-		code, err = CodeOf(ctx.Err()), ctx.Err()
+		err = context.Cause(ctx)
+		code = CodeOf(err)
 		if why := c.whyDown(); why != nil {
 			err = fmt.Errorf("%w: %w", why, err)
 		}

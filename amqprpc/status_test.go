@@ -182,6 +182,12 @@ func TestDialWithoutABroker(t *testing.T) {
 		_, err = amqprpc.Dial(ctx, "amqp://broker/", amqprpc.WithLogger(nil), refused)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 
+		enough, giveUp := context.WithCancelCause(context.Background())
+		giveUp(amqprpc.Errorf(amqprpc.CodeAborted, "enough"))
+		_, err = amqprpc.Dial(enough, "amqp://broker/", amqprpc.WithLogger(nil), refused)
+		require.Equal(t, amqprpc.CodeAborted, amqprpc.CodeOf(err), "%v", err)
+		require.ErrorContains(t, err, "enough")
+
 		ctx, cancel = context.WithCancel(context.Background())
 		cancel()
 		_, err = amqprpc.Dial(ctx, "amqp://broker/", amqprpc.WithLogger(nil), refused)

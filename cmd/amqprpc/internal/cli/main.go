@@ -8,6 +8,7 @@ import (
 	"io"
 	"maps"
 	"regexp"
+	"runtime/debug"
 	"slices"
 	"strings"
 
@@ -96,7 +97,7 @@ The broker is that of --url, --context, the variable AMQP_URL, or the current co
   amqprpc call shop.order item=tea count=2
   amqprpc stream shop.prices '{"item":"tea"}'
   amqprpc --url amqp://user:password@broker:5672/ top`,
-		SilenceUsage: true, SilenceErrors: true,
+		SilenceUsage: true, SilenceErrors: true, Version: version(),
 	}
 	connect.AddFlags(root)
 	root.PersistentFlags().Bool("json", false, "write JSON, also for errors")
@@ -110,6 +111,15 @@ The broker is that of --url, --context, the variable AMQP_URL, or the current co
 	root.AddCommand(lsCommand(), describeCommand(), callCommand(), streamCommand(), allCommand(), pingCommand(), topCommand(), benchCommand(),
 		asyncapiCommand(), doctorCommand(), contextCommand(), web.Command(), demo.Command())
 	return root
+}
+
+// version is that of the module, as the build knows it.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" {
+		return "(unknown)"
+	}
+	return info.Main.Version + " " + info.GoVersion
 }
 
 // showError writes an error for people to the error output, and for programs to the output.
