@@ -223,8 +223,18 @@ func (s *stream) frame(f protocol.StreamFrame) {
 	case protocol.FrameProbe:
 		s.probed(f.Number)
 	case protocol.FrameReset:
-		s.finish(resetBy(f.Payload), false)
+		if !s.complete() {
+			s.finish(resetBy(f.Payload), false)
+		}
 	}
+}
+
+// complete reports whether this is a client that has everything of its server, the end too. The
+// server has then forgotten the stream, and resets what still comes from here.
+func (s *stream) complete() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.opened != nil && s.in.Ended()
 }
 
 // finish ends the stream on this side, with a reset to the peer unless told is false. It

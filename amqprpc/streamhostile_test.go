@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"math"
 	"testing"
 	"time"
@@ -296,6 +297,42 @@ func TestHostileStreamServers(t *testing.T) {
 			require.Zero(t, cli.Stats().Reconnects)
 		})
 	}
+}
+
+// A server that has ended a stream forgets it, and resets what the client had still sent. The
+// client loses nothing that came before the end.
+func TestResetAfterTheEnd(t *testing.T) {
+	t.Parallel()
+	type frame = protocol.StreamFrame
+	url, queue := brokerURL(t), queueName(t)
+	p := newPeer(t, url)
+	_, opens := p.own(queue)
+	mailbox := "amqprpc.instance." + p.replyTo
+	_, answers := p.own(mailbox)
+	cli := dial(t, url)
+	accepted := make(chan amqp.Delivery, 1)
+	go func() {
+		open := <-opens
+		p.accept(open, protocol.ParseToken([]byte(open.Headers["rpc-token"].(string))), 9, mailbox)
+		accepted <- open
+	}()
+	conv, err := amqprpc.BidiStream[int, int](queue).Open(testContext(t), cli)
+	require.NoError(t, err)
+	open := <-accepted
+	client := protocol.ParseToken([]byte(open.Headers["rpc-token"].(string)))
+	p.accept(open, client, 9, mailbox, item(1, "5"), frame{Type: protocol.FrameEnd, Number: 2}, frame{Type: protocol.FrameReset})
+	for state := (frame{}); state.Number < 3; { // then the client has read the reset, too
+		_, _, frames, err := protocol.ParseStreamPreface((<-answers).Body)
+		require.NoError(t, err)
+		state, err = protocol.NextStreamFrame(&frames)
+		require.NoError(t, err)
+	}
+	n, err := conv.Recv()
+	require.NoError(t, err)
+	require.Equal(t, 5, n)
+	_, err = conv.Recv()
+	require.ErrorIs(t, err, io.EOF)
+	require.NoError(t, conv.Close())
 }
 
 // accept answers a request for a stream as a server does.
