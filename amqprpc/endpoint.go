@@ -132,10 +132,13 @@ func (e *endpoint) handle(ctx context.Context, req *Request) (_ *Response, err e
 	}
 	// Time that the request has waited for a worker, and in middleware, counts.
 	began := time.Now()
+	again := in.started // by middleware
 	if ctx.Err() != nil || !in.deadline.IsZero() && !began.Before(in.deadline) || !in.start() {
 		return nil, in.expired()
 	}
-	e.tally.queued.add(in.waited + began.Sub(in.arrived))
+	if !again {
+		e.tally.queued.add(in.waited + began.Sub(in.arrived))
+	}
 	stats := &e.server.stats
 	stats.inFlight.Add(1)
 	e.tally.running.Add(1)

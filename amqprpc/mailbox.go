@@ -8,10 +8,15 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/protocol"
 )
 
+// refusalsMost is how many refusals of requests to the mailbox wait to be written. It is more
+// than the broker sends ahead, and bounds the memory while the broker takes nothing.
+const refusalsMost = 1 << 12
+
 // mail is what a server knows of its mailbox: the queue of its own, to which cancels,
 // streams, broadcasts and calls to this instance come.
 type mail struct {
 	instance atomic.Pointer[string]
+	refusals atomic.Int64      // that are not written yet
 	seen     idSet             // requests that have come; of the reading goroutine, as is what follows
 	strings  protocol.Interner // of their properties
 }
@@ -211,15 +216,21 @@ func (in *inbound) refuseMail(e *Error) {
 	in.endpoint.server.refuseMail(&in.message, e)
 }
 
-// refuseMail answers a request that no handler gets, unless it is a notification.
+// refuseMail answers a request that no handler gets, unless it is a notification, or too many
+// such answers wait to be written.
 func (s *Server) refuseMail(m *protocol.Request, e *Error) {
 	s.stats.failed.add(e.code)
 	if m.ReplyTo == "" {
 		return
 	}
+	written := func() { s.mail.refusals.Add(-1) }
+	if s.mail.refusals.Add(1) > refusalsMost {
+		written()
+		return
+	}
 	s.replyMail(m, protocol.Reply{
 		ContentType: "application/json", IsError: true, Code: string(e.code), Outcome: OutcomeNotExecuted.String(),
-	}, envelopeWithin(e, int(s.maxBody.Load())), func() {})
+	}, envelopeWithin(e, int(s.maxBody.Load())), written)
 }
 
 // replyMail answers a request that no handler gets. written is called when the answer was

@@ -54,9 +54,11 @@ func (f *failures) add(code, text string) {
 	case len(f.kinds) < failureKinds:
 		i = len(f.kinds)
 		f.kinds = append(f.kinds, describe.Failure{})
+		text = strings.Clone(text) // the whole text of the error may be long
 	default:
 		i = slices.Index(f.kinds, slices.MinFunc(f.kinds, func(a, b describe.Failure) int { return a.Last.Compare(b.Last) }))
 		f.kinds[i] = describe.Failure{}
+		text = strings.Clone(text)
 	}
 	f.kinds[i] = describe.Failure{Code: code, Message: text, Count: f.kinds[i].Count + 1, Last: time.Now()}
 }
