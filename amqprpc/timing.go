@@ -46,6 +46,7 @@ func (t *timing) write(now moment) bool {
 		return false
 	}
 	t.written.Store(int64(now))
+	t.server.Store(nil) // what an earlier attempt was told
 	return true
 }
 

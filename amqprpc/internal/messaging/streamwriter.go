@@ -66,11 +66,12 @@ func (w *StreamWriter) leave() {
 	w.tasks.Wait()
 }
 
-// start has what waits written, unless nothing waits or there is no connection.
+// start has what waits written, unless nothing waits or there is no connection. The next
+// connection starts anew: on a lost one, run would end at once, again and again.
 func (w *StreamWriter) start() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.running || w.conn == nil || w.box.len() == 0 {
+	if w.running || w.conn == nil || w.conn.IsClosed() || w.work.Err() != nil || w.box.len() == 0 {
 		return
 	}
 	w.running = true
