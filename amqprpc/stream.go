@@ -229,21 +229,20 @@ func (s *stream) frame(f protocol.StreamFrame) {
 	}
 }
 
-// complete reports whether this is a client that has everything of its server, the end too. The
-// server has then forgotten the stream, and resets what still comes from here.
+// complete reports whether this is a client that has its server's end. The server has forgotten
+// the stream then, and resets what still comes from here.
 func (s *stream) complete() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.opened != nil && s.in.Ended()
 }
 
-// finish ends the stream on this side, with a reset to the peer unless told is false. It
-// reports whether it was the one to do so.
-func (s *stream) finish(err error, tell bool) bool {
+// finish ends the stream on this side, with a reset to the peer if it is to be told.
+func (s *stream) finish(err error, tell bool) {
 	s.mu.Lock()
 	if s.ending {
 		s.mu.Unlock()
-		return false
+		return
 	}
 	s.ending, s.err = true, err
 	s.mu.Unlock()
@@ -264,7 +263,6 @@ func (s *stream) finish(err error, tell bool) bool {
 		s.streams.reset(p.address, remote, s.local, err)
 	}
 	s.streams.remove(s)
-	return true
 }
 
 // numbered takes a numbered frame of the peer's.
@@ -419,32 +417,6 @@ func (s *stream) Prepare(p *messaging.Publishing) bool {
 	}
 	s.peer.spoke(s.streams)
 	return true
-}
-
-// wireFrame is a numbered frame as the wire has it.
-func (s *stream) wireFrame(f flow.Frame) protocol.StreamFrame {
-	w := protocol.StreamFrame{Number: f.Number, Payload: f.Payload}
-	switch f.Kind {
-	case flow.Accept:
-		w.Type = protocol.FrameAccept
-		_, limit, _, _ := s.in.State()
-		w.Argument = uint64(limit)
-	case flow.Item:
-		w.Type = protocol.FrameItem
-	case flow.End:
-		w.Type = protocol.FrameEnd
-	}
-	return w
-}
-
-func appendState(dst []byte, expected uint64, limit int64, echo uint64, missing bool) []byte {
-	f := protocol.StreamFrame{Type: protocol.FrameState, Number: expected, Argument: uint64(limit)}
-	if missing {
-		f.Type = protocol.FrameMissing
-	}
-	var room [10]byte
-	f.Payload = protocol.AppendEcho(room[:0], echo)
-	return protocol.AppendStreamFrame(dst, f)
 }
 
 // Written implements messaging.StreamItem.
