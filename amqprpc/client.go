@@ -114,10 +114,11 @@ func Dial(ctx context.Context, url string, opts ...ClientOption) (*Client, error
 	case <-patience.C:
 		code, err = CodeUnavailable, c.whyDown()
 	case <-ctx.Done():
-		err = context.Cause(ctx)
-		code = CodeOf(err)
-		if why := c.whyDown(); why != nil {
-			err = fmt.Errorf("%w: %w", why, err)
+		select {
+		case err = <-c.first: // it says more
+			code = setupCode(err)
+		default:
+			code, err = c.givenUp(context.Cause(ctx))
 		}
 	}
 	if err != nil {
@@ -125,6 +126,14 @@ func Dial(ctx context.Context, url string, opts ...ClientOption) (*Client, error
 		return nil, setupError("dial", code, err)
 	}
 	return c, nil
+}
+
+// givenUp is the error of Dial when its ctx has ended.
+func (c *Client) givenUp(cause error) (Code, error) {
+	if why := c.whyDown(); why != nil {
+		return CodeOf(cause), fmt.Errorf("%w: %w", why, cause)
+	}
+	return CodeOf(cause), cause
 }
 
 // newClient makes a client that does not connect yet.

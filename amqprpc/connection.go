@@ -113,6 +113,9 @@ func (c *Client) tried(err error) {
 // failed.
 func (c *Client) disconnected(err error, wasUp bool, retryIn time.Duration) {
 	c.blocked.Store(false) // now that nobody tells what the broker said on the connection
+	if !wasUp && messaging.IsPermanent(err) {
+		c.tried(err) // first: the state callback may end the ctx of Dial
+	}
 	c.health.down(err, wasUp, retryIn)
 	c.streams.disconnected()
 	if wasUp && c.cfg.replyMode != ReplyResumable {
@@ -121,8 +124,6 @@ func (c *Client) disconnected(err error, wasUp bool, retryIn time.Duration) {
 	}
 	if wasUp {
 		c.loseConnection(err)
-	} else if messaging.IsPermanent(err) {
-		c.tried(err)
 	}
 }
 

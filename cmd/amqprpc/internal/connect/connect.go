@@ -177,23 +177,33 @@ func Dial(ctx context.Context, cmd *cobra.Command, opts ...amqprpc.ClientOption)
 // dialWithin is how long the commands try to connect. A broker that is there answers sooner.
 const dialWithin = 10 * time.Second
 
-// errFirst ends an attempt to connect. Whoever waits at a terminal wants to know at once that
+// errTries ends the attempts to connect. Whoever waits at a terminal wants to know soon that
 // nobody is there.
-var errFirst = amqprpc.Errorf(amqprpc.CodeUnavailable, "is the broker running, and is this its AMQP port?")
+var errTries = amqprpc.Errorf(amqprpc.CodeUnavailable, "is the broker running, and is this its AMQP port?")
 
-// DialTarget connects to a broker, within ten seconds. It tries once.
+// tries is how often the commands try. A broker that closes the connection in the handshake has
+// refused the password, as the third attempt shows.
+const tries = 3
+
+// DialTarget connects to a broker, within ten seconds and three attempts.
 func DialTarget(ctx context.Context, t Target, opts ...amqprpc.ClientOption) (*amqprpc.Client, error) {
-	// The command shows what goes wrong itself. Its log would be in the way.
-	opts = append([]amqprpc.ClientOption{amqprpc.WithLogger(nil), amqprpc.WithConnectionName("amqprpc")}, opts...)
 	ctx, stop := context.WithTimeout(ctx, dialWithin)
 	defer stop()
 	ctx, giveUp := context.WithCancelCause(ctx)
 	defer giveUp(nil)
-	opts = append(opts, amqprpc.WithStateCallback(func(s amqprpc.State) {
-		if s == amqprpc.StateDisconnected {
-			giveUp(errFirst)
-		}
-	}))
+	failed := 0
+	// The command shows what goes wrong itself. Its log would be in the way.
+	opts = append([]amqprpc.ClientOption{
+		amqprpc.WithLogger(nil), amqprpc.WithConnectionName("amqprpc"),
+		amqprpc.WithStateCallback(func(s amqprpc.State) {
+			if s != amqprpc.StateDisconnected {
+				return
+			}
+			if failed++; failed == tries {
+				giveUp(errTries)
+			}
+		}),
+	}, opts...)
 	cli, err := amqprpc.Dial(ctx, t.URL, opts...)
 	if err != nil {
 		return nil, &Error{Target: t, Err: err}
