@@ -2,10 +2,12 @@ package invoke
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"math/big"
+	"slices"
 	"strings"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -81,6 +83,10 @@ func validate(queue string, s *jsonschema.Schema, request json.RawMessage) (err 
 	case *jsonschema.ValidationError:
 		out := &InvalidError{Queue: queue}
 		out.collect(err, message.NewPrinter(language.English))
+		// The library goes through the members of an object in any order.
+		slices.SortStableFunc(out.Problems, func(a, b Problem) int {
+			return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Text, b.Text))
+		})
 		return out
 	default:
 		return &InvalidError{Queue: queue, Problems: []Problem{{Text: err.Error()}}}
