@@ -90,17 +90,21 @@ func (d *demo) start(instance string, newService func(p *Platform, instance stri
 	p.stop = stop
 	go func() { p.served <- p.Run(serving) }()
 	d.running = append(d.running, p)
-	var ended error
+	var ended, why error
 	err = d.wait(instance+" starts", func() bool {
 		select {
 		case ended = <-p.served:
 			p.served <- nil
-			return true
+			return d.ctx.Err() == nil // else it has ended because the demo does
 		default:
-			return p.Ready() == nil
+			ready := p.Ready()
+			if d.ctx.Err() == nil { // afterwards, it only says that Serve has returned
+				why = ready
+			}
+			return ready == nil
 		}
 	})
-	if why := p.Ready(); err != nil && why != nil {
+	if err != nil && why != nil {
 		err = fmt.Errorf("%w: %w", err, why)
 	}
 	return p, errors.Join(err, ended)
