@@ -39,7 +39,7 @@ func TestTiming(t *testing.T) {
 		require.True(t, got.Known)
 		require.GreaterOrEqual(t, got.Handler, handles-time.Millisecond)
 		require.Positive(t, got.Sent)
-		require.Positive(t, got.Back)
+		require.GreaterOrEqual(t, got.Back, time.Duration(0)) // the time in the queue is an estimate, and may take all of it
 		require.LessOrEqual(t, got.total(), whole)
 	}
 	// Of two calls at once, one waits for the worker.
