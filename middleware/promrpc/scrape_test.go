@@ -149,7 +149,8 @@ func TestScrape(t *testing.T) {
 		h := find(t, tt.family, tt.labels).GetHistogram()
 		require.EqualValues(t, tt.count, h.GetSampleCount(), "%v", tt.labels)
 		require.Len(t, h.GetBucket(), 14, "the classic buckets")
-		require.NotEmpty(t, h.GetPositiveSpan(), "the native buckets")
+		// A request may wait less than the clocks tell. Its 0 has a bucket of its own.
+		require.True(t, len(h.GetPositiveSpan()) > 0 || h.GetZeroCount() > 0, "the native buckets")
 	}
 
 	// The exemplars travel in OpenMetrics, and in protobuf.

@@ -124,7 +124,9 @@ func stopAndStartApp(t *testing.T, n *Node) {
 	conn, _ := dial(t, n.URL())
 	closed := conn.NotifyClose(make(chan *amqp.Error, 1))
 	require.NoError(t, n.StopApp(t.Context()))
-	require.Equal(t, amqp.ConnectionForced, receive(t, "connection.close", closed).Code)
+	// A busy 3.10 may close the socket before the client has read connection.close. The
+	// driver then reports a frame error.
+	require.Contains(t, []int{amqp.ConnectionForced, amqp.FrameError}, receive(t, "the end of the connection", closed).Code)
 	require.ErrorIs(t, greet(t.Context(), n.Port()), syscall.ECONNREFUSED)
 	require.NoError(t, n.StartApp(t.Context()))
 	require.NoError(t, greet(t.Context(), n.Port()))
