@@ -187,7 +187,12 @@ func (s *side) settled(peer *side) bool {
 }
 
 func (q *queue[T]) clone() queue[T] {
-	return queue[T]{ring: slices.Clone(q.ring), head: q.head, n: q.n}
+	c := queue[T]{blocks: slices.Clone(q.blocks), head: q.head, n: q.n}
+	for i, b := range c.blocks {
+		block := *b
+		c.blocks[i] = &block
+	}
+	return c
 }
 
 func (s *side) clone() side {

@@ -27,33 +27,35 @@ func TestQueue(t *testing.T) {
 	}
 }
 
-// A queue that was long once takes little memory when it is empty, and keeps nothing alive
-// that has left it.
+// A queue takes little more memory than its values, also when it was long once, and keeps
+// nothing alive that has left it.
 func TestQueueMemory(t *testing.T) {
 	t.Parallel()
 	var q queue[[]byte]
 	for range 3 {
 		for range 10_000 {
 			q.add(make([]byte, 1))
+			require.Less(t, len(q.blocks)*blockLong, q.len()+blockLong)
 		}
 		for q.len() > 0 {
 			q.take()
-			require.LessOrEqual(t, len(q.ring), max(4*q.len()+1, queueLeast))
+			require.Less(t, len(q.blocks)*blockLong, q.len()+2*blockLong)
 		}
-		require.Len(t, q.ring, queueLeast)
-		for _, v := range q.ring {
+		require.Len(t, q.blocks, 1)
+		require.LessOrEqual(t, cap(q.blocks), blockLong)
+		for _, v := range q.blocks[0] {
 			require.Nil(t, v)
 		}
 	}
 	// What is added and taken at once needs no new memory each time.
-	room := &q.ring[0]
+	room := q.blocks[0]
 	for range 100 {
-		for range queueLeast {
+		for range blockLong {
 			q.add(nil)
 		}
 		for q.len() > 0 {
 			q.take()
 		}
 	}
-	require.Same(t, room, &q.ring[0])
+	require.Same(t, room, q.blocks[0])
 }
