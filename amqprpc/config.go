@@ -27,7 +27,7 @@ const (
 	defaultReplyExpires   = time.Minute
 	defaultMaxDeliveries  = 3
 	defaultMaxStreams     = 1024
-	defaultStreamMemory   = 2 << 20
+	defaultStreamMemory   = 512 << 10
 	defaultStreamWindow   = 256 << 10
 	maxPrefetch           = 1<<16 - 1        // AMQP 0-9-1, basic.qos: a short integer
 	dialTimeout           = 30 * time.Second // of Dial where its ctx has no deadline

@@ -23,7 +23,7 @@ func WithMaxStreams(n int) HandlerOption {
 // WithWindow limits, in bytes, what is on its way on a stream in one direction: sent and not
 // acknowledged, or received and not yet read. Each message counts 32 bytes more than it has.
 // A larger window is faster over a long way, and needs more memory. To be faster, both sides
-// need it. The default is 256 KiB. Smaller values than 16 KiB are raised to 16 KiB, and
+// need it. The default is 256 KiB. Smaller values than 4 KiB are raised to 4 KiB, and
 // values below 1 leave the default. One message may always exceed the window.
 func WithWindow(bytes int) ConnOption {
 	return connOption(func(c *connConfig) {
@@ -34,8 +34,10 @@ func WithWindow(bytes int) ConnOption {
 }
 
 // WithStreamMemory limits, in bytes, what all streams of a client or a server together have
-// received and not yet read. The streams share it: with many streams, each has a smaller
-// window, but of at least 16 KiB. The default is 2 MiB. Values below 1 leave the default.
+// on their way to it, or received and not yet read. The streams share it: with many streams,
+// each has a smaller window, but of at least 4 KiB. A larger value makes many streams faster,
+// and the replies to calls of the same client slower, because replies wait behind messages of
+// streams. The default is 512 KiB. Values below 1 leave the default.
 func WithStreamMemory(bytes int) ConnOption {
 	return connOption(func(c *connConfig) {
 		if bytes > 0 {

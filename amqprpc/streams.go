@@ -14,7 +14,9 @@ import (
 )
 
 const (
-	streamWindowLeast = 16 << 10
+	// streamWindowLeast is the least that a stream is granted. A call waits behind what all
+	// streams have in flight, so that even a hundred of these are little.
+	streamWindowLeast = 4 << 10
 	// streamResets is how many resets a second answer messages of streams that are not
 	// known.
 	streamResets = 100
