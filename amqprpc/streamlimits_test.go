@@ -1,6 +1,7 @@
 package amqprpc_test
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"time"
@@ -59,4 +60,25 @@ func TestBroadcastOptionsAtTheirLimits(t *testing.T) {
 		}
 	}
 	require.Zero(t, cli.Stats().Reconnects)
+}
+
+// A sender whose window is smaller than the receiver's does not wait for the receiver to
+// acknowledge some time, with each window.
+func TestStreamOfASmallWindow(t *testing.T) {
+	t.Parallel()
+	const windows, least = 200, 4 << 10
+	url, method := brokerURL(t), amqprpc.ServerStream[int, []byte](queueName(t))
+	startServer(t, url, func(s *amqprpc.Server) {
+		method.Register(s, func(_ context.Context, n int, out *amqprpc.Sender[[]byte]) error {
+			for range n {
+				if err := out.Send(make([]byte, least)); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}, amqprpc.WithWindow(least))
+	start := time.Now()
+	require.Len(t, drained(t, method.Call(testContext(t), dial(t, url), windows)), windows)
+	require.Less(t, time.Since(start), 10*time.Second) // of 100 ms for each window
 }

@@ -56,7 +56,7 @@ func (i *In) Frame(f Frame) (Verdict, error) {
 		}
 		i.received += Cost(len(f.Payload))
 		i.items.add(f.Payload)
-		i.due = i.due || i.received-i.told >= i.window/4
+		i.due = i.due || i.received-i.told >= i.window/2
 	case End:
 		i.ended, i.final, i.due = true, f.Payload, true
 	}
@@ -76,7 +76,7 @@ func (i *In) Take() (payload []byte, ok bool) {
 	}
 	payload = i.items.take()
 	i.consumed += Cost(len(payload))
-	i.due = i.due || i.consumed+i.window-i.granted >= max(i.window/4, 1)
+	i.due = i.due || i.consumed+i.window-i.granted >= max(i.window/2, 1)
 	return payload, true
 }
 

@@ -142,8 +142,8 @@ func TestResize(t *testing.T) {
 	require.EqualValues(t, 14, limit())
 }
 
-// The peer is told after each quarter of the window, received or taken.
-func TestQuarters(t *testing.T) {
+// The peer is told after each half of the window, received or taken.
+func TestHalves(t *testing.T) {
 	t.Parallel()
 	i := NewIn(1, 16*ItemCost)
 	told := 0
@@ -158,11 +158,11 @@ func TestQuarters(t *testing.T) {
 		require.NoError(t, err)
 		tell()
 	}
-	require.Equal(t, 4, told)
+	require.Equal(t, 2, told)
 	for _, ok := i.Take(); ok; _, ok = i.Take() {
 		tell()
 	}
-	require.Equal(t, 8, told)
+	require.Equal(t, 4, told)
 }
 
 func TestProbed(t *testing.T) {

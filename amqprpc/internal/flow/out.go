@@ -82,6 +82,17 @@ func (o *Out) Unacknowledged() bool { return o.base < o.high }
 // blocked reports whether only the peer's limit keeps items from being added.
 func (o *Out) blocked() bool { return !o.ended && o.used >= o.limit }
 
+// AskForRoom has a probe sent if only this side's window keeps items from being added. The
+// peer's window is larger then, so that it may acknowledge late. AskForRoom reports whether
+// the probe is new.
+func (o *Out) AskForRoom() bool {
+	if o.ended || o.used >= o.limit || o.used-o.acked < o.window || o.asking || o.probeDue {
+		return false
+	}
+	o.probeDue = true
+	return true
+}
+
 // Largest is the size of the largest payload that is not acknowledged.
 func (o *Out) Largest() (size int) {
 	for i := range o.frames.len() {

@@ -37,6 +37,29 @@ func probe(t *testing.T, o *Out) uint64 {
 	return number
 }
 
+// A sender whose own window is full asks the peer at once, which may acknowledge late.
+func TestAskForRoom(t *testing.T) {
+	t.Parallel()
+	o := NewOut(0, 2*ItemCost)
+	o.Grant(3 * ItemCost)
+	require.False(t, o.AskForRoom(), "there is room")
+	o.Add(Accept, nil)
+	o.Add(Item, nil)
+	o.Add(Item, nil)
+	require.True(t, o.AskForRoom(), "before the accept is written: the probe comes behind it")
+	require.False(t, o.AskForRoom(), "it was asked for")
+	require.Equal(t, []uint64{0, 1, 2}, numbers(&o))
+	number := probe(t, &o)
+	require.False(t, o.AskForRoom(), "the probe is on its way")
+	require.True(t, o.State(1, 0, 0, false))
+	require.True(t, o.State(2, 0, number, false))
+	require.True(t, o.Room())
+	require.False(t, o.AskForRoom())
+	o.Add(Item, nil)
+	require.False(t, o.Room())
+	require.False(t, o.AskForRoom(), "only the peer can grant more")
+}
+
 func TestRoom(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
