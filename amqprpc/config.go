@@ -63,8 +63,8 @@ type connConfig struct {
 func newConnConfig(es ...compress.Encoding) connConfig {
 	return connConfig{
 		logger: slog.Default(), heartbeat: defaultHeartbeat, maxMessageSize: defaultMaxMessageSize,
-		streamMemory: defaultStreamMemory, streamWindow: defaultStreamWindow,
-		encodings: es, minCompressSize: defaultMinCompress,
+		streamWindow: defaultStreamWindow,
+		encodings:    es, minCompressSize: defaultMinCompress,
 	}
 }
 

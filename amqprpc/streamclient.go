@@ -2,7 +2,6 @@ package amqprpc
 
 import (
 	"context"
-	"encoding/json"
 	"io"
 	"sync"
 	"time"
@@ -398,24 +397,6 @@ func (c *Client) streamFailed(req *Request, s *stream) *Error {
 	failure := *e
 	failure.queue, failure.outcome = req.queue, OutcomeUnknown
 	return &failure
-}
-
-// parseEnding reads the payload of an end or a reset.
-func parseEnding(payload []byte) (e ending, err error) {
-	if len(payload) == 0 {
-		return ending{}, nil
-	}
-	err = json.Unmarshal(payload, &e)
-	return e, err
-}
-
-// resetBy is the error of a stream that the peer has reset.
-func resetBy(payload []byte) *Error {
-	if e, err := parseEnding(payload); err == nil && e.Error != nil {
-		e.Error.remote = true
-		return e.Error
-	}
-	return Errorf(CodeUnavailable, "the other side does not know the stream any more")
 }
 
 func done(c <-chan struct{}) bool {

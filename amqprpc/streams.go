@@ -2,7 +2,6 @@ package amqprpc
 
 import (
 	"context"
-	"encoding/json"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -56,6 +55,9 @@ type streams struct {
 
 func (h *streams) init(cfg *connConfig, log *slog.Logger, mayWrite func(string) bool) {
 	h.memory, h.most, h.stall = int64(cfg.streamMemory), int64(cfg.streamWindow), cfg.stallLimit
+	if h.memory == 0 {
+		h.memory = max(defaultStreamMemory, h.most)
+	}
 	h.items = packing{least: cfg.minCompressSize, limit: cfg.maxMessageSize}
 	h.log, h.mayWrite, h.born = log, mayWrite, time.Now()
 	h.byToken, h.byRemote = make(map[protocol.Token]*stream), make(map[protocol.Token]*stream)
@@ -73,9 +75,11 @@ func (h *streams) init(cfg *connConfig, log *slog.Logger, mayWrite func(string) 
 // age is how long the streams have lived, in nanoseconds on the monotonic clock; at least 1.
 func (h *streams) age() int64 { return max(int64(time.Since(h.born)), 1) }
 
-// window is what a stream is granted now.
+// window is what a stream is granted now. A part of its memory is for the lists of messages
+// and for what allocations are rounded up by, which is not counted.
 func (h *streams) window() int64 {
-	return min(max(h.memory/max(h.open.Load(), 1), streamWindowLeast), h.most)
+	w := min(max(h.memory/max(h.open.Load(), 1), streamWindowLeast), h.most)
+	return w - w/16
 }
 
 // add makes a stream whose peer is not known yet. first is the number of the first frame
@@ -333,21 +337,3 @@ func (n *streamNote) Prepare(p *messaging.Publishing) bool {
 
 // Written implements messaging.StreamItem.
 func (n *streamNote) Written() {}
-
-// ending is what an end or a reset says.
-type ending struct {
-	Error  *Error `json:"error,omitempty"`
-	Header Header `json:"header,omitempty"`
-}
-
-func encodeEnding(err error, h Header) []byte {
-	if err == nil && len(h) == 0 {
-		return nil
-	}
-	e := ending{Header: h}
-	if err != nil {
-		e.Error = asWireError(err)
-	}
-	body, _ := json.Marshal(e)
-	return body
-}

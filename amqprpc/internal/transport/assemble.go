@@ -79,6 +79,7 @@ func (a *assembly) finish() {
 	} else {
 		a.to.Returned(&a.message)
 	}
+	a.message.Body = nil // an idle channel keeps no message
 }
 
 func (a *assembly) takeMethod(payload []byte) bool {
