@@ -34,13 +34,8 @@ without a broker.`,
 }
 
 func runAsyncapi(cmd *cobra.Command, q question, output string) error {
-	ctx, c := cmd.Context(), consoleOf(cmd)
-	cli, err := c.dial(cmd)
-	if err != nil {
-		return err
-	}
-	defer cli.Close()
-	all, err := infos(ctx, cli, c, q)
+	c := consoleOf(cmd)
+	all, err := c.dialInfos(cmd, q)
 	if err != nil {
 		return err
 	}

@@ -48,15 +48,9 @@ type variantJSON struct {
 }
 
 func runDescribe(cmd *cobra.Command, queue string, asTemplate bool) error {
-	ctx, c := cmd.Context(), consoleOf(cmd)
-	cli, err := c.dial(cmd)
-	if err != nil {
-		return err
-	}
-	defer cli.Close()
-	q := questionOf(cmd)
+	c, q := consoleOf(cmd), questionOf(cmd)
 	q.queue = queue
-	all, err := infos(ctx, cli, c, q)
+	all, err := c.dialInfos(cmd, q)
 	if err != nil {
 		return err
 	}

@@ -46,13 +46,8 @@ type lsJSON struct {
 }
 
 func runLs(cmd *cobra.Command, q question, instances bool) error {
-	ctx, c := cmd.Context(), consoleOf(cmd)
-	cli, err := c.dial(cmd)
-	if err != nil {
-		return err
-	}
-	defer cli.Close()
-	all, err := infos(ctx, cli, c, q)
+	c := consoleOf(cmd)
+	all, err := c.dialInfos(cmd, q)
 	if err != nil {
 		return err
 	}
