@@ -19,8 +19,8 @@ func allCommand() *cobra.Command {
 answers as they come. Each line has the ID of a server and its answer.
 
 ` + requestHelp,
-		Example: `  amqprpc all shop.reload
-  amqprpc all shop.cache.size --json | jq .response`,
+		Example: `  amqprpc all inventory.check sku=TEA-104
+  amqprpc all inventory.check sku=TEA-104 --json | jq .response`,
 		Args: methodArgs(requestArgs), ValidArgsFunction: completeMethods(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return runAll(cmd, &f, args[0], args[1:]) },
 	}

@@ -19,7 +19,7 @@ func asyncapiCommand() *cobra.Command {
 document in JSON. A Go program can write the document of its own server with discovery.AsyncAPI,
 without a broker.`,
 		Example: `  amqprpc asyncapi > asyncapi.json
-  amqprpc asyncapi shop -o shop.json`,
+  amqprpc asyncapi orders -o orders.json`,
 		Args: cobra.MaximumNArgs(1), ValidArgsFunction: completeServices,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			q := questionOf(cmd)

@@ -37,10 +37,10 @@ ended. This measures the highest rate. Its latencies do not say what independent
 With both, at most --callers calls are in flight.
 
 ` + requestHelp,
-		Example: `  amqprpc bench shop.order item=tea --rate 500 --duration 30s
-  amqprpc bench shop.order item=tea --callers 16
-  amqprpc bench shop.order item=tea --save before.json
-  amqprpc bench shop.order item=tea --compare before.json`,
+		Example: `  amqprpc bench inventory.check sku=TEA-104 --rate 500 --duration 30s
+  amqprpc bench inventory.check sku=TEA-104 --callers 16
+  amqprpc bench inventory.check sku=TEA-104 --save before.json
+  amqprpc bench inventory.check sku=TEA-104 --compare before.json`,
 		Args: methodArgs(requestArgs), ValidArgsFunction: completeMethods(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if !cmd.Flags().Changed("rate") && f.plan.Callers > 0 {

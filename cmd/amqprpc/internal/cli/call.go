@@ -27,11 +27,11 @@ func callCommand() *cobra.Command {
 if a server describes the method.
 
 ` + requestHelp,
-		Example: `  amqprpc call shop.order '{"item":"tea","count":2}'
-  amqprpc call shop.order item=tea count=2
-  amqprpc describe shop.order --template > order.json; amqprpc call shop.order @order.json
-  amqprpc call shop.order item=tea --explain
-  amqprpc call shop.order item=tea --json | jq .timing.total_ns`,
+		Example: `  amqprpc call orders.find '{"id":"A-1000"}'
+  amqprpc call orders.find id=A-1000
+  amqprpc describe orders.place --template > order.json; amqprpc call orders.place @order.json
+  amqprpc call orders.find id=A-1000 --explain
+  amqprpc call orders.find id=A-1000 --json | jq .timing.total_ns`,
 		Args: methodArgs(requestArgs), ValidArgsFunction: completeMethods(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args[0], args[1:]) },
 	}

@@ -24,7 +24,7 @@ another part that callers depend on.
 
 Servers of other implementations, and those with WithoutControl, do not answer.`,
 		Example: `  amqprpc ls
-  amqprpc ls shop --instances
+  amqprpc ls inventory --instances
   amqprpc ls --json | jq -r '.instances[].methods[].queue'`,
 		Args: cobra.MaximumNArgs(1), ValidArgsFunction: completeServices,
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -34,10 +34,10 @@ A reader that stops, as a pager does, makes the server wait: nothing is lost, an
 Interrupt the command to end the stream.
 
 ` + requestHelp,
-		Example: `  amqprpc stream shop.prices item=tea
-  amqprpc stream shop.prices item=tea --limit 3
-  amqprpc stream shop.import < orders.ndjson
-  amqprpc stream chat --kind bidi`,
+		Example: `  amqprpc stream prices.watch 'skus=["TEA-104"]' interval_ms=300
+  amqprpc stream prices.watch 'skus=["TEA-104","CUP-7"]' interval_ms=0 --limit 3
+  amqprpc stream inventory.import < rows.ndjson
+  amqprpc stream support.chat --kind bidi`,
 		Args: methodArgs(requestArgs), ValidArgsFunction: completeMethods(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args[0], args[1:]) },
 	}
