@@ -34,7 +34,7 @@ type exemplar struct {
 	at      time.Time
 }
 
-// newHistograms makes a set of histograms, one for each values of the labels.
+// newHistograms makes a set of histograms, one for each combination of labels.
 func newHistograms(s *scale, name, help string, labels ...string) *prometheus.MetricVec {
 	desc := prometheus.NewDesc(name, help, labels, prometheus.Labels{"rpc_system_name": "amqprpc"})
 	return prometheus.NewMetricVec(desc, func(values ...string) prometheus.Metric {

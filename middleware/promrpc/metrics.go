@@ -45,7 +45,7 @@ type config struct {
 }
 
 // WithBuckets sets the upper bounds of the classic buckets, in seconds. Nil leaves only the
-// native ones, which cost fewer series.
+// native ones, which cost fewer series. New panics if the bounds do not increase.
 func WithBuckets(bounds []float64) Option {
 	return func(c *config) { c.buckets = bounds }
 }
@@ -60,7 +60,8 @@ func WithMethods(queues ...string) Option {
 // WithTraceID adds exemplars, which lead from a bucket to the trace of a call in it. f
 // returns the ID of the trace in the context of a call, or "" if the call has none;
 // otelrpc.TraceID is such a function. The exemplar's label is trace_id. Put the middleware
-// inside of the one that traces.
+// inside of the one that traces. IDs of more than 120 bytes, and those that are not UTF-8, are
+// ignored.
 func WithTraceID(f func(context.Context) string) Option {
 	return func(c *config) { c.traceID = f }
 }
