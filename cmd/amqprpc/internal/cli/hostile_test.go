@@ -170,7 +170,7 @@ func TestLargeAnswer(t *testing.T) {
 func TestHugeAnswer(t *testing.T) {
 	t.Parallel()
 	url := amqptest.Start(t).URL()
-	huge := document(describe.TypeInfo, "huge", map[string]any{"description": strings.Repeat("x", 100<<20)})
+	huge := document(describe.TypeInfo, "huge", map[string]any{"description": strings.Repeat("x", 20<<20)})
 	forge(t, url, func(kind string) []forged {
 		return []forged{{"small", document(kind, "small", nil)}, {"huge", huge}}
 	})
