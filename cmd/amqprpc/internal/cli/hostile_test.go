@@ -166,7 +166,7 @@ func TestLargeAnswer(t *testing.T) {
 	require.Less(t, len(r.err), 2000)
 }
 
-// An answer of 100 MB costs nothing but its way: whether it comes in time or not, the other counts.
+// An answer of 20 MB costs nothing but its way: whether it comes in time or not, the other counts.
 func TestHugeAnswer(t *testing.T) {
 	t.Parallel()
 	url := amqptest.Start(t).URL()
