@@ -17,7 +17,7 @@ func TestRefusalsWaitingAreBounded(t *testing.T) {
 	for range 3 * refusalsMost {
 		s.refuseMail(r, Errorf(CodeUnimplemented, "no"))
 	}
-	queue := reflect.ValueOf(&s.streams.writer).Elem().FieldByName("box").FieldByName("queue")
+	queue := reflect.ValueOf(&s.streams.writer).Elem().FieldByName("box").FieldByName("queue").FieldByName("values")
 	require.Equal(t, refusalsMost, queue.Len())
 	s.mail.refusals.Add(-1) // as when one is written
 	s.refuseMail(r, Errorf(CodeUnimplemented, "no"))
