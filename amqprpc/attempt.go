@@ -119,7 +119,7 @@ func (a *attempt) Publishing(p *messaging.Publishing, replyTo string) {
 		r.AcceptEncoding = pc.acceptEncoding()
 	}
 	if req.kind.IsStream() {
-		r.ReplyTo, r.Opening = c.streams.address(), req.streaming.call.opening()
+		r.ReplyTo, r.Opening = c.streams.address(), a.opening()
 	}
 	if req.kind == KindUnary {
 		r.ReplyTo = replyTo

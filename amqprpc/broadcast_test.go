@@ -40,22 +40,28 @@ func listening(t *testing.T, url string, servers ...*amqprpc.Server) {
 	for _, s := range servers {
 		eventually(t, "the server has a mailbox", func() bool {
 			d := p.tryAsk("amqprpc.instance."+s.Instance(), amqp.Publishing{
-				Headers: amqp.Table{"rpc-queue": "nothing"}, CorrelationId: fmt.Sprint(time.Now().UnixNano()), Expiration: "1000",
+				Headers: amqp.Table{"rpc-queue": "nothing"}, CorrelationId: s.Instance(), Expiration: "1000",
 			})
 			return d != nil
 		})
 	}
 }
 
-// tryAsk publishes a request, and returns the answer, or nil if there is no such queue yet.
+// tryAsk publishes a request, and returns its answer, or nil if there is no such queue yet. It
+// drops late answers to others.
 func (p *peer) tryAsk(queue string, m amqp.Publishing) *amqp.Delivery {
 	p.t.Helper()
 	p.send(queue, m)
-	select {
-	case d := <-p.replies:
-		return &d
-	case <-time.After(50 * time.Millisecond):
-		return nil
+	end := time.After(50 * time.Millisecond)
+	for {
+		select {
+		case d := <-p.replies:
+			if d.CorrelationId == m.CorrelationId {
+				return &d
+			}
+		case <-end:
+			return nil
+		}
 	}
 }
 

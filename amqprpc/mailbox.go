@@ -12,6 +12,10 @@ import (
 // than the broker sends ahead, and bounds the memory while the broker takes nothing.
 const refusalsMost = 1 << 12
 
+// seenLonger is how long beyond its expiration a request is known. What the broker has delivered
+// just before may wait a while until it is read.
+const seenLonger = time.Minute
+
 // mail is what a server knows of its mailbox: the queue of its own, to which cancels,
 // streams, broadcasts and calls to this instance come.
 type mail struct {
@@ -195,7 +199,7 @@ func (s *Server) firstSeen(m *protocol.Request) bool {
 		s.stats.instanceRepeated.Add(1)
 		return false
 	}
-	s.mail.seen.add(id, time.Now().Add(m.Expires))
+	s.mail.seen.add(id, time.Now().Add(m.Expires+seenLonger))
 	return true
 }
 

@@ -270,7 +270,7 @@ func (c *Client) streamAttempt(ctx context.Context, req *Request) (*Response, *E
 	if !cs.begin(s, over) {
 		return nil, localError(CodeFailedPrecondition, OutcomeUnknown, req.queue, "the stream was accepted once, and cannot be opened again: what has come of it cannot be taken back")
 	}
-	req.streaming.stream = s
+	pc.setStream(s)
 	s.opened = func() { // at once, though the chain has not seen it yet
 		if pc.accept() {
 			cs.open(s)
@@ -424,10 +424,25 @@ func (pc *pendingCall) accept() bool {
 	return counts
 }
 
-// opening is what an attempt says of the stream that it opens.
-func (cs *clientStream) opening() protocol.Opening {
-	s := cs.current()
-	return protocol.Opening{
-		Stream: cs.out.call.req.kind.wire(), Token: s.local, Window: s.granted(), Deadline: cs.out.ctx.deadline,
+// opening is what the attempt says of the stream that it opens. If the call has gone on or
+// ended since Claim, no server may take the stream of a later attempt for its own. So the token
+// is one that the client does not know, which it says to whoever accepts.
+func (a *attempt) opening() protocol.Opening {
+	pc := a.call
+	o := protocol.Opening{Stream: pc.req.kind.wire(), Token: protocol.NewToken(), Deadline: pc.req.out.ctx.deadline}
+	pc.mu.Lock()
+	s := pc.req.streaming.stream
+	counts := pc.current == a && !a.ended && !pc.over
+	pc.mu.Unlock()
+	if counts {
+		o.Token, o.Window = s.local, s.granted()
 	}
+	return o
+}
+
+// setStream makes s the stream that further attempts open.
+func (pc *pendingCall) setStream(s *stream) {
+	pc.mu.Lock()
+	defer pc.mu.Unlock()
+	pc.req.streaming.stream = s
 }

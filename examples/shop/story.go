@@ -151,12 +151,16 @@ func (d *demo) hang(sick, healthy, orders *process) error {
 	if err := d.wait("hedging", func() bool { return won() >= before+3 }); err != nil {
 		return err
 	}
-	hedged := won() - before
-	d.kill(sick)
 	t, err := d.trace("a hedged call", func(t []tracetest.SpanStub) bool { return hasEvent(t, string(Quote), "hedge", "second") })
 	if err != nil {
 		return err
 	}
+	// When second attempts have used up their share, all orders wait for what the sick server has.
+	if err := d.standstill(); err != nil {
+		return err
+	}
+	hedged := won() - before
+	d.kill(sick)
 	d.say("hedge: the second attempt won in %d calls, for example:", hedged)
 	printTree(d.out, t)
 	if err := d.wait("requests are delivered again", func() bool { return healthy.Server.Stats().Redelivered > 0 }); err != nil {
@@ -172,6 +176,17 @@ func (d *demo) placeMore(n int) error {
 	return d.wait("orders are placed", func() bool {
 		placed, _ := d.load.counts()
 		return placed >= before+n
+	})
+}
+
+// standstill waits until no order is placed any more.
+func (d *demo) standstill() error {
+	last, since := 0, time.Now()
+	return d.wait("every order waits for a server that hangs", func() bool {
+		if placed, _ := d.load.counts(); placed != last {
+			last, since = placed, time.Now()
+		}
+		return time.Since(since) > 300*time.Millisecond
 	})
 }
 

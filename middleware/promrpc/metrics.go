@@ -24,15 +24,15 @@ import (
 // Metrics implements [prometheus.Collector]. One value serves any number of servers and
 // clients. It is safe for concurrent use.
 type Metrics struct {
-	client, server, queue *prometheus.HistogramVec
+	client, server, queue *prometheus.MetricVec // of histograms
 	observers             *middleware.LabelCache[*observers]
 	traceID               func(context.Context) string
 }
 
 // observers are the histograms of some labels.
 type observers struct {
-	call  prometheus.Observer
-	queue prometheus.Observer
+	call  *histogram
+	queue *histogram // nil on clients
 }
 
 // Option changes what [New] makes.
@@ -45,7 +45,7 @@ type config struct {
 }
 
 // WithBuckets sets the upper bounds of the classic buckets, in seconds. Nil leaves only the
-// native ones, which cost fewer series.
+// native ones, which cost fewer series. New panics if the bounds do not increase.
 func WithBuckets(bounds []float64) Option {
 	return func(c *config) { c.buckets = bounds }
 }
@@ -60,7 +60,8 @@ func WithMethods(queues ...string) Option {
 // WithTraceID adds exemplars, which lead from a bucket to the trace of a call in it. f
 // returns the ID of the trace in the context of a call, or "" if the call has none;
 // otelrpc.TraceID is such a function. The exemplar's label is trace_id. Put the middleware
-// inside of the one that traces.
+// inside of the one that traces. IDs of more than 120 bytes, and those that are not UTF-8, are
+// ignored.
 func WithTraceID(f func(context.Context) string) Option {
 	return func(c *config) { c.traceID = f }
 }
@@ -71,25 +72,14 @@ func New(opts ...Option) *Metrics {
 	for _, o := range opts {
 		o(c)
 	}
-	histogram := func(name, help string, labels ...string) *prometheus.HistogramVec {
-		return prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: name, Help: help,
-			ConstLabels: prometheus.Labels{"rpc_system_name": "amqprpc"},
-			Buckets:     c.buckets,
-			// A bucket is a tenth wider than the one before. The limits are those that
-			// Prometheus advises.
-			NativeHistogramBucketFactor:     1.1,
-			NativeHistogramMaxBucketNumber:  160,
-			NativeHistogramMinResetDuration: time.Hour,
-		}, labels)
-	}
+	scale := newScale(c.buckets)
 	calls := []string{"rpc_method", "amqprpc_kind", "rpc_status_code", "error_type", "amqprpc_outcome"}
 	m := &Metrics{
-		client: histogram("rpc_client_call_duration_seconds",
+		client: newHistograms(scale, "rpc_client_call_duration_seconds",
 			"Measures the duration of an outgoing Remote Procedure Call (RPC).", calls...),
-		server: histogram("rpc_server_call_duration_seconds",
+		server: newHistograms(scale, "rpc_server_call_duration_seconds",
 			"Measures the duration of an incoming Remote Procedure Call (RPC).", calls...),
-		queue: histogram("amqprpc_server_queue_duration_seconds",
+		queue: newHistograms(scale, "amqprpc_server_queue_duration_seconds",
 			"Measures the time that a request was in its queue before it reached the server.", "rpc_method"),
 		traceID: c.traceID,
 	}
@@ -102,11 +92,20 @@ func (m *Metrics) observersOf(l middleware.Labels) *observers {
 	if l.Client {
 		vec = m.client
 	}
-	o := &observers{call: vec.WithLabelValues(l.Method, l.Kind.String(), l.Code.String(), l.ErrorType, l.Outcome)}
+	o := &observers{call: with(vec, l.Method, l.Kind.String(), l.Code.String(), l.ErrorType, l.Outcome)}
 	if !l.Client {
-		o.queue = m.queue.WithLabelValues(l.Method)
+		o.queue = with(m.queue, l.Method)
 	}
 	return o
+}
+
+// with returns the histogram with these values of the labels.
+func with(vec *prometheus.MetricVec, values ...string) *histogram {
+	h, err := vec.GetMetricWithLabelValues(values...)
+	if err != nil {
+		panic(err)
+	}
+	return h.(*histogram)
 }
 
 // Describe implements [prometheus.Collector].
@@ -131,21 +130,14 @@ func (m *Metrics) Middleware(next amqprpc.Invoker) amqprpc.Invoker {
 
 func (m *Metrics) observe(ctx context.Context, req *amqprpc.Request, _ *amqprpc.Response, err error, took time.Duration) {
 	o := m.observers.Get(req, err)
-	m.observeWith(ctx, o.call, took)
+	traceID := ""
+	if m.traceID != nil {
+		traceID = m.traceID(ctx)
+	}
+	o.call.observe(took, traceID)
 	if o.queue != nil {
 		if waited, ok := req.QueueTime(); ok {
-			m.observeWith(ctx, o.queue, waited)
+			o.queue.observe(waited, traceID)
 		}
 	}
-}
-
-func (m *Metrics) observeWith(ctx context.Context, o prometheus.Observer, d time.Duration) {
-	if m.traceID != nil {
-		if id := m.traceID(ctx); id != "" {
-			// The histograms of client_golang are such observers.
-			o.(prometheus.ExemplarObserver).ObserveWithExemplar(d.Seconds(), prometheus.Labels{"trace_id": id})
-			return
-		}
-	}
-	o.Observe(d.Seconds())
 }

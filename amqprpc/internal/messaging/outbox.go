@@ -2,7 +2,6 @@ package messaging
 
 import (
 	"runtime"
-	"slices"
 	"sync"
 )
 
@@ -14,9 +13,6 @@ const (
 	batchMemory = 4 << 20
 	// batchCount is how many entries are prepared before they are written.
 	batchCount = 64
-	// emptyKept is for how many entries an empty queue keeps memory. Queues get long while
-	// there is no connection.
-	emptyKept = 4096
 )
 
 // outbox holds what waits to be written, and has one goroutine write it. To add
@@ -24,7 +20,7 @@ const (
 // at hand together go in one write.
 type outbox[T any] struct {
 	mu     sync.Mutex
-	queue  []T
+	queue  fifo[T]
 	most   int           // the length at which unwanted entries are looked for
 	bell   chan struct{} // receives when the queue is not empty any more
 	wanted func(T) bool  // reports whether somebody still waits for the entry; nil is always
@@ -39,13 +35,13 @@ const outboxLeast = 256
 // add adds an entry at the end.
 func (o *outbox[T]) add(v T) {
 	o.mu.Lock()
-	if o.wanted != nil && len(o.queue) >= max(o.most, outboxLeast) {
+	if o.wanted != nil && o.queue.len() >= max(o.most, outboxLeast) {
 		// While there is no connection, calls come and give up.
-		o.queue = slices.DeleteFunc(o.queue, func(v T) bool { return !o.wanted(v) })
-		o.most = 2 * len(o.queue)
+		o.queue.keep(o.wanted)
+		o.most = 2 * o.queue.len()
 	}
-	o.queue = append(o.queue, v)
-	first := len(o.queue) == 1
+	o.queue.push(v)
+	first := o.queue.len() == 1
 	o.mu.Unlock()
 	if first {
 		signal(o.bell)
@@ -55,7 +51,7 @@ func (o *outbox[T]) add(v T) {
 // putBack adds entries at the front.
 func (o *outbox[T]) putBack(vs []T) {
 	o.mu.Lock()
-	o.queue = slices.Insert(o.queue, 0, vs...)
+	o.queue.pushFront(vs)
 	o.mu.Unlock()
 	signal(o.bell)
 }
@@ -64,21 +60,14 @@ func (o *outbox[T]) putBack(vs []T) {
 func (o *outbox[T]) len() int {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return len(o.queue)
+	return o.queue.len()
 }
 
 // take moves up to batchCount entries to batch, which is empty.
 func (o *outbox[T]) take(batch []T) []T {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	n := min(len(o.queue), batchCount)
-	batch = append(batch, o.queue[:n]...)
-	rest := copy(o.queue, o.queue[n:])
-	clear(o.queue[rest:])
-	if o.queue = o.queue[:rest]; rest == 0 && cap(o.queue) > emptyKept {
-		o.queue = nil
-	}
-	return batch
+	return o.queue.popUpTo(batchCount, batch)
 }
 
 // preparer makes frames of entries and writes them.

@@ -1,9 +1,6 @@
 package messaging
 
-import (
-	"slices"
-	"sync"
-)
+import "sync"
 
 // workers run the work of one queue on as many goroutines as there is work, up to a
 // bound. To add work never waits, so that the goroutine that reads the connection
@@ -13,8 +10,7 @@ type workers struct {
 
 	mu      sync.Mutex
 	came    sync.Cond
-	queue   []Work
-	head    int    // queue[head:] waits
+	queue   fifo[Work]
 	current []Work // of each goroutine; nil while it waits
 	idle    int
 	stopped bool
@@ -30,14 +26,9 @@ func (w *workers) init(most int) {
 func (w *workers) add(v Work) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.head > 0 && len(w.queue) == cap(w.queue) {
-		n := copy(w.queue, w.queue[w.head:])
-		clear(w.queue[n:])
-		w.queue, w.head = w.queue[:n], 0
-	}
-	w.queue = append(w.queue, v)
-	switch waiting := len(w.queue) - w.head; {
-	case w.idle >= waiting:
+	w.queue.push(v)
+	switch {
+	case w.idle >= w.queue.len():
 		w.came.Signal()
 	case len(w.current) < w.most && !w.stopped:
 		slot := len(w.current)
@@ -55,17 +46,14 @@ func (w *workers) next(slot int) Work {
 	w.current[slot] = nil
 	w.idle++
 	defer func() { w.idle-- }()
-	for w.head == len(w.queue) {
+	for w.queue.len() == 0 {
 		if w.stopped {
 			return nil
 		}
 		w.came.Wait()
 	}
-	v := w.queue[w.head]
-	w.queue[w.head], w.current[slot] = nil, v
-	if w.head++; w.head == len(w.queue) {
-		w.queue, w.head = w.queue[:0], 0
-	}
+	v := w.queue.pop()
+	w.current[slot] = v
 	return v
 }
 
@@ -73,10 +61,7 @@ func (w *workers) next(slot int) Work {
 func (w *workers) waiting() []Work {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	taken := slices.Clone(w.queue[w.head:])
-	clear(w.queue)
-	w.queue, w.head = w.queue[:0], 0
-	return taken
+	return w.queue.popUpTo(w.queue.len(), nil)
 }
 
 // each calls f with all work that is being handled. f must not wait.
@@ -94,7 +79,7 @@ func (w *workers) each(f func(Work)) {
 func (w *workers) all(f func(Work)) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, some := range [][]Work{w.current, w.queue[w.head:]} {
+	for _, some := range [][]Work{w.current, w.queue.all()} {
 		for _, v := range some {
 			if v != nil {
 				f(v)

@@ -13,8 +13,8 @@ import (
 // reader is the reading half of a socket. One goroutine reads the connection and
 // hands messages to their channels' receivers, and all else to the driver.
 type reader struct {
-	changing   sync.Mutex // of assemblies, which the reading goroutine uses without a lock
-	assemblies atomic.Pointer[[]*assembly]
+	changing   sync.Mutex                  // of assemblies, which the reading goroutine uses without a lock
+	assemblies atomic.Pointer[[]*assembly] // by the channel's number
 	forDriver  pipe
 
 	// What follows belongs to the reading goroutine.
@@ -73,26 +73,30 @@ func (r *reader) showHeartbeat() {
 
 func (r *reader) assemblyOf(channel uint16) *assembly {
 	as := r.assemblies.Load()
-	if as == nil {
+	if as == nil || int(channel) >= len(*as) {
 		return nil
 	}
-	for i := len(*as) - 1; i >= 0; i-- { // a channel's number may come again
-		if a := (*as)[i]; a.channel == channel {
-			return a
-		}
-	}
-	return nil
+	return (*as)[channel]
 }
 
 // add registers a channel, which must have no consumer yet.
 func (r *reader) add(a *assembly) {
-	r.change(func(as []*assembly) []*assembly { return append(as, a) })
+	r.change(func(as []*assembly) []*assembly {
+		if more := int(a.channel) + 1 - len(as); more > 0 {
+			as = append(as, make([]*assembly, more)...)
+		}
+		as[a.channel] = a
+		return as
+	})
 }
 
-// remove forgets a channel that is closed.
+// remove forgets a channel that is closed, unless its number has come again.
 func (r *reader) remove(a *assembly) {
 	r.change(func(as []*assembly) []*assembly {
-		return slices.DeleteFunc(as, func(o *assembly) bool { return o == a })
+		if int(a.channel) < len(as) && as[a.channel] == a {
+			as[a.channel] = nil
+		}
+		return as
 	})
 }
 

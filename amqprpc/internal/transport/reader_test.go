@@ -142,8 +142,12 @@ func TestManyChannels(t *testing.T) {
 	for n, a := range kept {
 		require.Same(t, a, s.assemblyOf(uint16(n+1)))
 	}
-	require.Len(t, *s.assemblies.Load(), workers*each)
 	require.Nil(t, s.assemblyOf(0), "channel 0 is the connection's")
+	require.Nil(t, s.assemblyOf(workers*each+1), "a number beyond all channels")
+	for n, a := range kept {
+		s.remove(a)
+		require.Nil(t, s.assemblyOf(uint16(n+1)))
+	}
 }
 
 // Properties that cannot be parsed make the message a malformed one, and nothing else.

@@ -56,10 +56,14 @@ func parse(args []string, stderr io.Writer) (*settings, error) {
 	flags.SetOutput(stderr)
 	names := flags.String("scenarios", "all", "which, separated by commas:\n"+scenarioList())
 	numbers := flags.String("callers", "1,64,256,1024", "numbers of `callers` of the scenario throughput, separated by commas")
-	flags.Func("contenders", "those of the scenario throughput, separated by `semicolons`: baseline;amqprpc;amqprpc, no confirms;by-hand;tutorial", func(text string) error {
-		s.config.Only = strings.Split(text, ";")
-		return nil
-	})
+	semicolons := func(all *[]string) func(string) error {
+		return func(text string) error {
+			*all = strings.Split(text, ";")
+			return nil
+		}
+	}
+	flags.Func("contenders", "those of the scenarios throughput and fleet, separated by `semicolons`: baseline;amqprpc;amqprpc, no confirms;by-hand;tutorial", semicolons(&s.config.Only))
+	flags.Func("shapes", "those of the scenario fleet, separated by `semicolons`: 500 queues, 200 clients;1 queue, 200 clients", semicolons(&s.config.Shapes))
 	confirm := flags.Bool("confirm", true, "publisher confirms, for those that use them")
 	flags.StringVar(&s.url, "url", "", "a broker's `URL`; without it a private RabbitMQ node is started")
 	flags.StringVar(&s.rabbitmq, "rabbitmq", "3.10", "the `version` of the private node: 3.10, 4.0 or 4.3")

@@ -127,13 +127,13 @@ func TestRunProfiles(t *testing.T) {
 	broker := amqptest.Start(t)
 	dir := t.TempDir()
 	require.NoError(t, run(t.Context(), []string{
-		"-url", broker.URL(), "-rounds", "1", "-round", "20ms", "-callers", "2",
-		"-scenarios", "throughput", "-contenders", "amqprpc", "-cpuprofile", dir,
+		"-url", broker.URL(), "-rounds", "1", "-round", "20ms", "-callers", "2", "-shapes", "10 servers of 20 queues, 20 clients",
+		"-scenarios", "throughput,fleet", "-contenders", "amqprpc", "-cpuprofile", dir,
 	}, io.Discard, io.Discard))
-	for _, role := range []string{"client", "server"} {
-		info, err := os.Stat(filepath.Join(dir, "throughput-amqprpc-"+role+".pprof"))
+	for _, name := range []string{"throughput-amqprpc-client", "throughput-amqprpc-server", "fleet-amqprpc-client", "fleet-amqprpc-server"} {
+		info, err := os.Stat(filepath.Join(dir, name+".pprof"))
 		require.NoError(t, err)
-		require.NotZero(t, info.Size(), role)
+		require.NotZero(t, info.Size(), name)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/bbebcec1/amqprpc-go/benchmarks/internal/contender"
@@ -43,6 +44,9 @@ func fleet(ctx context.Context, c *Config) (*Result, error) {
 		Metrics: []Metric{CallsPerSecond, P99, CPUPerCall, ClientCPU, ServerCPU, BrokerCPU, WritesPerCall},
 	}
 	for _, s := range fleetShapes() {
+		if len(c.Shapes) > 0 && !slices.Contains(c.Shapes, s.name) {
+			continue
+		}
 		of := func(change func(o *contender.Options)) contender.Options {
 			o := c.with(change)
 			o.Queues, o.Clients, o.Parts = s.queues, s.clients, s.parts
@@ -56,6 +60,10 @@ func fleet(ctx context.Context, c *Config) (*Result, error) {
 			{"amqprpc, direct", contender.Framework, of(func(o *contender.Options) { o.Reply = "direct" })},
 			{"amqprpc, exclusive, no confirms", contender.Framework, of(func(o *contender.Options) { o.Reply, o.Unconfirmed = "exclusive", true })},
 		}
+		variants, err := c.chosen("fleet", variants)
+		if err != nil {
+			return nil, err
+		}
 		series, err := c.closedLoop(ctx, "fleet", "fleet, "+s.name, variants, []int{fleetCallers}, nil)
 		if err != nil {
 			return nil, err
@@ -64,6 +72,9 @@ func fleet(ctx context.Context, c *Config) (*Result, error) {
 			series[i].Case = s.name
 		}
 		r.Series = append(r.Series, series...)
+	}
+	if len(r.Series) == 0 {
+		return nil, fmt.Errorf("fleet: there is no shape among %q", c.Shapes)
 	}
 	return r, nil
 }

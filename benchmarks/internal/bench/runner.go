@@ -28,7 +28,8 @@ type Config struct {
 	Round    time.Duration // the length of one run of one contender
 	Callers  []int         // the numbers of callers to compare
 	Pending  int           // the number of calls whose memory is measured
-	Only     []string      // the variants of the scenario throughput; empty means all
+	Only     []string      // the variants of the scenarios throughput and fleet; empty means all
+	Shapes   []string      // the shapes of the scenario fleet; empty means all
 	Stall    time.Duration // how long the reader of a stream stands still
 	Items    int           // of the stream whose connections are cut
 	Profiles string        // a directory for CPU profiles of all processes; "" means no profiles

@@ -99,6 +99,18 @@ func (c *Config) with(change func(o *contender.Options)) contender.Options {
 	return o
 }
 
+// chosen returns the variants that the user wants.
+func (c *Config) chosen(scenario string, variants []variant) ([]variant, error) {
+	if len(c.Only) == 0 {
+		return variants, nil
+	}
+	wanted := slices.DeleteFunc(variants, func(v variant) bool { return !slices.Contains(c.Only, v.name) })
+	if len(wanted) == 0 {
+		return nil, fmt.Errorf("%s: there is no contender among %q", scenario, c.Only)
+	}
+	return wanted, nil
+}
+
 // tutorialLimit is the most connections that the tutorial's clients may open.
 const tutorialLimit = 256
 
@@ -110,11 +122,9 @@ func throughput(ctx context.Context, c *Config) (*Result, error) {
 		{contender.ByHand, contender.ByHand, c.Options},
 		{contender.Tutorial, contender.Tutorial, c.Options},
 	}
-	if len(c.Only) > 0 {
-		variants = slices.DeleteFunc(variants, func(v variant) bool { return !slices.Contains(c.Only, v.name) })
-	}
-	if len(variants) == 0 {
-		return nil, fmt.Errorf("throughput: there is no contender among %q", c.Only)
+	variants, err := c.chosen("throughput", variants)
+	if err != nil {
+		return nil, err
 	}
 	series, err := c.callersOf(ctx, "throughput-lone", variants, func(callers int) bool { return callers == 1 })
 	if err != nil {

@@ -215,6 +215,9 @@ type meteredSide interface {
 
 func (c *child) profileInto(file string) (err error) {
 	if file == "" {
+		if c.profile == nil {
+			return nil
+		}
 		pprof.StopCPUProfile()
 		err = c.profile.Close()
 		c.profile = nil

@@ -19,8 +19,8 @@ func allCommand() *cobra.Command {
 answers as they come. Each line has the ID of a server and its answer.
 
 ` + requestHelp,
-		Example: `  amqprpc all shop.reload
-  amqprpc all shop.cache.size --json | jq .response`,
+		Example: `  amqprpc all inventory.check sku=TEA-104
+  amqprpc all inventory.check sku=TEA-104 --json | jq .response`,
 		Args: methodArgs(requestArgs), ValidArgsFunction: completeMethods(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return runAll(cmd, &f, args[0], args[1:]) },
 	}
@@ -29,32 +29,15 @@ answers as they come. Each line has the ID of a server and its answer.
 }
 
 func runAll(cmd *cobra.Command, f *callFlags, queue string, args []string) error {
-	o, err := f.options()
+	c := consoleOf(cmd)
+	p, err := f.prepare(cmd, c, queue, "", args)
 	if err != nil {
 		return err
 	}
-	ctx, c := cmd.Context(), consoleOf(cmd)
-	cli, err := c.dial(cmd)
-	if err != nil {
-		return err
-	}
-	defer cli.Close()
-	q := questionOf(cmd)
-	q.queue = queue
-	m, err := method(ctx, cli, c, q)
-	if err != nil {
-		return err
-	}
-	if isStream(m) {
-		return notUnary(m)
-	}
-	request, err := requestOf(m, args, cmd.InOrStdin(), !f.noValidate)
-	if err != nil {
-		return err
-	}
+	defer p.cli.Close()
 	defer waiting(c, queue)()
 	var first error // of an instance
-	for r, err := range invoke.All(ctx, cli, m, request, o) {
+	for r, err := range invoke.All(cmd.Context(), p.cli, p.method, p.request, p.options) {
 		if err != nil && r.Instance == "" {
 			return err
 		}

@@ -19,7 +19,7 @@ func asyncapiCommand() *cobra.Command {
 document in JSON. A Go program can write the document of its own server with discovery.AsyncAPI,
 without a broker.`,
 		Example: `  amqprpc asyncapi > asyncapi.json
-  amqprpc asyncapi shop -o shop.json`,
+  amqprpc asyncapi orders -o orders.json`,
 		Args: cobra.MaximumNArgs(1), ValidArgsFunction: completeServices,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			q := questionOf(cmd)
@@ -34,13 +34,8 @@ without a broker.`,
 }
 
 func runAsyncapi(cmd *cobra.Command, q question, output string) error {
-	ctx, c := cmd.Context(), consoleOf(cmd)
-	cli, err := c.dial(cmd)
-	if err != nil {
-		return err
-	}
-	defer cli.Close()
-	all, err := infos(ctx, cli, c, q)
+	c := consoleOf(cmd)
+	all, err := c.dialInfos(cmd, q)
 	if err != nil {
 		return err
 	}

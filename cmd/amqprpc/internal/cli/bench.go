@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -38,10 +37,10 @@ ended. This measures the highest rate. Its latencies do not say what independent
 With both, at most --callers calls are in flight.
 
 ` + requestHelp,
-		Example: `  amqprpc bench shop.order item=tea --rate 500 --duration 30s
-  amqprpc bench shop.order item=tea --callers 16
-  amqprpc bench shop.order item=tea --save before.json
-  amqprpc bench shop.order item=tea --compare before.json`,
+		Example: `  amqprpc bench inventory.check sku=TEA-104 --rate 500 --duration 30s
+  amqprpc bench inventory.check sku=TEA-104 --callers 16
+  amqprpc bench inventory.check sku=TEA-104 --save before.json
+  amqprpc bench inventory.check sku=TEA-104 --compare before.json`,
 		Args: methodArgs(requestArgs), ValidArgsFunction: completeMethods(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if !cmd.Flags().Changed("rate") && f.plan.Callers > 0 {
@@ -84,45 +83,29 @@ func (f *benchCmd) check() error {
 }
 
 func (f *benchCmd) run(cmd *cobra.Command, queue string, args []string) error {
-	o, err := f.options()
-	if err != nil {
-		return err
-	}
 	if err := f.check(); err != nil {
 		return err
 	}
 	var before *load.Report
 	if f.compare != "" { // before the load, which would be in vain
+		var err error
 		if before, err = load.Load(f.compare); err != nil {
 			return usage(err)
 		}
 	}
 	ctx, c := cmd.Context(), consoleOf(cmd)
-	cli, err := c.dial(cmd)
+	p, err := f.prepare(cmd, c, queue, "", args)
 	if err != nil {
 		return err
 	}
-	defer cli.Close()
-	q := questionOf(cmd)
-	q.queue = queue
-	m, err := method(ctx, cli, c, q)
-	if err != nil {
-		return err
-	}
-	if isStream(m) {
-		return notUnary(m)
-	}
-	request, err := requestOf(m, args, cmd.InOrStdin(), !f.noValidate)
-	if err != nil {
-		return err
-	}
-	if !o.NoValidate {
-		if err := m.Validate(request); err != nil {
+	defer p.cli.Close()
+	if !p.options.NoValidate {
+		if err := p.method.Validate(p.request); err != nil {
 			return err
 		}
 	}
-	o.NoValidate = true // it is the same request each time
-	report := f.load(ctx, cli, c, m, request, o)
+	p.options.NoValidate = true // it is the same request each time
+	report := f.load(ctx, c, p)
 	err = f.show(ctx, c, report, before)
 	if f.save != "" { // after the result is shown, which is not lost if the file cannot be written
 		if serr := report.Save(f.save); serr != nil {
@@ -132,10 +115,10 @@ func (f *benchCmd) run(cmd *cobra.Command, queue string, args []string) error {
 	return err
 }
 
-func (f *benchCmd) load(ctx context.Context, cli *amqprpc.Client, c *console, m *invoke.Method, request json.RawMessage, o invoke.Options) *load.Report {
+func (f *benchCmd) load(ctx context.Context, c *console, p *prepared) *load.Report {
 	start, whole := time.Now(), f.plan.Warmup+f.plan.Duration
 	report := load.Run(ctx, f.plan, func(ctx context.Context) string {
-		if _, err := invoke.Call(ctx, cli, m, request, o); err != nil {
+		if _, err := invoke.Call(ctx, p.cli, p.method, p.request, p.options); err != nil {
 			return string(amqprpc.CodeOf(err))
 		}
 		return ""
@@ -143,7 +126,7 @@ func (f *benchCmd) load(ctx context.Context, cli *amqprpc.Client, c *console, m 
 		c.progress("%s of %s: %s …", time.Since(start).Round(time.Second), whole, plural(int(calls), "call"))
 	})
 	c.progress("")
-	report.Method = m.Queue
+	report.Method = p.method.Queue
 	return report
 }
 

@@ -9,7 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/bbebcec1/amqprpc-go/amqprpc"
 	"github.com/bbebcec1/amqprpc-go/cmd/amqprpc/internal/invoke"
 )
 
@@ -28,11 +27,11 @@ func callCommand() *cobra.Command {
 if a server describes the method.
 
 ` + requestHelp,
-		Example: `  amqprpc call shop.order '{"item":"tea","count":2}'
-  amqprpc call shop.order item=tea count=2
-  amqprpc describe shop.order --template > order.json; amqprpc call shop.order @order.json
-  amqprpc call shop.order item=tea --explain
-  amqprpc call shop.order item=tea --json | jq .timing.total_ns`,
+		Example: `  amqprpc call orders.find '{"id":"A-1000"}'
+  amqprpc call orders.find id=A-1000
+  amqprpc describe orders.place --template > order.json; amqprpc call orders.place @order.json
+  amqprpc call orders.find id=A-1000 --explain
+  amqprpc call orders.find id=A-1000 --json | jq .timing.total_ns`,
 		Args: methodArgs(requestArgs), ValidArgsFunction: completeMethods(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args[0], args[1:]) },
 	}
@@ -45,38 +44,21 @@ if a server describes the method.
 }
 
 func (f *callCmd) run(cmd *cobra.Command, queue string, args []string) error {
-	o, err := f.options()
-	if err != nil {
-		return err
-	}
 	if f.notify && f.explain {
 		return usage(errors.New("--notify and --explain exclude each other: nobody learns how a notification went on"))
 	}
-	o.Instance, o.Idempotent = f.instance, f.idempotent
 	ctx, c := cmd.Context(), consoleOf(cmd)
-	cli, err := c.dial(cmd)
+	p, err := f.prepare(cmd, c, queue, f.instance, args)
 	if err != nil {
 		return err
 	}
-	defer cli.Close()
-	q := questionOf(cmd)
-	q.queue, q.instance = queue, f.instance
-	m, err := method(ctx, cli, c, q)
-	if err != nil {
-		return err
-	}
-	if isStream(m) {
-		return notUnary(m)
-	}
-	request, err := requestOf(m, args, cmd.InOrStdin(), !f.noValidate)
-	if err != nil {
-		return err
-	}
+	defer p.cli.Close()
+	p.options.Instance, p.options.Idempotent = f.instance, f.idempotent
 	if f.notify {
-		return notify(ctx, cli, c, m, request, o)
+		return notify(ctx, c, p)
 	}
 	defer waiting(c, queue)()
-	r, err := invoke.Call(ctx, cli, m, request, o)
+	r, err := invoke.Call(ctx, p.cli, p.method, p.request, p.options)
 	if c.asJSON {
 		if werr := c.json(resultOf(r, err)); err == nil || werr != nil {
 			return werr
@@ -94,8 +76,8 @@ func (f *callCmd) run(cmd *cobra.Command, queue string, args []string) error {
 	return c.written
 }
 
-func notify(ctx context.Context, cli *amqprpc.Client, c *console, m *invoke.Method, request []byte, o invoke.Options) error {
-	if err := invoke.Notify(ctx, cli, m, request, o); err != nil {
+func notify(ctx context.Context, c *console, p *prepared) error {
+	if err := invoke.Notify(ctx, p.cli, p.method, p.request, p.options); err != nil {
 		return err
 	}
 	if c.asJSON {

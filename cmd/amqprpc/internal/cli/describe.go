@@ -25,9 +25,9 @@ schemas and examples of its messages, its errors and its limits.
 
 With --template, it prints only a request to fill in: the example of the method, or one made of the
 schema.`,
-		Example: `  amqprpc describe shop.order
-  amqprpc describe shop.order --template > order.json
-  amqprpc describe shop.order --json | jq .variants[0].method.request.schema`,
+		Example: `  amqprpc describe orders.place
+  amqprpc describe orders.place --template > order.json
+  amqprpc describe orders.place --json | jq .variants[0].method.request.schema`,
 		Args: methodArgs(0), ValidArgsFunction: completeMethods(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return runDescribe(cmd, args[0], asTemplate) },
 	}
@@ -48,15 +48,9 @@ type variantJSON struct {
 }
 
 func runDescribe(cmd *cobra.Command, queue string, asTemplate bool) error {
-	ctx, c := cmd.Context(), consoleOf(cmd)
-	cli, err := c.dial(cmd)
-	if err != nil {
-		return err
-	}
-	defer cli.Close()
-	q := questionOf(cmd)
+	c, q := consoleOf(cmd), questionOf(cmd)
 	q.queue = queue
-	all, err := infos(ctx, cli, c, q)
+	all, err := c.dialInfos(cmd, q)
 	if err != nil {
 		return err
 	}

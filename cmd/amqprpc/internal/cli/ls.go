@@ -24,7 +24,7 @@ another part that callers depend on.
 
 Servers of other implementations, and those with WithoutControl, do not answer.`,
 		Example: `  amqprpc ls
-  amqprpc ls shop --instances
+  amqprpc ls inventory --instances
   amqprpc ls --json | jq -r '.instances[].methods[].queue'`,
 		Args: cobra.MaximumNArgs(1), ValidArgsFunction: completeServices,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -46,13 +46,8 @@ type lsJSON struct {
 }
 
 func runLs(cmd *cobra.Command, q question, instances bool) error {
-	ctx, c := cmd.Context(), consoleOf(cmd)
-	cli, err := c.dial(cmd)
-	if err != nil {
-		return err
-	}
-	defer cli.Close()
-	all, err := infos(ctx, cli, c, q)
+	c := consoleOf(cmd)
+	all, err := c.dialInfos(cmd, q)
 	if err != nil {
 		return err
 	}

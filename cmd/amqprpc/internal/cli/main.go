@@ -91,11 +91,12 @@ func New() *cobra.Command {
 Servers of amqprpc describe themselves: which methods they have, what the methods take and give,
 and how they do. No registry is needed besides the broker. Other servers can be called, too.
 
-The broker is that of --url, --context, the variable AMQP_URL, or the current context.`,
+The broker is that of --url, --context, the variable AMQP_URL, or the current context. The examples
+call the services of amqprpc demo.`,
 		Example: `  amqprpc ls
-  amqprpc describe shop.order --template
-  amqprpc call shop.order item=tea count=2
-  amqprpc stream shop.prices '{"item":"tea"}'
+  amqprpc describe orders.place --template
+  amqprpc call orders.find id=A-1000
+  amqprpc stream prices.watch '{"skus":["TEA-104"],"interval_ms":300}'
   amqprpc --url amqp://user:password@broker:5672/ top`,
 		SilenceUsage: true, SilenceErrors: true, Version: version(),
 	}

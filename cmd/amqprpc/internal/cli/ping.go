@@ -19,7 +19,7 @@ func pingCommand() *cobra.Command {
 		Long: `ping asks all servers, or those of one service, who they are. It is the quickest test that servers can
 be reached. The exit status is 3 if nobody answers.`,
 		Example: `  amqprpc ping
-  amqprpc ping shop --json | jq length`,
+  amqprpc ping inventory --json | jq length`,
 		Args: cobra.MaximumNArgs(1), ValidArgsFunction: completeServices,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			q := questionOf(cmd)

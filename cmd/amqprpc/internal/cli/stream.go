@@ -12,7 +12,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/bbebcec1/amqprpc-go/amqprpc"
 	"github.com/bbebcec1/amqprpc-go/amqprpc/describe"
 	"github.com/bbebcec1/amqprpc-go/cmd/amqprpc/internal/invoke"
 )
@@ -35,10 +34,10 @@ A reader that stops, as a pager does, makes the server wait: nothing is lost, an
 Interrupt the command to end the stream.
 
 ` + requestHelp,
-		Example: `  amqprpc stream shop.prices item=tea
-  amqprpc stream shop.prices item=tea --limit 3
-  amqprpc stream shop.import < orders.ndjson
-  amqprpc stream chat --kind bidi`,
+		Example: `  amqprpc stream prices.watch 'skus=["TEA-104"]' interval_ms=300
+  amqprpc stream prices.watch 'skus=["TEA-104","CUP-7"]' interval_ms=0 --limit 3
+  amqprpc stream inventory.import < rows.ndjson
+  amqprpc stream support.chat --kind bidi`,
 		Args: methodArgs(requestArgs), ValidArgsFunction: completeMethods(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args[0], args[1:]) },
 	}
@@ -52,10 +51,6 @@ Interrupt the command to end the stream.
 var kindsByFlag = map[string]string{"server": describe.KindServerStream, "client": describe.KindClientStream, "bidi": describe.KindBidiStream, "": ""}
 
 func (f *streamCmd) run(cmd *cobra.Command, queue string, args []string) error {
-	o, err := f.options()
-	if err != nil {
-		return err
-	}
 	if f.limit < 0 {
 		return usage(fmt.Errorf("--limit %d: it is at least 0, and 0 is no limit", f.limit))
 	}
@@ -63,22 +58,16 @@ func (f *streamCmd) run(cmd *cobra.Command, queue string, args []string) error {
 	if !ok {
 		return usage(fmt.Errorf("--kind %.100q: it is server, client or bidi", f.kind))
 	}
-	ctx, c := cmd.Context(), consoleOf(cmd)
-	cli, err := c.dial(cmd)
+	c := consoleOf(cmd)
+	p, err := f.open(cmd, c, queue, "")
 	if err != nil {
 		return err
 	}
-	defer cli.Close()
-	q := questionOf(cmd)
-	q.queue = queue
-	m, err := method(ctx, cli, c, q)
-	if err != nil {
-		return err
+	defer p.cli.Close()
+	if p.method.Known() {
+		kind = p.method.Kind
 	}
-	if m.Known() {
-		kind = m.Kind
-	}
-	ctx, stop := context.WithCancel(ctx)
+	ctx, stop := context.WithCancel(cmd.Context())
 	defer stop()
 	switch kind {
 	case describe.KindUnary:
@@ -91,15 +80,15 @@ func (f *streamCmd) run(cmd *cobra.Command, queue string, args []string) error {
 			c.note("type one message in JSON on each line, and end with Ctrl-D")
 		}
 		if kind == describe.KindClientStream {
-			return f.upload(ctx, cli, c, m, lines(ctx, cmd.InOrStdin()), o)
+			return f.upload(ctx, c, p, lines(ctx, cmd.InOrStdin()))
 		}
-		return f.bidi(ctx, cli, c, m, cmd.InOrStdin(), o)
+		return f.bidi(ctx, c, p, cmd.InOrStdin())
 	}
-	request, err := requestOf(m, args, cmd.InOrStdin(), !f.noValidate)
+	request, err := requestOf(p.method, args, cmd.InOrStdin(), !f.noValidate)
 	if err != nil {
 		return err
 	}
-	return f.show(c, invoke.ServerStream(ctx, cli, m, request, o))
+	return f.show(c, invoke.ServerStream(ctx, p.cli, p.method, request, p.options))
 }
 
 // show prints the messages of a server, and returns the error that ended them.
@@ -119,7 +108,7 @@ func (f *streamCmd) show(c *console, messages iter.Seq2[json.RawMessage, error])
 	return nil
 }
 
-func (f *streamCmd) upload(ctx context.Context, cli *amqprpc.Client, c *console, m *invoke.Method, rows iter.Seq2[json.RawMessage, error], o invoke.Options) error {
+func (f *streamCmd) upload(ctx context.Context, c *console, p *prepared, rows iter.Seq2[json.RawMessage, error]) error {
 	sent := 0
 	counted := func(yield func(json.RawMessage, error) bool) {
 		for row, err := range rows {
@@ -131,7 +120,7 @@ func (f *streamCmd) upload(ctx context.Context, cli *amqprpc.Client, c *console,
 			}
 		}
 	}
-	r, err := invoke.ClientStream(ctx, cli, m, counted, o)
+	r, err := invoke.ClientStream(ctx, p.cli, p.method, counted, p.options)
 	c.progress("")
 	if _, ok := errors.AsType[*invoke.InvalidError](err); ok {
 		err = &lineError{sent + 1, err}
@@ -151,8 +140,8 @@ func (f *streamCmd) upload(ctx context.Context, cli *amqprpc.Client, c *console,
 
 // bidi sends the lines of the input while it prints what comes. A line that does not fit ends
 // the stream, except at a terminal, where a person may try again.
-func (f *streamCmd) bidi(ctx context.Context, cli *amqprpc.Client, c *console, m *invoke.Method, in io.Reader, o invoke.Options) error {
-	stream, err := invoke.OpenBidi(ctx, cli, m, o)
+func (f *streamCmd) bidi(ctx context.Context, c *console, p *prepared, in io.Reader) error {
+	stream, err := invoke.OpenBidi(ctx, p.cli, p.method, p.options)
 	if err != nil {
 		return err
 	}

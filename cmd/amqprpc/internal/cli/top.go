@@ -35,7 +35,7 @@ Keys: the arrows or s sort by another column, i shows each instance, p pauses, q
 
 With --once, and where the output is no terminal, it prints one table and ends.`,
 		Example: `  amqprpc top
-  amqprpc top shop --instances --sort p99
+  amqprpc top inventory --instances --sort p99
   amqprpc top --once --interval 5s
   amqprpc top --json | jq -c 'select(.errors_per_second > 0)'`,
 		Args: cobra.MaximumNArgs(1), ValidArgsFunction: completeServices,

@@ -25,7 +25,7 @@ import (
 const envChromium = "AMQPRPC_CHROMIUM"
 
 // patience is how long a test waits for what should happen soon.
-const patience = 20 * time.Second
+const patience = 45 * time.Second
 
 // Keys for Press.
 const (

@@ -19,6 +19,7 @@ type callRequest struct {
 	Request   json.RawMessage `json:"request"`
 	Instance  string          `json:"instance"`
 	TimeoutMS int64           `json:"timeout_ms"`
+	Browser   string          `json:"browser"` // what the page calls the browser that it is in
 }
 
 // maxTimeout is how long a call of the page may take at most.
@@ -32,10 +33,10 @@ type callReply struct {
 // call makes a call. It ends when the browser gives its request up, and its handler with it.
 func (p *Page) call(w http.ResponseWriter, r *http.Request) {
 	var in callRequest
-	if !readJSON(w, r, &in) || !p.occupy(w) {
+	if !p.occupy(w, r, &in) {
 		return
 	}
-	defer p.release()
+	defer p.slots.give(in.Browser)
 	m, err := in.method()
 	var result invoke.Result
 	if err == nil {
@@ -55,16 +56,3 @@ func (in *callRequest) options() invoke.Options {
 	timeout := time.Duration(min(max(in.TimeoutMS, 0), maxTimeout.Milliseconds())) * time.Millisecond
 	return invoke.Options{Instance: in.Instance, Timeout: timeout}
 }
-
-// occupy takes the slot of a call. If it returns false, it has answered.
-func (p *Page) occupy(w http.ResponseWriter) bool {
-	select {
-	case p.calls <- struct{}{}:
-		return true
-	default:
-		refuse(w, http.StatusTooManyRequests, "resource_exhausted", "too many calls and streams of this page are open: end some of them")
-		return false
-	}
-}
-
-func (p *Page) release() { <-p.calls }

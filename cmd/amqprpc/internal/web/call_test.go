@@ -100,12 +100,32 @@ func TestTooManyCalls(t *testing.T) {
 	t.Parallel()
 	p := pageOfNobody(t, Config{})
 	s := serve(t, p)
-	for range maxCalls {
-		p.calls <- struct{}{}
+	refused := func(browser, because string) {
+		t.Helper()
+		for _, path := range []string{"/api/call", "/api/all", "/api/stream"} {
+			r := decode[callReply](t, post(t, s, path, callRequest{Browser: browser}), http.StatusTooManyRequests)
+			require.Contains(t, r.Error.Message, because, path)
+		}
 	}
-	for _, path := range []string{"/api/call", "/api/stream"} {
-		require.Equal(t, http.StatusTooManyRequests, post(t, s, path, callRequest{}).StatusCode)
+	take := func(browser string, n int) {
+		t.Helper()
+		for range n {
+			require.NoError(t, p.slots.take(browser))
+		}
 	}
+	take("a", maxOfBrowser)
+	refused("a", "in all its tabs")
+	p.slots.give("a")
+	take("a", 1)
+	take("", maxCalls-2*maxOfBrowser)
+	take("b", maxOfBrowser)
+	refused("c", "of all browsers together")
+	refused("", "of all browsers together")
+	for range maxOfBrowser {
+		p.slots.give("b")
+	}
+	require.NotContains(t, p.slots.browsers, "b")
+	take("b", maxOfBrowser)
 }
 
 // No answer and no log line has the credentials of the broker, or the token.
@@ -136,6 +156,7 @@ func TestSecretsStayHere(t *testing.T) {
 			ask(http.MethodGet, path, "")
 		}
 		ask(http.MethodPost, "/api/call", `{"queue":"nobody","request":1,"timeout_ms":300}`)
+		ask(http.MethodPost, "/api/all", `{"queue":"nobody","request":1,"timeout_ms":300}`)
 		ask(http.MethodPost, "/api/stream", `{"queue":"nobody","kind":"server_stream","request":1,"timeout_ms":300}`)
 	}
 	all()

@@ -30,13 +30,10 @@ type Page struct {
 	gate    *gatekeeper
 	meter   *meter
 	streams *streams
-	calls   chan struct{} // a slot for each call that runs
+	slots   *slots
 	log     *slog.Logger
 	mux     http.Handler
 }
-
-// maxCalls is how many calls and streams the page has open at once, all browsers together.
-const maxCalls = 64
 
 // New returns a page whose calls go through the client of cfg.
 func New(cfg Config) *Page { return newPage(cfg, liveSource(cfg.Client)) }
@@ -51,7 +48,7 @@ func newPage(cfg Config, src source) *Page {
 		gate:    newGatekeeper(cfg.Token, cfg.Hosts),
 		meter:   newMeter(src.stats),
 		streams: newStreams(),
-		calls:   make(chan struct{}, maxCalls),
+		slots:   newSlots(),
 		log:     cfg.Log,
 	}
 	static, err := fs.Sub(assets, "assets")
@@ -64,6 +61,7 @@ func newPage(cfg Config, src source) *Page {
 	mux.HandleFunc("GET /api/catalog", p.catalog)
 	mux.HandleFunc("GET /api/stats", p.stats)
 	mux.HandleFunc("POST /api/call", p.call)
+	mux.HandleFunc("POST /api/all", p.all)
 	mux.HandleFunc("POST /api/stream", p.stream)
 	mux.HandleFunc("POST /api/stream/pause", p.pauseStream)
 	mux.HandleFunc("POST /api/stream/send", p.sendStream)

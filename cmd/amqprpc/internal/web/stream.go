@@ -13,12 +13,14 @@ import (
 	"github.com/bbebcec1/amqprpc-go/cmd/amqprpc/internal/invoke"
 )
 
-// event is one line of the answer to a stream: newline-delimited JSON.
+// event is one line of the answer to a stream, or to a call to all instances: newline-delimited
+// JSON.
 type event struct {
-	Event    string          `json:"event"`             // open, message, result or end
-	Stream   string          `json:"stream,omitempty"`  // its ID, for the other requests about it
-	Message  json.RawMessage `json:"message,omitempty"` // of message and result
-	Error    *invoke.Failure `json:"error,omitempty"`   // of end
+	Event    string          `json:"event"`              // open, message, result, answer or end
+	Stream   string          `json:"stream,omitempty"`   // its ID, for the other requests about it
+	Instance string          `json:"instance,omitempty"` // of answer
+	Message  json.RawMessage `json:"message,omitempty"`  // of message, result and answer
+	Error    *invoke.Failure `json:"error,omitempty"`    // of answer and end
 	Received int64           `json:"received,omitempty"`
 	MS       float64         `json:"ms,omitempty"` // since the stream began
 }
@@ -28,10 +30,10 @@ type event struct {
 // does a pause.
 func (p *Page) stream(w http.ResponseWriter, r *http.Request) {
 	var in callRequest
-	if !readJSON(w, r, &in) || !p.occupy(w) {
+	if !p.occupy(w, r, &in) {
 		return
 	}
-	defer p.release()
+	defer p.slots.give(in.Browser)
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
 	s := p.streams.add()

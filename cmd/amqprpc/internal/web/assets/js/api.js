@@ -53,6 +53,17 @@ export async function* lines(path, body, signal) {
   }
 }
 
+// browser names this browser to the server of the page, which counts what all tabs have open.
+export const browser = (() => {
+  const fresh = Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, '0')).join('');
+  try {
+    if (localStorage.getItem('browser') === null) localStorage.setItem('browser', fresh);
+    return localStorage.getItem('browser');
+  } catch {
+    return fresh; // the browser keeps nothing, so that each tab counts by itself
+  }
+})();
+
 // parse reads JSON and keeps numbers that JavaScript would round.
 export function parse(text) {
   return JSON.parse(text, (_, value, context) => {

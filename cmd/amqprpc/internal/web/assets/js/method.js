@@ -11,6 +11,8 @@ import { lately } from './meter.js';
 import { block } from './json.js';
 import { ago, count, digits, duration, plural, rate } from './time.js';
 
+const maxSeconds = 600; // the server of the page takes no more
+
 // foreign describes a queue of which nothing is known.
 export const foreign = (queue) => ({ queue, kind: 'unary', foreign: true, request: {}, response: {}, services: [], errors: [] });
 
@@ -56,22 +58,37 @@ export class MethodPage {
     const ids = catalog.services.filter((s) => services.has(s.name)).flatMap((s) => s.instances.map((i) => ({ ...i, service: s.name })));
     this.instance = h('select', { id: id(), change: () => this.snippets.show(this.request.value, this.instance.value) },
       h('option', { value: '' }, 'any instance'), ids.map((i) => h('option', { value: i.id }, visible(`${i.id}${i.version ? ` (${i.version})` : ''}`))));
-    this.timeout = h('input', { id: id(), type: 'text', inputmode: 'decimal', class: 'short', placeholder: m.kind === 'unary' ? '30' : 'none', autocomplete: 'off' });
+    this.wrongTimeout = h('p', { class: 'wrong', role: 'alert', id: id() });
+    this.timeout = h('input', { id: id(), type: 'text', inputmode: 'decimal', class: 'short', placeholder: m.kind === 'unary' ? '30' : 'none', autocomplete: 'off', 'aria-describedby': this.wrongTimeout.id, input: () => this.seconds() });
     this.check = h('input', { id: id(), type: 'checkbox', checked: true });
     const option = (label, control) => h('span', { class: 'option' }, h('label', { for: control.id }, label), control);
     return h('section', { class: 'card', 'aria-label': 'Request' },
       h('div', { class: 'card-head' }, h('h2', {}, m.kind === 'client_stream' || m.kind === 'bidi_stream' ? 'Message to send' : 'Request')),
       this.request.element,
-      h('div', { class: 'actions' }, this.panel.controls ?? this.panel.button, h('span', { class: 'key-hint' }, h('kbd', {}, 'Ctrl'), ' ', h('kbd', {}, 'Enter')),
+      h('div', { class: 'actions' }, this.panel.controls, h('span', { class: 'key-hint' }, h('kbd', {}, 'Ctrl'), ' ', h('kbd', {}, 'Enter')),
         h('span', { class: 'options' },
           m.kind === 'unary' && ids.length > 1 && option('To', this.instance),
           option('Timeout in s', this.timeout),
-          m.request.schema && option('Check first', this.check))));
+          m.request.schema && option('Check first', this.check)),
+        this.wrongTimeout));
   }
 
+  // options returns what is chosen beside the request. If the timeout is wrong, it moves the focus
+  // there and returns nothing.
   options() {
-    const seconds = Number(this.timeout.value);
-    return { instance: this.instance.value || undefined, timeout_ms: seconds > 0 ? Math.round(seconds * 1000) : undefined, check: this.check.checked };
+    const seconds = this.seconds();
+    if (seconds === null) return void this.timeout.focus();
+    return { instance: this.instance.value || undefined, timeout_ms: seconds && Math.round(seconds * 1000), check: this.check.checked };
+  }
+
+  // seconds returns the timeout, undefined if none is chosen, or null if it is wrong. It says so.
+  seconds() {
+    const text = this.timeout.value.trim();
+    const seconds = text === '' ? undefined : Number(text);
+    const right = seconds === undefined || (seconds >= 0.001 && seconds <= maxSeconds);
+    this.wrongTimeout.textContent = right ? '' : `Write the timeout in seconds, for example 2.5. It is at most ${maxSeconds}. Without a timeout, ${this.m.kind === 'unary' ? 'a call takes at most 30 s' : 'a stream has no limit'}.`;
+    this.timeout.setAttribute('aria-invalid', right ? 'false' : 'true');
+    return right ? seconds : null;
   }
 
   changed(value) {

@@ -31,7 +31,7 @@ export class StreamPanel {
   }
 
   reset() {
-    Object.assign(this, { stream: null, paused: false, received: 0, sent: 0, kept: 0, chars: 0, queue: [] });
+    Object.assign(this, { stream: null, paused: false, received: 0, sent: 0, kept: 0, chars: 0, queue: [], queued: 0 });
     replace(this.list);
     replace(this.end);
     replace(this.figures);
@@ -62,14 +62,15 @@ export class StreamPanel {
 
   async start() {
     const message = this.sends ? undefined : this.request.ready();
-    if (!this.sends && message === undefined) return;
+    const options = this.options();
+    if ((!this.sends && message === undefined) || !options) return;
     const abort = this.abort = new AbortController();
     this.reset();
     this.ended = false;
     this.say('Opening …');
     this.enable();
     try {
-      for await (const event of lines('stream', body(this.m, message, this.options()), abort.signal)) this.take(event);
+      for await (const event of lines('stream', body(this.m, message, options), abort.signal)) this.take(event);
     } catch (e) {
       this.flush();
       if (e.name === 'AbortError') this.say('You have stopped the stream, and its handler was told.');
@@ -96,8 +97,7 @@ export class StreamPanel {
         break;
       case 'message':
         this.received = event.received;
-        this.queue.push(event);
-        if (this.queue.length > maxKept) this.queue.shift();
+        this.keep(event);
         this.frame ??= requestAnimationFrame(() => this.flush());
         break;
       case 'result':
@@ -109,6 +109,14 @@ export class StreamPanel {
         this.close(event.error);
         if (event.error?.problems) this.request.mark(event.error.problems);
     }
+  }
+
+  // keep queues a message. A hidden tab shows nothing, so that the queue is bounded as the list is.
+  keep(event) {
+    event.size = JSON.stringify(event.message).length;
+    this.queue.push(event);
+    this.queued += event.size;
+    while (this.queue.length > 1 && (this.queue.length > maxKept || this.queued > maxChars)) this.queued -= this.queue.shift().size;
   }
 
   append(...children) {
@@ -126,10 +134,11 @@ export class StreamPanel {
     this.frame = undefined;
     const { list } = this;
     const follow = list.scrollHeight - list.scrollTop - list.clientHeight < 40;
+    this.queued = 0;
     for (const event of this.queue.splice(0)) {
       const text = line(event.message);
       const item = h('li', {}, h('span', { class: 'at' }, `${digits(event.ms / 1000)} s`), h('code', {}, text));
-      item.size = JSON.stringify(event.message).length;
+      item.size = event.size;
       list.append(item);
       this.kept++;
       this.chars += item.size;
