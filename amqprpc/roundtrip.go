@@ -57,40 +57,23 @@ func (c *Client) start(ctx context.Context, o *outgoing, cfg *callConfig) (*Resp
 	}
 	defer c.forget(o) // though middleware panics
 	resp, err := invoke(&o.ctx, req)
-	c.note(o, cfg.replyHeader, resp, err)
-	return resp, err
-}
-
-// note notes the result of a chain. A parked chain has none yet.
-func (c *Client) note(o *outgoing, header *Header, resp *Response, err error) {
-	if o.isParked() {
-		return
-	}
 	if err != nil {
 		c.stats.failed.add(CodeOf(err))
 	}
-	if header != nil {
-		*header = o.call.family.lastHeader(o.call.req.replyHeader)
+	if cfg.replyHeader != nil {
+		*cfg.replyHeader = pc.family.lastHeader(req.replyHeader)
 		if resp != nil {
-			*header = resp.Header()
+			*cfg.replyHeader = resp.Header()
 		}
-		if *header == nil {
-			*header = Header{}
+		if *cfg.replyHeader == nil {
+			*cfg.replyHeader = Header{}
 		}
 	}
+	return resp, err
 }
 
-// isParked reports whether the chain has returned, but the call of a stream goes on.
-func (o *outgoing) isParked() bool {
-	s := o.call.req.streaming
-	return s != nil && s.call != nil && s.call.parked
-}
-
-// forget ends a call that has returned, unless it is parked.
+// forget ends a call that has returned.
 func (c *Client) forget(o *outgoing) {
-	if o.isParked() {
-		return
-	}
 	o.ctx.end()
 	if o.call.end() {
 		c.release(&o.call)

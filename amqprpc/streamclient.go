@@ -15,8 +15,7 @@ const acceptTimeout = 30 * time.Second
 
 // clientStream is a client's call of a stream. The chain of middleware runs on a goroutine
 // of its own, and its last step returns when the stream has ended. Whoever sends and
-// receives does it outside of the chain. Without middleware there is no goroutine: the
-// caller opens the stream, and whoever finds that it has ended concludes the call.
+// receives does it outside of the chain.
 type clientStream struct {
 	client *Client
 	out    *outgoing
@@ -24,16 +23,9 @@ type clientStream struct {
 	opened   chan struct{} // closed when a server has accepted, or the chain has returned
 	consumed chan struct{} // closed when everything up to the server's end was received
 	stopped  chan struct{} // closed when the caller wants no more
-	over     chan struct{} // closed when the stream of the attempt that counts is over
-	done     chan struct{} // closed when the call has ended
-	resp     *Response     // of the call
-	err      error         // of the call
-
-	bare      bool        // there is no middleware
-	parked    bool        // a bare chain has returned, but the call goes on
-	unhook    func() bool // from the end of the call's ctx
-	header    *Header     // of WithReplyHeader
-	concluded sync.Once
+	done     chan struct{} // closed when the chain has returned
+	resp     *Response     // of the chain
+	err      error         // of the chain
 
 	mu     sync.Mutex
 	stream *stream // of the latest attempt
@@ -50,11 +42,7 @@ func (c *Client) openStream(ctx context.Context, o *outgoing, opts []CallOption)
 	}
 	o.call.req.streaming = &streaming{call: cs}
 	cfg := c.callConfig(opts)
-	cs.header = cfg.replyHeader
-	switch cs.bare = len(c.cfg.middleware)+len(cfg.middleware) == 0; {
-	case cs.bare && !c.isClosed():
-		cs.run(ctx, &cfg)
-	case cs.bare, !c.task(func() { cs.run(ctx, &cfg) }):
+	if !c.task(func() { cs.run(ctx, &cfg) }) {
 		cs.err = errClosed(o.call.req.queue, OutcomeNotSent)
 		close(cs.done)
 		cs.open(nil)
@@ -67,9 +55,6 @@ func (cs *clientStream) run(ctx context.Context, cfg *callConfig) {
 	defer func() {
 		if !returned {
 			cs.err = localError(CodeInternal, OutcomeUnknown, cs.out.call.req.queue, "middleware ended its goroutine (runtime.Goexit) instead of returning")
-		}
-		if cs.parked {
-			return
 		}
 		if s := cs.current(); s != nil { // middleware may not have waited for its end
 			s.finish(errStreamOver, true)
@@ -86,45 +71,14 @@ func (cs *clientStream) start(ctx context.Context, cfg *callConfig) (_ *Response
 	return cs.client.start(ctx, cs.out, cfg)
 }
 
-// end waits for the end of the call. Without middleware, the first goroutine that waits
-// concludes the call.
-func (cs *clientStream) end() {
-	if cs.bare {
-		cs.concluded.Do(cs.conclude)
-	}
-	<-cs.done
-}
-
-// conclude does what a chain does after its stream was accepted.
-func (cs *clientStream) conclude() {
-	if !cs.parked {
-		return // it was not accepted
-	}
-	cs.parked = false
-	defer close(cs.done)
-	defer cs.client.forget(cs.out)
-	cs.resp, cs.err = cs.outcome()
-	cs.client.note(cs.out, cs.header, cs.resp, cs.err)
-}
-
-func (cs *clientStream) outcome() (resp *Response, err error) {
-	defer cs.client.rescue(&cs.out.call.req, &err)
-	resp, failure := cs.client.streamOutcome(&cs.out.call.req)
-	if failure != nil {
-		failure.call = cs.out.call.req.ref()
-		return nil, failure
-	}
-	return resp, nil
-}
-
 // begin makes the stream of an attempt, unless an earlier one was accepted.
-func (cs *clientStream) begin(s *stream, over chan struct{}) bool {
+func (cs *clientStream) begin(s *stream) bool {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
 	if cs.isOpen {
 		return false
 	}
-	cs.stream, cs.over = s, over
+	cs.stream = s
 	return true
 }
 
@@ -174,7 +128,7 @@ func (cs *clientStream) recv() ([]byte, error) {
 	if err == io.EOF && !cs.consume(payload) {
 		err = errStreamOver // nobody has looked whether it is a clean end
 	}
-	cs.end()
+	<-cs.done
 	switch {
 	case cs.err != nil:
 		return nil, cs.err
@@ -237,24 +191,23 @@ func (cs *clientStream) closeSend() error {
 	return err
 }
 
-// stop ends a stream that the caller wants no more of, and waits for the end of the call.
+// stop ends a stream that the caller wants no more of, and waits for the chain.
 func (cs *clientStream) stop() {
 	cs.mu.Lock()
 	if !done(cs.stopped) {
 		close(cs.stopped)
 	}
 	cs.mu.Unlock()
-	cs.end()
+	<-cs.done
 }
 
-// result waits for the end of the call.
+// result waits for the end of the chain.
 func (cs *clientStream) result() (*Response, error) {
-	cs.end()
+	<-cs.done
 	return cs.resp, cs.err
 }
 
-// streamAttempt opens a stream on the wire, and returns when it has ended; or, without
-// middleware, when it was accepted.
+// streamAttempt opens a stream on the wire, and returns when it has ended.
 func (c *Client) streamAttempt(ctx context.Context, req *Request) (*Response, *Error) {
 	cs, pc := req.streaming.call, &req.out.call
 	if err := c.openBox(ctx, req); err != nil {
@@ -262,12 +215,8 @@ func (c *Client) streamAttempt(ctx context.Context, req *Request) (*Response, *E
 	}
 	over := make(chan struct{})
 	s := c.streams.add(1, 0, func(error) { close(over) })
-	defer func() {
-		if !cs.parked {
-			s.finish(errStreamOver, true)
-		}
-	}()
-	if !cs.begin(s, over) {
+	defer s.finish(errStreamOver, true)
+	if !cs.begin(s) {
 		return nil, localError(CodeFailedPrecondition, OutcomeUnknown, req.queue, "the stream was accepted once, and cannot be opened again: what has come of it cannot be taken back")
 	}
 	pc.setStream(s)
@@ -283,21 +232,10 @@ func (c *Client) streamAttempt(ctx context.Context, req *Request) (*Response, *E
 	if err := c.awaitAccept(ctx, req); err != nil {
 		return nil, err
 	}
-	cs.unhook = context.AfterFunc(ctx, func() {
+	stop := context.AfterFunc(ctx, func() {
 		s.finish(ended(ctx, req.queue, OutcomeUnknown, "while the stream was open"), true)
 	})
-	if cs.bare {
-		cs.parked = true // ctx ends with the call
-		return &Response{codec: req.codec, decoded: true}, nil
-	}
-	return c.streamOutcome(req)
-}
-
-// streamOutcome waits until a stream that was accepted has ended.
-func (c *Client) streamOutcome(req *Request) (*Response, *Error) {
-	cs, s := req.streaming.call, req.streaming.stream
-	defer s.finish(errStreamOver, true)
-	defer cs.unhook()
+	defer stop()
 	select {
 	case <-cs.consumed:
 	case <-cs.stopped:
@@ -306,7 +244,7 @@ func (c *Client) streamOutcome(req *Request) (*Response, *Error) {
 		}
 		s.finish(Errorf(CodeCanceled, "the caller wants no more"), true)
 		return &Response{codec: req.codec, contentType: req.contentType, decoded: true, stopped: true}, nil
-	case <-cs.over:
+	case <-over:
 		return nil, c.streamFailed(req, s)
 	}
 	return c.streamEnded(req, s)
