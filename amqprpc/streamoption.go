@@ -35,10 +35,10 @@ func WithWindow(bytes int) ConnOption {
 
 // WithStreamMemory limits, in bytes, what all streams of a client or a server together have
 // on their way to it, or received and not yet read. The streams share it: with many streams,
-// each has a smaller window, but of at least 4 KiB. A larger value makes many streams faster,
-// and the replies to calls of the same client slower, because replies wait behind messages of
-// streams. The default is 512 KiB, or [WithWindow] if that is more. Values below 1 leave the
-// default.
+// each has a smaller window, but of at least 4 KiB. A window becomes smaller only when messages
+// are read. A larger value makes many streams faster, and the replies to calls of the same
+// client slower, because replies wait behind messages of streams. The default is 512 KiB, or
+// [WithWindow] if that is more. Values below 1 leave the default.
 func WithStreamMemory(bytes int) ConnOption {
 	return connOption(func(c *connConfig) {
 		if bytes > 0 {
