@@ -33,35 +33,26 @@ func instances(t *testing.T, url, queue string, n int, handle func(ctx context.C
 	return all
 }
 
-// listening waits until servers have mailboxes. Each then has all of its bindings.
+// listening waits until servers have mailboxes. Each then has all of its bindings, and has had one
+// request.
 func listening(t *testing.T, url string, servers ...*amqprpc.Server) {
 	t.Helper()
 	p := newPeer(t, url)
+	returned := p.ch.NotifyReturn(make(chan amqp.Return, 1))
 	for _, s := range servers {
 		eventually(t, "the server has a mailbox", func() bool {
-			d := p.tryAsk("amqprpc.instance."+s.Instance(), amqp.Publishing{
-				Headers: amqp.Table{"rpc-queue": "nothing"}, CorrelationId: s.Instance(), Expiration: "1000",
+			p.send("amqprpc.instance."+s.Instance(), amqp.Publishing{
+				Headers: amqp.Table{"rpc-queue": "nothing"}, CorrelationId: s.Instance(), Expiration: "60000",
 			})
-			return d != nil
-		})
-	}
-}
-
-// tryAsk publishes a request, and returns its answer, or nil if there is no such queue yet. It
-// drops late answers to others.
-func (p *peer) tryAsk(queue string, m amqp.Publishing) *amqp.Delivery {
-	p.t.Helper()
-	p.send(queue, m)
-	end := time.After(50 * time.Millisecond)
-	for {
-		select {
-		case d := <-p.replies:
-			if d.CorrelationId == m.CorrelationId {
-				return &d
+			select {
+			case <-p.replies:
+				return true
+			case <-returned: // there is no such queue yet
+				return false
+			case <-time.After(patience):
+				return false
 			}
-		case <-end:
-			return nil
-		}
+		})
 	}
 }
 
