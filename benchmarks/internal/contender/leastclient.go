@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"strconv"
 	"sync"
 	"time"
@@ -160,9 +161,7 @@ func (c *leastClient) Call(ctx context.Context, n int) error {
 	}
 	c.append(s, queue, body, deadline, deadline.Sub(now))
 	if !c.writing {
-		c.writing = true
 		c.write()
-		c.writing = false
 	}
 	c.mu.Unlock()
 	err = c.wait(ctx, s)
@@ -215,8 +214,14 @@ func (c *leastClient) append(s *leastSlot, queue string, body []byte, deadline t
 	c.out = appendMessage(c.out, queue, p, body)
 }
 
-// write writes until out is empty. It is called with mu, and gives it up meanwhile.
+// write writes until out is empty. It is called with mu, and gives it up meanwhile. It yields
+// first, so that callers whose replies came together write together, too.
 func (c *leastClient) write() {
+	c.writing = true
+	defer func() { c.writing = false }()
+	c.mu.Unlock()
+	runtime.Gosched()
+	c.mu.Lock()
 	for len(c.out) > 0 {
 		frames := c.out
 		c.out = c.spare[:0]
