@@ -62,7 +62,7 @@ func parse(args []string, stderr io.Writer) (*settings, error) {
 			return nil
 		}
 	}
-	flags.Func("contenders", "those of the scenarios throughput and fleet, separated by `semicolons`: baseline;amqprpc;amqprpc, no confirms;by-hand;tutorial", semicolons(&s.config.Only))
+	flags.Func("contenders", "those of the scenarios throughput and fleet, separated by `semicolons`: baseline;amqprpc;amqprpc, no confirms;by-hand;tutorial;least", semicolons(&s.config.Only))
 	flags.Func("shapes", "those of the scenario fleet, separated by `semicolons`: 500 queues, 200 clients;1 queue, 200 clients", semicolons(&s.config.Shapes))
 	confirm := flags.Bool("confirm", true, "publisher confirms, for those that use them")
 	flags.StringVar(&s.url, "url", "", "a broker's `URL`; without it a private RabbitMQ node is started")

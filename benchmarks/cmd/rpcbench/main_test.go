@@ -128,9 +128,9 @@ func TestRunProfiles(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, run(t.Context(), []string{
 		"-url", broker.URL(), "-rounds", "1", "-round", "20ms", "-callers", "2", "-shapes", "10 servers of 20 queues, 20 clients",
-		"-scenarios", "throughput,fleet", "-contenders", "amqprpc", "-cpuprofile", dir,
+		"-scenarios", "throughput,fleet", "-contenders", "amqprpc;least", "-cpuprofile", dir,
 	}, io.Discard, io.Discard))
-	for _, name := range []string{"throughput-amqprpc-client", "throughput-amqprpc-server", "fleet-amqprpc-client", "fleet-amqprpc-server"} {
+	for _, name := range []string{"throughput-amqprpc-client", "throughput-amqprpc-server", "fleet-amqprpc-client", "fleet-amqprpc-server", "fleet-least-server"} {
 		info, err := os.Stat(filepath.Join(dir, name+".pprof"))
 		require.NoError(t, err)
 		require.NotZero(t, info.Size(), name)

@@ -59,6 +59,8 @@ func fleet(ctx context.Context, c *Config) (*Result, error) {
 			{"amqprpc, exclusive", contender.Framework, of(func(o *contender.Options) { o.Reply = "exclusive" })},
 			{"amqprpc, direct", contender.Framework, of(func(o *contender.Options) { o.Reply = "direct" })},
 			{"amqprpc, exclusive, no confirms", contender.Framework, of(func(o *contender.Options) { o.Reply, o.Unconfirmed = "exclusive", true })},
+			{contender.Least, contender.Least, of(nil)},
+			{leastUnconfirmed, contender.Least, of(func(o *contender.Options) { o.Reply, o.Unconfirmed = "exclusive", true })},
 		}
 		variants, err := c.chosen("fleet", variants)
 		if err != nil {

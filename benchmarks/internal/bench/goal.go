@@ -25,19 +25,31 @@ type Verdict struct {
 	Goal
 	Value     float64
 	Low, High float64 // quartiles of a ratio; zero for other values
+	// BeyondBroker says that the framework missed Must, and so did contender.Least in the same
+	// run: the broker does not leave that much to any client and server.
+	BeyondBroker bool
 }
 
 // Met reports whether a bound is reached.
-func (v *Verdict) Met(bound float64) bool {
-	if v.AtMost {
-		return v.Value <= bound
+func (v *Verdict) Met(bound float64) bool { return v.reaches(v.Value, bound) }
+
+func (g *Goal) reaches(value, bound float64) bool {
+	if g.AtMost {
+		return value <= bound
 	}
-	return v.Value >= bound
+	return value >= bound
 }
 
 // Judge returns a verdict for each goal that the results cover.
 func Judge(r Results) []Verdict {
 	var all []Verdict
+	for _, g := range fleetGoals() {
+		if v, low, high, ok := g.of(r); ok {
+			least, _, _, known := g.least(r)
+			beyond := known && !g.reaches(v, g.Must) && !g.reaches(least, g.Must)
+			all = append(all, Verdict{Goal: g.Goal, Value: v, Low: low, High: high, BeyondBroker: beyond})
+		}
+	}
 	for _, g := range goals() {
 		if v, low, high, ok := g.of(r); ok {
 			all = append(all, Verdict{Goal: g, Value: v, Low: low, High: high})
@@ -87,14 +99,7 @@ func cases(scenario, name, kase, baseCase string, m Metric) func(Results) (float
 
 func goals() []Goal {
 	const fw, base = contender.Framework, contender.Baseline
-	var fleet []Goal
-	for _, s := range fleetShapes() {
-		fleet = append(fleet,
-			Goal{"calls/s, " + s.name, "×", 1, 1.25, false, against("fleet", s.name, fw, base, CallsPerSecond)},
-			Goal{"calls/s without confirms, " + s.name, "×", 1.2, 1.4, false, against("fleet", s.name, unconfirmed, base, CallsPerSecond)},
-			Goal{"CPU of client and server per call, " + s.name, "×", 0.8, 0.6, true, against("fleet", s.name, fw, base, CPUPerCall)})
-	}
-	return slices.Concat(fleet, streamGoals(), []Goal{
+	return slices.Concat(streamGoals(), []Goal{
 		{"memory of an idle queue", "KiB", 16, 8, true, value("idle", QueuesCase, fw, Memory)},
 		{"goroutines of an idle queue", "", 3, 2, true, value("idle", QueuesCase, fw, Goroutines)},
 		{"until 500 queues are ready", "ms", 1000, 500, true, value("idle", QueuesCase, fw, Ready)},

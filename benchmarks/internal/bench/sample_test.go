@@ -45,7 +45,11 @@ func TestMedian(t *testing.T) {
 func TestJudge(t *testing.T) {
 	t.Parallel()
 	require.Empty(t, Judge(nil), "nothing was measured")
-	for _, g := range goals() {
+	all := goals()
+	for _, g := range fleetGoals() {
+		all = append(all, g.Goal)
+	}
+	for _, g := range all {
 		v := Verdict{Goal: g, Value: g.Must}
 		require.True(t, v.Met(g.Must), g.Measure)
 		if g.Aim != g.Must { // some have one bound
@@ -66,4 +70,40 @@ func TestJudge(t *testing.T) {
 	require.Len(t, verdicts, 2)
 	require.InDelta(t, 1.2, verdicts[0].Value, 1e-9)
 	require.InDelta(t, 0.5, verdicts[1].Value, 1e-9)
+}
+
+// A goal of the fleet that is missed is beyond the broker if least misses it, too.
+func TestBeyondTheBroker(t *testing.T) {
+	t.Parallel()
+	shape := fleetShapes()[0].name
+	fleet := func(least float64) Results {
+		of := func(name string, ratio float64) Series {
+			return Series{Name: name, Case: shape, Samples: []Sample{{CallsPerSecond: 1000 * ratio, CPUPerCall: 100 / ratio}}}
+		}
+		return Results{"fleet": {Series: []Series{
+			of("baseline", 1), of("amqprpc", 0.9), of(unconfirmed, 1.1), of("least", least), of(leastUnconfirmed, least),
+		}}}
+	}
+	for _, tt := range []struct {
+		least  float64
+		beyond []bool // calls/s, calls/s without confirms, CPU
+	}{
+		{0.95, []bool{true, true, true}},
+		{1.1, []bool{false, true, true}},
+		{1.22, []bool{false, false, true}},
+		{1.3, []bool{false, false, false}},
+	} {
+		verdicts := Judge(fleet(tt.least))
+		require.Len(t, verdicts, 3)
+		for i, v := range verdicts {
+			require.False(t, v.Met(v.Must), v.Measure)
+			require.Equal(t, tt.beyond[i], v.BeyondBroker, "%s, least at %v", v.Measure, tt.least)
+		}
+	}
+	r := fleet(0.95)
+	r["fleet"].Series = r["fleet"].Series[:3]
+	require.False(t, Judge(r)[0].BeyondBroker, "least did not run")
+	r = fleet(0.95)
+	r["fleet"].Series[1].Samples[0] = Sample{CallsPerSecond: 1100}
+	require.False(t, Judge(r)[0].BeyondBroker, "the goal is met")
 }

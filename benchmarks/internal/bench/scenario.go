@@ -44,9 +44,10 @@ func Scenarios() []Scenario {
 	}
 }
 
-// Names of series that are variants of the framework.
+// Names of series that are variants of a contender.
 const (
-	unconfirmed = "amqprpc, no confirms"
+	unconfirmed      = "amqprpc, no confirms"
+	leastUnconfirmed = "least, exclusive, no confirms"
 )
 
 func callers(n int) string {

@@ -27,6 +27,10 @@ const (
 	// Tutorial is RabbitMQ's RPC tutorial as written: prefetch 1, the handler runs on the
 	// consuming goroutine, and each caller has a client with a connection of its own.
 	Tutorial = "tutorial"
+	// Least is the least client and server on the wire that the framework promises, with frames
+	// encoded by hand. It shows what the broker leaves possible, and is good for nothing else: it
+	// has no timers, no heartbeats and no goroutine for a request, and does not reconnect.
+	Least = "least"
 	// Firehose sends streams and makes no calls. One channel publishes transient messages, one
 	// consumes them without acknowledgements, and nothing holds the publisher back.
 	Firehose = "firehose"
@@ -112,6 +116,8 @@ func Serve(ctx context.Context, name string, o Options, work Work) (Server, erro
 		s, err = serveByHand(o, p, work)
 	case Tutorial:
 		s, err = serveTutorial(o, p, work)
+	case Least:
+		s, err = serveLeast(o, p, work)
 	case Firehose:
 		s, err = serveFirehose(o, p)
 	default:
@@ -183,6 +189,8 @@ func dial(ctx context.Context, name string, o Options) (Client, error) {
 		c, err = dialByHand(o, p)
 	case Tutorial:
 		c = newTutorialClients(o, p)
+	case Least:
+		c, err = dialLeastClient(o, p)
 	case Firehose:
 		c, err = dialFirehose(o, p)
 	default:

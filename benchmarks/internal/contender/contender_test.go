@@ -23,7 +23,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func TestContenders(t *testing.T) {
 	t.Parallel()
 	broker := amqptest.Start(t)
-	names := []string{contender.Framework, contender.Baseline, contender.ByHand, contender.Tutorial}
+	names := []string{contender.Framework, contender.Baseline, contender.ByHand, contender.Tutorial, contender.Least}
 	options := map[string]contender.Options{
 		"int":                {},
 		"text":               {Payload: 100},
@@ -39,6 +39,9 @@ func TestContenders(t *testing.T) {
 	}
 	for _, name := range names {
 		for what, o := range options {
+			if name == contender.Least && o.Reply == "direct" {
+				continue // it has a queue for its replies
+			}
 			t.Run(name+"/"+what, func(t *testing.T) {
 				t.Parallel()
 				o.URL, o.Queue = broker.URL(), name+"."+what
@@ -46,10 +49,12 @@ func TestContenders(t *testing.T) {
 			})
 		}
 	}
-	t.Run("several queues", func(t *testing.T) {
-		t.Parallel()
-		callMany(t, contender.Framework, contender.Options{URL: broker.URL(), Queue: "several", Queues: 3})
-	})
+	for _, name := range []string{contender.Framework, contender.Least} {
+		t.Run("several queues/"+name, func(t *testing.T) {
+			t.Parallel()
+			callMany(t, name, contender.Options{URL: broker.URL(), Queue: "several." + name, Queues: 3, Clients: 2})
+		})
+	}
 }
 
 func callMany(t *testing.T, name string, o contender.Options) {
@@ -86,7 +91,7 @@ func callMany(t *testing.T, name string, o contender.Options) {
 func TestCallGivesUp(t *testing.T) {
 	t.Parallel()
 	broker := amqptest.Start(t)
-	for _, name := range []string{contender.Framework, contender.Baseline, contender.ByHand, contender.Tutorial} {
+	for _, name := range []string{contender.Framework, contender.Baseline, contender.ByHand, contender.Tutorial, contender.Least} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			o := contender.Options{URL: broker.URL(), Queue: "nobody." + name}

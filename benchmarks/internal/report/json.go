@@ -67,6 +67,7 @@ type machineGoal struct {
 	Aim      float64 `json:"aim"`
 	Less     bool    `json:"lessIsBetter"`
 	Measured float64 `json:"measured"`
+	Beyond   bool    `json:"beyondBroker,omitempty"`
 }
 
 // JSON writes the results of every round to a file.
@@ -74,7 +75,7 @@ func JSON(file string, at Circumstances, results []*bench.Result, verdicts []ben
 	m := machine{Circumstances: at, Results: results}
 	for i := range verdicts {
 		v := &verdicts[i]
-		m.Goals = append(m.Goals, machineGoal{v.Measure, v.Unit, v.Must, v.Aim, v.AtMost, v.Value})
+		m.Goals = append(m.Goals, machineGoal{v.Measure, v.Unit, v.Must, v.Aim, v.AtMost, v.Value, v.BeyondBroker})
 	}
 	text, err := json.MarshalIndent(m, "", "\t")
 	if err != nil {

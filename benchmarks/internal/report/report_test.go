@@ -162,3 +162,17 @@ func TestJSON(t *testing.T) {
 	require.Len(t, got.Goals, 1)
 	require.InDelta(t, 1.5, got.Goals[0].Measured, 1e-9)
 }
+
+// The last column says which bound was reached, or that the broker leaves none possible.
+func TestWordsOfGoals(t *testing.T) {
+	t.Parallel()
+	of := func(value float64, beyond bool) bench.Verdict {
+		return bench.Verdict{Goal: bench.Goal{Measure: "calls/s", Unit: "×", Must: 1, Aim: 1.25}, Value: value, BeyondBroker: beyond}
+	}
+	rows := goalRows([]bench.Verdict{of(1.3, false), of(1.1, false), of(0.9, false), of(0.9, true)})
+	var words []string
+	for _, row := range rows[1:] {
+		words = append(words, row[len(row)-1])
+	}
+	require.Equal(t, []string{"aim", "must", "missed", "beyond the broker"}, words)
+}

@@ -141,6 +141,8 @@ func goalRows(all []bench.Verdict) [][]string {
 			word = "aim"
 		case v.Met(v.Must):
 			word = "must"
+		case v.BeyondBroker:
+			word = "beyond the broker"
 		}
 		table = append(table, []string{v.Measure,
 			strings.TrimSpace(sign + number(v.Must) + unit), strings.TrimSpace(sign + number(v.Aim) + unit),
