@@ -234,8 +234,10 @@ func TestAllEndsWithItsContext(t *testing.T) {
 	})
 	cli := dial(t, url)
 	for code, begin := range map[amqprpc.Code]func() (context.Context, context.CancelFunc){
-		amqprpc.CodeCanceled:         func() (context.Context, context.CancelFunc) { return context.WithCancel(testContext(t)) },
-		amqprpc.CodeDeadlineExceeded: func() (context.Context, context.CancelFunc) { return context.WithTimeout(testContext(t), 3*time.Second) },
+		amqprpc.CodeCanceled: func() (context.Context, context.CancelFunc) { return context.WithCancel(testContext(t)) },
+		amqprpc.CodeDeadlineExceeded: func() (context.Context, context.CancelFunc) {
+			return context.WithTimeout(testContext(t), 3*time.Second)
+		},
 	} {
 		ctx, cancel := begin()
 		pairs := 0

@@ -293,11 +293,23 @@ func (c *Client) isClosed() bool { return done(c.closed) }
 
 // task runs f on a goroutine that Close waits for, unless the client is closed.
 func (c *Client) task(f func()) bool {
+	if !c.beginTask() {
+		return false
+	}
+	go func() {
+		defer c.tasks.Done()
+		f()
+	}()
+	return true
+}
+
+// beginTask has Close wait until tasks.Done is called, unless the client is closed.
+func (c *Client) beginTask() bool {
 	c.taskMu.Lock()
 	defer c.taskMu.Unlock()
 	if c.isClosed() {
 		return false
 	}
-	c.tasks.Go(f)
+	c.tasks.Add(1)
 	return true
 }

@@ -57,23 +57,40 @@ func (c *Client) start(ctx context.Context, o *outgoing, cfg *callConfig) (*Resp
 	}
 	defer c.forget(o) // though middleware panics
 	resp, err := invoke(&o.ctx, req)
-	if err != nil {
-		c.stats.failed.add(CodeOf(err))
-	}
-	if cfg.replyHeader != nil {
-		*cfg.replyHeader = pc.family.lastHeader(req.replyHeader)
-		if resp != nil {
-			*cfg.replyHeader = resp.Header()
-		}
-		if *cfg.replyHeader == nil {
-			*cfg.replyHeader = Header{}
-		}
-	}
+	c.note(o, cfg.replyHeader, resp, err)
 	return resp, err
 }
 
-// forget ends a call that has returned.
+// note notes the result of a chain, unless the call goes on.
+func (c *Client) note(o *outgoing, header *Header, resp *Response, err error) {
+	if o.goesOn() {
+		return
+	}
+	if err != nil {
+		c.stats.failed.add(CodeOf(err))
+	}
+	if header != nil {
+		*header = o.call.family.lastHeader(o.call.req.replyHeader)
+		if resp != nil {
+			*header = resp.Header()
+		}
+		if *header == nil {
+			*header = Header{}
+		}
+	}
+}
+
+// goesOn reports whether the chain has returned, but the call of a stream goes on.
+func (o *outgoing) goesOn() bool {
+	s := o.call.req.streaming
+	return s != nil && s.call != nil && s.call.await != nil
+}
+
+// forget ends a call whose chain has returned, unless the call goes on.
 func (c *Client) forget(o *outgoing) {
+	if o.goesOn() {
+		return
+	}
 	o.ctx.end()
 	if o.call.end() {
 		c.release(&o.call)

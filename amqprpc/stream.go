@@ -162,6 +162,13 @@ func (s *stream) why() error {
 	return s.err
 }
 
+// isOver reports whether the stream is over, or is just ending.
+func (s *stream) isOver() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ending
+}
+
 // granted is what the peer may send at first.
 func (s *stream) granted() int64 {
 	s.mu.Lock()
@@ -285,8 +292,11 @@ func (s *stream) numbered(k flow.Kind, f protocol.StreamFrame) {
 	switch {
 	case err != nil:
 		s.finish(Errorf(CodeResourceExhausted, "%w", err), true)
-	case ended && s.half != nil:
-		s.half()
+	case ended:
+		s.streams.tellSoon(s)
+		if s.half != nil {
+			s.half()
+		}
 	}
 }
 
@@ -308,9 +318,19 @@ func (s *stream) acknowledge() {
 // late sends a state that no item has carried along.
 func (s *stream) late() {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.armed = false
-	if !s.over && s.in.Pending() {
+	over := s.over
+	s.mu.Unlock()
+	if !over {
+		s.tell()
+	}
+}
+
+// tell sends the state, unless an item has carried it along.
+func (s *stream) tell() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.in.Pending() {
 		s.in.Tell()
 		s.mark()
 	}

@@ -15,7 +15,8 @@ const acceptTimeout = 30 * time.Second
 
 // clientStream is a client's call of a stream. The chain of middleware runs on a goroutine
 // of its own, and its last step returns when the stream has ended. Whoever sends and
-// receives does it outside of the chain.
+// receives does it outside of the chain. Without middleware no goroutine waits for the end:
+// the caller opens the stream, and its end concludes the call.
 type clientStream struct {
 	client *Client
 	out    *outgoing
@@ -23,11 +24,16 @@ type clientStream struct {
 	opened   chan struct{} // closed when a server has accepted, or the chain has returned
 	consumed chan struct{} // closed when everything up to the server's end was received
 	stopped  chan struct{} // closed when the caller wants no more
-	done     chan struct{} // closed when the chain has returned
-	resp     *Response     // of the chain
-	err      error         // of the chain
+	done     chan struct{} // closed when the call has ended
+	resp     *Response     // of the call
+	err      error         // of the call
+
+	bare   bool                       // there is no middleware
+	header *Header                    // of WithReplyHeader
+	await  func() (*Response, *Error) // the rest of a bare chain that has returned before the stream has ended; else nil
 
 	mu     sync.Mutex
+	atEnd  func()  // called once when the stream has ended; nil is nothing
 	stream *stream // of the latest attempt
 	isOpen bool
 	left   bool   // the call has ended because the caller wants no more
@@ -42,28 +48,45 @@ func (c *Client) openStream(ctx context.Context, o *outgoing, opts []CallOption)
 	}
 	o.call.req.streaming = &streaming{call: cs}
 	cfg := c.callConfig(opts)
-	if !c.task(func() { cs.run(ctx, &cfg) }) {
+	cs.bare, cs.header = len(c.cfg.middleware)+len(cfg.middleware) == 0, cfg.replyHeader
+	switch {
+	case !c.beginTask():
 		cs.err = errClosed(o.call.req.queue, OutcomeNotSent)
 		close(cs.done)
 		cs.open(nil)
+	case cs.bare:
+		cs.run(ctx, &cfg)
+	default:
+		go cs.run(ctx, &cfg)
 	}
 	return cs
 }
 
+// run runs the chain. It begins as a task of the client's, which ends with the call.
 func (cs *clientStream) run(ctx context.Context, cfg *callConfig) {
 	returned := false
 	defer func() {
 		if !returned {
 			cs.err = localError(CodeInternal, OutcomeUnknown, cs.out.call.req.queue, "middleware ended its goroutine (runtime.Goexit) instead of returning")
 		}
+		if cs.await != nil {
+			cs.whenEnded(cs.conclude)
+			return
+		}
 		if s := cs.current(); s != nil { // middleware may not have waited for its end
 			s.finish(errStreamOver, true)
 		}
-		close(cs.done)
-		cs.open(nil)
+		cs.end()
 	}()
 	cs.resp, cs.err = cs.start(ctx, cfg)
 	returned = true
+}
+
+// end ends the call, whose result is known.
+func (cs *clientStream) end() {
+	close(cs.done)
+	cs.open(nil)
+	cs.client.tasks.Done()
 }
 
 func (cs *clientStream) start(ctx context.Context, cfg *callConfig) (_ *Response, err error) {
@@ -128,6 +151,7 @@ func (cs *clientStream) recv() ([]byte, error) {
 	if err == io.EOF && !cs.consume(payload) {
 		err = errStreamOver // nobody has looked whether it is a clean end
 	}
+	cs.runAtEnd()
 	<-cs.done
 	switch {
 	case cs.err != nil:
@@ -191,31 +215,41 @@ func (cs *clientStream) closeSend() error {
 	return err
 }
 
-// stop ends a stream that the caller wants no more of, and waits for the chain.
+// stop ends a stream that the caller wants no more of, and waits for the end of the call.
 func (cs *clientStream) stop() {
 	cs.mu.Lock()
 	if !done(cs.stopped) {
 		close(cs.stopped)
 	}
 	cs.mu.Unlock()
+	cs.runAtEnd()
 	<-cs.done
 }
 
-// result waits for the end of the chain.
+// result waits for the end of the call.
 func (cs *clientStream) result() (*Response, error) {
 	<-cs.done
 	return cs.resp, cs.err
 }
 
-// streamAttempt opens a stream on the wire, and returns when it has ended.
+// streamAttempt opens a stream on the wire, and returns when it has ended; or, without
+// middleware, when it was accepted.
 func (c *Client) streamAttempt(ctx context.Context, req *Request) (*Response, *Error) {
 	cs, pc := req.streaming.call, &req.out.call
 	if err := c.openBox(ctx, req); err != nil {
 		return nil, err
 	}
 	over := make(chan struct{})
-	s := c.streams.add(1, 0, func(error) { close(over) })
-	defer s.finish(errStreamOver, true)
+	s := c.streams.add(1, 0, func(error) {
+		close(over)
+		cs.startAtEnd()
+	})
+	open := false
+	defer func() {
+		if !open {
+			s.finish(errStreamOver, true)
+		}
+	}()
 	if !cs.begin(s) {
 		return nil, localError(CodeFailedPrecondition, OutcomeUnknown, req.queue, "the stream was accepted once, and cannot be opened again: what has come of it cannot be taken back")
 	}
@@ -227,7 +261,10 @@ func (c *Client) streamAttempt(ctx context.Context, req *Request) (*Response, *E
 	}
 	s.packing.offered, s.packing.sends = pc.encodings(), pc.compression() != nil
 	if req.kind == KindClientStream {
-		s.half = func() { cs.consume(nil) }
+		s.half = func() {
+			cs.consume(nil)
+			cs.startAtEnd()
+		}
 	}
 	if err := c.awaitAccept(ctx, req); err != nil {
 		return nil, err
@@ -235,7 +272,22 @@ func (c *Client) streamAttempt(ctx context.Context, req *Request) (*Response, *E
 	stop := context.AfterFunc(ctx, func() {
 		s.finish(ended(ctx, req.queue, OutcomeUnknown, "while the stream was open"), true)
 	})
-	defer stop()
+	open = true
+	await := func() (*Response, *Error) {
+		defer s.finish(errStreamOver, true)
+		defer stop()
+		return c.awaitEnd(req, s, over)
+	}
+	if cs.bare {
+		cs.await = await
+		return &Response{codec: req.codec, decoded: true}, nil
+	}
+	return await()
+}
+
+// awaitEnd waits until a stream that was accepted has ended.
+func (c *Client) awaitEnd(req *Request, s *stream, over <-chan struct{}) (*Response, *Error) {
+	cs := req.streaming.call
 	select {
 	case <-cs.consumed:
 	case <-cs.stopped:
@@ -268,8 +320,13 @@ func (c *Client) openBox(ctx context.Context, req *Request) *Error {
 
 // awaitAccept sends the request, and waits until a server has accepted it.
 func (c *Client) awaitAccept(ctx context.Context, req *Request) *Error {
-	patience, cancel := context.WithTimeout(ctx, acceptTimeout)
-	defer cancel()
+	end := time.Now().Add(acceptTimeout)
+	if at, ok := ctx.Deadline(); ok && at.Before(end) {
+		end = at
+	}
+	patience := &deadlineContext{}
+	patience.begin(ctx, end)
+	defer patience.end()
 	resp, err := c.roundTrip(patience, req)
 	switch {
 	case err != nil && err.code == CodeDeadlineExceeded && !err.remote && ctx.Err() == nil:

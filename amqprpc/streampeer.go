@@ -18,7 +18,7 @@ const (
 	streamMisses = 3
 	// streamAsk is how long a peer that owes an acknowledgement may be silent before it is
 	// asked. Each further question waits twice as long, up to a beat.
-	streamAsk = time.Second
+	streamAsk = 250 * time.Millisecond
 )
 
 // peer is a process that has streams with this one, and is known by the queue where it

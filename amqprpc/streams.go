@@ -16,6 +16,9 @@ const (
 	// streamWindowLeast is the least that a stream is granted. A call waits behind what all
 	// streams have in flight, so that even a hundred of these are little.
 	streamWindowLeast = 4 << 10
+	// streamEndDelay is how long acknowledgements of ends are gathered. The peer waits for them,
+	// but the next call or stream of this side must not wait behind each.
+	streamEndDelay = 2 * time.Millisecond
 	// streamResets is how many resets a second answer messages of streams that are not
 	// known.
 	streamResets = 100
@@ -41,6 +44,8 @@ type streams struct {
 	byRemote map[protocol.Token]*stream // those that are bound
 	peers    map[string]*peer
 	open     atomic.Int64
+	ended    []*stream // whose peers' ends are to be acknowledged
+	telling  *time.Timer
 	used     bool // there was a stream
 	minding  bool // a goroutine minds the peers
 	closed   bool
@@ -70,6 +75,28 @@ func (h *streams) init(cfg *connConfig, log *slog.Logger, mayWrite func(string) 
 		h.endAll(Errorf(CodePermissionDenied, "the broker refuses the messages of streams: %w", err))
 	}
 	h.writer.Init()
+	h.telling = time.AfterFunc(time.Hour, h.tell)
+	h.telling.Stop()
+}
+
+// tellSoon has the peer told soon that its end has come.
+func (h *streams) tellSoon(s *stream) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.ended = append(h.ended, s); len(h.ended) == 1 {
+		h.telling.Reset(streamEndDelay)
+	}
+}
+
+// tell tells all peers whose ends have come.
+func (h *streams) tell() {
+	h.mu.Lock()
+	ended := h.ended
+	h.ended = nil
+	h.mu.Unlock()
+	for _, s := range ended {
+		s.tell()
+	}
 }
 
 // age is how long the streams have lived, in nanoseconds on the monotonic clock; at least 1.
@@ -210,6 +237,7 @@ func (h *streams) flush(ctx context.Context) {
 	used := h.used
 	h.mu.Unlock()
 	if used {
+		h.tell()
 		h.writer.Flush(ctx)
 	}
 }

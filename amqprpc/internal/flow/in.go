@@ -58,7 +58,7 @@ func (i *In) Frame(f Frame) (Verdict, error) {
 		i.items.add(f.Payload)
 		i.due = i.due || i.received-i.told >= i.window/2
 	case End:
-		i.ended, i.final, i.due = true, f.Payload, true
+		i.ended, i.final = true, f.Payload
 	}
 	return Taken, nil
 }

@@ -27,7 +27,7 @@ func TestVerdicts(t *testing.T) {
 		{item(1, 0), Taken, false, false},
 		{item(4, 0), Gap, true, true},
 		{item(1, 0), Duplicate, false, true},
-		{Frame{2, End, []byte("x")}, Taken, true, false},
+		{Frame{2, End, []byte("x")}, Taken, false, false},
 		{Frame{2, End, []byte("y")}, Duplicate, false, false},
 		{Frame{3, End, []byte("z")}, Duplicate, false, false}, // there is one end
 		{item(3, 0), Duplicate, false, false},

@@ -169,14 +169,16 @@ func TestDrainOfStreams(t *testing.T) {
 		stopping.Wait()
 	}, amqprpc.WithDrainTimeout(5*time.Second))
 	onStreamStage(t, nil, func(t *testing.T, ss *streamStage) {
+		var stopping sync.WaitGroup
 		n := 0
 		for _, err := range stageCount.Call(t.Context(), ss.client, 1000) {
 			require.NoError(t, err)
 			if n++; n == 10 {
-				go ss.stop()
+				stopping.Go(ss.stop)
 			}
 		}
 		require.Equal(t, 1000, n)
+		stopping.Wait()
 	}, amqprpc.WithDrainTimeout(time.Minute))
 }
 
