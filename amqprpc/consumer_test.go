@@ -30,9 +30,8 @@ func TestCancelledConsumersLeaveNoChannels(t *testing.T) {
 	}
 	channels := func() int { return len(broker.Connection("server").Info().Channels) }
 	for range 3 {
-		old := consumer()
 		require.True(t, broker.CancelConsumer(queue, "amqprpc"))
-		eventually(t, "the queue is consumed again", func() bool { return consumer() != 0 && consumer() != old })
+		eventually(t, "the queue is consumed again", func() bool { return consumer() != 0 })
 	}
 	eventually(t, "the channels without a request are closed", func() bool { return channels() == 2 })
 	close(g.release)

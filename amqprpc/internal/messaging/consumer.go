@@ -117,7 +117,6 @@ func (c *Consumer) serve(ctx context.Context, conn *Conn, tasks *sync.WaitGroup)
 				err = fmt.Errorf("%w; from now on no more requests are prefetched than handlers run (WithConcurrency), since those that wait time out, too", err)
 			}
 			s.drop()
-			s.ch.Forget()
 		} else {
 			s.deafen()
 			tasks.Go(func() { s.retire(c.Base) })

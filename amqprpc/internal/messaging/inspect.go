@@ -105,9 +105,6 @@ func (i *inspector) declare(conn *Conn, queue string) Inspection {
 	defer func() { <-i.turn }()
 	ctx := context.Background() // a broker that is slow to answer must not cost the connection
 	if i.ch == nil || i.ch.IsClosed() {
-		if i.ch != nil {
-			i.ch.Forget()
-		}
 		ch, err := conn.Open(ctx, ignore{})
 		if err != nil {
 			return Inspection{Err: err}

@@ -6,17 +6,19 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/frame"
 )
 
-// assembly puts the messages of one channel together from their frames. But for closed
-// and consuming, it belongs to the goroutine that reads the connection.
+// assembly is what the broker sends on one channel. It puts messages together from their
+// frames. But for the atomic fields, it belongs to the goroutine that reads the connection.
 type assembly struct {
+	socket  *socket
 	channel uint16
 	to      Receiver
-	closed  atomic.Bool // the channel is closed; what is written to it afterwards would end the connection
+	asked   atomic.Pointer[question] // nil while no method waits for its answer
+	ending  atomic.Uint32            // the steps of the channel's end that are done; if there are any, nothing more is written
 
-	consuming atomic.Pointer[chan error] // receives the answer to basic.consume while one is waited for
-
-	putting kind // what is being put together
-	headed  bool // its header has come
+	closed  chan *Exception // see Channel.Closed
+	over    bool            // closed is closed
+	putting kind            // what is being put together
+	headed  bool            // its header has come
 	message Message
 	size    uint64
 	header  []byte // a copy of the content header, used again
@@ -34,24 +36,37 @@ const (
 // bodyTrust is how much memory is allocated on the word of a content header.
 const bodyTrust = 1 << 20
 
-// take looks at a frame and reports whether it was the receiver's. Other frames are
-// the driver's.
+// The steps of a channel's end. Both sides may close it at once. Each close has its close-ok.
+const (
+	closeSent uint32 = 1 << iota
+	closeOkRead
+	closeRead
+	closeOkSent
+)
+
+// step notes a step of the channel's end. After the last one its number is free.
+func (a *assembly) step(done uint32) {
+	all := a.ending.Or(done) | done
+	has := func(step uint32) bool { return all&step != 0 }
+	if has(closeSent) == has(closeOkRead) && has(closeRead) == has(closeOkSent) {
+		a.socket.remove(a)
+	}
+}
+
+// take looks at a frame and reports whether it was to be expected. Content without its
+// method is ignored, as the driver does.
 func (a *assembly) take(f *frame.Frame) bool {
 	switch {
 	case f.Type == frame.TypeMethod:
 		return a.takeMethod(f.Payload)
 	case a.putting == none:
-		return false
 	case f.Type == frame.TypeHeader:
 		a.takeHeader(f.Payload)
-		return true
 	case f.Type == frame.TypeBody && a.headed:
 		a.message.Body = append(a.message.Body, f.Payload...)
 		a.finish()
-		return true
-	default:
-		return false
 	}
+	return true
 }
 
 func (a *assembly) takeHeader(payload []byte) {
@@ -85,6 +100,9 @@ func (a *assembly) finish() {
 func (a *assembly) takeMethod(payload []byte) bool {
 	a.putting = none
 	id, fields, _ := frame.MethodID(payload)
+	if a.ending.Load()&closeRead != 0 && id != frame.IDChannelCloseOk {
+		return true // it comes too late
+	}
 	switch id {
 	case frame.IDBasicDeliver:
 		var m frame.BasicDeliver
@@ -116,35 +134,67 @@ func (a *assembly) takeMethod(payload []byte) bool {
 		}
 		a.to.Confirmed(m.DeliveryTag, m.Multiple, false)
 		return true
-	case frame.IDBasicConsumeOk:
-		a.answerConsume(nil)
-		return true // the driver did not ask
-	case frame.IDChannelClose:
-		a.closed.Store(true)
-		e := &Exception{Server: true}
-		if m, err := frame.ParseMethod(id, fields); err == nil {
-			m := m.(*frame.ChannelClose)
-			e.Code, e.Reason = int(m.ReplyCode), m.ReplyText
-		}
-		a.answerConsume(e)
-		a.to.Closed(e)
-		return false // the driver answers it
 	case frame.IDBasicCancel:
 		a.to.Cancelled()
-		return false // the driver answers it
+		return true // the broker wants no answer
+	case frame.IDChannelClose:
+		a.closedByBroker(fields)
+		return true
+	case frame.IDChannelCloseOk:
+		if a.ending.Load()&closeSent == 0 {
+			return false
+		}
+		a.shut(nil)
+		a.step(closeOkRead)
+		a.answer(id, fields)
+		return true
 	default:
-		return false
+		return a.answer(id, fields)
 	}
 }
 
-// answerConsume gives the broker's answer to whoever waits for one.
-func (a *assembly) answerConsume(err error) {
-	if answer := a.consuming.Load(); answer != nil {
-		select {
-		case *answer <- err:
-		default: // it has one
-		}
+// answer gives a method to whoever waits for it.
+func (a *assembly) answer(id frame.ID, fields []byte) bool {
+	q := a.asked.Load()
+	if q == nil || q.want != id {
+		return false
 	}
+	m, err := frame.ParseMethod(id, fields)
+	if err == nil {
+		q.settle(answer{method: m})
+	}
+	return err == nil
+}
+
+// closedByBroker is the end of the channel, and the answer to a method that waits for one.
+func (a *assembly) closedByBroker(fields []byte) {
+	a.ending.Or(closeRead)
+	e := &Exception{Server: true, Recover: true}
+	if m, err := frame.ParseMethod(frame.IDChannelClose, fields); err == nil {
+		m := m.(*frame.ChannelClose)
+		e.Code, e.Reason = int(m.ReplyCode), m.ReplyText
+	}
+	a.to.Closed(e)
+	a.shut(e)
+	if q := a.asked.Load(); q != nil {
+		q.settle(answer{err: e})
+	}
+	a.socket.tasks.Go(func() { // the reader must not wait for whoever writes
+		a.socket.writeAnswer(frame.AppendMethod(nil, a.channel, &frame.ChannelCloseOk{}))
+		a.step(closeOkSent)
+	})
+}
+
+// shut says that the channel is closed, and why if it was the broker.
+func (a *assembly) shut(e *Exception) {
+	if a.over {
+		return
+	}
+	a.over = true
+	if e != nil {
+		a.closed <- e
+	}
+	close(a.closed)
 }
 
 // begin begins to put a message together. Exchange and key are mostly those of the

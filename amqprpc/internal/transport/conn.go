@@ -1,9 +1,7 @@
 package transport
 
 import (
-	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -11,9 +9,8 @@ import (
 
 // Conn is one connection to the broker. All methods are safe for concurrent use.
 type Conn struct {
-	driver  *amqp.Connection
-	socket  *socket
-	opening chan struct{} // holds something while a channel is opened: one at a time, so that its number can be told
+	driver *amqp.Connection
+	socket *socket
 }
 
 func newConn(driver *amqp.Connection, s *socket) *Conn {
@@ -21,7 +18,10 @@ func newConn(driver *amqp.Connection, s *socket) *Conn {
 	// asks only for capabilities after the handshake.
 	driver.Config.Properties = nil
 	driver.Properties = Table{"capabilities": driver.Properties["capabilities"]}
-	return &Conn{driver: driver, socket: s, opening: make(chan struct{}, 1)}
+	// The driver may have cleared the deadline after it set the first one, and sees no
+	// frame before the next heartbeat.
+	s.SetReadDeadline(time.Now().Add(3 * driver.Config.Heartbeat / 2))
+	return &Conn{driver: driver, socket: s}
 }
 
 // Lost returns a channel that is closed when the connection is lost or closed. Err
@@ -68,20 +68,4 @@ func (c *Conn) Abort() {
 	c.socket.raw.Close()
 	c.driver.CloseDeadline(time.Now())
 	c.socket.wait()
-}
-
-// do runs a call of the driver, which takes no ctx. When ctx ends first, the
-// connection is dropped, which ends the call.
-func (c *Conn) do(ctx context.Context, f func() error) error {
-	done := make(chan error, 1)
-	go func() { done <- f() }()
-	select {
-	case err := <-done:
-		return err
-	case <-ctx.Done():
-		c.socket.fail(fmt.Errorf("the connection was given up, since the broker did not answer in time: %v", ctx.Err()))
-		c.socket.raw.Close()
-		<-done
-		return ctx.Err()
-	}
 }

@@ -151,7 +151,6 @@ func TestChannelException(t *testing.T) {
 	require.Equal(t, transport.CodeNotFound, transport.Code(err))
 	require.Equal(t, transport.CodeNotFound, next(t, ch.Closed()).Code)
 	require.ErrorIs(t, publish(ch, "q", "x"), transport.ErrClosed)
-	ch.Forget()
 
 	ch, to := open(t, c)
 	_, err = ch.DeclareQueue(t.Context(), transport.QueueDeclaration{Name: "q"})

@@ -51,14 +51,12 @@ func appendPublish(dst []byte, channel uint16, frameMax int, p *Publishing) []by
 }
 
 // driverScan follows the bytes that the driver writes from frame to frame. It knows
-// whether the driver is between two frames, and which channel the driver opened
-// last.
+// whether the driver is between two frames.
 type driverScan struct {
-	greeted bool     // the protocol header is past
-	head    [11]byte // of the frame that begins: type, channel, size, class and method
+	greeted bool            // the protocol header is past
+	head    [frameHead]byte // of the frame that begins: type, channel and size
 	have    int
 	left    int // bytes of the frame to come after head
-	opened  uint16
 }
 
 func (f *driverScan) between() bool { return f.have == 0 && f.left == 0 }
@@ -77,25 +75,11 @@ func (f *driverScan) write(p []byte) {
 			p = p[n:]
 			continue
 		}
-		want := frameHead
-		if f.have >= frameHead {
-			want = len(f.head) // of a method its name, too
-		}
-		n := copy(f.head[f.have:want], p)
+		n := copy(f.head[f.have:], p)
 		f.have += n
 		p = p[n:]
-		if f.have == len(f.head) || f.have == frameHead && f.head[0] != frame.TypeMethod {
-			f.begin()
+		if f.have == len(f.head) {
+			f.left, f.have = int(binary.BigEndian.Uint32(f.head[3:]))+1, 0
 		}
 	}
-}
-
-// begin notes the frame whose head is complete.
-func (f *driverScan) begin() {
-	size := int(binary.BigEndian.Uint32(f.head[3:7]))
-	f.left = size + 1 - (f.have - frameHead)
-	if f.have == len(f.head) && frame.ID(binary.BigEndian.Uint32(f.head[7:11])) == frame.IDChannelOpen {
-		f.opened = binary.BigEndian.Uint16(f.head[1:3])
-	}
-	f.have = 0
 }

@@ -34,7 +34,7 @@ func (s *socket) Read(p []byte) (int, error) { return s.forDriver.Read(p) }
 
 // read reads the connection until it ends.
 func (s *socket) read() {
-	defer s.end()
+	defer s.finish()
 	for {
 		if !s.frames.Ready() {
 			s.showHeartbeat()
@@ -54,6 +54,18 @@ func (s *socket) read() {
 		s.shown = time.Now()
 		s.forDriver.add(&f)
 	}
+}
+
+// finish says that nothing is read any more.
+func (s *socket) finish() {
+	if as := s.assemblies.Load(); as != nil {
+		for _, a := range *as {
+			if a != nil {
+				a.shut(nil)
+			}
+		}
+	}
+	s.end()
 }
 
 // heartbeatShown is how often the driver is shown a heartbeat while frames come that
@@ -79,18 +91,31 @@ func (r *reader) assemblyOf(channel uint16) *assembly {
 	return (*as)[channel]
 }
 
-// add registers a channel, which must have no consumer yet.
-func (r *reader) add(a *assembly) {
+// add gives a channel the lowest number that is free, up to most. It reports whether there
+// is one.
+func (r *reader) add(a *assembly, most int) (free bool) {
 	r.change(func(as []*assembly) []*assembly {
-		if more := int(a.channel) + 1 - len(as); more > 0 {
-			as = append(as, make([]*assembly, more)...)
+		if len(as) == 0 {
+			as = make([]*assembly, 1) // 0 is the connection's own
 		}
-		as[a.channel] = a
+		n := 1
+		for n < len(as) && as[n] != nil {
+			n++
+		}
+		if free = n <= most; !free {
+			return as
+		}
+		a.channel = uint16(n)
+		if n == len(as) {
+			return append(as, a)
+		}
+		as[n] = a
 		return as
 	})
+	return free
 }
 
-// remove forgets a channel that is closed, unless its number has come again.
+// remove frees the number of a channel that is closed.
 func (r *reader) remove(a *assembly) {
 	r.change(func(as []*assembly) []*assembly {
 		if int(a.channel) < len(as) && as[a.channel] == a {

@@ -14,12 +14,16 @@ import (
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/frame"
 )
 
-// chunked is a connection that gives its data a few bytes at a time.
+// chunked is a connection that gives its data a few bytes at a time, and takes all.
 type chunked struct {
 	net.Conn
 	data []byte
 	step int
 }
+
+func (*chunked) Write(p []byte) (int, error)      { return len(p), nil }
+func (*chunked) SetWriteDeadline(time.Time) error { return nil }
+func (*chunked) Close() error                     { return nil }
 
 func (c *chunked) Read(p []byte) (int, error) {
 	if len(c.data) == 0 {
@@ -34,10 +38,22 @@ func (c *chunked) Read(p []byte) (int, error) {
 func readAll(_ testing.TB, data []byte, step int, as ...*assembly) ([]byte, error) {
 	conn := &chunked{data: data, step: step}
 	s := newSocket(conn, conn, testTimeout)
-	for _, a := range as {
-		s.add(a)
-	}
+	place(s, as...)
 	return readRest(s)
+}
+
+// place registers channels under the numbers that they have.
+func place(s *socket, as ...*assembly) {
+	s.reader.change(func(slots []*assembly) []*assembly {
+		for _, a := range as {
+			a.socket, a.closed = s, make(chan *Exception, 1)
+			if more := int(a.channel) + 1 - len(slots); more > 0 {
+				slots = append(slots, make([]*assembly, more)...)
+			}
+			slots[a.channel] = a
+		}
+		return slots
+	})
 }
 
 func readRest(s *socket) ([]byte, error) {
@@ -52,9 +68,7 @@ func TestReaderLeavesTheRestToTheDriver(t *testing.T) {
 	others := [][]byte{
 		frame.AppendMethod(nil, 0, &frame.ConnectionUnblocked{}),
 		delivered(t, 6, &Publishing{Body: []byte("another channel's")}),
-		frame.AppendMethod(nil, 5, &frame.QueueDeclareOk{Queue: "q"}),
-		frame.AppendMethod(nil, 5, &frame.BasicCancel{ConsumerTag: "c"}),
-		frame.AppendMethod(nil, 5, &frame.ChannelClose{ReplyCode: 406, ReplyText: "no"}),
+		frame.AppendMethod(nil, 5, &frame.QueueDeclareOk{Queue: "q"}), // nobody asked
 		frame.AppendHeartbeat(nil),
 	}
 	var stream, want []byte
@@ -62,6 +76,9 @@ func TestReaderLeavesTheRestToTheDriver(t *testing.T) {
 		stream = append(append(stream, ours...), o...)
 		want = append(want, o...)
 	}
+	stream = frame.AppendMethod(stream, 5, &frame.BasicCancel{ConsumerTag: "c"})
+	stream = frame.AppendMethod(stream, 5, &frame.ChannelClose{ReplyCode: 406, ReplyText: "no"})
+	stream = append(stream, ours...) // too late
 	to := &receiver{}
 	a := &assembly{channel: 5, to: to}
 	got, err := readAll(t, stream, 11, a)
@@ -69,7 +86,8 @@ func TestReaderLeavesTheRestToTheDriver(t *testing.T) {
 	require.Equal(t, want, got)
 	require.Len(t, to.deliveries, len(others))
 	require.Equal(t, 1, to.cancelled)
-	require.True(t, a.closed.Load())
+	require.Len(t, to.closed, 1)
+	require.Equal(t, 406, (<-a.closed).Code)
 }
 
 // Returns and confirms are the receiver's, too.
@@ -102,7 +120,7 @@ func TestReaderShowsHeartbeats(t *testing.T) {
 	t.Parallel()
 	conn := &chunked{data: bytes.Repeat(delivered(t, 5, &Publishing{Body: []byte("x")}), 3), step: 1 << 20}
 	s := newSocket(conn, conn, testTimeout)
-	s.add(&assembly{channel: 5, to: &receiver{}})
+	place(s, &assembly{channel: 5, to: &receiver{}})
 	s.shown = time.Now().Add(-2 * heartbeatShown)
 	got, err := readRest(s)
 	require.NoError(t, err)
@@ -116,38 +134,45 @@ func TestReaderShowsHeartbeats(t *testing.T) {
 	require.Empty(t, got)
 }
 
-// Channels come and go on several goroutines at once. None is forgotten, and none kept.
+// Channels come and go on several goroutines at once. No two have a number at once, none is
+// forgotten, and none kept.
 func TestManyChannels(t *testing.T) {
 	t.Parallel()
 	s := newSocket(nil, nil, testTimeout)
-	const workers, each = 8, 100
-	kept := make([]*assembly, workers*each)
+	const workers, each, most = 8, 100, 16
 	var wg sync.WaitGroup
-	for w := range workers {
+	for range workers {
 		wg.Go(func() {
-			for i := range each {
-				n := w*each + i
-				old := &assembly{channel: uint16(n + 1)}
-				s.add(old)
-				kept[n] = &assembly{channel: uint16(n + 1)} // the number comes again before the old channel is forgotten
-				s.add(kept[n])
-				if s.assemblyOf(old.channel) != kept[n] {
-					t.Error("messages go to the channel that had the number before")
+			for range each {
+				var own [2]assembly
+				for i := range own {
+					if !s.add(&own[i], most) || own[i].channel < 1 || own[i].channel > most {
+						t.Error("there is a number for each")
+					}
 				}
-				s.remove(old)
+				for i := range own {
+					if s.assemblyOf(own[i].channel) != &own[i] {
+						t.Error("messages go to another channel")
+					}
+					s.remove(&own[i])
+				}
 			}
 		})
 	}
 	wg.Wait()
-	for n, a := range kept {
-		require.Same(t, a, s.assemblyOf(uint16(n+1)))
+	for n := range uint16(most + 10) {
+		require.Nil(t, s.assemblyOf(n))
 	}
-	require.Nil(t, s.assemblyOf(0), "channel 0 is the connection's")
-	require.Nil(t, s.assemblyOf(workers*each+1), "a number beyond all channels")
-	for n, a := range kept {
-		s.remove(a)
-		require.Nil(t, s.assemblyOf(uint16(n+1)))
-	}
+	var as [3]assembly
+	require.True(t, s.add(&as[0], 2))
+	require.True(t, s.add(&as[1], 2))
+	require.False(t, s.add(&as[2], 2), "all numbers are taken")
+	s.remove(&as[0])
+	s.remove(&as[0])
+	require.True(t, s.add(&as[2], 2))
+	require.EqualValues(t, 1, as[2].channel, "the lowest that is free")
+	s.remove(&as[0]) // its number is another channel's now
+	require.Same(t, &as[2], s.assemblyOf(1))
 }
 
 // Properties that cannot be parsed make the message a malformed one, and nothing else.
@@ -180,7 +205,7 @@ func TestBodyWithoutAHeader(t *testing.T) {
 	for _, d := range to.deliveries {
 		require.Equal(t, "first", string(d.Body))
 	}
-	require.Equal(t, frame.AppendBody(nil, 5, 0, []byte("stray")), rest, "it is for the driver to complain of")
+	require.Empty(t, rest)
 }
 
 // What the driver reads is the connection's error in the end.

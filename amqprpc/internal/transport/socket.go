@@ -66,26 +66,52 @@ func (s *socket) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// writeFrames writes whole frames for one channel; see [Channel.Write]. With more, the
-// frames may wait for those of other channels, until flush.
-func (s *socket) writeFrames(a *assembly, frames []byte, more bool) error {
-	s.writing.Lock()
+// when says when frames of a channel are written.
+type when uint8
+
+const (
+	atOnce when = iota
+	later       // they may wait for those of other channels, until flush
+	last        // at once, as the channel's last: they are channel.close
+)
+
+// writeFrames writes whole frames for one channel; see [Channel.Write].
+func (s *socket) writeFrames(a *assembly, frames []byte, w when) error {
+	s.lockBetween()
 	defer s.writing.Unlock()
-	for s.failed == nil && !s.scan.between() {
-		s.between.Wait()
-	}
-	// The driver's channel.close-ok has to take the lock as well, so that it cannot
-	// overtake frames that found the channel open.
-	if a.closed.Load() || s.failed != nil {
+	// A close-ok has to take the lock as well, so that it cannot overtake frames that
+	// found the channel open.
+	if a.ending.Load() != 0 || s.failed != nil {
 		return ErrClosed
 	}
-	if more && len(s.pending)+len(frames) <= writePiece {
+	if w == later && len(s.pending)+len(frames) <= writePiece {
 		s.pending = append(s.pending, frames...)
 		return nil
+	}
+	if w == last {
+		a.ending.Or(closeSent)
 	}
 	s.writePending()
 	s.write(frames)
 	return s.failed
+}
+
+// writeAnswer writes a frame that the broker waits for.
+func (s *socket) writeAnswer(f []byte) {
+	s.lockBetween()
+	defer s.writing.Unlock()
+	if s.failed == nil {
+		s.writePending()
+		s.write(f)
+	}
+}
+
+// lockBetween locks writing between two frames of the driver.
+func (s *socket) lockBetween() {
+	s.writing.Lock()
+	for s.failed == nil && !s.scan.between() {
+		s.between.Wait()
+	}
 }
 
 // flush writes the frames that wait.
@@ -117,13 +143,6 @@ func (s *socket) write(p []byte) {
 		}
 		p = p[n:]
 	}
-}
-
-// lastOpened is the number of the channel that the driver opened last.
-func (s *socket) lastOpened() uint16 {
-	s.writing.Lock()
-	defer s.writing.Unlock()
-	return s.scan.opened
 }
 
 // extendDeadline sets the deadline of the next write: at least three quarters of the

@@ -64,7 +64,7 @@ func TestWritersDoNotMix(t *testing.T) {
 		wg.Go(func() {
 			of := &assembly{channel: uint16(w)}
 			for i := range frames {
-				if err := s.writeFrames(of, frame.AppendFrame(nil, frame.TypeBody, uint16(w), payload(w, i)), false); err != nil {
+				if err := s.writeFrames(of, frame.AppendFrame(nil, frame.TypeBody, uint16(w), payload(w, i)), atOnce); err != nil {
 					t.Error(err)
 				}
 			}
@@ -113,7 +113,7 @@ func TestSlowWrite(t *testing.T) {
 			read <- n
 		}()
 		start := time.Now()
-		require.NoError(t, s.writeFrames(&assembly{channel: 1}, make([]byte, size), false))
+		require.NoError(t, s.writeFrames(&assembly{channel: 1}, make([]byte, size), atOnce))
 		require.Equal(t, size, <-read)
 		require.Greater(t, time.Since(start), time.Minute)
 		b.Close()
@@ -136,7 +136,7 @@ func TestWritersTakeTurns(t *testing.T) {
 			if w == long {
 				frames = make([]byte, 2*writePiece)
 			}
-			for s.writeFrames(&assembly{channel: uint16(w)}, frames, false) == nil {
+			for s.writeFrames(&assembly{channel: uint16(w)}, frames, atOnce) == nil {
 				wrote[w].Add(1)
 			}
 		})
@@ -161,10 +161,10 @@ func TestWriteAfterAFailure(t *testing.T) {
 	a, b := net.Pipe()
 	b.Close()
 	s := newSocket(a, a, testTimeout)
-	err := s.writeFrames(&assembly{channel: 1}, []byte("x"), false)
+	err := s.writeFrames(&assembly{channel: 1}, []byte("x"), atOnce)
 	require.Error(t, err)
 	require.NotErrorIs(t, err, ErrClosed, "nobody knows what became of this one")
-	require.ErrorIs(t, s.writeFrames(&assembly{channel: 1}, []byte("x"), false), ErrClosed)
+	require.ErrorIs(t, s.writeFrames(&assembly{channel: 1}, []byte("x"), atOnce), ErrClosed)
 	_, err = a.Write([]byte("x"))
 	require.ErrorIs(t, err, io.ErrClosedPipe, "a failure closes the connection")
 }
@@ -176,10 +176,10 @@ func TestWriteToAClosedChannel(t *testing.T) {
 	conn := &chunked{data: frame.AppendMethod(nil, 5, &frame.ChannelClose{ReplyCode: 406}), step: 100}
 	s := newSocket(conn, conn, testTimeout)
 	a := &assembly{channel: 5, to: &receiver{}}
-	s.add(a)
+	place(s, a)
 	_, err := readRest(s)
 	require.NoError(t, err)
-	require.ErrorIs(t, s.writeFrames(a, []byte("x"), false), ErrClosed) // chunked cannot be written to
+	require.ErrorIs(t, s.writeFrames(a, []byte("x"), atOnce), ErrClosed)
 }
 
 // A writer that waits until the driver has ended its frame learns of a failure.
@@ -194,7 +194,7 @@ func TestFailureInTheDriversFrame(t *testing.T) {
 		_, err = s.Write(frame.AppendHeartbeat(nil)[:3])
 		require.NoError(t, err)
 		result := make(chan error, 1)
-		go func() { result <- s.writeFrames(&assembly{channel: 1}, []byte("x"), false) }()
+		go func() { result <- s.writeFrames(&assembly{channel: 1}, []byte("x"), atOnce) }()
 		synctest.Wait()
 		require.Empty(t, result, "it would be in the middle of the driver's frame")
 		b.Close()
@@ -221,7 +221,7 @@ func TestStalledWrite(t *testing.T) {
 				if w == 0 {
 					_, err = s.Write(frame.AppendHeartbeat(nil))
 				} else {
-					err = s.writeFrames(&assembly{channel: 1}, make([]byte, 30<<10), false)
+					err = s.writeFrames(&assembly{channel: 1}, make([]byte, 30<<10), atOnce)
 				}
 			}
 		})
@@ -246,7 +246,7 @@ func TestDriversDeadline(t *testing.T) {
 			} else {
 				require.NoError(t, s.SetDeadline(start.Add(3*time.Second)))
 			}
-			require.Error(t, s.writeFrames(&assembly{channel: 1}, []byte("x"), false))
+			require.Error(t, s.writeFrames(&assembly{channel: 1}, []byte("x"), atOnce))
 			require.Equal(t, 3*time.Second, time.Since(start))
 			a.Close()
 			b.Close()
