@@ -180,9 +180,10 @@ func (s *Server) begin(dialer *messaging.Dialer) error {
 // brokerSide makes what the server has on the broker.
 func (s *Server) brokerSide() *messaging.Server {
 	replies := &messaging.ReplyWriter{
-		MaxBody: &s.maxBody,
-		Handled: &s.stats.handled,
-		InHand:  func() bool { return s.stats.inFlight.Load() > 0 },
+		MaxBody:  &s.maxBody,
+		Handled:  &s.stats.handled,
+		Returned: func(n int) { s.stats.returnedReplies.Add(int64(n)) },
+		InHand:   func() bool { return s.stats.inFlight.Load() > 0 },
 	}
 	broker := &messaging.Server{
 		Replies: replies, DrainTimeout: s.cfg.drainTimeout, Log: s.log,
@@ -204,7 +205,6 @@ func (s *Server) brokerSide() *messaging.Server {
 			Queue: e.queue, Prefetch: e.cfg.prefetch, Concurrency: e.cfg.concurrency,
 			Declare:  e.declare,
 			Accept:   e.accept,
-			Returned: func(n int) { s.stats.returnedReplies.Add(int64(n)) },
 			Served: func() {
 				e.gauge.Consuming(time.Now())
 				s.health.served(e.queue)

@@ -121,5 +121,5 @@ type ignore struct{}
 func (ignore) Deliver(*Message)             {}
 func (ignore) Returned(*Message)            {}
 func (ignore) Confirmed(uint64, bool, bool) {}
-func (ignore) Cancelled()                   {}
+func (ignore) Cancelled(string)             {}
 func (ignore) Closed(*transport.Exception)  {}

@@ -290,7 +290,7 @@ func (b *box) stop() {
 }
 
 // Cancelled implements transport.Receiver.
-func (b *box) Cancelled() {
+func (b *box) Cancelled(string) {
 	b.ended(fmt.Errorf("the broker cancelled the consumer of %s: the queue is gone", b.mailbox.What))
 }
 

@@ -1,7 +1,6 @@
 package messaging
 
 import (
-	"context"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -136,7 +135,7 @@ func TestReplyToASubscriptionThatIsLost(t *testing.T) {
 	c.redirect(task{delivery: &Delivery{done: Done{To: "r"}}})
 	s := newSubscription()
 	s.consumer = c
-	s.ctx, s.cancel = context.WithCancel(t.Context())
+	newSharedChannel(t.Context(), nil).place(s)
 	c.adopt(s)
 	require.True(t, s.lost())
 	require.Zero(t, s.left.Load())

@@ -21,7 +21,8 @@ type assembly struct {
 	headed  bool            // its header has come
 	message Message
 	size    uint64
-	header  []byte // a copy of the content header, used again
+	header  []byte            // a copy of the content header, used again
+	keys    map[string]string // routing keys
 }
 
 // kind is what a message is to the receiver.
@@ -111,6 +112,7 @@ func (a *assembly) takeMethod(payload []byte) bool {
 		}
 		a.begin(delivery, m.Exchange, m.RoutingKey)
 		a.message.Tag, a.message.Redelivered = m.DeliveryTag, m.Redelivered
+		a.message.ConsumerTag = append(a.message.ConsumerTag[:0], m.ConsumerTag...)
 		return true
 	case frame.IDBasicReturn:
 		var m frame.BasicReturn
@@ -135,8 +137,7 @@ func (a *assembly) takeMethod(payload []byte) bool {
 		a.to.Confirmed(m.DeliveryTag, m.Multiple, false)
 		return true
 	case frame.IDBasicCancel:
-		a.to.Cancelled()
-		return true // the broker wants no answer
+		return a.cancelled(fields)
 	case frame.IDChannelClose:
 		a.closedByBroker(fields)
 		return true
@@ -151,6 +152,16 @@ func (a *assembly) takeMethod(payload []byte) bool {
 	default:
 		return a.answer(id, fields)
 	}
+}
+
+// cancelled is the end of a consumer. The broker wants no answer.
+func (a *assembly) cancelled(fields []byte) bool {
+	m, err := frame.ParseMethod(frame.IDBasicCancel, fields)
+	if err != nil {
+		return false
+	}
+	a.to.Cancelled(m.(*frame.BasicCancel).ConsumerTag)
+	return true
 }
 
 // answer gives a method to whoever waits for it.
@@ -197,14 +208,30 @@ func (a *assembly) shut(e *Exception) {
 	close(a.closed)
 }
 
-// begin begins to put a message together. Exchange and key are mostly those of the
-// message before.
+// keysMost bounds the routing keys that are remembered.
+const keysMost = 64
+
+// begin begins to put a message together. The exchange is mostly that of the message before.
+// The routing key is mostly a queue that is consumed on the channel.
 func (a *assembly) begin(k kind, exchange, key []byte) {
 	a.putting, a.headed = k, false
 	if a.message.Exchange != string(exchange) {
 		a.message.Exchange = string(exchange)
 	}
 	if a.message.Key != string(key) {
-		a.message.Key = string(key)
+		a.message.Key = a.keyOf(key)
 	}
+}
+
+// keyOf is string(key), which is made once for all messages of a queue.
+func (a *assembly) keyOf(key []byte) string {
+	if k, ok := a.keys[string(key)]; ok {
+		return k
+	}
+	if a.keys == nil || len(a.keys) >= keysMost {
+		a.keys = make(map[string]string)
+	}
+	k := string(key)
+	a.keys[k] = k
+	return k
 }

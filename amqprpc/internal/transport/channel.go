@@ -32,9 +32,9 @@ type Receiver interface {
 	Returned(*Message)
 	// Confirmed takes a publisher confirm.
 	Confirmed(tag uint64, multiple, ack bool)
-	// Cancelled says that the broker has cancelled the consumer, as when its queue
+	// Cancelled says that the broker has cancelled a consumer, as when its queue
 	// is deleted (https://www.rabbitmq.com/docs/consumer-cancel).
-	Cancelled()
+	Cancelled(tag string)
 	// Closed says that the broker has closed the channel.
 	Closed(*Exception)
 }

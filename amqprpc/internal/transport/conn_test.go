@@ -34,7 +34,7 @@ func newCollector() *collector {
 
 func (c *collector) Deliver(m *transport.Message)  { c.deliveries <- *m }
 func (c *collector) Returned(m *transport.Message) { c.returns <- *m }
-func (c *collector) Cancelled()                    { close(c.cancelled) }
+func (c *collector) Cancelled(string)              { close(c.cancelled) }
 func (c *collector) Closed(e *transport.Exception) { c.closed <- e }
 func (c *collector) Confirmed(tag uint64, multiple, ack bool) {
 	c.confirms <- fmt.Sprint(tag, multiple, ack)

@@ -11,6 +11,7 @@ import (
 // call of the Receiver only, except for the body, which is the receiver's.
 type Message struct {
 	Tag         uint64 // of a delivery
+	ConsumerTag []byte // of the consumer that a delivery is for
 	Redelivered bool
 	Exchange    string
 	Key         string // the routing key

@@ -174,7 +174,7 @@ func keep(m *Message) received {
 
 func (r *receiver) Deliver(m *Message)  { r.deliveries = append(r.deliveries, keep(m)) }
 func (r *receiver) Returned(m *Message) { r.returns = append(r.returns, keep(m)) }
-func (r *receiver) Cancelled()          { r.cancelled++ }
+func (r *receiver) Cancelled(string)    { r.cancelled++ }
 func (r *receiver) Confirmed(tag uint64, multiple, ack bool) {
 	r.confirms = append(r.confirms, confirmation{tag, multiple, ack})
 }

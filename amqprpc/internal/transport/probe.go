@@ -58,7 +58,7 @@ func (probe) Deliver(*Message) {}
 func (probe) Confirmed(uint64, bool, bool) {}
 
 // Cancelled implements Receiver.
-func (probe) Cancelled() {}
+func (probe) Cancelled(string) {}
 
 // Closed implements Receiver.
 func (probe) Closed(*Exception) {}
