@@ -81,8 +81,8 @@ func (x *writerTest) delivery(to string, length int, change ...func(*Done)) *Del
 
 func (x *writerTest) apply(ds ...*Delivery) {
 	for _, d := range ds {
-		x.sub.hold(false)
-		x.sub.left.Add(1)
+		d.sub.hold(false)
+		d.sub.left.Add(1)
 		x.w.prepare(task{delivery: d})
 	}
 }
