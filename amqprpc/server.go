@@ -205,8 +205,8 @@ func (s *Server) brokerSide() *messaging.Server {
 		e.gauge = overload.NewGauge(min(e.cfg.concurrency, e.cfg.prefetch))
 		e.consumer = messaging.Consumer{
 			Queue: e.queue, Prefetch: e.cfg.prefetch, Concurrency: e.cfg.concurrency,
-			Declare:  e.declare,
-			Accept:   e.accept,
+			Declare: e.declare,
+			Accept:  e.accept,
 			Served: func() {
 				e.gauge.Consuming(time.Now())
 				s.health.served(e.queue)

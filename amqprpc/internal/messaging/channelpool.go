@@ -44,14 +44,13 @@ func (p *channelPool) join(s *subscription, alone bool) {
 	if !alone {
 		for _, c := range p.shared {
 			if c.place(s) {
-				c.users = append(c.users, s)
 				return
 			}
 		}
 	}
 	c := newSharedChannel(p.base, p)
+	c.alone = alone
 	c.place(s)
-	c.users = []*subscription{s}
 	if !alone {
 		p.shared = append(p.shared, c)
 	}

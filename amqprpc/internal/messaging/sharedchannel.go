@@ -19,19 +19,22 @@ const queuesPerChannel = 64
 // and acknowledgements. It implements transport.Receiver.
 type sharedChannel struct {
 	pool    *channelPool
+	alone   bool            // for one queue only, which is declared on it
 	ch      *Channel        // nil until the first consumer starts
 	ctx     context.Context // of what is delivered: done when the channel is lost
 	cancel  context.CancelFunc
 	writer  replyChannel
 	strings protocol.Interner
 
-	places [queuesPerChannel]atomic.Pointer[subscription] // by the numbers of their consumer tags
-	over   atomic.Bool                                    // no consumer starts any more
+	places [queuesPerChannel]atomic.Pointer[subscription]
+	over   atomic.Bool // no consumer starts any more
 
 	turn     chan struct{} // holds something while a consumer starts; it guards what follows
 	prefetch int           // of the consumer that starts next
 
-	users []*subscription // the pool guards it
+	// The pool guards these:
+	users []*subscription
+	next  [queuesPerChannel]int // the number of the next consumer of a place
 
 	// Why the broker has closed the channel. Both are final when ch.Closed receives.
 	why     *transport.Exception
@@ -45,11 +48,15 @@ func newSharedChannel(base context.Context, pool *channelPool) *sharedChannel {
 	return c
 }
 
-// place gives s a place, if there is one.
+// place gives s a place, if there is one. RabbitMQ 4.3 closes the connection if the tag of a
+// consumer that it has cancelled is used again on the channel, so no number comes again.
 func (c *sharedChannel) place(s *subscription) bool {
 	for i := range c.places {
-		if c.places[i].CompareAndSwap(nil, s) {
-			s.channel, s.place = c, i
+		if c.places[i].Load() == nil {
+			s.channel, s.number = c, c.next[i]*queuesPerChannel+i
+			c.next[i]++
+			c.users = append(c.users, s)
+			c.places[i].Store(s)
 			return true
 		}
 	}
@@ -59,7 +66,7 @@ func (c *sharedChannel) place(s *subscription) bool {
 // vacate frees the place of s, which gets no deliveries any more. It reports whether s had
 // its place still.
 func (c *sharedChannel) vacate(s *subscription) bool {
-	return c.places[s.place].CompareAndSwap(s, nil)
+	return c.places[s.number%queuesPerChannel].CompareAndSwap(s, nil)
 }
 
 // consume starts the consumer of s, on a channel that it opens for the first one. The
@@ -92,6 +99,11 @@ func (c *sharedChannel) consume(ctx context.Context, s *subscription) error {
 		}
 		c.prefetch = prefetch
 	}
+	if c.alone { // right before: a queue may expire soon
+		if err := s.consumer.Declare(limit, c.ch); err != nil {
+			return err
+		}
+	}
 	if err := c.ch.Consume(limit, queue, s.tag(), false, 0); err != nil {
 		return s.consumer.explainConsume(err)
 	}
@@ -110,17 +122,17 @@ func (c *sharedChannel) reason() error {
 	}
 }
 
-// at returns the subscription of a consumer tag; nil if there is none.
-func (c *sharedChannel) at(place int) *subscription {
-	if place < 0 || place >= len(c.places) {
-		return nil
+// at returns the subscription with a number; nil if there is none.
+func (c *sharedChannel) at(number int) *subscription {
+	if s := c.places[number%queuesPerChannel].Load(); s != nil && s.number == number {
+		return s
 	}
-	return c.places[place].Load()
+	return nil
 }
 
 // Deliver implements transport.Receiver.
 func (c *sharedChannel) Deliver(m *Message) {
-	if s := c.at(placeOf(m.ConsumerTag)); s != nil {
+	if s := c.at(numberOf(m.ConsumerTag)); s != nil {
 		s.deliver(m)
 	}
 }
@@ -135,7 +147,7 @@ func (c *sharedChannel) Confirmed(uint64, bool, bool) {}
 
 // Cancelled implements transport.Receiver.
 func (c *sharedChannel) Cancelled(tag string) {
-	if s := c.at(placeOf([]byte(tag))); s != nil {
+	if s := c.at(numberOf([]byte(tag))); s != nil {
 		s.gone()
 	}
 }
@@ -150,20 +162,18 @@ func (c *sharedChannel) Closed(e *transport.Exception) {
 
 // tag is the tag of the consumer. It is short, since each delivery has it.
 func (s *subscription) tag() string {
-	if s.place == 0 {
+	if s.number == 0 {
 		return protocol.ConsumerTag
 	}
-	return protocol.ConsumerTag + "." + strconv.Itoa(s.place)
+	return protocol.ConsumerTag + "." + strconv.Itoa(s.number)
 }
 
-// placeOf returns the place of a consumer tag.
-func placeOf(tag []byte) int {
-	if len(tag) <= len(protocol.ConsumerTag) {
-		return 0
+// numberOf returns the number in a consumer tag.
+func numberOf(tag []byte) (number int) {
+	for _, c := range tag[min(len(tag), len(protocol.ConsumerTag)):] {
+		if c >= '0' && c <= '9' {
+			number = 10*number + int(c-'0')
+		}
 	}
-	place := 0
-	for _, digit := range tag[len(protocol.ConsumerTag)+1:] {
-		place = 10*place + int(digit-'0')
-	}
-	return place
+	return max(number, 0)
 }

@@ -263,65 +263,82 @@ func TestAcknowledgementTimeoutOfOneQueue(t *testing.T) {
 	})
 }
 
+// pausing is a queue that pauses when a second request comes, and what it depends on.
+type pausing struct{ full, room, gone atomic.Bool }
+
+// of makes a consumer pause.
+func (p *pausing) of(c *Consumer) {
+	c.Prefetch, c.Concurrency = 3, 1
+	c.Full, c.Roomy, c.GivenBack = p.full.Load, p.room.Load, func(Work) {}
+	declare := c.Declare
+	c.Declare = func(ctx context.Context, ch *Channel) error {
+		if p.gone.CompareAndSwap(true, false) {
+			return errors.New("the queue is gone")
+		}
+		return declare(ctx, ch)
+	}
+}
+
+// pause pauses q0 of the fleet. It returns the request in hand; another one was given back.
+func (p *pausing) pause(t *testing.T, f *fleet, conn *Conn) *request {
+	publish(t, conn, "q0", "1")
+	first := next(t, f.requests)
+	p.full.Store(true)
+	publish(t, conn, "q0", "2")
+	eventually(t, "it pauses", func() bool { q, _ := f.broker.Queue("q0"); return len(q.Consumers) == 0 && q.Ready == 1 })
+	return first
+}
+
+// resume says that there is room again.
+func (p *pausing) resume(f *fleet) {
+	p.full.Store(false)
+	p.room.Store(true)
+	f.Consumers[0].Room()
+}
+
+func servePausing(t *testing.T, p *pausing) *fleet {
+	return serveQueues(t, amqptest.Start(t), 2, func(c *Consumer) {
+		if c.Queue == "q0" {
+			p.of(c)
+		}
+	})
+}
+
 // A queue pauses and goes on beside another, with its own prefetch.
 func TestQueuePausesBesideAnother(t *testing.T) {
 	t.Parallel()
-	var room atomic.Bool
-	f := serveQueues(t, amqptest.Start(t), 2, func(c *Consumer) {
-		if c.Queue == "q0" {
-			c.Prefetch = 3
-			c.Full = func() bool { return !room.Load() }
-			c.Roomy = room.Load
-			c.GivenBack = func(Work) {}
-		}
-	})
+	var p pausing
+	f := servePausing(t, &p)
 	conn := connect(t, f.broker)
-	publish(t, conn, "q0", "1")
-	first := next(t, f.requests)
-	consumers := func() int { q, _ := f.broker.Queue("q0"); return len(q.Consumers) }
-	eventually(t, "it pauses", func() bool { return consumers() == 0 })
+	first := p.pause(t, f, conn)
 	publish(t, conn, "q1", "beside")
 	next(t, f.requests).finish(Done{})
-	room.Store(true)
-	f.Consumers[0].Room()
-	eventually(t, "it goes on", func() bool { return consumers() == 1 })
+	p.resume(f)
+	eventually(t, "it goes on", func() bool { q, _ := f.broker.Queue("q0"); return len(q.Consumers) == 1 })
 	for queue, prefetch := range map[string]int{"q0": 3, "q1": 10} {
 		q, _ := f.broker.Queue(queue)
 		require.Equal(t, prefetch, q.Consumers[0].Prefetch)
 	}
 	first.finish(Done{})
+	next(t, f.requests).finish(Done{})
 	f.answer(t, conn)
 	require.Empty(t, f.unserved)
 }
 
-// A paused queue that was deleted does not cost the channel.
-func TestPausedQueueIsDeleted(t *testing.T) {
+// A queue that cannot be declared after a pause does not cost the channel.
+func TestPausedQueueIsGone(t *testing.T) {
 	t.Parallel()
-	var room, gone atomic.Bool
-	f := serveQueues(t, amqptest.Start(t), 2, func(c *Consumer) {
-		if c.Queue == "q0" {
-			c.Full = func() bool { return !room.Load() }
-			c.Roomy = room.Load
-			c.GivenBack = func(Work) {}
-			declare := c.Declare
-			c.Declare = func(ctx context.Context, ch *Channel) error {
-				if gone.CompareAndSwap(true, false) {
-					return errors.New("the queue is gone")
-				}
-				return declare(ctx, ch)
-			}
-		}
-	})
+	var p pausing
+	f := servePausing(t, &p)
 	conn := connect(t, f.broker)
-	publish(t, conn, "q0", "1")
-	r := next(t, f.requests)
-	eventually(t, "it pauses", func() bool { q, _ := f.broker.Queue("q0"); return len(q.Consumers) == 0 })
-	gone.Store(true)
-	room.Store(true)
-	f.Consumers[0].Room()
+	first := p.pause(t, f, conn)
+	p.gone.Store(true)
+	p.resume(f)
 	require.Equal(t, []string{"q0"}, f.outages(t, 1))
-	r.finish(Done{})
+	first.finish(Done{})
+	next(t, f.requests).finish(Done{})
 	f.answer(t, conn)
+	require.Empty(t, f.unserved)
 }
 
 // A drain of many queues waits for the requests of all, and knows that the broker has taken

@@ -13,7 +13,7 @@ import (
 type subscription struct {
 	consumer *Consumer
 	channel  *sharedChannel
-	place    int // on the channel
+	number   int // on the channel; its place and its tag come from it
 
 	cancelled chan struct{} // closed when the broker has cancelled the consumer
 	full      chan struct{} // receives when no more work is to be taken
@@ -33,8 +33,10 @@ type subscription struct {
 
 // subscribe declares the queue and consumes it. ctx bounds the waits for other queues.
 func (c *Consumer) subscribe(ctx context.Context, pool *channelPool) (*subscription, error) {
-	if err := pool.declare(ctx, c.Declare); err != nil {
-		return nil, err
+	if !c.alone {
+		if err := pool.declare(ctx, c.Declare); err != nil {
+			return nil, err
+		}
 	}
 	s := &subscription{
 		consumer: c, open: 1,
@@ -162,7 +164,7 @@ func (s *subscription) pause(ctx context.Context) {
 		}
 	}
 	// A queue that was deleted meanwhile would cost the channel.
-	if s.channel.pool.declare(ctx, c.Declare) != nil {
+	if !s.channel.alone && s.channel.pool.declare(ctx, c.Declare) != nil {
 		s.gone()
 		return
 	}

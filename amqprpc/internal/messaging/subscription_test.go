@@ -2,6 +2,7 @@ package messaging
 
 import (
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
@@ -94,7 +95,7 @@ func serverConnection(b *amqptest.Broker) *amqptest.Connection {
 	for _, c := range b.Connections() {
 		for _, ch := range c.Info().Channels {
 			for _, tag := range ch.Consumers {
-				if tag == protocol.ConsumerTag {
+				if strings.HasPrefix(tag, protocol.ConsumerTag) {
 					return c
 				}
 			}
