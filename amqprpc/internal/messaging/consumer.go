@@ -132,7 +132,10 @@ func timedOut(err error) bool {
 
 // timedOut notes that a delivery of this queue has cost its channel.
 func (c *Consumer) timedOut(err error) error {
-	c.alone = true
+	if !c.alone {
+		c.alone = true
+		err = fmt.Errorf("%w; from now on the queue has a channel of its own, since its oldest request has cost this one", err)
+	}
 	if c.Prefetch > c.Concurrency {
 		c.Prefetch = c.Concurrency
 		err = fmt.Errorf("%w; from now on no more requests are prefetched than handlers run (WithConcurrency), since those that wait time out, too", err)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -241,7 +242,12 @@ func TestAcknowledgementTimeoutOfOneQueue(t *testing.T) {
 		quick.Finish(Done{}) // and its handler still runs
 		publish(t, conn, "q1", "young")
 		young := next(t, f.requests)
-		require.Equal(t, []string{"q0", "q1"}, f.outages(t, 2))
+		for range 2 {
+			o := next(t, f.unserved)
+			require.ErrorContains(t, o.err, "which the queue shares with others")
+			require.Equal(t, o.queue == "q0", strings.Contains(o.err.Error(), "a channel of its own"))
+			next(t, f.ready)
+		}
 		slow.finish(Done{})
 		young.finish(Done{})
 		close(quick.done)
