@@ -15,22 +15,28 @@ type assembly struct {
 	asked   atomic.Pointer[question] // nil while no method waits for its answer
 	ending  atomic.Uint32            // the steps of the channel's end that are done; if there are any, nothing more is written
 
-	closed  chan *Exception // see Channel.Closed
-	over    bool            // closed is closed
-	putting kind            // what is being put together
-	headed  bool            // its header has come
+	closed        chan *Exception   // see Channel.Closed
+	over          bool              // closed is closed
+	content       *content          // what is being put together; nil if nothing is
+	exchange, key string            // of the last message
+	keys          map[string]string // routing keys of messages before
+}
+
+// content is a message that is being put together. The socket keeps one, so that a channel
+// on which nothing comes holds no memory for it.
+type content struct {
+	kind    kind
+	headed  bool // its header has come
 	message Message
 	size    uint64
-	header  []byte            // a copy of the content header, used again
-	keys    map[string]string // routing keys
+	header  []byte // a copy of the content header
 }
 
 // kind is what a message is to the receiver.
 type kind uint8
 
 const (
-	none kind = iota
-	delivery
+	delivery kind = iota
 	returned
 )
 
@@ -60,46 +66,53 @@ func (a *assembly) take(f *frame.Frame) bool {
 	switch {
 	case f.Type == frame.TypeMethod:
 		return a.takeMethod(f.Payload)
-	case a.putting == none:
+	case a.content == nil:
 	case f.Type == frame.TypeHeader:
-		a.takeHeader(f.Payload)
-	case f.Type == frame.TypeBody && a.headed:
-		a.message.Body = append(a.message.Body, f.Payload...)
+		a.content.takeHeader(f.Payload)
+		a.finish()
+	case f.Type == frame.TypeBody && a.content.headed:
+		a.content.message.Body = append(a.content.message.Body, f.Payload...)
 		a.finish()
 	}
 	return true
 }
 
-func (a *assembly) takeHeader(payload []byte) {
+func (c *content) takeHeader(payload []byte) {
 	h, ok := frame.ParseHeader(payload)
-	a.header = append(a.header[:0], h.Properties...)
-	m := &a.message
-	if m.Malformed = !ok || m.Properties.Parse(a.header) != nil; m.Malformed {
+	c.header = append(c.header[:0], h.Properties...)
+	m := &c.message
+	if m.Malformed = !ok || m.Properties.Parse(c.header) != nil; m.Malformed {
 		m.Properties = frame.Properties{}
 	}
-	a.size, a.headed, m.Body = h.BodySize, true, nil
-	if a.size > 0 {
-		m.Body = make([]byte, 0, min(a.size, bodyTrust))
+	c.size, c.headed, m.Body = h.BodySize, true, nil
+	if c.size > 0 {
+		m.Body = make([]byte, 0, min(c.size, bodyTrust))
 	}
-	a.finish()
 }
 
 func (a *assembly) finish() {
-	if uint64(len(a.message.Body)) < a.size {
+	c := a.content
+	if uint64(len(c.message.Body)) < c.size {
 		return
 	}
-	k := a.putting
-	a.putting = none
-	if k == delivery {
-		a.to.Deliver(&a.message)
+	if c.kind == delivery {
+		a.to.Deliver(&c.message)
 	} else {
-		a.to.Returned(&a.message)
+		a.to.Returned(&c.message)
 	}
-	a.message.Body = nil // an idle channel keeps no message
+	a.drop()
+}
+
+// drop ends a message, whether it is complete or not.
+func (a *assembly) drop() {
+	if a.content != nil {
+		a.content.message.Body = nil
+		a.content, a.socket.spare = nil, a.content
+	}
 }
 
 func (a *assembly) takeMethod(payload []byte) bool {
-	a.putting = none
+	a.drop()
 	id, fields, _ := frame.MethodID(payload)
 	if a.ending.Load()&closeRead != 0 && id != frame.IDChannelCloseOk {
 		return true // it comes too late
@@ -110,17 +123,17 @@ func (a *assembly) takeMethod(payload []byte) bool {
 		if !m.Parse(fields) {
 			return false
 		}
-		a.begin(delivery, m.Exchange, m.RoutingKey)
-		a.message.Tag, a.message.Redelivered = m.DeliveryTag, m.Redelivered
-		a.message.ConsumerTag = append(a.message.ConsumerTag[:0], m.ConsumerTag...)
+		c := a.begin(delivery, m.Exchange, m.RoutingKey)
+		c.Tag, c.Redelivered = m.DeliveryTag, m.Redelivered
+		c.ConsumerTag = append(c.ConsumerTag[:0], m.ConsumerTag...)
 		return true
 	case frame.IDBasicReturn:
 		var m frame.BasicReturn
 		if !m.Parse(fields) {
 			return false
 		}
-		a.begin(returned, m.Exchange, m.RoutingKey)
-		a.message.ReturnCode, a.message.ReturnText = m.ReplyCode, string(m.ReplyText)
+		c := a.begin(returned, m.Exchange, m.RoutingKey)
+		c.ReturnCode, c.ReturnText = m.ReplyCode, string(m.ReplyText)
 		return true
 	case frame.IDBasicAck:
 		var m frame.BasicAck
@@ -172,9 +185,19 @@ func (a *assembly) answer(id frame.ID, fields []byte) bool {
 	}
 	m, err := frame.ParseMethod(id, fields)
 	if err == nil {
-		q.settle(answer{method: m})
+		a.settle(answer{method: m})
 	}
 	return err == nil
+}
+
+// settle ends the wait of a method, unless that has ended.
+func (a *assembly) settle(got answer) {
+	if q := a.asked.Load(); q != nil {
+		select {
+		case q.answer <- got:
+		default:
+		}
+	}
 }
 
 // closedByBroker is the end of the channel, and the answer to a method that waits for one.
@@ -187,11 +210,9 @@ func (a *assembly) closedByBroker(fields []byte) {
 	}
 	a.to.Closed(e)
 	a.shut(e)
-	if q := a.asked.Load(); q != nil {
-		q.settle(answer{err: e})
-	}
+	a.settle(answer{err: e})
 	a.socket.tasks.Go(func() { // the reader must not wait for whoever writes
-		a.socket.writeAnswer(frame.AppendMethod(nil, a.channel, &frame.ChannelCloseOk{}))
+		a.socket.writeNow(frame.AppendMethod(nil, a.channel, &frame.ChannelCloseOk{}))
 		a.step(closeOkSent)
 	})
 }
@@ -213,14 +234,21 @@ const keysMost = 64
 
 // begin begins to put a message together. The exchange is mostly that of the message before.
 // The routing key is mostly a queue that is consumed on the channel.
-func (a *assembly) begin(k kind, exchange, key []byte) {
-	a.putting, a.headed = k, false
-	if a.message.Exchange != string(exchange) {
-		a.message.Exchange = string(exchange)
+func (a *assembly) begin(k kind, exchange, key []byte) *Message {
+	if a.exchange != string(exchange) {
+		a.exchange = string(exchange)
 	}
-	if a.message.Key != string(key) {
-		a.message.Key = a.keyOf(key)
+	if a.key != string(key) {
+		a.key = a.keyOf(key)
 	}
+	c := a.socket.spare
+	if a.socket.spare = nil; c == nil { // another channel's message is not complete
+		c = new(content)
+	}
+	c.kind, c.headed = k, false
+	c.message.Exchange, c.message.Key = a.exchange, a.key
+	a.content = c
+	return &c.message
 }
 
 // keyOf is string(key), which is made once for all messages of a queue.

@@ -46,7 +46,6 @@ type Channel struct {
 	conn     *Conn
 	assembly assembly
 	turn     chan struct{} // holds something while a method waits for the broker; it guards what follows
-	left     bool          // Close was called
 	closeErr error
 }
 
@@ -82,13 +81,12 @@ func (ch *Channel) Close(ctx context.Context) error {
 		return err
 	}
 	defer ch.leave()
-	if !ch.left && !ch.IsClosed() {
+	if !ch.IsClosed() {
 		_, err := ch.ask(ctx, frame.IDChannelCloseOk, &frame.ChannelClose{ReplyCode: replySuccess}, last)
 		if err != ErrClosed { // which it is if the broker was faster
 			ch.closeErr = err
 		}
 	}
-	ch.left = true
 	return ch.closeErr
 }
 

@@ -79,7 +79,7 @@ func publish(ch *transport.Channel, key, body string) error {
 	return ch.Write(ch.AppendPublish(nil, &transport.Publishing{Key: key, Mandatory: true, Properties: []byte{0, 0}, Body: []byte(body)}))
 }
 
-// All that a channel does, side by side with what the driver does on the connection.
+// All that a channel does.
 func TestChannel(t *testing.T) {
 	t.Parallel()
 	broker := amqptest.Start(t)
@@ -248,7 +248,7 @@ func TestMayPublish(t *testing.T) {
 
 	broker = amqptest.Start(t, amqptest.WithPermissions("guest", ".*", "^amq\\.gen", ".*"))
 	c = connect(t, broker)
-	for range 20 { // the driver says in two ways at once that the channel was closed
+	for range 20 {
 		err := c.MayPublish(t.Context(), "probe", "")
 		require.ErrorContains(t, err, "grant it write on amq.default")
 		require.True(t, transport.IsPermanent(err))

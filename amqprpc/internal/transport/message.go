@@ -1,7 +1,6 @@
 package transport
 
 import (
-	"encoding/binary"
 	"slices"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/frame"
@@ -31,9 +30,6 @@ type Publishing struct {
 	Body       []byte
 }
 
-// frameHead is how many octets precede a frame's payload.
-const frameHead = 7
-
 func appendPublish(dst []byte, channel uint16, frameMax int, p *Publishing) []byte {
 	frames := 1
 	if frameMax > frame.Overhead {
@@ -49,38 +45,4 @@ func appendPublish(dst []byte, channel uint16, frameMax int, p *Publishing) []by
 	dst = m.AppendFrame(dst, channel)
 	dst = frame.AppendHeader(dst, channel, uint64(len(p.Body)), p.Properties)
 	return frame.AppendBody(dst, channel, uint32(frameMax), p.Body)
-}
-
-// driverScan follows the bytes that the driver writes from frame to frame. It knows
-// whether the driver is between two frames.
-type driverScan struct {
-	greeted bool            // the protocol header is past
-	head    [frameHead]byte // of the frame that begins: type, channel and size
-	have    int
-	left    int // bytes of the frame to come after head
-}
-
-func (f *driverScan) between() bool { return f.have == 0 && f.left == 0 }
-
-func (f *driverScan) write(p []byte) {
-	if !f.greeted {
-		f.greeted = true
-		if len(p) >= len(frame.ProtocolHeader) && string(p[:4]) == "AMQP" {
-			p = p[len(frame.ProtocolHeader):]
-		}
-	}
-	for len(p) > 0 {
-		if f.left > 0 {
-			n := min(f.left, len(p))
-			f.left -= n
-			p = p[n:]
-			continue
-		}
-		n := copy(f.head[f.have:], p)
-		f.have += n
-		p = p[n:]
-		if f.have == len(f.head) {
-			f.left, f.have = int(binary.BigEndian.Uint32(f.head[3:]))+1, 0
-		}
-	}
 }

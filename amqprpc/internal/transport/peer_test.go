@@ -16,16 +16,17 @@ import (
 
 // peer is a broker that does what a test says, and nothing else. It is for use in a bubble.
 type peer struct {
-	t    *testing.T
-	conn net.Conn
-	r    *frame.Reader
+	t       *testing.T
+	conn    net.Conn
+	r       *frame.Reader
+	blocked chan transport.Blocking // what the client learns
 }
 
 // dialPeer connects to a peer, and ends the connection with the test.
 func dialPeer(t *testing.T) (*transport.Conn, *peer) {
 	t.Helper()
 	a, b := net.Pipe()
-	p := &peer{t, b, frame.NewReader(b, 1<<20)}
+	p := &peer{t, b, frame.NewReader(b, 1<<20), make(chan transport.Blocking, 10)}
 	cfg := config("amqp://guest:guest@peer:1/")
 	cfg.Dial = func(string, string) (net.Conn, error) { return a, nil }
 	go func() {
@@ -37,9 +38,10 @@ func dialPeer(t *testing.T) (*transport.Conn, *peer) {
 		p.send(0, &frame.ConnectionTune{ChannelMax: 3, FrameMax: 4096, Heartbeat: 10})
 		expect[*frame.ConnectionTuneOk](p, 0)
 		expect[*frame.ConnectionOpen](p, 0)
-		p.send(0, &frame.ConnectionOpenOk{})
+		// The driver may read both at once.
+		b.Write(frame.AppendMethod(frame.AppendMethod(nil, 0, &frame.ConnectionOpenOk{}), 0, &frame.ConnectionBlocked{Reason: "early"}))
 	}()
-	c, err := newDialer(t, cfg).Dial(t.Context(), transport.Watcher{})
+	c, err := newDialer(t, cfg).Dial(t.Context(), transport.Watcher{Blocked: func(b transport.Blocking) { p.blocked <- b }})
 	require.NoError(t, err)
 	t.Cleanup(func() { c.Abort(); b.Close() })
 	return c, p

@@ -13,18 +13,11 @@ type question struct {
 	answer chan answer // has room for it
 }
 
-// answer is a method of the kind that was wanted, or the exception that the broker has closed
-// the channel with instead.
+// answer is a method of the kind that was wanted, or why the channel or the connection ended
+// instead.
 type answer struct {
 	method frame.Method
 	err    error
-}
-
-func (q *question) settle(a answer) {
-	select {
-	case q.answer <- a:
-	default: // it has one
-	}
 }
 
 // take waits until no other method of the channel waits for the broker.
@@ -79,13 +72,6 @@ func (ch *Channel) ask(ctx context.Context, want frame.ID, m frame.Method, w whe
 	select {
 	case got := <-q.answer:
 		return got.method, got.err
-	case <-s.ended:
-		select {
-		case got := <-q.answer:
-			return got.method, got.err
-		default:
-			return nil, ch.conn.Err()
-		}
 	case <-ctx.Done():
 		drop()
 		return nil, ctx.Err()
