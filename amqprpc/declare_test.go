@@ -104,12 +104,16 @@ func TestServeSaysHowManyChannelsThereAre(t *testing.T) {
 	t.Parallel()
 	b := amqptest.NewBroker(amqptest.WithChannelMax(3))
 	t.Cleanup(func() { b.Close() })
-	err := serveError(t, b.URL(), func(s *amqprpc.Server) {
-		for i := range 4 {
-			amqprpc.Register(s, fmt.Sprint("q", i), square)
+	register := func(queues int) func(*amqprpc.Server) {
+		return func(s *amqprpc.Server) {
+			for i := range queues {
+				amqprpc.Register(s, fmt.Sprint("q", i), square)
+			}
 		}
-	})
-	require.ErrorContains(t, err, "4 queues need a channel each")
+	}
+	startServer(t, b.URL(), register(128), amqprpc.WithoutControl())
+	err := serveError(t, b.URL(), register(129))
+	require.ErrorContains(t, err, "129 queues need 4 channels")
 	require.ErrorContains(t, err, "channel_max")
 }
 

@@ -33,13 +33,13 @@ func goroutines(t *testing.T, label string, f func()) (count func() int) {
 	}
 }
 
-// A client that does nothing has four goroutines: two of the driver's, one that reads the
-// connection, and one that keeps it and publishes.
+// A client that does nothing has two goroutines: one that reads the connection, and one that
+// keeps it and publishes.
 func TestGoroutinesOfAnIdleClient(t *testing.T) {
 	t.Parallel()
 	url := brokerURL(t)
 	count := goroutines(t, "client", func() { dial(t, url) })
-	eventually(t, "four goroutines are left", func() bool { return count() == 4 })
+	eventually(t, "two goroutines are left", func() bool { return count() == 2 })
 }
 
 // A queue of a server that does nothing has one goroutine.

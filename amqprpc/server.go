@@ -21,7 +21,9 @@ import (
 const handBackGrace = time.Second
 
 // Server answers the requests of the queues on which handlers are registered. It has one
-// connection, with a channel for each queue.
+// connection, on which up to 64 queues share a channel. If the broker closes a channel, it
+// redelivers the requests in hand of all queues of the channel. A queue that has caused this
+// gets a channel of its own.
 type Server struct {
 	cfg         serverConfig
 	url         string
@@ -180,9 +182,10 @@ func (s *Server) begin(dialer *messaging.Dialer) error {
 // brokerSide makes what the server has on the broker.
 func (s *Server) brokerSide() *messaging.Server {
 	replies := &messaging.ReplyWriter{
-		MaxBody: &s.maxBody,
-		Handled: &s.stats.handled,
-		InHand:  func() bool { return s.stats.inFlight.Load() > 0 },
+		MaxBody:  &s.maxBody,
+		Handled:  &s.stats.handled,
+		Returned: func(n int) { s.stats.returnedReplies.Add(int64(n)) },
+		InHand:   func() bool { return s.stats.inFlight.Load() > 0 },
 	}
 	broker := &messaging.Server{
 		Replies: replies, DrainTimeout: s.cfg.drainTimeout, Log: s.log,
@@ -202,9 +205,8 @@ func (s *Server) brokerSide() *messaging.Server {
 		e.gauge = overload.NewGauge(min(e.cfg.concurrency, e.cfg.prefetch))
 		e.consumer = messaging.Consumer{
 			Queue: e.queue, Prefetch: e.cfg.prefetch, Concurrency: e.cfg.concurrency,
-			Declare:  e.declare,
-			Accept:   e.accept,
-			Returned: func(n int) { s.stats.returnedReplies.Add(int64(n)) },
+			Declare: e.declare,
+			Accept:  e.accept,
 			Served: func() {
 				e.gauge.Consuming(time.Now())
 				s.health.served(e.queue)

@@ -32,7 +32,7 @@ func (e *EndError) Error() string {
 
 const (
 	// initialBuffer is small, because a process may have thousands of quiet connections.
-	initialBuffer = 1 << 10
+	initialBuffer = 1 << 9
 	// fullBuffer is the largest buffer of a busy connection. One system call then reads many
 	// frames.
 	fullBuffer = 64 << 10

@@ -80,7 +80,7 @@ type confirmReceiver chan confirm
 func (confirmReceiver) Deliver(*Message)                         {}
 func (confirmReceiver) Returned(*Message)                        {}
 func (confirmReceiver) Closed(*transport.Exception)              {}
-func (confirmReceiver) Cancelled()                               {}
+func (confirmReceiver) Cancelled(string)                         {}
 func (c confirmReceiver) Confirmed(tag uint64, _ bool, ack bool) { c <- confirm{tag, ack} }
 
 // request is Work that hands itself over.
@@ -113,7 +113,7 @@ type served struct {
 func serve(t *testing.T, broker *amqptest.Broker, queue string) *served {
 	t.Helper()
 	s := &served{requests: make(chan *request, 100), ready: make(chan struct{}, 100), unserved: make(chan error, 100)}
-	w := &ReplyWriter{MaxBody: bodies(1 << 20), Handled: &s.handled, InHand: func() bool { return true }}
+	w := &ReplyWriter{MaxBody: bodies(1 << 20), Handled: &s.handled, Returned: func(int) {}, InHand: func() bool { return true }}
 	base, cancel := context.WithCancel(context.Background())
 	s.consumer = &Consumer{
 		Queue: queue, Prefetch: 10, Concurrency: 10, Replies: w, Base: base,
@@ -127,7 +127,6 @@ func serve(t *testing.T, broker *amqptest.Broker, queue string) *served {
 			}
 			return &request{body: string(m.Body), to: s.requests, done: make(chan struct{})}
 		},
-		Returned: func(int) {},
 		Served:   func() { s.ready <- struct{}{} },
 		Unserved: func(err error, _ bool, _ time.Duration) { s.unserved <- err },
 		Fatal:    func() bool { return false },
@@ -163,7 +162,7 @@ type bodyReceiver chan string
 
 func (b bodyReceiver) Deliver(m *Message)         { b <- string(m.Body) }
 func (bodyReceiver) Returned(*Message)            {}
-func (bodyReceiver) Cancelled()                   {}
+func (bodyReceiver) Cancelled(string)             {}
 func (bodyReceiver) Closed(*transport.Exception)  {}
 func (bodyReceiver) Confirmed(uint64, bool, bool) {}
 

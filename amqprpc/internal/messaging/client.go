@@ -103,30 +103,17 @@ func (c *Client) StreamAddress() string {
 func (c *Client) Use(ctx, closing context.Context, conn *Conn, up func()) error {
 	work, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	setup, cancel := context.WithTimeout(ctx, SetupTimeout)
-	defer cancel()
-	c.number++
-	x, err := c.Publisher.open(setup, work, conn, c.number, &c.Mailbox)
+	x, err := c.open(ctx, work, conn, stop)
 	if err != nil {
 		return err
 	}
-	if err = c.Mailbox.open(setup, conn, c.number, stop); err != nil {
-		return err
-	}
-	keeper := c.Mailbox.keeper
-	if keeper != nil {
-		keeper.marker.place(setup)
-	}
-	if err = c.enter(setup, conn, stop); err != nil {
-		return err
-	}
-	cancel()
 	c.inspector.use(conn)
 	c.Control.use(conn)
 	up()
 	streaming, quit := context.WithCancel(context.WithoutCancel(ctx)) // until the farewell is said
 	defer quit()
 	c.Streams.use(streaming, conn)
+	keeper := c.Mailbox.keeper
 	if keeper != nil {
 		keeper.keep(work)
 	}
@@ -134,11 +121,7 @@ func (c *Client) Use(ctx, closing context.Context, conn *Conn, up func()) error 
 	stop(c.publish(work, conn, x))
 	c.Mailbox.close()
 	if closing.Err() != nil {
-		farewell, done := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
-		c.Farewell(farewell)
-		c.Mailbox.delete(farewell)
-		done()
-		conn.Close(closeTimeout)
+		c.leave(ctx, conn)
 	} else {
 		conn.Abort()
 	}
@@ -151,6 +134,33 @@ func (c *Client) Use(ctx, closing context.Context, conn *Conn, up func()) error 
 		keeper.stop()
 	}
 	return context.Cause(work)
+}
+
+// open sets up what the connection is used for, until work is done.
+func (c *Client) open(ctx, work context.Context, conn *Conn, ended func(error)) (*publishing, error) {
+	setup, cancel := context.WithTimeout(ctx, SetupTimeout)
+	defer cancel()
+	c.number++
+	x, err := c.Publisher.open(setup, work, conn, c.number, &c.Mailbox)
+	if err != nil {
+		return nil, err
+	}
+	if err = c.Mailbox.open(setup, conn, c.number, ended); err != nil {
+		return nil, err
+	}
+	if k := c.Mailbox.keeper; k != nil {
+		k.marker.place(setup)
+	}
+	return x, c.enter(setup, conn, ended)
+}
+
+// leave closes the connection of a client that is closed.
+func (c *Client) leave(ctx context.Context, conn *Conn) {
+	farewell, done := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+	defer done()
+	c.Farewell(farewell)
+	c.Mailbox.delete(farewell)
+	conn.Close(closeTimeout)
 }
 
 // Number is that of the connection, which each new one increases.

@@ -23,8 +23,6 @@ type Consumer struct {
 	// Accept makes Work of a message, on the reading goroutine. Nil rejects the
 	// message.
 	Accept func(m *Message, s *protocol.Interner) Work
-	// Returned is called when replies have found their queue gone.
-	Returned func(replies int)
 	// Served is called when the queue is consumed, and when it is not any more, with
 	// the reason and the time to the next try.
 	Served   func()
@@ -42,6 +40,7 @@ type Consumer struct {
 
 	workers  workers
 	requeuer requeuer
+	alone    bool          // the queue has cost a channel: it shares none
 	room     chan struct{} // receives when there may be room
 
 	mu       sync.Mutex
@@ -83,16 +82,12 @@ func (c *Consumer) Each(f func(Work)) { c.workers.each(f) }
 // serve consumes the queue until ctx is done, which it is when the connection is
 // lost. A channel that is closed, or a consumer that the broker cancels, is made
 // anew. The error is a permanent one, where Fatal says so, else nil.
-func (c *Consumer) serve(ctx context.Context, conn *Conn, tasks *sync.WaitGroup) error {
+func (c *Consumer) serve(ctx context.Context, pool *channelPool, tasks *sync.WaitGroup) error {
 	var wait backoff
 	for ctx.Err() == nil {
-		// Not with ctx: to give up in the middle costs the connection, on which other
-		// queues are being drained.
-		limit, cancel := context.WithTimeout(c.Base, SetupTimeout)
-		s, err := c.subscribe(limit, conn)
-		cancel()
+		s, err := c.subscribe(ctx, pool)
 		if err != nil {
-			if ctx.Err() != nil || conn.IsClosed() {
+			if ctx.Err() != nil || pool.conn.IsClosed() {
 				return nil // and whoever watches the connection says why
 			}
 			if IsPermanent(err) && c.Fatal() {
@@ -108,19 +103,17 @@ func (c *Consumer) serve(ctx context.Context, conn *Conn, tasks *sync.WaitGroup)
 		for err = s.end(ctx); err == errFull; err = s.end(ctx) {
 			s.pause(ctx)
 		}
-		if ctx.Err() != nil || conn.IsClosed() {
+		if ctx.Err() != nil || pool.conn.IsClosed() {
 			return nil
 		}
 		if err != nil {
-			if c.Prefetch > c.Concurrency && timedOut(err) {
-				c.Prefetch = c.Concurrency
-				err = fmt.Errorf("%w; from now on no more requests are prefetched than handlers run (WithConcurrency), since those that wait time out, too", err)
+			if s.channel.culprit == c {
+				err = c.timedOut(err)
 			}
 			s.drop()
-			s.ch.Forget()
 		} else {
 			s.deafen()
-			tasks.Go(func() { s.retire(c.Base) })
+			tasks.Go(s.retire)
 			err = errors.New("the broker cancelled the consumer: the queue was deleted, or its node is gone")
 		}
 		wait.lasted(time.Since(start))
@@ -137,9 +130,27 @@ func timedOut(err error) bool {
 	return Code(err) == CodePreconditionFailed && strings.Contains(err.Error(), "timed out")
 }
 
-// explainConsume says what the broker's refusal of a consumer means.
+// timedOut notes that a delivery of this queue has cost its channel.
+func (c *Consumer) timedOut(err error) error {
+	if !c.alone {
+		c.alone = true
+		err = fmt.Errorf("%w; from now on the queue has a channel of its own, since its oldest request has cost this one", err)
+	}
+	if c.Prefetch > c.Concurrency {
+		c.Prefetch = c.Concurrency
+		err = fmt.Errorf("%w; from now on no more requests are prefetched than handlers run (WithConcurrency), since those that wait time out, too", err)
+	}
+	return err
+}
+
+// explainConsume says what the broker's refusal of a consumer means. The refusal has closed
+// the channel, which the queue is to cost others only once.
 func (c *Consumer) explainConsume(err error) error {
 	err = fmt.Errorf("consume queue %q: %w", c.Queue, err)
+	if _, large := TooLarge(err); large || timedOut(err) || Code(err) == 0 {
+		return err // the channel was closed for something else
+	}
+	c.alone = true
 	switch Code(err) {
 	case CodeAccessRefused, CodeResourceLocked, CodePreconditionFailed, CodeNotAllowed:
 		return Permanent(err)
@@ -154,9 +165,7 @@ func (c *Consumer) adopt(s *subscription) {
 	c.current = s
 	kept := c.subs[:0]
 	for _, old := range c.subs {
-		if isClosed(old.drained) {
-			old.cancel()
-		} else {
+		if !isClosed(old.drained) {
 			kept = append(kept, old)
 		}
 	}

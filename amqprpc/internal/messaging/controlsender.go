@@ -77,10 +77,7 @@ func (s *ControlSender) open(ctx context.Context) error {
 	if s.ch != nil && !s.ch.IsClosed() && s.receipts.end() == nil {
 		return nil
 	}
-	if s.ch != nil {
-		s.ch.Forget()
-		s.ch = nil
-	}
+	s.ch = nil
 	ctx, cancel := context.WithTimeout(ctx, SetupTimeout)
 	defer cancel()
 	r := &receipts{waiting: make(map[uint64]*receipt)}

@@ -18,10 +18,12 @@ type Work interface {
 
 // Delivery is a message that a consumer got and that is not settled yet.
 type Delivery struct {
-	sub   *subscription
-	tag   uint64
-	acked atomic.Bool // before its handling began
-	done  Done
+	sub  *subscription
+	tag  uint64
+	done Done
+
+	acked    atomic.Bool // before its handling began
+	finished atomic.Bool
 }
 
 // Done is what is done for a delivery in the end: a reply is sent, or none, and the
@@ -45,7 +47,7 @@ type Done struct {
 func (d *Delivery) Base() *Delivery { return d }
 
 // Context ends when the channel of the delivery is lost.
-func (d *Delivery) Context() context.Context { return d.sub.ctx }
+func (d *Delivery) Context() context.Context { return d.sub.channel.ctx }
 
 // Tag returns the delivery tag.
 func (d *Delivery) Tag() uint64 { return d.tag }
@@ -58,7 +60,7 @@ func (d *Delivery) Acked() bool { return d.acked.Load() }
 func (d *Delivery) Lost() bool { return !d.acked.Load() && d.sub.lost() }
 
 // FrameMax is the size that the broker allows a frame, in octets; 0 is no limit.
-func (d *Delivery) FrameMax() int { return d.sub.ch.FrameMax() }
+func (d *Delivery) FrameMax() int { return d.sub.channel.ch.FrameMax() }
 
 // AckNow acknowledges the delivery before it is done. It reports whether that will
 // be written, as far as can be known: not where the channel is lost.
@@ -76,6 +78,7 @@ func (d *Delivery) AckNow() bool {
 // consumed with.
 func (d *Delivery) Finish(done Done) {
 	d.done = done
+	d.finished.Store(true)
 	if t := (task{delivery: d, kind: finish}); !d.sub.post(t) && d.acked.Load() {
 		d.sub.consumer.redirect(t)
 	}
@@ -107,7 +110,7 @@ func (d *Delivery) Heartbeat(to string, r protocol.Reply) {
 // it. It reports false where the broker has not certainly taken the copy; the
 // delivery is then as it was.
 func (d *Delivery) Requeue(properties, body []byte) bool {
-	if !d.sub.consumer.requeuer.publish(d.sub.ctx, d.sub.conn, d.sub.consumer.Queue, properties, body) {
+	if !d.sub.consumer.requeuer.publish(d.sub.channel.ctx, d.sub.channel.pool.conn, d.sub.consumer.Queue, properties, body) {
 		return false
 	}
 	d.Finish(Done{})
@@ -129,4 +132,5 @@ const (
 	finish taskKind = iota
 	ackNow
 	heartbeat
+	giveBack // of a delivery that nobody has taken
 )

@@ -6,8 +6,6 @@ import (
 	"slices"
 	"sync"
 	"time"
-
-	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/protocol"
 )
 
 // drained is what a drain has left.
@@ -108,8 +106,9 @@ func (s *subscription) drain(limit context.Context) {
 		return
 	}
 	taken, written := int64(0), s.written.Load()
-	// The broker answers both after all that came before.
-	if s.ch.Cancel(limit, protocol.ConsumerTag) == nil {
+	// The broker answers after all that came before on the channel, also if there is no such
+	// consumer any more.
+	if s.channel.ch.Cancel(limit, s.tag()) == nil {
 		taken = written
 	}
 	for s.consumer.owed() > 0 && !s.lost() && limit.Err() == nil {
@@ -118,10 +117,10 @@ func (s *subscription) drain(limit context.Context) {
 	s.deafen()
 	select {
 	case <-s.drained:
-		if s.ch.Close(limit) == nil {
+		if s.written.Load() == taken || s.channel.ch.Cancel(limit, s.tag()) == nil {
 			return
 		}
-	case <-s.ctx.Done():
+	case <-s.channel.ctx.Done():
 	case <-limit.Done():
 	}
 	// With more than the prefetch untaken the broker would have delivered no more.

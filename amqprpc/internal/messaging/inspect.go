@@ -105,9 +105,6 @@ func (i *inspector) declare(conn *Conn, queue string) Inspection {
 	defer func() { <-i.turn }()
 	ctx := context.Background() // a broker that is slow to answer must not cost the connection
 	if i.ch == nil || i.ch.IsClosed() {
-		if i.ch != nil {
-			i.ch.Forget()
-		}
 		ch, err := conn.Open(ctx, ignore{})
 		if err != nil {
 			return Inspection{Err: err}
@@ -124,5 +121,5 @@ type ignore struct{}
 func (ignore) Deliver(*Message)             {}
 func (ignore) Returned(*Message)            {}
 func (ignore) Confirmed(uint64, bool, bool) {}
-func (ignore) Cancelled()                   {}
+func (ignore) Cancelled(string)             {}
 func (ignore) Closed(*transport.Exception)  {}

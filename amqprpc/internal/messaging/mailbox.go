@@ -145,7 +145,7 @@ func (m *Mailbox) openQueue(ctx context.Context, conn *Conn, q QueueDeclaration)
 	}
 	b := &box{mailbox: m, manual: m.Mode == Resumable, ended: m.ended}
 	fail := func(err error) error {
-		b.ch.Forget()
+		b.ch.Close(ctx) // if the broker has not: a connection has only so many channels
 		if b.keeper != nil {
 			b.keeper.stop()
 		}
@@ -290,7 +290,7 @@ func (b *box) stop() {
 }
 
 // Cancelled implements transport.Receiver.
-func (b *box) Cancelled() {
+func (b *box) Cancelled(string) {
 	b.ended(fmt.Errorf("the broker cancelled the consumer of %s: the queue is gone", b.mailbox.What))
 }
 

@@ -153,7 +153,7 @@ func (k *marker) Deliver(m *Message) {
 }
 
 // Cancelled implements transport.Receiver.
-func (k *marker) Cancelled() { k.end() }
+func (k *marker) Cancelled(string) { k.end() }
 
 // Returned implements transport.Receiver.
 func (k *marker) Returned(*Message) {}

@@ -82,7 +82,7 @@ type preparer[T any] interface {
 // once, so that goroutines which are about to add something can: without that each
 // message would be a system call of its own.
 func (o *outbox[T]) run(done <-chan struct{}, p preparer[T]) {
-	batch := make([]T, 0, batchCount)
+	var batch []T
 	for {
 		batch = o.take(batch[:0])
 		if len(batch) == 0 {

@@ -251,7 +251,7 @@ func (c *publishChannel) Deliver(m *Message) { c.owner.mailbox.Receive(m) }
 func (c *publishChannel) Returned(m *Message) { c.owner.Publisher.Returned(m) }
 
 // Cancelled implements transport.Receiver.
-func (c *publishChannel) Cancelled() {}
+func (c *publishChannel) Cancelled(string) {}
 
 // Confirmed implements transport.Receiver.
 func (c *publishChannel) Confirmed(tag uint64, multiple, ack bool) {

@@ -13,7 +13,9 @@ import (
 const (
 	batchedReply  = 4 << 10  // how long a reply may be to go in a batch
 	batchedBody   = 32 << 10 // how long a batch gets
-	batchedQueues = 16       // how many batches are gathered at a time
+	batchedQueues = 256      // how many batches are gathered at a time
+	batchedSearch = 8        // how many of them are looked through, before the index is used
+	batchedKept   = 4 << 10  // how much memory each of the others keeps
 )
 
 // replyBatches are the batches that are about to be written.
@@ -45,7 +47,7 @@ func (c *replyChannel) add(b *replyBatch, done *Done) bool {
 		body = c.appendReply(body, b.first)
 	}
 	body = c.appendReply(body, done)
-	if len(body) > min(batchedBody, int(c.sub.consumer.Replies.MaxBody.Load())) {
+	if len(body) > min(batchedBody, int(c.channel.pool.replies.MaxBody.Load())) {
 		return false
 	}
 	b.body = body
@@ -59,24 +61,38 @@ func (c *replyChannel) appendReply(dst []byte, done *Done) []byte {
 
 // batchTo returns the batch to a queue, or an empty one.
 func (c *replyChannel) batchTo(to string) *replyBatch {
-	for i := range c.batches {
+	for i := range c.batches[:min(len(c.batches), batchedSearch)] {
 		if c.batches[i].to == to {
 			return &c.batches[i]
 		}
+	}
+	if i, ok := c.index[to]; ok {
+		return &c.batches[i]
 	}
 	if len(c.batches) == batchedQueues {
 		c.publishBatches()
 	}
 	n := len(c.batches)
+	if n >= batchedSearch {
+		if c.index == nil {
+			c.index = make(map[string]int)
+		}
+		c.index[to] = n
+	}
 	c.batches = slices.Grow(c.batches, 1)[:n+1] // it has the memory of an earlier one, or none
 	return &c.batches[n]
 }
 
 func (c *replyChannel) publishBatches() {
 	for i := range c.batches {
-		c.publishBatch(&c.batches[i])
+		b := &c.batches[i]
+		c.publishBatch(b)
+		if i >= batchedSearch && cap(b.body) > batchedKept {
+			b.body = nil
+		}
 	}
 	c.batches = c.batches[:0]
+	clear(c.index)
 }
 
 // publishBatch publishes a batch, or its only reply as it is, and empties it.

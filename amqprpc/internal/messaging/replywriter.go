@@ -15,6 +15,8 @@ type ReplyWriter struct {
 	MaxBody *atomic.Int64
 	// Handled counts deliveries that are done.
 	Handled *atomic.Int64
+	// Returned is called when replies have found their queue gone.
+	Returned func(replies int)
 	// InHand reports whether requests are being handled, whose replies may be about
 	// to come.
 	InHand func() bool
@@ -47,17 +49,20 @@ func (w *ReplyWriter) prepare(t task) {
 	d := t.delivery
 	s := d.sub
 	if s.lost() {
-		s.release()
+		if t.kind != giveBack {
+			s.release()
+		}
 		if t.kind == finish && d.acked.Load() {
 			s.consumer.redirect(t)
 		}
 		return
 	}
-	c := &s.writer
-	if c.posted == 0 {
+	c := &s.channel.writer
+	if !c.dirty {
+		c.dirty = true
 		w.dirty = append(w.dirty, c)
 	}
-	c.posted++
+	c.note(t)
 	c.apply(t)
 	if len(c.frames)+len(c.direct) >= batchLong {
 		c.write(false)
@@ -70,8 +75,8 @@ func (w *ReplyWriter) flush() {
 		c.write(!alone)
 	}
 	for i, c := range w.dirty {
-		if last := i == len(w.dirty)-1; !alone && (last || w.dirty[i+1].sub.conn != c.sub.conn) {
-			c.sub.conn.Flush()
+		if last := i == len(w.dirty)-1; !alone && (last || w.dirty[i+1].channel.pool != c.channel.pool) {
+			c.channel.pool.conn.Flush()
 		}
 	}
 	for i, c := range w.dirty {
@@ -81,20 +86,33 @@ func (w *ReplyWriter) flush() {
 	w.dirty = w.dirty[:0]
 }
 
-// replyChannel is the reply writer's side of a subscription.
+// replyChannel is the reply writer's side of a channel.
 type replyChannel struct {
-	sub      *subscription
-	acks     ackTracker
-	frames   []byte // about to be written
-	direct   []byte // replies to direct addresses, about to be written after all that is settled
-	batches  replyBatches
-	scratch  []byte // a property list
-	finished int    // answers that are about to be written
-	posted   int    // tasks to release when they are written
+	channel *sharedChannel
+	acks    ackTracker
+	frames  []byte // about to be written
+	direct  []byte // replies to direct addresses, about to be written after all that is settled
+	batches replyBatches
+	index   map[string]int  // of batches, but for the first ones
+	scratch []byte          // a property list
+	dirty   bool            // there is something to write
+	subs    []*subscription // whose tasks are to be released when they are written
 }
 
-func (c *replyChannel) init(s *subscription) {
-	c.sub, c.acks.next = s, 1
+func (c *replyChannel) init(of *sharedChannel) {
+	c.channel, c.acks.next = of, 1
+}
+
+// note notes a task that is to be released when it is written.
+func (c *replyChannel) note(t task) {
+	if t.kind == giveBack {
+		return
+	}
+	s := t.delivery.sub
+	if s.posted == 0 {
+		c.subs = append(c.subs, s)
+	}
+	s.posted++
 }
 
 // apply adds a task's reply to the frames or to a batch, and notes its
@@ -109,6 +127,9 @@ func (c *replyChannel) apply(t task) {
 	case heartbeat:
 		c.publish(done)
 		return
+	case giveBack:
+		c.requeue(d.tag)
+		return
 	}
 	settles := !d.acked.Load()
 	if settles && done.SettleFirst {
@@ -121,14 +142,13 @@ func (c *replyChannel) apply(t task) {
 	default:
 		c.publish(done)
 	}
-	c.sub.left.Add(-1)
+	d.sub.left.Add(-1)
 	if done.Requeue {
-		c.frames = c.sub.ch.AppendRequeue(c.frames, d.tag)
-		c.acks.settled(d.tag)
+		c.requeue(d.tag)
 		return
 	}
-	c.finished++
-	c.sub.consumer.Replies.Handled.Add(1)
+	d.sub.finished++
+	c.channel.pool.replies.Handled.Add(1)
 	switch {
 	case !settles, done.SettleFirst:
 	case done.Reject:
@@ -152,19 +172,25 @@ func (c *replyChannel) publishMessage(to string, properties, body []byte) {
 	p := Publishing{Key: to, Properties: properties, Body: body}
 	if protocol.IsDirect(to) {
 		// Those versions both deliver and return a mandatory message to such an address.
-		c.direct = c.sub.ch.AppendPublish(c.direct, &p)
+		c.direct = c.channel.ch.AppendPublish(c.direct, &p)
 		return
 	}
 	p.Mandatory = true
-	c.frames = c.sub.ch.AppendPublish(c.frames, &p)
+	c.frames = c.channel.ch.AppendPublish(c.frames, &p)
+}
+
+// requeue has the broker deliver a message again.
+func (c *replyChannel) requeue(tag uint64) {
+	c.frames = c.channel.ch.AppendRequeue(c.frames, tag)
+	c.acks.settled(tag)
 }
 
 // settle acknowledges or rejects one delivery at this point of the frames.
 func (c *replyChannel) settle(tag uint64, reject bool) {
 	if reject {
-		c.frames = c.sub.ch.AppendReject(c.frames, tag)
+		c.frames = c.channel.ch.AppendReject(c.frames, tag)
 	} else {
-		c.frames = c.sub.ch.AppendAck(c.frames, tag, false)
+		c.frames = c.channel.ch.AppendAck(c.frames, tag, false)
 	}
 	c.acks.settled(tag)
 }
@@ -173,19 +199,21 @@ func (c *replyChannel) settle(tag uint64, reject bool) {
 func (c *replyChannel) write(later bool) {
 	c.publishBatches()
 	c.acks.flush(func(tag uint64, multiple bool) {
-		c.frames = c.sub.ch.AppendAck(c.frames, tag, multiple)
+		c.frames = c.channel.ch.AppendAck(c.frames, tag, multiple)
 	})
 	c.frames, c.direct = append(c.frames, c.direct...), c.direct[:0]
 	// An error is the channel's end, which its consumer learns elsewhere.
 	switch {
 	case len(c.frames) == 0:
 	case later:
-		c.sub.ch.WriteLater(c.frames)
+		c.channel.ch.WriteLater(c.frames)
 	default:
-		c.sub.ch.Write(c.frames)
+		c.channel.ch.Write(c.frames)
 	}
-	c.sub.written.Add(int64(c.finished))
-	c.finished = 0
+	for _, s := range c.subs {
+		s.written.Add(int64(s.finished))
+		s.finished = 0
+	}
 	if c.frames = c.frames[:0]; cap(c.frames) > batchMemory {
 		c.frames, c.direct = nil, nil
 	}
@@ -193,7 +221,11 @@ func (c *replyChannel) write(later bool) {
 
 // release releases the tasks that are written.
 func (c *replyChannel) release() {
-	for ; c.posted > 0; c.posted-- {
-		c.sub.release()
+	for i, s := range c.subs {
+		n := s.posted
+		s.posted = 0
+		s.releaseAll(n)
+		c.subs[i] = nil
 	}
+	c.subs, c.dirty = c.subs[:0], false
 }

@@ -18,6 +18,7 @@ import (
 type writerTest struct {
 	t       *testing.T
 	w       *ReplyWriter
+	channel *sharedChannel
 	sub     *subscription
 	record  *amqptest.Record
 	seen    int
@@ -44,22 +45,28 @@ func newWriterTest(t *testing.T, maxBody, deliveries int) *writerTest {
 	}
 	x := &writerTest{t: t}
 	x.w = &ReplyWriter{MaxBody: bodies(maxBody), Handled: &x.handled, InHand: func() bool { return true }}
+	x.channel = newSharedChannel(t.Context(), &channelPool{conn: conn, base: t.Context(), replies: x.w})
 	x.w.box.init(nil)
-	x.sub = newSubscription()
-	x.sub.consumer = &Consumer{Replies: x.w}
-	x.sub.ctx, x.sub.cancel = t.Context(), func() {}
-	x.sub.writer.init(x.sub)
+	x.sub = x.subscription()
 	to := &holdAll{came: make(chan struct{}, deliveries)}
 	var err error
-	x.sub.ch, err = conn.Open(t.Context(), to)
+	x.channel.ch, err = conn.Open(t.Context(), to)
 	require.NoError(t, err)
-	require.NoError(t, x.sub.ch.Consume(t.Context(), "requests", "tag", false, 0))
+	require.NoError(t, x.channel.ch.Consume(t.Context(), "requests", "tag", false, 0))
 	publish(t, conn, "requests", make([]string, deliveries)...)
 	for range deliveries {
 		next(t, to.came)
 	}
 	x.record = broker.Record()
 	return x
+}
+
+// subscription is one more subscription with the channel.
+func (x *writerTest) subscription() *subscription {
+	s := newSubscription()
+	s.consumer = &Consumer{Replies: x.w}
+	require.True(x.t, x.channel.place(s))
+	return s
 }
 
 // delivery is the next delivery. It has a reply of that length, to that queue.
@@ -74,8 +81,8 @@ func (x *writerTest) delivery(to string, length int, change ...func(*Done)) *Del
 
 func (x *writerTest) apply(ds ...*Delivery) {
 	for _, d := range ds {
-		x.sub.hold(false)
-		x.sub.left.Add(1)
+		d.sub.hold(false)
+		d.sub.left.Add(1)
 		x.w.prepare(task{delivery: d})
 	}
 }
@@ -86,7 +93,7 @@ func (x *writerTest) written() (all []string) {
 	x.w.flush()
 	require.Zero(x.t, x.sub.left.Load())
 	require.Equal(x.t, 1, x.sub.open, "all tasks are released")
-	_, err := x.sub.ch.DeclareQueue(x.t.Context(), QueueDeclaration{Name: "requests", Passive: true}) // answered after all that
+	_, err := x.channel.ch.DeclareQueue(x.t.Context(), QueueDeclaration{Name: "requests", Passive: true}) // answered after all that
 	require.NoError(x.t, err)
 	events := x.record.Events()
 	for _, e := range events[x.seen:] {
@@ -154,13 +161,13 @@ func TestReplyBatchesAreBounded(t *testing.T) {
 	x := newWriterTest(t, 1<<20, 40+3*batchedQueues)
 	for range 20 {
 		x.apply(x.delivery("a", batchedReply), x.delivery("b", 1))
-		require.LessOrEqual(t, len(x.sub.writer.batches), 2)
+		require.LessOrEqual(t, len(x.channel.writer.batches), 2)
 	}
 	got := x.written()
 	require.Len(t, got, 4+40, "three messages to a, one to b, and the acknowledgements")
 	for i := range 3 * batchedQueues {
 		x.apply(x.delivery(fmt.Sprint("q", i%(2*batchedQueues)), 1))
-		require.LessOrEqual(t, len(x.sub.writer.batches), batchedQueues)
+		require.LessOrEqual(t, len(x.channel.writer.batches), batchedQueues)
 	}
 	require.Len(t, x.written(), 2*3*batchedQueues)
 }
@@ -182,7 +189,7 @@ func TestLongReplies(t *testing.T) {
 	x := newWriterTest(t, 64<<20, 64)
 	for range 64 {
 		x.apply(x.delivery("a", 1<<20))
-		require.LessOrEqual(t, cap(x.sub.writer.frames), batchLong+2<<20)
+		require.LessOrEqual(t, cap(x.channel.writer.frames), batchLong+2<<20)
 	}
 	require.Len(t, x.written(), 128)
 }
@@ -191,7 +198,7 @@ func TestLongReplies(t *testing.T) {
 func TestRepliesOfALostChannel(t *testing.T) {
 	t.Parallel()
 	x := newWriterTest(t, 1<<20, 2)
-	x.sub.ctx = canceled()
+	x.channel.cancel()
 	x.apply(x.delivery("a", 1))
 	x.w.flush()
 	require.Equal(t, 1, x.sub.open)

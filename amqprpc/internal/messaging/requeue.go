@@ -99,7 +99,7 @@ func (r *requeuer) open(conn *Conn) bool {
 	}
 	ctx := context.Background()
 	if r.ch != nil {
-		r.ch.Close(ctx) // though it is closed: its receiver is to be forgotten
+		r.ch.Close(ctx) // if it is open: what is still to come on it is nobody's
 	}
 	r.conn, r.sent = nil, 0
 	r.copy = copyReceiver{returned: make(chan struct{}, 1), answer: make(chan confirm, 4)}

@@ -2,7 +2,6 @@ package messaging
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -55,8 +54,9 @@ func (s *Server) Inspect(ctx context.Context, queue string) Inspection {
 func (s *Server) Use(ctx, closing context.Context, conn *Conn, up func()) error {
 	work, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	if most, want := conn.ChannelMax(), len(s.Consumers); most > 0 && want > most {
-		return Permanent(fmt.Errorf("%d queues need a channel each, and the broker allows a connection %d (channel_max): serve them with several servers", want, most))
+	pool, err := newChannelPool(conn, s.Base, s.Replies, len(s.Consumers))
+	if err != nil {
+		return err
 	}
 	for _, c := range s.Consumers {
 		c.begin()
@@ -67,7 +67,7 @@ func (s *Server) Use(ctx, closing context.Context, conn *Conn, up func()) error 
 	var serving, tasks sync.WaitGroup
 	for _, c := range s.Consumers {
 		serving.Go(func() {
-			if err := c.serve(work, conn, &tasks); err != nil {
+			if err := c.serve(work, pool, &tasks); err != nil {
 				stop(err)
 			}
 		})

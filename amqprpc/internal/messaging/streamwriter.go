@@ -140,11 +140,7 @@ func (c *streamChannel) run(conn *Conn) (err error) {
 		return fmt.Errorf("open a channel: %w", err)
 	}
 	c.writer.box.run(c.open.Done(), c)
-	if c.ch.IsClosed() || conn.IsClosed() {
-		c.ch.Forget()
-	} else {
-		c.ch.Close(context.Background()) // ends with the connection, which has only so many channels
-	}
+	c.ch.Close(context.Background()) // ends with the connection, which has only so many channels
 	return context.Cause(c.open)
 }
 

@@ -3,22 +3,17 @@ package messaging
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"sync/atomic"
 
-	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/protocol"
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/transport"
 )
 
 // subscription is a consumer's time with one channel.
 type subscription struct {
 	consumer *Consumer
-	conn     *Conn
-	ch       *Channel
-	ctx      context.Context // of what is delivered: done when the channel is lost
-	cancel   context.CancelFunc
-	writer   replyChannel
+	channel  *sharedChannel
+	number   int // on the channel; its place and its tag come from it
 
 	cancelled chan struct{} // closed when the broker has cancelled the consumer
 	full      chan struct{} // receives when no more work is to be taken
@@ -27,58 +22,47 @@ type subscription struct {
 	written   atomic.Int64  // answers
 	unsure    int           // answers that the broker may not have taken, after the drain
 
-	mu      sync.Mutex // never held while anything is waited for: the reading goroutine takes it
-	deaf    bool       // no more deliveries are taken
-	open    int        // deliveries in hand, tasks to be written, and one until it is deaf
-	strings protocol.Interner
+	mu   sync.Mutex // never held while anything is waited for: the reading goroutine takes it
+	deaf bool       // no more deliveries are taken
+	open int        // deliveries in hand, tasks to be written, and one until it is deaf
+
+	// The reply writer's:
+	posted   int // tasks to release when they are written
+	finished int // answers that are about to be written
 }
 
-// subscribe opens a channel, declares the queue and consumes it.
-func (c *Consumer) subscribe(ctx context.Context, conn *Conn) (_ *subscription, err error) {
+// subscribe declares the queue and consumes it. ctx bounds the waits for other queues.
+func (c *Consumer) subscribe(ctx context.Context, pool *channelPool) (*subscription, error) {
+	if !c.alone {
+		if err := pool.declare(ctx, c.Declare); err != nil {
+			return nil, err
+		}
+	}
 	s := &subscription{
-		consumer: c, conn: conn, open: 1,
+		consumer: c, open: 1,
 		cancelled: make(chan struct{}), full: make(chan struct{}, 1), drained: make(chan struct{}),
 	}
-	s.writer.init(s)
-	s.ctx, s.cancel = context.WithCancel(c.Base)
-	defer func() {
-		if err != nil {
-			s.cancel()
+	for {
+		pool.join(s, c.alone)
+		err := s.channel.consume(ctx, s)
+		if err == nil {
+			break
 		}
-	}()
-	if s.ch, err = conn.Open(ctx, s); err != nil {
-		return nil, err
-	}
-	if err = s.start(ctx); err != nil {
-		if !conn.IsClosed() {
-			s.ch.Close(ctx)
-		}
-		return nil, err
+		pool.leave(s)
+		if !errors.Is(err, transport.ErrClosed) || pool.conn.IsClosed() {
+			return nil, err
+		} // the broker has closed the channel because of another queue
 	}
 	c.adopt(s)
 	return s, nil
 }
 
-func (s *subscription) start(ctx context.Context) error {
-	c := s.consumer
-	if err := c.Declare(ctx, s.ch); err != nil {
-		return err
-	}
-	if err := s.ch.Prefetch(ctx, c.Prefetch); err != nil {
-		return fmt.Errorf("set the prefetch of queue %q: %w", c.Queue, err)
-	}
-	if err := s.ch.Consume(ctx, c.Queue, protocol.ConsumerTag, false, 0); err != nil {
-		return c.explainConsume(err)
-	}
-	return nil
-}
-
 // lost reports whether the channel is lost.
-func (s *subscription) lost() bool { return s.ctx.Err() != nil }
+func (s *subscription) lost() bool { return s.channel.ctx.Err() != nil }
 
 // drop gives the channel up: the broker will deliver again what is not settled.
 func (s *subscription) drop() {
-	s.cancel()
+	s.channel.cancel()
 	s.deafen()
 }
 
@@ -105,10 +89,13 @@ func (s *subscription) hold(forNew bool) bool {
 	return true
 }
 
-func (s *subscription) release() {
+func (s *subscription) release() { s.releaseAll(1) }
+
+// releaseAll is n times release.
+func (s *subscription) releaseAll(n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.open--; s.open == 0 {
+	if s.open -= n; s.open == 0 {
 		close(s.drained)
 	}
 }
@@ -138,11 +125,8 @@ func (s *subscription) take(t task) bool {
 // and the channel still stands, as when the queue was deleted.
 func (s *subscription) end(ctx context.Context) (err error) {
 	select {
-	case e := <-s.ch.Closed():
-		if e == nil {
-			return errors.New("the channel was closed")
-		}
-		return fmt.Errorf("the channel was closed: %w", e)
+	case <-s.channel.ch.Closed():
+		return s.channel.reason()
 	case <-s.cancelled:
 		return nil
 	case <-s.full:
@@ -162,7 +146,7 @@ func (s *subscription) pause(ctx context.Context) {
 		return
 	}
 	limit, cancel := context.WithTimeout(c.Base, SetupTimeout)
-	err := s.ch.Cancel(limit, protocol.ConsumerTag)
+	err := s.channel.ch.Cancel(limit, s.tag())
 	cancel()
 	for _, w := range c.workers.waiting() {
 		d := w.Base()
@@ -175,33 +159,44 @@ func (s *subscription) pause(ctx context.Context) {
 		case <-c.room:
 		case <-ctx.Done():
 			return
-		case <-s.ctx.Done():
+		case <-s.channel.ctx.Done():
 			return
 		}
 	}
-	limit, cancel = context.WithTimeout(c.Base, SetupTimeout)
-	defer cancel()
-	s.ch.Consume(limit, c.Queue, protocol.ConsumerTag, false, 0) // an error is the channel's end
+	// A queue that was deleted meanwhile would cost the channel.
+	if !s.channel.alone && s.channel.pool.declare(ctx, c.Declare) != nil {
+		s.gone()
+		return
+	}
+	s.channel.consume(ctx, s) // an error is the channel's end
 }
 
-// retire closes the channel of a subscription that gets no more deliveries, when all
-// are answered: a connection has only so many channels.
-func (s *subscription) retire(ctx context.Context) {
+// retire leaves the channel of a subscription that gets no more deliveries, when all are
+// answered.
+func (s *subscription) retire() {
 	select {
 	case <-s.drained:
-	case <-s.ctx.Done():
+	case <-s.channel.ctx.Done():
 	}
-	s.ch.Close(ctx) // an error is the connection's end
+	s.channel.pool.leave(s)
 }
 
-// Deliver implements transport.Receiver.
-func (s *subscription) Deliver(m *Message) {
-	if !s.hold(true) {
-		return // the channel is lost: the message will be delivered again
+// gone says that there is no consumer any more.
+func (s *subscription) gone() {
+	if s.channel.vacate(s) {
+		close(s.cancelled)
 	}
+}
+
+// deliver takes a delivery, on the reading goroutine.
+func (s *subscription) deliver(m *Message) {
 	c := s.consumer
+	if !s.hold(true) { // the channel may live on for others
+		c.Replies.box.add(task{delivery: &Delivery{sub: s, tag: m.Tag}, kind: giveBack})
+		return
+	}
 	s.left.Add(1)
-	w := c.Accept(m, &s.strings)
+	w := c.Accept(m, &s.channel.strings)
 	if w == nil {
 		d := &Delivery{sub: s, tag: m.Tag}
 		d.Finish(Done{Reject: true})
@@ -213,23 +208,5 @@ func (s *subscription) Deliver(m *Message) {
 	c.workers.add(w)
 	if c.Full != nil && c.Full() {
 		signal(s.full)
-	}
-}
-
-// Returned implements transport.Receiver.
-func (s *subscription) Returned(m *Message) {
-	s.consumer.Returned(protocol.CountReplies(&m.Properties, m.Body))
-}
-
-// Confirmed implements transport.Receiver.
-func (s *subscription) Confirmed(uint64, bool, bool) {}
-
-// Closed implements transport.Receiver.
-func (s *subscription) Closed(*transport.Exception) {}
-
-// Cancelled implements transport.Receiver.
-func (s *subscription) Cancelled() {
-	if !isClosed(s.cancelled) {
-		close(s.cancelled)
 	}
 }

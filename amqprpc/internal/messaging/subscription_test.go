@@ -1,8 +1,8 @@
 package messaging
 
 import (
-	"context"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
@@ -95,7 +95,7 @@ func serverConnection(b *amqptest.Broker) *amqptest.Connection {
 	for _, c := range b.Connections() {
 		for _, ch := range c.Info().Channels {
 			for _, tag := range ch.Consumers {
-				if tag == protocol.ConsumerTag {
+				if strings.HasPrefix(tag, protocol.ConsumerTag) {
 					return c
 				}
 			}
@@ -136,7 +136,7 @@ func TestReplyToASubscriptionThatIsLost(t *testing.T) {
 	c.redirect(task{delivery: &Delivery{done: Done{To: "r"}}})
 	s := newSubscription()
 	s.consumer = c
-	s.ctx, s.cancel = context.WithCancel(t.Context())
+	newSharedChannel(t.Context(), nil).place(s)
 	c.adopt(s)
 	require.True(t, s.lost())
 	require.Zero(t, s.left.Load())

@@ -43,11 +43,7 @@ func (x *publishing) salvage(limit int) {
 	}
 	for _, c := range channels {
 		broken := c.broken.Load()
-		if broken {
-			c.ch.Forget()
-		} else {
-			c.ch.Close(context.Background()) // ends with the connection
-		}
+		c.ch.Close(context.Background()) // ends with the connection
 		if c.confirms == nil {
 			continue
 		}

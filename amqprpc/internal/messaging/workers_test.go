@@ -25,7 +25,9 @@ func jobs(s *subscription) func(f func()) Work {
 	}
 }
 
-func newSubscription() *subscription { return &subscription{open: 1, drained: make(chan struct{})} }
+func newSubscription() *subscription {
+	return &subscription{open: 1, cancelled: make(chan struct{}), drained: make(chan struct{})}
+}
 
 // As many handlers run at once as the bound allows, and no more goroutines than work.
 func TestWorkersAreBounded(t *testing.T) {

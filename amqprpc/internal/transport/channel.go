@@ -4,11 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/frame"
 )
+
+// replySuccess is the reply code of a close in good order.
+const replySuccess = 200
 
 // ErrClosed says that the channel or the connection was closed before, and that
 // nothing was written.
@@ -28,92 +32,63 @@ type Receiver interface {
 	Returned(*Message)
 	// Confirmed takes a publisher confirm.
 	Confirmed(tag uint64, multiple, ack bool)
-	// Cancelled says that the broker has cancelled the consumer, as when its queue
+	// Cancelled says that the broker has cancelled a consumer, as when its queue
 	// is deleted (https://www.rabbitmq.com/docs/consumer-cancel).
-	Cancelled()
+	Cancelled(tag string)
 	// Closed says that the broker has closed the channel.
 	Closed(*Exception)
 }
 
 // Channel is a channel of a connection. Methods that take a ctx wait for the
-// broker's answer. When ctx ends before the answer, they drop the connection, since
-// the driver offers no other way out. All methods are safe for concurrent use.
+// broker's answer. When ctx ends before the answer, they drop the connection: what the
+// broker made of the method is not known. All methods are safe for concurrent use.
 type Channel struct {
 	conn     *Conn
-	driver   *amqp.Channel
 	assembly assembly
-	closed   chan *amqp.Error
 	turn     chan struct{} // holds something while a method waits for the broker; it guards what follows
-	left     bool          // Close has closed it: a second channel.close would end the connection
 	closeErr error
-}
-
-// do is the connection's do, for one method of the channel at a time: a method behind
-// channel.close would end the connection.
-func (ch *Channel) do(ctx context.Context, f func() error) error {
-	select {
-	case ch.turn <- struct{}{}:
-		defer func() { <-ch.turn }()
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	if ch.assembly.closed.Load() {
-		return ErrClosed
-	}
-	return ch.conn.do(ctx, f)
 }
 
 // Open opens a channel whose messages go to r.
 func (c *Conn) Open(ctx context.Context, r Receiver) (*Channel, error) {
-	ch := &Channel{conn: c, assembly: assembly{to: r}, turn: make(chan struct{}, 1)}
-	err := c.do(ctx, func() (err error) {
-		ch.driver, ch.assembly.channel, err = c.open()
-		return err
-	})
-	if err != nil {
+	ch := &Channel{conn: c, turn: make(chan struct{}, 1)}
+	a := &ch.assembly
+	a.socket, a.to, a.closed = c.socket, r, make(chan *Exception, 1)
+	most := c.ChannelMax()
+	if most == 0 {
+		most = math.MaxUint16
+	}
+	if !c.socket.add(a, most) {
+		return nil, fmt.Errorf("open a channel: the broker allows a connection %d channels, and all are open", most)
+	}
+	if _, err := ch.ask(ctx, frame.IDChannelOpenOk, &frame.ChannelOpen{}, atOnce); err != nil {
 		return nil, fmt.Errorf("open a channel: %w", err)
 	}
-	ch.closed = ch.driver.NotifyClose(make(chan *amqp.Error, 1))
-	c.socket.add(&ch.assembly)
 	return ch, nil
 }
 
-// open opens a channel of the driver's, and returns its number, which the driver
-// does not tell.
-func (c *Conn) open() (*amqp.Channel, uint16, error) {
-	c.opening <- struct{}{}
-	defer func() { <-c.opening }()
-	ch, err := c.driver.Channel()
-	return ch, c.socket.lastOpened(), err
-}
+// Closed receives why the broker has closed the channel. It is closed when the channel is,
+// whoever has closed it, and when the connection is lost.
+func (ch *Channel) Closed() <-chan *Exception { return ch.assembly.closed }
 
-// Closed receives why the channel was closed, or is closed without a reason when
-// Close was called.
-func (ch *Channel) Closed() <-chan *Exception { return ch.closed }
-
-// IsClosed reports whether the channel is closed.
-func (ch *Channel) IsClosed() bool { return ch.driver.IsClosed() }
+// IsClosed reports whether the channel or its connection is closed, or about to be.
+func (ch *Channel) IsClosed() bool { return ch.assembly.ending.Load() != 0 || ch.conn.IsClosed() }
 
 // Close closes the channel in good order. The broker answers after all that came
 // before on the channel. A second Close waits for the first.
 func (ch *Channel) Close(ctx context.Context) error {
-	select {
-	case ch.turn <- struct{}{}:
-		defer func() { <-ch.turn }()
-	case <-ctx.Done():
-		return ctx.Err()
+	if err := ch.take(ctx); err != nil {
+		return err
 	}
-	if !ch.left {
-		ch.left = true
-		ch.assembly.closed.Store(true)
-		ch.closeErr = ch.conn.do(ctx, ch.driver.Close)
-		ch.Forget()
+	defer ch.leave()
+	if !ch.IsClosed() {
+		_, err := ch.ask(ctx, frame.IDChannelCloseOk, &frame.ChannelClose{ReplyCode: replySuccess}, last)
+		if err != ErrClosed { // which it is if the broker was faster
+			ch.closeErr = err
+		}
 	}
 	return ch.closeErr
 }
-
-// Forget releases what a channel holds that the broker has closed.
-func (ch *Channel) Forget() { ch.conn.socket.remove(&ch.assembly) }
 
 // FrameMax is that of the connection.
 func (ch *Channel) FrameMax() int { return ch.conn.FrameMax() }
@@ -146,19 +121,18 @@ func (ch *Channel) AppendRequeue(dst []byte, tag uint64) []byte {
 // Write writes frames of this channel. [ErrClosed] means that certainly nothing was
 // written; another error, or none, that the broker may have the frames.
 func (ch *Channel) Write(frames []byte) error {
-	return ch.conn.socket.writeFrames(&ch.assembly, frames, false)
+	return ch.conn.socket.writeFrames(&ch.assembly, frames, atOnce)
 }
 
 // WriteLater is Write, but the frames may wait for those of other channels until the
 // connection's Flush, so that all go in one system call.
 func (ch *Channel) WriteLater(frames []byte) error {
-	return ch.conn.socket.writeFrames(&ch.assembly, frames, true)
+	return ch.conn.socket.writeFrames(&ch.assembly, frames, later)
 }
 
 // Confirm puts the channel in confirm mode.
 func (ch *Channel) Confirm(ctx context.Context) error {
-	err := ch.do(ctx, func() error { return ch.driver.Confirm(false) })
-	if err != nil {
+	if _, err := ch.call(ctx, frame.IDConfirmSelectOk, &frame.ConfirmSelect{}); err != nil {
 		return fmt.Errorf("ask for publisher confirms: %w", err)
 	}
 	return nil
@@ -166,35 +140,24 @@ func (ch *Channel) Confirm(ctx context.Context) error {
 
 // Prefetch bounds the unacknowledged deliveries of each consumer of the channel.
 func (ch *Channel) Prefetch(ctx context.Context, n int) error {
-	return ch.do(ctx, func() error { return ch.driver.Qos(n, 0, false) })
+	_, err := ch.call(ctx, frame.IDBasicQosOk, &frame.BasicQos{PrefetchCount: uint16(n)})
+	return err
 }
 
 // Consume starts a consumer of a priority
 // (https://www.rabbitmq.com/docs/consumer-priority), 0 by default. Its deliveries go to
-// the channel's Receiver. The driver has no part in it, since it would keep a goroutine
-// for each consumer.
+// the channel's Receiver.
 func (ch *Channel) Consume(ctx context.Context, queue, tag string, autoAck bool, priority int32) error {
-	return ch.do(ctx, func() error {
-		m := frame.BasicConsume{Queue: queue, ConsumerTag: tag, NoAck: autoAck}
-		if priority != 0 {
-			m.Arguments = frame.Table{{Key: "x-priority", Value: priority}}
-		}
-		answer := make(chan error, 1)
-		ch.assembly.consuming.Store(&answer)
-		defer ch.assembly.consuming.Store(nil)
-		if err := ch.Write(frame.AppendMethod(nil, ch.assembly.channel, &m)); err != nil {
-			return err
-		}
-		select {
-		case err := <-answer:
-			return err
-		case <-ch.conn.Lost():
-			return ch.conn.Err()
-		}
-	})
+	m := &frame.BasicConsume{Queue: queue, ConsumerTag: tag, NoAck: autoAck}
+	if priority != 0 {
+		m.Arguments = frame.Table{{Key: "x-priority", Value: priority}}
+	}
+	_, err := ch.call(ctx, frame.IDBasicConsumeOk, m)
+	return err
 }
 
 // Cancel ends a consumer. What was delivered before is the receiver's still.
 func (ch *Channel) Cancel(ctx context.Context, tag string) error {
-	return ch.do(ctx, func() error { return ch.driver.Cancel(tag, false) })
+	_, err := ch.call(ctx, frame.IDBasicCancelOk, &frame.BasicCancel{ConsumerTag: tag})
+	return err
 }

@@ -1,27 +1,26 @@
 package transport
 
 import (
-	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/frame"
 )
 
 // Conn is one connection to the broker. All methods are safe for concurrent use.
 type Conn struct {
-	driver  *amqp.Connection
-	socket  *socket
-	opening chan struct{} // holds something while a channel is opened: one at a time, so that its number can be told
+	socket               *socket
+	frameMax, channelMax int
 }
 
-func newConn(driver *amqp.Connection, s *socket) *Conn {
-	// Both sides' properties take more memory than the rest of an idle Conn. The driver
-	// asks only for capabilities after the handshake.
-	driver.Config.Properties = nil
-	driver.Properties = Table{"capabilities": driver.Properties["capabilities"]}
-	return &Conn{driver: driver, socket: s, opening: make(chan struct{}, 1)}
+// newConn takes a connection over from the driver, which has done the handshake.
+func newConn(s *socket, tuned *amqp.Config, w Watcher) *Conn {
+	s.watcher = w
+	s.startHeartbeat(tuned.Heartbeat)
+	go s.read()
+	return &Conn{socket: s, frameMax: tuned.FrameSize, channelMax: int(tuned.ChannelMax)}
 }
 
 // Lost returns a channel that is closed when the connection is lost or closed. Err
@@ -33,32 +32,33 @@ func (c *Conn) Err() error { return *c.socket.fault.Load() }
 
 // IsClosed reports whether the connection is closed, lost, or about to be. It is true
 // before anything else of the end can be seen, as that its channels are closed.
-func (c *Conn) IsClosed() bool { return c.socket.isLost() || c.driver.IsClosed() }
+func (c *Conn) IsClosed() bool { return c.socket.isLost() }
 
 var errClosedHere = errors.New("the connection was closed")
 
 // FrameMax is the size that the broker allows a frame, in octets; 0 is no limit.
-func (c *Conn) FrameMax() int { return c.driver.Config.FrameSize }
+func (c *Conn) FrameMax() int { return c.frameMax }
 
 // ChannelMax is how many channels the broker allows; 0 is no limit but AMQP's.
-func (c *Conn) ChannelMax() int { return int(c.driver.Config.ChannelMax) }
+func (c *Conn) ChannelMax() int { return c.channelMax }
 
 // Flush writes what was given to WriteLater.
-func (c *Conn) Flush() { c.socket.flush() }
+func (c *Conn) Flush() { c.socket.writeNow(nil) }
 
 // WriteWithin bounds all writes from now on, also one under way. Without it a write is borne
 // for as long as the peer's silence.
-func (c *Conn) WriteWithin(d time.Duration) { c.socket.SetWriteDeadline(time.Now().Add(d)) }
+func (c *Conn) WriteWithin(d time.Duration) { c.socket.bound(time.Now().Add(d)) }
 
 // Close ends the connection in good order, within the time given. It reports whether
 // the broker has answered. When it returns, neither a Receiver nor the Watcher is called any
 // more.
 func (c *Conn) Close(within time.Duration) (answered bool) {
-	c.socket.fail(errClosedHere)
-	err := c.driver.CloseDeadline(time.Now().Add(within))
-	c.socket.raw.Close()
-	c.socket.wait()
-	return err == nil
+	s := c.socket
+	s.fail(errClosedHere)
+	defer time.AfterFunc(within, func() { s.raw.Close() }).Stop()
+	s.writeLast(frame.AppendMethod(nil, 0, &frame.ConnectionClose{ReplyCode: replySuccess, ReplyText: "closed"}))
+	s.wait() // for the answer
+	return s.answered
 }
 
 // Abort drops the connection without a word to the broker. When it returns,
@@ -66,22 +66,5 @@ func (c *Conn) Close(within time.Duration) (answered bool) {
 func (c *Conn) Abort() {
 	c.socket.fail(errClosedHere)
 	c.socket.raw.Close()
-	c.driver.CloseDeadline(time.Now())
 	c.socket.wait()
-}
-
-// do runs a call of the driver, which takes no ctx. When ctx ends first, the
-// connection is dropped, which ends the call.
-func (c *Conn) do(ctx context.Context, f func() error) error {
-	done := make(chan error, 1)
-	go func() { done <- f() }()
-	select {
-	case err := <-done:
-		return err
-	case <-ctx.Done():
-		c.socket.fail(fmt.Errorf("the connection was given up, since the broker did not answer in time: %v", ctx.Err()))
-		c.socket.raw.Close()
-		<-done
-		return ctx.Err()
-	}
 }

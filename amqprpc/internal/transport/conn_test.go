@@ -34,7 +34,7 @@ func newCollector() *collector {
 
 func (c *collector) Deliver(m *transport.Message)  { c.deliveries <- *m }
 func (c *collector) Returned(m *transport.Message) { c.returns <- *m }
-func (c *collector) Cancelled()                    { close(c.cancelled) }
+func (c *collector) Cancelled(string)              { close(c.cancelled) }
 func (c *collector) Closed(e *transport.Exception) { c.closed <- e }
 func (c *collector) Confirmed(tag uint64, multiple, ack bool) {
 	c.confirms <- fmt.Sprint(tag, multiple, ack)
@@ -79,7 +79,7 @@ func publish(ch *transport.Channel, key, body string) error {
 	return ch.Write(ch.AppendPublish(nil, &transport.Publishing{Key: key, Mandatory: true, Properties: []byte{0, 0}, Body: []byte(body)}))
 }
 
-// All that a channel does, side by side with what the driver does on the connection.
+// All that a channel does.
 func TestChannel(t *testing.T) {
 	t.Parallel()
 	broker := amqptest.Start(t)
@@ -151,7 +151,6 @@ func TestChannelException(t *testing.T) {
 	require.Equal(t, transport.CodeNotFound, transport.Code(err))
 	require.Equal(t, transport.CodeNotFound, next(t, ch.Closed()).Code)
 	require.ErrorIs(t, publish(ch, "q", "x"), transport.ErrClosed)
-	ch.Forget()
 
 	ch, to := open(t, c)
 	_, err = ch.DeclareQueue(t.Context(), transport.QueueDeclaration{Name: "q"})
@@ -249,7 +248,7 @@ func TestMayPublish(t *testing.T) {
 
 	broker = amqptest.Start(t, amqptest.WithPermissions("guest", ".*", "^amq\\.gen", ".*"))
 	c = connect(t, broker)
-	for range 20 { // the driver says in two ways at once that the channel was closed
+	for range 20 {
 		err := c.MayPublish(t.Context(), "probe", "")
 		require.ErrorContains(t, err, "grant it write on amq.default")
 		require.True(t, transport.IsPermanent(err))

@@ -75,7 +75,7 @@ func newTarget(rawURL string, given *tls.Config) (target, error) {
 	if t.tls, err = tlsConfig(given, uri); err != nil {
 		return target{}, err
 	}
-	// TLS is made here and not by the driver, since messages go past the driver.
+	// TLS is made here and not by the driver, which has the connection for the handshake only.
 	t.url = "amqp" + strings.TrimPrefix(rawURL, "amqps")
 	return t, nil
 }
@@ -119,53 +119,59 @@ func (d *Dialer) Dial(ctx context.Context, w Watcher) (*Conn, error) {
 func (d *Dialer) connect(ctx context.Context, w Watcher) (*Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, d.cfg.Timeout)
 	defer cancel()
-	type result struct {
-		conn *amqp.Connection
-		err  error
-	}
 	t := d.next()
-	dialled := make(chan *socket, 1)
-	done := make(chan result, 1)
+	lent := make(chan *loan, 1)
+	done := make(chan error, 1)
 	start := time.Now()
+	var tuned amqp.Config
 	go func() {
-		conn, err := amqp.DialConfig(t.url, d.driverConfig(ctx, t, w, dialled))
-		done <- result{conn, err}
-	}()
-	var r result
-	var s *socket
-	select {
-	case r = <-done:
-		select {
-		case s = <-dialled:
-		default:
+		conn, err := amqp.DialConfig(t.url, d.driverConfig(ctx, t, lent))
+		if err == nil {
+			tuned = conn.Config
 		}
+		done <- err
+	}()
+	var l *loan
+	var err error
+	gaveUp := false
+	select {
+	case err = <-done:
 	case <-ctx.Done():
 		// The handshake takes no ctx: closing the socket ends it. Before there is a
 		// socket, the dial function ends with ctx by itself.
+		gaveUp = true
 		select {
-		case s = <-dialled:
-			s.raw.Close()
-			r = <-done
-		case r = <-done:
+		case l = <-lent:
+			l.socket.raw.Close()
+			<-done
+		case <-done:
 		}
-		if r.err == nil {
-			r.conn.CloseDeadline(time.Now())
+	}
+	if l == nil {
+		select {
+		case l = <-lent:
+		default:
 		}
+	}
+	if l != nil {
+		l.end()
+	}
+	if err == nil && !gaveUp {
+		d.fast = 0
+		return newConn(l.socket, &tuned, w), nil
+	}
+	if l != nil {
+		l.socket.raw.Close()
+	}
+	if gaveUp {
 		return nil, fmt.Errorf("connect to %s: %w", t.addr, context.Cause(ctx))
 	}
-	if r.err != nil {
-		if s != nil {
-			s.raw.Close()
-		}
-		return nil, d.explain(r.err, time.Since(start))
-	}
-	d.fast = 0
-	return newConn(r.conn, s), nil
+	return nil, d.explain(err, time.Since(start))
 }
 
-// driverConfig is the driver's configuration for one connection. The socket of the
-// connection is sent to dialled.
-func (d *Dialer) driverConfig(ctx context.Context, t *target, w Watcher, dialled chan<- *socket) amqp.Config {
+// driverConfig is the driver's configuration for one handshake. The connection that the driver
+// has for it is sent to lent.
+func (d *Dialer) driverConfig(ctx context.Context, t *target, lent chan<- *loan) amqp.Config {
 	return amqp.Config{
 		Heartbeat:  d.cfg.Heartbeat,
 		Properties: clientProperties(d.cfg.Name),
@@ -182,13 +188,9 @@ func (d *Dialer) driverConfig(ctx context.Context, t *target, w Watcher, dialled
 				}
 			}
 			s := newSocket(conn, raw, 2*d.cfg.Heartbeat)
-			s.watcher = w
-			if deadline, ok := ctx.Deadline(); ok {
-				s.SetDeadline(deadline) // of the handshake; the driver clears it
-			}
-			go s.read()
-			dialled <- s
-			return s, nil
+			l := &loan{Conn: conn, socket: s, over: make(chan struct{})}
+			lent <- l
+			return l, nil
 		},
 	}
 }

@@ -1,7 +1,6 @@
 package transport
 
 import (
-	"encoding/binary"
 	"slices"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/frame"
@@ -11,6 +10,7 @@ import (
 // call of the Receiver only, except for the body, which is the receiver's.
 type Message struct {
 	Tag         uint64 // of a delivery
+	ConsumerTag []byte // of the consumer that a delivery is for
 	Redelivered bool
 	Exchange    string
 	Key         string // the routing key
@@ -30,9 +30,6 @@ type Publishing struct {
 	Body       []byte
 }
 
-// frameHead is how many octets precede a frame's payload.
-const frameHead = 7
-
 func appendPublish(dst []byte, channel uint16, frameMax int, p *Publishing) []byte {
 	frames := 1
 	if frameMax > frame.Overhead {
@@ -48,54 +45,4 @@ func appendPublish(dst []byte, channel uint16, frameMax int, p *Publishing) []by
 	dst = m.AppendFrame(dst, channel)
 	dst = frame.AppendHeader(dst, channel, uint64(len(p.Body)), p.Properties)
 	return frame.AppendBody(dst, channel, uint32(frameMax), p.Body)
-}
-
-// driverScan follows the bytes that the driver writes from frame to frame. It knows
-// whether the driver is between two frames, and which channel the driver opened
-// last.
-type driverScan struct {
-	greeted bool     // the protocol header is past
-	head    [11]byte // of the frame that begins: type, channel, size, class and method
-	have    int
-	left    int // bytes of the frame to come after head
-	opened  uint16
-}
-
-func (f *driverScan) between() bool { return f.have == 0 && f.left == 0 }
-
-func (f *driverScan) write(p []byte) {
-	if !f.greeted {
-		f.greeted = true
-		if len(p) >= len(frame.ProtocolHeader) && string(p[:4]) == "AMQP" {
-			p = p[len(frame.ProtocolHeader):]
-		}
-	}
-	for len(p) > 0 {
-		if f.left > 0 {
-			n := min(f.left, len(p))
-			f.left -= n
-			p = p[n:]
-			continue
-		}
-		want := frameHead
-		if f.have >= frameHead {
-			want = len(f.head) // of a method its name, too
-		}
-		n := copy(f.head[f.have:want], p)
-		f.have += n
-		p = p[n:]
-		if f.have == len(f.head) || f.have == frameHead && f.head[0] != frame.TypeMethod {
-			f.begin()
-		}
-	}
-}
-
-// begin notes the frame whose head is complete.
-func (f *driverScan) begin() {
-	size := int(binary.BigEndian.Uint32(f.head[3:7]))
-	f.left = size + 1 - (f.have - frameHead)
-	if f.have == len(f.head) && frame.ID(binary.BigEndian.Uint32(f.head[7:11])) == frame.IDChannelOpen {
-		f.opened = binary.BigEndian.Uint16(f.head[1:3])
-	}
-	f.have = 0
 }

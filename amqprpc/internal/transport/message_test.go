@@ -3,7 +3,6 @@ package transport
 import (
 	"bytes"
 	"io"
-	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -11,45 +10,6 @@ import (
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/frame"
 )
-
-// However the driver cuts its bytes into writes, the scan knows when the driver is
-// between two frames, and which channel the driver opened last.
-func TestDriverScan(t *testing.T) {
-	t.Parallel()
-	r := rand.New(rand.NewPCG(3, 4))
-	for range 200 {
-		stream := []byte(frame.ProtocolHeader)
-		ends := map[int]uint16{len(stream): 0}
-		var opened uint16
-		for range r.IntN(20) {
-			switch r.IntN(4) {
-			case 0:
-				opened = uint16(1 + r.IntN(1000))
-				stream = frame.AppendMethod(stream, opened, &frame.ChannelOpen{})
-			case 1:
-				stream = frame.AppendMethod(stream, 7, &frame.QueueDeclare{Queue: "q"})
-			case 2:
-				stream = frame.AppendHeartbeat(stream)
-			default:
-				stream = frame.AppendBody(stream, 3, 0, make([]byte, 1+r.IntN(5000)))
-			}
-			ends[len(stream)] = opened
-		}
-		var s driverScan
-		greeting := len(frame.ProtocolHeader) // the driver writes it at once
-		s.write(stream[:greeting])
-		for at := greeting; at < len(stream); {
-			n := min(1+r.IntN(40)*r.IntN(40), len(stream)-at)
-			s.write(stream[at : at+n])
-			at += n
-			opened, between := ends[at]
-			require.Equal(t, between, s.between(), "at %d", at)
-			if between {
-				require.Equal(t, opened, s.opened)
-			}
-		}
-	}
-}
 
 // someProperties is a property list with a content type.
 func someProperties() []byte {
@@ -106,9 +66,7 @@ func TestMessageRoundTrip(t *testing.T) {
 	} {
 		for _, step := range []int{1, 7, 1 << 20} {
 			to := &receiver{}
-			rest, err := readAll(t, delivered(t, 5, &p), step, &assembly{channel: 5, to: to})
-			require.NoError(t, err)
-			require.Empty(t, rest, "nothing of the message is the driver's")
+			readAll(delivered(t, 5, &p), step, &assembly{channel: 5, to: to})
 			require.Len(t, to.deliveries, 1, name)
 			got := to.deliveries[0]
 			require.Equal(t, p.Properties, got.encoded, name)
@@ -127,8 +85,7 @@ func TestPublishLongNames(t *testing.T) {
 	t.Parallel()
 	long := string(bytes.Repeat([]byte("n"), 255))
 	to := &receiver{}
-	_, err := readAll(t, delivered(t, 5, &Publishing{Exchange: long, Key: long}), 100, &assembly{channel: 5, to: to})
-	require.NoError(t, err)
+	readAll(delivered(t, 5, &Publishing{Exchange: long, Key: long}), 100, &assembly{channel: 5, to: to})
 	require.Equal(t, long, to.deliveries[0].Exchange)
 	require.Equal(t, long, to.deliveries[0].Key)
 }
@@ -182,7 +139,7 @@ func keep(m *Message) received {
 
 func (r *receiver) Deliver(m *Message)  { r.deliveries = append(r.deliveries, keep(m)) }
 func (r *receiver) Returned(m *Message) { r.returns = append(r.returns, keep(m)) }
-func (r *receiver) Cancelled()          { r.cancelled++ }
+func (r *receiver) Cancelled(string)    { r.cancelled++ }
 func (r *receiver) Confirmed(tag uint64, multiple, ack bool) {
 	r.confirms = append(r.confirms, confirmation{tag, multiple, ack})
 }

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/frame"
 )
 
 // probePatience is how long MayPublish waits for the broker's answer.
@@ -17,29 +19,24 @@ const probePatience = 2 * time.Second
 // broker that is short of memory takes nothing for now. If user is not empty, the
 // message names it as its user_id, and the broker checks that, too.
 func (c *Conn) MayPublish(ctx context.Context, key, user string) error {
-	var ch *amqp.Channel
-	err := c.do(ctx, func() (err error) {
-		ch, _, err = c.open()
+	returned := make(probe, 1)
+	ch, err := c.Open(ctx, returned)
+	if err != nil {
 		return err
-	})
-	if err != nil {
-		return fmt.Errorf("open a channel: %w", err)
 	}
-	returns := ch.NotifyReturn(make(chan amqp.Return, 1))
-	closed := ch.NotifyClose(make(chan *amqp.Error, 1))
-	err = c.do(ctx, func() error { return ch.Publish("", key, true, false, amqp.Publishing{UserId: user}) })
-	if err != nil {
+	p := &Publishing{Key: key, Mandatory: true, Properties: []byte{0, 0}}
+	if user != "" {
+		p.Properties = (&frame.Properties{Flags: frame.FlagUserID, UserID: []byte(user)}).Append(nil)
+	}
+	if err := ch.Write(ch.AppendPublish(nil, p)); err != nil && !c.IsClosed() {
 		return fmt.Errorf("publish a probe: %w", err)
 	}
 	patience := time.NewTimer(probePatience)
 	defer patience.Stop()
 	select {
-	case _, returned := <-returns:
-		if !returned { // the driver closes it with the channel
-			return explainProbe(<-closed, user)
-		}
-		return c.do(ctx, ch.Close)
-	case e := <-closed:
+	case <-returned:
+		return ch.Close(ctx)
+	case e := <-ch.Closed():
 		return explainProbe(e, user)
 	case <-patience.C:
 		return nil
@@ -47,6 +44,24 @@ func (c *Conn) MayPublish(ctx context.Context, key, user string) error {
 		return ctx.Err()
 	}
 }
+
+// probe is the Receiver of a probe. It receives something when the probe was returned.
+type probe chan struct{}
+
+// Returned implements Receiver.
+func (p probe) Returned(*Message) { p <- struct{}{} }
+
+// Deliver implements Receiver.
+func (probe) Deliver(*Message) {}
+
+// Confirmed implements Receiver.
+func (probe) Confirmed(uint64, bool, bool) {}
+
+// Cancelled implements Receiver.
+func (probe) Cancelled(string) {}
+
+// Closed implements Receiver.
+func (probe) Closed(*Exception) {}
 
 // explainProbe says why the probe's channel was closed.
 func explainProbe(e *amqp.Error, user string) error {

@@ -3,7 +3,6 @@ package transport
 import (
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net"
 	"strings"
 	"sync"
@@ -30,8 +29,8 @@ func tcpPair(t *testing.T) (net.Conn, net.Conn) {
 	return a, b
 }
 
-// The driver writes its frames in pieces, while others write theirs between them:
-// every frame arrives whole, each writer's in order.
+// Many write at once, and heartbeats go between: every frame arrives whole, each writer's in
+// order.
 func TestWritersDoNotMix(t *testing.T) {
 	t.Parallel()
 	a, b := tcpPair(t)
@@ -40,40 +39,25 @@ func TestWritersDoNotMix(t *testing.T) {
 	payload := func(w, i int) []byte {
 		return fmt.Appendf(nil, "%d %d %s", w, i, strings.Repeat("x", (i*7919)%40_000))
 	}
-	_, err := s.Write([]byte(frame.ProtocolHeader))
-	require.NoError(t, err)
+	s.heartbeat.timer = time.NewTimer(time.Hour)
 	var wg sync.WaitGroup
-	wg.Go(func() { // the driver, channel 0
-		r := rand.New(rand.NewPCG(1, 2))
-		for i := range frames {
-			typ := frame.TypeBody
-			if i%2 == 0 {
-				typ = frame.TypeMethod
-			}
-			p := frame.AppendFrame(nil, typ, 0, payload(0, i))
-			for len(p) > 0 {
-				n := min(1+r.IntN(4096), len(p))
-				if _, err := s.Write(p[:n]); err != nil {
-					t.Error(err)
-				}
-				p = p[n:]
-			}
+	wg.Go(func() {
+		for range frames {
+			s.beat()
+			s.heard.Store(true)
 		}
 	})
-	for w := 1; w < writers; w++ {
+	for w := range writers {
 		wg.Go(func() {
 			of := &assembly{channel: uint16(w)}
 			for i := range frames {
-				if err := s.writeFrames(of, frame.AppendFrame(nil, frame.TypeBody, uint16(w), payload(w, i)), false); err != nil {
+				if err := s.writeFrames(of, frame.AppendFrame(nil, frame.TypeBody, uint16(w), payload(w, i)), atOnce); err != nil {
 					t.Error(err)
 				}
 			}
 		})
 	}
 	go func() { wg.Wait(); a.Close() }()
-	var greeting [8]byte
-	_, err = io.ReadFull(b, greeting[:])
-	require.NoError(t, err)
 	r := frame.NewReader(b, frameMax)
 	var next [writers]int
 	for {
@@ -82,6 +66,10 @@ func TestWritersDoNotMix(t *testing.T) {
 			break
 		}
 		require.NoError(t, err)
+		if f.Type == frame.TypeHeartbeat {
+			require.Zero(t, f.Channel)
+			continue
+		}
 		require.Equal(t, string(payload(int(f.Channel), next[f.Channel])), string(f.Payload))
 		next[f.Channel]++
 	}
@@ -113,7 +101,7 @@ func TestSlowWrite(t *testing.T) {
 			read <- n
 		}()
 		start := time.Now()
-		require.NoError(t, s.writeFrames(&assembly{channel: 1}, make([]byte, size), false))
+		require.NoError(t, s.writeFrames(&assembly{channel: 1}, make([]byte, size), atOnce))
 		require.Equal(t, size, <-read)
 		require.Greater(t, time.Since(start), time.Minute)
 		b.Close()
@@ -136,7 +124,7 @@ func TestWritersTakeTurns(t *testing.T) {
 			if w == long {
 				frames = make([]byte, 2*writePiece)
 			}
-			for s.writeFrames(&assembly{channel: uint16(w)}, frames, false) == nil {
+			for s.writeFrames(&assembly{channel: uint16(w)}, frames, atOnce) == nil {
 				wrote[w].Add(1)
 			}
 		})
@@ -161,47 +149,12 @@ func TestWriteAfterAFailure(t *testing.T) {
 	a, b := net.Pipe()
 	b.Close()
 	s := newSocket(a, a, testTimeout)
-	err := s.writeFrames(&assembly{channel: 1}, []byte("x"), false)
+	err := s.writeFrames(&assembly{channel: 1}, []byte("x"), atOnce)
 	require.Error(t, err)
 	require.NotErrorIs(t, err, ErrClosed, "nobody knows what became of this one")
-	require.ErrorIs(t, s.writeFrames(&assembly{channel: 1}, []byte("x"), false), ErrClosed)
+	require.ErrorIs(t, s.writeFrames(&assembly{channel: 1}, []byte("x"), atOnce), ErrClosed)
 	_, err = a.Write([]byte("x"))
 	require.ErrorIs(t, err, io.ErrClosedPipe, "a failure closes the connection")
-}
-
-// Nothing is written to a channel that the broker has closed: it would end the
-// connection.
-func TestWriteToAClosedChannel(t *testing.T) {
-	t.Parallel()
-	conn := &chunked{data: frame.AppendMethod(nil, 5, &frame.ChannelClose{ReplyCode: 406}), step: 100}
-	s := newSocket(conn, conn, testTimeout)
-	a := &assembly{channel: 5, to: &receiver{}}
-	s.add(a)
-	_, err := readRest(s)
-	require.NoError(t, err)
-	require.ErrorIs(t, s.writeFrames(a, []byte("x"), false), ErrClosed) // chunked cannot be written to
-}
-
-// A writer that waits until the driver has ended its frame learns of a failure.
-func TestFailureInTheDriversFrame(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		a, b := net.Pipe()
-		s := newSocket(a, a, 10*time.Second)
-		go io.CopyN(io.Discard, b, int64(len(frame.ProtocolHeader))+3)
-		_, err := s.Write([]byte(frame.ProtocolHeader))
-		require.NoError(t, err)
-		_, err = s.Write(frame.AppendHeartbeat(nil)[:3])
-		require.NoError(t, err)
-		result := make(chan error, 1)
-		go func() { result <- s.writeFrames(&assembly{channel: 1}, []byte("x"), false) }()
-		synctest.Wait()
-		require.Empty(t, result, "it would be in the middle of the driver's frame")
-		b.Close()
-		_, err = s.Write(frame.AppendHeartbeat(nil)[3:])
-		require.Error(t, err)
-		require.ErrorIs(t, <-result, ErrClosed)
-	})
 }
 
 // A peer that reads nothing ends the connection after the timeout, and every writer
@@ -214,27 +167,19 @@ func TestStalledWrite(t *testing.T) {
 	s := newSocket(a, a, timeout)
 	start := time.Now()
 	var wg sync.WaitGroup
-	for w := range 4 {
+	for range 4 {
 		wg.Go(func() {
-			var err error
-			for err == nil {
-				if w == 0 {
-					_, err = s.Write(frame.AppendHeartbeat(nil))
-				} else {
-					err = s.writeFrames(&assembly{channel: 1}, make([]byte, 30<<10), false)
-				}
+			for s.writeFrames(&assembly{channel: 1}, make([]byte, 30<<10), atOnce) == nil {
 			}
 		})
 	}
 	wg.Wait()
 	require.GreaterOrEqual(t, time.Since(start), timeout)
-	_, err := s.Write([]byte("x"))
-	require.Error(t, err)
+	require.ErrorContains(t, *s.fault.Load(), "the connection was lost")
 }
 
-// A deadline that the driver sets counts as well as the socket's own, on a write that
-// is under way, too.
-func TestDriversDeadline(t *testing.T) {
+// A deadline that is set counts as well as the socket's own, on a write that is under way, too.
+func TestBound(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		for _, late := range []bool{false, true} {
@@ -242,11 +187,11 @@ func TestDriversDeadline(t *testing.T) {
 			s := newSocket(a, a, 10*time.Second)
 			start := time.Now()
 			if late {
-				time.AfterFunc(time.Second, func() { s.SetDeadline(start.Add(3 * time.Second)) })
+				time.AfterFunc(time.Second, func() { s.bound(start.Add(3 * time.Second)) })
 			} else {
-				require.NoError(t, s.SetDeadline(start.Add(3*time.Second)))
+				s.bound(start.Add(3 * time.Second))
 			}
-			require.Error(t, s.writeFrames(&assembly{channel: 1}, []byte("x"), false))
+			require.Error(t, s.writeFrames(&assembly{channel: 1}, []byte("x"), atOnce))
 			require.Equal(t, 3*time.Second, time.Since(start))
 			a.Close()
 			b.Close()

@@ -3,8 +3,6 @@ package transport
 import (
 	"sync"
 	"sync/atomic"
-
-	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/frame"
 )
 
 // Blocking is the broker's word that it takes no publishes for now, or takes them
@@ -14,7 +12,7 @@ type Blocking struct {
 	Reason string
 }
 
-// Watcher learns what becomes of a connection, also of one that Dial fails to make.
+// Watcher learns what becomes of a connection.
 type Watcher struct {
 	// Blocked is called at each change, one at a time, on a goroutine of its own.
 	Blocked func(Blocking)
@@ -40,23 +38,6 @@ func (w *watch) fail(err error) { w.fault.CompareAndSwap(nil, &err) }
 
 // isLost reports whether the connection is lost, or about to be.
 func (w *watch) isLost() bool { return w.fault.Load() != nil }
-
-// hear looks at a frame of the connection itself.
-func (w *watch) hear(f *frame.Frame) {
-	id, fields, ok := frame.MethodID(f.Payload)
-	if f.Type != frame.TypeMethod || !ok {
-		return
-	}
-	m, _ := frame.ParseMethod(id, fields) // the driver ends the connection for an error
-	switch m := m.(type) {
-	case *frame.ConnectionBlocked:
-		w.change(Blocking{Active: true, Reason: m.Reason})
-	case *frame.ConnectionUnblocked:
-		w.change(Blocking{})
-	case *frame.ConnectionClose:
-		w.fail(closedBy(&Exception{Code: int(m.ReplyCode), Reason: m.ReplyText, Server: true}))
-	}
-}
 
 func (w *watch) change(b Blocking) {
 	w.mu.Lock()
