@@ -76,10 +76,10 @@ func TestBeyondTheWindow(t *testing.T) {
 		sizes  []int
 		ok     bool
 	}{
-		"within":                  {100, []int{18, 18}, true},
-		"the last one exceeds it": {101, []int{18, 18, 1 << 20}, true},
+		"within":                  {2 * Cost(18), []int{18, 18}, true},
+		"the last one exceeds it": {2*Cost(18) + 1, []int{18, 18, 1 << 20}, true},
 		"one that is larger":      {1, []int{1 << 20}, true},
-		"one more":                {100, []int{18, 18, 0}, false},
+		"one more":                {2 * Cost(18), []int{18, 18, 0}, false},
 		"behind a larger one":     {1, []int{1 << 20, 0}, false},
 		"nothing was granted":     {0, []int{0}, false},
 	} {

@@ -294,22 +294,22 @@ func TestEveryShortHistory(t *testing.T) {
 		begun          bool // the server's items are under way
 	}{
 		"nothing is lost": {
-			plan{items: 2, size: 1, window: 33}, plan{items: 2, size: 1, window: 33}, faults{beats: 1}, 17, 0, false,
+			plan{items: 2, size: 1, window: ItemCost + 1}, plan{items: 2, size: 1, window: ItemCost + 1}, faults{beats: 1}, 17, 0, false,
 		},
 		"one-way, losses": {
-			plan{size: 1, window: 65}, plan{items: 3, size: 1, window: 65, frames: 1}, faults{losses: 2}, 15, 1, true,
+			plan{size: 1, window: 2*ItemCost + 1}, plan{items: 3, size: 1, window: 2*ItemCost + 1, frames: 1}, faults{losses: 2}, 15, 1, true,
 		},
 		"one-way, doubled and swapped": {
-			plan{size: 1, window: 65}, plan{items: 3, size: 1, window: 65}, faults{doubles: 1, swaps: 1}, 13, 1, false,
+			plan{size: 1, window: 2*ItemCost + 1}, plan{items: 3, size: 1, window: 2*ItemCost + 1}, faults{doubles: 1, swaps: 1}, 13, 1, false,
 		},
 		"both ways, connections": {
-			plan{items: 1, size: 1, window: 33}, plan{items: 2, size: 1, window: 33}, faults{connections: 2}, 11, 2, false,
+			plan{items: 1, size: 1, window: ItemCost + 1}, plan{items: 2, size: 1, window: ItemCost + 1}, faults{connections: 2}, 11, 2, false,
 		},
 		"one-way, connections and a restart": {
-			plan{size: 1, window: 33}, plan{items: 3, size: 1, window: 33}, faults{connections: 1, restarts: 1}, 13, 2, false,
+			plan{size: 1, window: ItemCost + 1}, plan{items: 3, size: 1, window: ItemCost + 1}, faults{connections: 1, restarts: 1}, 13, 2, false,
 		},
 		"large items, window shrinks": {
-			plan{items: 2, size: 40, window: 33}, plan{items: 2, size: 40, window: 80, shrunk: 8}, faults{losses: 1, connections: 1}, 14, 1, false,
+			plan{items: 2, size: 40, window: ItemCost + 1}, plan{items: 2, size: 40, window: ItemCost + 48, shrunk: 8}, faults{losses: 1, connections: 1}, 14, 1, false,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -67,13 +67,13 @@ func TestRoom(t *testing.T) {
 		size          int
 		want          int // items
 	}{
-		"no limit was granted":               {0, 1000, 0, 0},
-		"the limit":                          {3 * ItemCost, 1000, 0, 3},
-		"the last item exceeds the limit":    {2*ItemCost + 1, 1000, 0, 3},
+		"no limit was granted":               {0, 100 * ItemCost, 0, 0},
+		"the limit":                          {3 * ItemCost, 100 * ItemCost, 0, 3},
+		"the last item exceeds the limit":    {2*ItemCost + 1, 100 * ItemCost, 0, 3},
 		"the window":                         {noLimit, 3 * ItemCost, 0, 3},
 		"an item larger than the window":     {noLimit, 1, 1 << 20, 1},
 		"an item larger than the limit":      {1, noLimit, 1 << 20, 1},
-		"the window is larger than can be":   {100, noLimit, 18, 2},
+		"the window is larger than can be":   {2 * Cost(18), noLimit, 18, 2},
 		"neither window nor limit are there": {0, 0, 0, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
