@@ -81,11 +81,14 @@ func (c *Consumer) Each(f func(Work)) { c.workers.each(f) }
 
 // serve consumes the queue until ctx is done, which it is when the connection is
 // lost. A channel that is closed, or a consumer that the broker cancels, is made
-// anew. The error is a permanent one, where Fatal says so, else nil.
-func (c *Consumer) serve(ctx context.Context, pool *channelPool, tasks *sync.WaitGroup) error {
+// anew. The error is a permanent one, where Fatal says so, else nil. tried is called after
+// the first attempt.
+func (c *Consumer) serve(ctx context.Context, pool *channelPool, tasks *sync.WaitGroup, tried func()) error {
+	defer tried()
 	var wait backoff
 	for ctx.Err() == nil {
 		s, err := c.subscribe(ctx, pool)
+		tried()
 		if err != nil {
 			if ctx.Err() != nil || pool.conn.IsClosed() {
 				return nil // and whoever watches the connection says why

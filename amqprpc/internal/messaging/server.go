@@ -64,10 +64,11 @@ func (s *Server) Use(ctx, closing context.Context, conn *Conn, up func()) error 
 	s.inspector.use(conn)
 	defer s.inspector.use(nil) // the connection has ended then
 	up()
-	var serving, tasks sync.WaitGroup
+	var serving, tasks, trying sync.WaitGroup
+	trying.Add(len(s.Consumers))
 	for _, c := range s.Consumers {
 		serving.Go(func() {
-			if err := c.serve(work, pool, &tasks); err != nil {
+			if err := c.serve(work, pool, &tasks, sync.OnceFunc(trying.Done)); err != nil {
 				stop(err)
 			}
 		})
@@ -77,6 +78,7 @@ func (s *Server) Use(ctx, closing context.Context, conn *Conn, up func()) error 
 	defer unreachable()
 	tasks.Go(func() {
 		defer close(control)
+		trying.Wait() // what comes to the mailbox may be for these queues
 		if s.Instance != nil {
 			s.receiveControl(reachable, s.Base, conn)
 		}
