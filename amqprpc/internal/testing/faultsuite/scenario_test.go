@@ -182,10 +182,11 @@ func TestServerLostAtMostOnce(t *testing.T) {
 		s.let()
 		s.answered(f)
 
-		// The broker does not get the server's ack of a second request.
+		// The broker does not get the server's ack of a second request, nor its reply.
 		s.broker.Connection("server").Freeze(amqptest.FromClient)
 		g := s.call()
 		<-s.started
+		synctest.Wait() // both have been sent
 		s.broker.Connection("server").Cut()
 		s.fails(g, amqprpc.CodeAborted, amqprpc.OutcomeUnknown, time.Second)
 		require.EqualValues(t, 2, s.runs.Load())
