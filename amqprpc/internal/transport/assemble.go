@@ -71,7 +71,7 @@ func (a *assembly) take(f *frame.Frame) bool {
 		a.content.takeHeader(f.Payload)
 		a.finish()
 	case f.Type == frame.TypeBody && a.content.headed:
-		a.content.message.Body = append(a.content.message.Body, f.Payload...)
+		a.content.takeBody(f.Payload)
 		a.finish()
 	}
 	return true
@@ -85,9 +85,16 @@ func (c *content) takeHeader(payload []byte) {
 		m.Properties = frame.Properties{}
 	}
 	c.size, c.headed, m.Body = h.BodySize, true, nil
-	if c.size > 0 {
+}
+
+// takeBody adds a part of the body. Most bodies have one part, whose memory append does not
+// clear first.
+func (c *content) takeBody(payload []byte) {
+	m := &c.message
+	if m.Body == nil && c.size > uint64(len(payload)) {
 		m.Body = make([]byte, 0, min(c.size, bodyTrust))
 	}
+	m.Body = append(m.Body, payload...)
 }
 
 func (a *assembly) finish() {
