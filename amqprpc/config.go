@@ -27,8 +27,8 @@ const (
 	defaultReplyExpires   = time.Minute
 	defaultMaxDeliveries  = 3
 	defaultMaxStreams     = 1024
-	defaultStreamMemory   = 2 << 20
-	defaultStreamWindow   = 1 << 20
+	defaultStreamMemory   = 4 << 20
+	defaultStreamWindow   = 4 << 20
 	maxPrefetch           = 1<<16 - 1        // AMQP 0-9-1, basic.qos: a short integer
 	dialTimeout           = 30 * time.Second // of Dial where its ctx has no deadline
 	livenessMisses        = 3                // of a handler's signs of life, before its call fails

@@ -156,7 +156,7 @@ func TestWindowsOfCompressedStreams(t *testing.T) {
 			return nil
 		})
 	})
-	cli := dial(t, url, amqprpc.WithCompression(compress.Gzip{}), amqprpc.WithWindow(64<<10))
+	cli := dial(t, url, amqprpc.WithCompression(compress.Gzip{}), amqprpc.WithWindow(128<<10))
 	n := 0
 	for text, err := range queue.Call(testContext(t), cli, longText) {
 		require.NoError(t, err)

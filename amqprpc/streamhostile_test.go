@@ -3,9 +3,9 @@ package amqprpc_test
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"io"
 	"math"
+	"strings"
 	"testing"
 	"time"
 
@@ -103,6 +103,9 @@ func item(n uint64, payload string) protocol.StreamFrame {
 	return protocol.StreamFrame{Type: protocol.FrameItem, Number: n, Payload: []byte(payload)}
 }
 
+// spaced is the number 1 in size bytes.
+func spaced(size int) string { return strings.Repeat(" ", size-1) + "1" }
+
 // startSummer serves a client stream, and returns how its handlers end.
 func startSummer(t *testing.T, url string) (queue sumOf, ends chan error, srv *amqprpc.Server) {
 	t.Helper()
@@ -172,7 +175,7 @@ func TestHostileStreamClients(t *testing.T) {
 			return "invalid_argument"
 		},
 		"beyond the window": func(s *rawStream) string {
-			s.message(item(1, fmt.Sprintf("%*d", s.limit, 1)), item(2, "1"))
+			s.message(item(1, spaced(int(s.limit))), item(2, "1"))
 			return "resource_exhausted"
 		},
 		"a reset with garbage": func(s *rawStream) string {
@@ -259,7 +262,7 @@ func TestHostileStreamServers(t *testing.T) {
 		}, amqprpc.CodeInternal, amqprpc.OutcomeExecuted},
 		"items beyond the window": {func(p *peer, open amqp.Delivery, to protocol.Token) {
 			window := open.Headers["rpc-window"].(int64)
-			p.accept(open, to, 1, "amqprpc.instance."+p.replyTo, item(1, fmt.Sprintf("%*d", window, 1)), item(2, "1"))
+			p.accept(open, to, 1, "amqprpc.instance."+p.replyTo, item(1, spaced(int(window))), item(2, "1"))
 		}, amqprpc.CodeResourceExhausted, amqprpc.OutcomeUnknown},
 		"a second accept with another token": {func(p *peer, open amqp.Delivery, to protocol.Token) {
 			p.accept(open, to, 1, "amqprpc.instance."+p.replyTo)

@@ -21,9 +21,9 @@ func WithMaxStreams(n int) HandlerOption {
 }
 
 // WithWindow limits, in bytes, what is on its way on a stream in one direction: sent and not
-// acknowledged, or received and not yet read. Each message counts 256 bytes more than it has.
+// acknowledged, or received and not yet read. Each message counts 1 KiB more than it has.
 // A larger window is faster over a long way, and needs more memory. To be faster, both sides
-// need it. The default is 1 MiB. Smaller values than 16 KiB are raised to 16 KiB, and
+// need it. The default is 4 MiB. Smaller values than 32 KiB are raised to 32 KiB, and
 // values below 1 leave the default. One message may always exceed the window.
 func WithWindow(bytes int) ConnOption {
 	return connOption(func(c *connConfig) {
@@ -35,9 +35,9 @@ func WithWindow(bytes int) ConnOption {
 
 // WithStreamMemory limits, in bytes, what all streams of a client or a server together have
 // on their way to it, or received and not yet read. The streams share it: with many streams,
-// each has a smaller window, but of at least 16 KiB. A window becomes smaller only when messages
+// each has a smaller window, but of at least 32 KiB. A window becomes smaller only when messages
 // are read. A larger value makes many streams faster, and the replies to calls of the same
-// client slower, because replies wait behind messages of streams. The default is 2 MiB, or
+// client slower, because replies wait behind messages of streams. The default is 4 MiB, or
 // [WithWindow] if that is more. Values below 1 leave the default.
 func WithStreamMemory(bytes int) ConnOption {
 	return connOption(func(c *connConfig) {

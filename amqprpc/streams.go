@@ -15,7 +15,7 @@ import (
 const (
 	// streamWindowLeast is the least that a stream is granted. A call waits behind what all
 	// streams have in flight, so that even a hundred of these are little.
-	streamWindowLeast = 16 << 10
+	streamWindowLeast = 32 << 10
 	// streamEndDelay is how long acknowledgements of ends are gathered. The peer waits for them,
 	// but the next call or stream of this side must not wait behind each.
 	streamEndDelay = 2 * time.Millisecond

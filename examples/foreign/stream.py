@@ -194,8 +194,8 @@ class Call:
                 self.send(self.peer, RESET, payload=b'{"error":{"code":"resource_exhausted","message":"no room"}}')
                 raise CallError("resource_exhausted", "unknown", "the server has sent an item beyond the limit")
             else:
-                self.received += len(payload) + 256
-                self.items.put((len(payload) + 256, decode(payload)))
+                self.received += len(payload) + 1024
+                self.items.put((len(payload) + 1024, decode(payload)))
 
     def finish(self, payload, outcome, error=None):
         ending, self.over = decode(payload or b"{}"), True

@@ -11,7 +11,7 @@ import "errors"
 // ItemCost is what an item costs beside its octets, so that a window bounds the number of
 // items, too. It is more than the memory of an item: a window of small items takes its
 // receiver time, and calls wait meanwhile.
-const ItemCost = 256
+const ItemCost = 1024
 
 // ErrBeyondWindow says that a peer has sent more than it was granted.
 var ErrBeyondWindow = errors.New("the peer sent more than the window allows")

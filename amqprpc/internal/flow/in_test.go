@@ -11,7 +11,7 @@ func item(number uint64, size int) Frame { return Frame{number, Item, make([]byt
 
 func TestVerdicts(t *testing.T) {
 	t.Parallel()
-	i := NewIn(0, 1000)
+	i := NewIn(0, 100*ItemCost)
 	for _, c := range []struct {
 		frame   Frame
 		want    Verdict

@@ -2,6 +2,9 @@ package bench
 
 import "github.com/bbebcec1/amqprpc-go/benchmarks/internal/contender"
 
+// windowKiB is the window of a stream by default.
+const windowKiB = 4096
+
 // streamGoals are the goals of streams, cancels and broadcasts.
 func streamGoals() []Goal {
 	const fw, fire = contender.Framework, contender.Firehose
@@ -23,10 +26,10 @@ func streamGoals() []Goal {
 	for _, x := range []struct {
 		kase, name string
 		window     float64 // and a message
-	}{{StandSmallCase, "64 B messages", 256.1}, {StandLargeCase, "64 KiB messages", 320}} {
+	}{{StandSmallCase, "64 B messages", windowKiB + 0.1}, {StandLargeCase, "64 KiB messages", windowKiB + 64}} {
 		goals = append(goals,
 			Goal{"held by a receiver that stands still, " + x.name, "KiB", x.window, x.window, true, value("held", x.kase, fw, HeldByReceiver)},
-			Goal{"held by sender and broker meanwhile, " + x.name, "KiB", 256, 256, true, sum("held", fw, x.kase, HeldBySender, HeldByBroker)},
+			Goal{"held by sender and broker meanwhile, " + x.name, "KiB", windowKiB, windowKiB, true, sum("held", fw, x.kase, HeldBySender, HeldByBroker)},
 			Goal{"growth of these meanwhile, " + x.name, "KiB", 16, 4, true, value("held", x.kase, fw, HeldMore)})
 	}
 	return append(goals, []Goal{

@@ -43,7 +43,12 @@ func streams(ctx context.Context, c *Config) (*Result, error) {
 		codec   string
 		streams int
 	}{
+		{SmallCase, 64, "json", 1},
+		{SmallRawCase, 64, "raw", 1},
+		{HundredCase, 64, "json", 100},
 		{LargeCase, 64 << 10, "raw", 1},
+		{LargePackCase, 64 << 10, "msgpack", 1},
+		{LargeJSONCase, 64 << 10, "json", 1},
 	} {
 		series, err := c.floods(ctx, x.kase, x.streams, c.streamOptions(func(o *contender.Options) {
 			o.Payload, o.Codec = x.payload, x.codec
