@@ -32,7 +32,7 @@ func (s spans) traces() [][]tracetest.SpanStub {
 	}
 	var traces [][]tracetest.SpanStub
 	for _, t := range byID {
-		if !t[0].Parent.IsValid() { // otherwise its first span has not ended
+		if isWhole(t) {
 			traces = append(traces, t)
 		}
 	}
@@ -40,6 +40,18 @@ func (s spans) traces() [][]tracetest.SpanStub {
 		return cmp.Or(a[0].StartTime.Compare(b[0].StartTime), strings.Compare(traceID(a), traceID(b)))
 	})
 	return traces
+}
+
+// isWhole reports whether all spans of a trace have ended that others are below. An order that
+// was hedged may have its answer while the other attempt still runs.
+func isWhole(t []tracetest.SpanStub) bool {
+	ended := make(map[trace.SpanID]bool)
+	for _, span := range t {
+		ended[span.SpanContext.SpanID()] = true
+	}
+	return !slices.ContainsFunc(t, func(span tracetest.SpanStub) bool {
+		return span.Parent.IsValid() && !ended[span.Parent.SpanID()]
+	})
 }
 
 func traceID(t []tracetest.SpanStub) string { return t[0].SpanContext.TraceID().String() }
