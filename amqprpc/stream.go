@@ -318,18 +318,15 @@ func (s *stream) acknowledge() {
 // late sends a state that no item has carried along.
 func (s *stream) late() {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.armed = false
-	over := s.over
-	s.mu.Unlock()
-	if !over {
+	if !s.over {
 		s.tell()
 	}
 }
 
-// tell sends the state, unless an item has carried it along.
+// tell sends the state, unless an item has carried it along. The lock is held.
 func (s *stream) tell() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	if s.in.Pending() {
 		s.in.Tell()
 		s.mark()

@@ -95,7 +95,9 @@ func (h *streams) tell() {
 	h.ended = nil
 	h.mu.Unlock()
 	for _, s := range ended {
+		s.mu.Lock()
 		s.tell()
+		s.mu.Unlock()
 	}
 }
 
