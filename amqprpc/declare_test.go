@@ -111,9 +111,9 @@ func TestServeSaysHowManyChannelsThereAre(t *testing.T) {
 			}
 		}
 	}
-	startServer(t, b.URL(), register(128), amqprpc.WithoutControl())
-	err := serveError(t, b.URL(), register(129))
-	require.ErrorContains(t, err, "129 queues need 4 channels")
+	startServer(t, b.URL(), register(2*512), amqprpc.WithoutControl())
+	err := serveError(t, b.URL(), register(2*512+1))
+	require.ErrorContains(t, err, "1025 queues need 4 channels")
 	require.ErrorContains(t, err, "channel_max")
 }
 

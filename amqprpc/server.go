@@ -21,7 +21,7 @@ import (
 const handBackGrace = time.Second
 
 // Server answers the requests of the queues on which handlers are registered. It has one
-// connection, on which up to 64 queues share a channel. If the broker closes a channel, it
+// connection, on which up to 512 queues share a channel. If the broker closes a channel, it
 // redelivers the requests in hand of all queues of the channel. A queue that has caused this
 // gets a channel of its own.
 type Server struct {

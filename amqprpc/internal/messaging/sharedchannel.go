@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"sync"
 	"sync/atomic"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/protocol"
@@ -12,8 +13,9 @@ import (
 )
 
 // queuesPerChannel is how many queues share a channel. The broker works off what comes on
-// one channel in batches, and one acknowledgement settles requests of several queues.
-const queuesPerChannel = 64
+// one channel in batches, and one acknowledgement settles requests of several queues. The
+// replies to one client share a message only if their requests came on one channel.
+const queuesPerChannel = 512
 
 // sharedChannel is a channel on which a server consumes queues, and sends their replies
 // and acknowledgements. It implements transport.Receiver.
@@ -26,15 +28,15 @@ type sharedChannel struct {
 	writer  replyChannel
 	strings protocol.Interner
 
-	places [queuesPerChannel]atomic.Pointer[subscription]
-	over   atomic.Bool // no consumer starts any more
+	mu        sync.Mutex            // never held while anything is waited for
+	consuming map[int]*subscription // by number
+	last      int                   // number given
+	over      atomic.Bool           // no consumer starts any more
 
 	turn     chan struct{} // holds something while a consumer starts; it guards what follows
 	prefetch int           // of the consumer that starts next
 
-	// The pool guards these:
-	users []*subscription
-	next  [queuesPerChannel]int // the number of the next consumer of a place
+	users []*subscription // the pool guards them
 
 	// Why the broker has closed the channel. Both are final when ch.Closed receives.
 	why     *transport.Exception
@@ -42,7 +44,7 @@ type sharedChannel struct {
 }
 
 func newSharedChannel(base context.Context, pool *channelPool) *sharedChannel {
-	c := &sharedChannel{pool: pool, turn: make(chan struct{}, 1)}
+	c := &sharedChannel{pool: pool, turn: make(chan struct{}, 1), consuming: make(map[int]*subscription), last: -1}
 	c.ctx, c.cancel = context.WithCancel(base)
 	c.writer.init(c)
 	return c
@@ -51,22 +53,28 @@ func newSharedChannel(base context.Context, pool *channelPool) *sharedChannel {
 // place gives s a place, if there is one. RabbitMQ 4.3 closes the connection if the tag of a
 // consumer that it has cancelled is used again on the channel, so no number comes again.
 func (c *sharedChannel) place(s *subscription) bool {
-	for i := range c.places {
-		if c.places[i].Load() == nil {
-			s.channel, s.number = c, c.next[i]*queuesPerChannel+i
-			c.next[i]++
-			c.users = append(c.users, s)
-			c.places[i].Store(s)
-			return true
-		}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.consuming) == queuesPerChannel {
+		return false
 	}
-	return false
+	c.last++
+	c.consuming[c.last] = s
+	s.channel, s.number = c, c.last
+	c.users = append(c.users, s)
+	return true
 }
 
 // vacate frees the place of s, which gets no deliveries any more. It reports whether s had
 // its place still.
 func (c *sharedChannel) vacate(s *subscription) bool {
-	return c.places[s.number%queuesPerChannel].CompareAndSwap(s, nil)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	had := c.consuming[s.number] == s
+	if had {
+		delete(c.consuming, s.number)
+	}
+	return had
 }
 
 // consume starts the consumer of s, on a channel that it opens for the first one. The
@@ -122,17 +130,16 @@ func (c *sharedChannel) reason() error {
 	}
 }
 
-// at returns the subscription with a number; nil if there is none.
-func (c *sharedChannel) at(number int) *subscription {
-	if s := c.places[number%queuesPerChannel].Load(); s != nil && s.number == number {
-		return s
-	}
-	return nil
+// at returns the subscription whose consumer has a tag; nil if there is none.
+func (c *sharedChannel) at(tag []byte) *subscription {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.consuming[numberOf(tag)]
 }
 
 // Deliver implements transport.Receiver.
 func (c *sharedChannel) Deliver(m *Message) {
-	if s := c.at(numberOf(m.ConsumerTag)); s != nil {
+	if s := c.at(m.ConsumerTag); s != nil {
 		s.deliver(m)
 	}
 }
@@ -147,7 +154,7 @@ func (c *sharedChannel) Confirmed(uint64, bool, bool) {}
 
 // Cancelled implements transport.Receiver.
 func (c *sharedChannel) Cancelled(tag string) {
-	if s := c.at(numberOf([]byte(tag))); s != nil {
+	if s := c.at([]byte(tag)); s != nil {
 		s.gone()
 	}
 }

@@ -13,7 +13,7 @@ import (
 type subscription struct {
 	consumer *Consumer
 	channel  *sharedChannel
-	number   int // on the channel; its place and its tag come from it
+	number   int // on the channel; its tag comes from it
 
 	cancelled chan struct{} // closed when the broker has cancelled the consumer
 	full      chan struct{} // receives when no more work is to be taken
