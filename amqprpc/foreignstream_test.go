@@ -9,9 +9,11 @@ import (
 	"testing"
 	"time"
 
+	amqp "github.com/rabbitmq/amqp091-go"
 	"github.com/stretchr/testify/require"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc"
+	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/protocol"
 )
 
 // foreignStream runs the client of examples/foreign/stream.py, and returns what it prints.
@@ -97,4 +99,41 @@ func TestForeignStreams(t *testing.T) {
 	a := foreignError(t, foreignStream(t, url, "--cancel", unary, 1, 0.5))
 	require.Equal(t, []string{"canceled", "unknown"}, []string{a.Code, a.Outcome}, a.Message)
 	cancelled()
+}
+
+// The client finds its stream in a message that has others, too.
+func TestForeignStreamInASharedMessage(t *testing.T) {
+	t.Parallel()
+	url, queue := brokerURL(t), queueName(t)
+	p := newPeer(t, url)
+	_, opens := p.own(queue)
+	mailbox := "amqprpc.instance." + p.replyTo
+	_, answers := p.own(mailbox)
+	lines := foreignStream(t, url, queue, 1)
+	open := <-opens
+	token := protocol.ParseToken([]byte(open.Headers["rpc-token"].(string)))
+	frames := []protocol.StreamFrame{
+		{Type: protocol.FrameAccept, Argument: 1 << 20}, item(1, "5"), {Type: protocol.FrameEnd, Number: 2},
+	}
+	var body []byte
+	for _, to := range []protocol.Token{1, token, 2} {
+		body = protocol.AppendStream(body, to, 9)
+		for _, f := range frames {
+			body = protocol.AppendStreamFrame(body, f)
+		}
+	}
+	cut := append(body[:len(body):len(body)], byte(protocol.FrameStream), 0, 0, 15)
+	for _, b := range [][]byte{append(cut, make([]byte, 15)...), body} {
+		p.send(open.ReplyTo, amqp.Publishing{ContentType: protocol.StreamContentType, ReplyTo: mailbox, Body: b})
+	}
+	require.True(t, lines.Scan())
+	require.Equal(t, "5", lines.Text())
+	require.False(t, lines.Scan(), lines.Text())
+	for _, want := range []protocol.StreamFrameType{protocol.FrameReset, protocol.FrameState} {
+		_, _, frames, err := protocol.ParseStreamPreface((<-answers).Body)
+		require.NoError(t, err)
+		f, err := protocol.NextStreamFrame(&frames)
+		require.NoError(t, err)
+		require.Equal(t, want, f.Type)
+	}
 }

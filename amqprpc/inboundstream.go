@@ -37,7 +37,7 @@ func (in *inbound) isLive() bool {
 }
 
 // openStream begins the stream of a request, whose handler is about to start. The request
-// is acknowledged when the accept was written.
+// is acknowledged soon after the accept was written.
 func (in *inbound) openStream() error {
 	h, o := &in.endpoint.server.streams, &in.message.Opening
 	s := h.add(0, 1, func(err error) {
@@ -46,7 +46,7 @@ func (in *inbound) openStream() error {
 		}
 		in.ctx.end()
 	})
-	s.written = sync.OnceFunc(func() { in.ackOnce() })
+	s.written = sync.OnceFunc(func() { h.acknowledgeSoon(func() { in.ackOnce() }) })
 	s.packing.encoding, s.packing.sends = in.replyEncoding(), true
 	s.out.Add(flow.Accept, []byte(nameOf(s.packing.encoding)))
 	s.out.Grant(o.Window)
@@ -73,8 +73,7 @@ func (in *inbound) concludeStream(resp *Response, err error) {
 	s.closeSend(final)
 	s.settled()
 	s.finish(nil, false)
-	in.answer()
-	s.written() // once: a second acknowledgement, from the writer, would close the channel
+	in.answer() // no acknowledgement follows any more: a second one would close the channel
 	in.Finish(messaging.Done{})
 }
 

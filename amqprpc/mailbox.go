@@ -255,8 +255,11 @@ type mailReply struct {
 
 // Prepare implements messaging.StreamItem.
 func (r *mailReply) Prepare(p *messaging.Publishing) bool {
-	if r.prepared {
+	switch {
+	case r.prepared:
 		return false
+	case p.Key != "":
+		return true
 	}
 	r.prepared = true
 	p.Key = r.to

@@ -8,17 +8,11 @@ import (
 	"time"
 
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/flow"
-	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/messaging"
 	"github.com/bbebcec1/amqprpc-go/amqprpc/internal/protocol"
 )
 
-const (
-	// streamStateDelay is how long a receiver gathers before it acknowledges.
-	streamStateDelay = 100 * time.Millisecond
-	// streamMessageLong is how long a message with several items gets, give or take an
-	// item. With an item of 1 KiB it is 64 KiB: beyond these, a receiver takes 72 KiB of memory.
-	streamMessageLong = 63 << 10
-)
+// streamStateDelay is how long a receiver gathers before it acknowledges.
+const streamStateDelay = 100 * time.Millisecond
 
 // stream is one side of a stream, without the types of its messages. It implements
 // messaging.StreamItem. Whoever uses the stream waits in it; the goroutine that reads the
@@ -176,11 +170,11 @@ func (s *stream) granted() int64 {
 	return s.in.Granted()
 }
 
-// holdsLarger reports whether a message of more than limit bytes waits for the peer.
+// holdsLarger reports whether an item waits for the peer whose message is longer than limit.
 func (s *stream) holdsLarger(limit int) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.out.Largest() > limit
+	return s.out.Largest() > limit-streamMessageOverhead
 }
 
 // isFrom reports whether the stream's peer is the one with that token.
@@ -293,7 +287,7 @@ func (s *stream) numbered(k flow.Kind, f protocol.StreamFrame) {
 	case err != nil:
 		s.finish(Errorf(CodeResourceExhausted, "%w", err), true)
 	case ended:
-		s.streams.tellSoon(s)
+		s.streams.acknowledgeSoon(s.acknowledgeEnd)
 		if s.half != nil {
 			s.half()
 		}
@@ -323,6 +317,13 @@ func (s *stream) late() {
 	if !s.over {
 		s.tell()
 	}
+}
+
+// acknowledgeEnd tells the peer that its end has come, also when the stream is over here.
+func (s *stream) acknowledgeEnd() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tell()
 }
 
 // tell sends the state, unless an item has carried it along. The lock is held.
@@ -405,43 +406,4 @@ func (s *stream) stalledFor() time.Duration {
 		return 0
 	}
 	return time.Since(s.stalled)
-}
-
-// Prepare implements messaging.StreamItem.
-func (s *stream) Prepare(p *messaging.Publishing) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.dirty = false
-	sends := !s.over && (s.out.Ready() || s.out.ProbeDue())
-	if !sends && !s.in.Due() {
-		return false
-	}
-	p.Key = s.peer.address
-	p.Properties = protocol.AppendStreamProperties(p.Properties, s.streams.address())
-	p.Body = protocol.AppendStreamPreface(p.Body, s.remote, s.local)
-	if s.in.Pending() {
-		s.in.Resize(s.streams.window())
-		expected, limit, echo, missing := s.in.State()
-		p.Body = appendState(p.Body, expected, limit, echo, missing)
-	}
-	for sends && len(p.Body) < streamMessageLong {
-		f, ok := s.out.Next()
-		if !ok {
-			break
-		}
-		p.Body = protocol.AppendStreamFrame(p.Body, s.wireFrame(f))
-	}
-	if sends && s.out.ProbeDue() {
-		number, sent := s.out.Probe()
-		p.Body = protocol.AppendStreamFrame(p.Body, protocol.StreamFrame{Type: protocol.FrameProbe, Number: number, Argument: sent})
-	}
-	s.peer.spoke(s.streams)
-	return true
-}
-
-// Written implements messaging.StreamItem.
-func (s *stream) Written() {
-	if s.written != nil {
-		s.written()
-	}
 }

@@ -37,7 +37,7 @@ func TestAcceptIsLost(t *testing.T) {
 		{[]frame{item(1, "5")}, 0},
 		{[]frame{{Type: protocol.FrameState, Number: 1}, {Type: protocol.FrameProbe, Number: 7, Argument: 2}}, 7},
 	} {
-		body := protocol.AppendStreamPreface(nil, client, 9)
+		body := protocol.AppendStream(nil, client, 9)
 		for _, f := range c.sent {
 			body = protocol.AppendStreamFrame(body, f)
 		}

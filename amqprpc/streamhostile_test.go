@@ -58,7 +58,7 @@ func (s *rawStream) opening(kind string) amqp.Publishing {
 // message publishes a message of the stream.
 func (s *rawStream) message(frames ...protocol.StreamFrame) {
 	s.t.Helper()
-	body := protocol.AppendStreamPreface(nil, s.remote, s.token)
+	body := protocol.AppendStream(nil, s.remote, s.token)
 	for _, f := range frames {
 		body = protocol.AppendStreamFrame(body, f)
 	}
@@ -156,7 +156,7 @@ func TestHostileStreamClients(t *testing.T) {
 			return ""
 		},
 		"cut short, beyond the body, of another version": func(s *rawStream) string {
-			whole := protocol.AppendStreamFrame(protocol.AppendStreamPreface(nil, s.remote, s.token), item(1, "1"))
+			whole := protocol.AppendStreamFrame(protocol.AppendStream(nil, s.remote, s.token), item(1, "1"))
 			for n := range whole {
 				s.publish(whole[:n])
 			}
@@ -347,7 +347,7 @@ func (p *peer) accept(open amqp.Delivery, to, from protocol.Token, replyTo strin
 // acceptWith is accept by a server that picks an encoding.
 func (p *peer) acceptWith(encoding string, open amqp.Delivery, to, from protocol.Token, replyTo string, frames ...protocol.StreamFrame) {
 	p.t.Helper()
-	body := protocol.AppendStreamPreface(nil, to, from)
+	body := protocol.AppendStream(nil, to, from)
 	for _, f := range append([]protocol.StreamFrame{{Type: protocol.FrameAccept, Argument: 1 << 20, Payload: []byte(encoding)}}, frames...) {
 		body = protocol.AppendStreamFrame(body, f)
 	}

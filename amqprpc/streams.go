@@ -1,6 +1,7 @@
 package amqprpc
 
 import (
+	"bytes"
 	"context"
 	"log/slog"
 	"sync"
@@ -16,9 +17,9 @@ const (
 	// streamWindowLeast is the least that a stream is granted. A call waits behind what all
 	// streams have in flight, so that even a hundred of these are little.
 	streamWindowLeast = 32 << 10
-	// streamEndDelay is how long acknowledgements of ends are gathered. The peer waits for them,
-	// but the next call or stream of this side must not wait behind each.
-	streamEndDelay = 2 * time.Millisecond
+	// streamAckDelay is how long acknowledgements of ends, and of requests for streams, are
+	// gathered. The next call or stream must not wait behind each.
+	streamAckDelay = 5 * time.Millisecond
 	// streamResets is how many resets a second answer messages of streams that are not
 	// known.
 	streamResets = 100
@@ -44,8 +45,8 @@ type streams struct {
 	byRemote map[protocol.Token]*stream // those that are bound
 	peers    map[string]*peer
 	open     atomic.Int64
-	ended    []*stream // whose peers' ends are to be acknowledged
-	telling  *time.Timer
+	acks     []func() // that are gathered
+	acking   *time.Timer
 	used     bool // there was a stream
 	minding  bool // a goroutine minds the peers
 	closed   bool
@@ -75,29 +76,27 @@ func (h *streams) init(cfg *connConfig, log *slog.Logger, mayWrite func(string) 
 		h.endAll(Errorf(CodePermissionDenied, "the broker refuses the messages of streams: %w", err))
 	}
 	h.writer.Init()
-	h.telling = time.AfterFunc(time.Hour, h.tell)
-	h.telling.Stop()
+	h.acking = time.AfterFunc(time.Hour, h.acknowledge)
+	h.acking.Stop()
 }
 
-// tellSoon has the peer told soon that its end has come.
-func (h *streams) tellSoon(s *stream) {
+// acknowledgeSoon has ack called soon.
+func (h *streams) acknowledgeSoon(ack func()) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.ended = append(h.ended, s); len(h.ended) == 1 {
-		h.telling.Reset(streamEndDelay)
+	if h.acks = append(h.acks, ack); len(h.acks) == 1 {
+		h.acking.Reset(streamAckDelay)
 	}
 }
 
-// tell tells all peers whose ends have come.
-func (h *streams) tell() {
+// acknowledge sends all acknowledgements that are gathered.
+func (h *streams) acknowledge() {
 	h.mu.Lock()
-	ended := h.ended
-	h.ended = nil
+	acks := h.acks
+	h.acks = nil
 	h.mu.Unlock()
-	for _, s := range ended {
-		s.mu.Lock()
-		s.tell()
-		s.mu.Unlock()
+	for _, ack := range acks {
+		ack()
 	}
 }
 
@@ -239,7 +238,7 @@ func (h *streams) flush(ctx context.Context) {
 	used := h.used
 	h.mu.Unlock()
 	if used {
-		h.tell()
+		h.acknowledge()
 		h.writer.Flush(ctx)
 	}
 }
@@ -275,13 +274,32 @@ func (h *streams) tooLarge(limit int) {
 	}
 }
 
-// receive takes a message of a stream, on the goroutine that reads the connection.
+// receive takes a message of streams, on the goroutine that reads the connection.
 func (h *streams) receive(m *messaging.Message) {
 	to, from, frames, err := protocol.ParseStreamPreface(m.Body)
-	if err != nil || m.Malformed || protocol.CheckStreamFrames(frames) != nil {
+	if err != nil || m.Malformed {
 		h.refused()
 		return
 	}
+	streams, err := protocol.CheckStreamFrames(frames)
+	if err != nil {
+		h.refused()
+		return
+	}
+	if streams == 1 {
+		h.hear(m, to, from, frames)
+		return
+	}
+	for range streams {
+		part, nextTo, nextFrom := protocol.CutStream(&frames)
+		// A copy: what waits for one reader must not keep what others have read.
+		h.hear(m, to, from, bytes.Clone(part))
+		to, from = nextTo, nextFrom
+	}
+}
+
+// hear takes the frames of one stream.
+func (h *streams) hear(m *messaging.Message, to, from protocol.Token, frames []byte) {
 	h.mu.Lock()
 	s := h.byToken[to]
 	h.mu.Unlock()
@@ -339,30 +357,41 @@ func (h *streams) reset(address string, to, from protocol.Token, why error) {
 	h.note(address, to, from, protocol.StreamFrame{Type: protocol.FrameReset, Payload: encodeEnding(why, nil)})
 }
 
-// note sends a frame in a message of its own, once.
+// note sends a frame once.
 func (h *streams) note(address string, to, from protocol.Token, f protocol.StreamFrame) {
-	body := protocol.AppendStreamFrame(protocol.AppendStreamPreface(nil, to, from), f)
-	h.writer.Queue(&streamNote{streams: h, address: address, body: body})
+	h.writer.Queue(&streamNote{streams: h, address: address, to: to, from: from, frame: f})
 }
 
-// streamNote is a message of one frame that is sent once. It implements
-// messaging.StreamItem.
+// join has p take frames of a stream, the first with a payload of size bytes: in a new message,
+// or behind the frames of other streams to the same peer. It reports false if p is to be
+// published first.
+func (h *streams) join(p *messaging.Publishing, address string, to, from protocol.Token, size int) bool {
+	switch {
+	case p.Key == "":
+		p.Key = address
+		p.Properties = protocol.AppendStreamProperties(p.Properties, h.address())
+	case p.Key != address, len(p.Body)+size > streamMessageLong:
+		return false
+	}
+	p.Body = protocol.AppendStream(p.Body, to, from)
+	return true
+}
+
+// streamNote is a frame that is sent once. It implements messaging.StreamItem.
 type streamNote struct {
-	streams *streams
-	address string
-	body    []byte
+	streams  *streams
+	address  string
+	to, from protocol.Token
+	frame    protocol.StreamFrame
 }
 
 // Prepare implements messaging.StreamItem.
 func (n *streamNote) Prepare(p *messaging.Publishing) bool {
-	if n.body == nil {
-		return false
+	if !n.streams.join(p, n.address, n.to, n.from, len(n.frame.Payload)) {
+		return true
 	}
-	p.Key = n.address
-	p.Properties = protocol.AppendStreamProperties(p.Properties, n.streams.address())
-	p.Body = append(p.Body, n.body...)
-	n.body = nil
-	return true
+	p.Body = protocol.AppendStreamFrame(p.Body, n.frame)
+	return false
 }
 
 // Written implements messaging.StreamItem.

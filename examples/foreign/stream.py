@@ -20,7 +20,7 @@ from pika.exceptions import AMQPError, UnroutableError
 CODES = """canceled unknown invalid_argument deadline_exceeded not_found already_exists permission_denied
 resource_exhausted failed_precondition aborted out_of_range unimplemented internal unavailable data_loss
 unauthenticated""".split()
-ACCEPT, ITEM, END, STATE, MISSING, PROBE, RESET, BEAT = range(1, 9)
+ACCEPT, ITEM, END, STATE, MISSING, PROBE, RESET, BEAT, STREAM = range(1, 10)
 HEAD = re.compile(rb"(?s)(.)" + 3 * rb"([\x80-\xff]{0,8}[\0-\x7f])")  # of a frame: type, number, argument, length
 BAD_NAME = re.compile(r"$|amq\.rabbitmq\.reply-to|.*[\0-\x1f\x7f-\x9f]", re.DOTALL)
 TIMEOUT, BEATS, SILENCE = 30, 10, 45  # seconds: for an accept or a reply; between beats; until a server counts as dead
@@ -49,13 +49,19 @@ def varint(n):
     return bytes([n]) if n < 128 else bytes([n & 127 | 128]) + varint(n >> 7)
 
 
-def unpack(body, at=17):  # the frames begin after the version and two tokens. One that cannot be read drops them all
-    frames = []
+def unpack(body):  # the streams, each with its frames. A frame that cannot be read drops them all
+    at, streams = 17, [(body[9:17], body[1:9], [])]  # the tokens of the sender and of the receiver come after the version
     while head := HEAD.match(body, at):
         kind, number, _, size = (sum((b & 127) << 7 * i for i, b in enumerate(g)) for g in head.groups())
         at = head.end() + size
-        frames.append((kind, number, body[head.end():at]))
-    return frames if at == len(body) and body[0] == 1 else []
+        payload = body[head.end():at]
+        if kind != STREAM:
+            streams[-1][2].append((kind, number, payload))
+        elif size != 16:
+            break
+        else:
+            streams.append((payload[8:], payload[:8], []))
+    return streams if at == len(body) > 17 and body[0] == 1 else []
 
 
 class Call:
@@ -150,23 +156,26 @@ class Call:
             JSON, type="cancel", expiration=str(left)))  # a 404 closes the channel, which is not needed any more
 
     def on_message(self, channel, method, properties, body):
-        peer, frames = (str(properties.reply_to), body[9:17], body[1:9]), unpack(body)
         if self.over:
             return
         if properties.content_type != MESSAGE and properties.correlation_id == self.id and not self.expected:
             self.on_reply(properties.headers or {}, body)
-        elif properties.content_type == MESSAGE and frames and peer[0].startswith("amqprpc.instance."):
-            if peer[2] == self.token and not self.expected and (frames[0][0] == ACCEPT or not self.peer):
-                # the first accept binds. Before it, a message of another kind means that its accept was lost
-                self.peer, self.probe, self.written = peer, 0, monotonic()
-            if peer == self.peer:
-                self.heard = monotonic()
-                for frame in frames:
-                    self.take(*frame)
-            elif any(kind in (ACCEPT, ITEM, END, PROBE) for kind, *_ in frames):
-                sleep(0.01)  # at most 100 resets a second
-                with suppress(UnroutableError):
-                    self.send(peer, RESET)
+        elif properties.content_type == MESSAGE and str(properties.reply_to).startswith("amqprpc.instance."):
+            for *tokens, frames in unpack(body):
+                self.on_frames((properties.reply_to, *tokens), frames)
+
+    def on_frames(self, peer, frames):
+        if peer[2] == self.token and not self.expected and frames and (frames[0][0] == ACCEPT or not self.peer):
+            # the first accept binds. Before it, a message of another kind means that its accept was lost
+            self.peer, self.probe, self.written = peer, 0, monotonic()
+        if peer == self.peer:
+            self.heard = monotonic()
+            for frame in frames:
+                self.take(*frame)
+        elif any(kind in (ACCEPT, ITEM, END, PROBE) for kind, *_ in frames):
+            sleep(0.01)  # at most 100 resets a second
+            with suppress(UnroutableError):
+                self.send(peer, RESET)
 
     def on_reply(self, headers, body):
         if "rpc-code" in headers:

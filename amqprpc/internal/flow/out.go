@@ -73,6 +73,14 @@ func (o *Out) Next() (Frame, bool) {
 	return f, true
 }
 
+// NextSize is the size of the payload of the frame that Next returns, 0 if there is none.
+func (o *Out) NextSize() int {
+	if !o.Ready() {
+		return 0
+	}
+	return len(o.frames.at(int(o.write - o.base)).Payload)
+}
+
 // Ready reports whether there is a frame to write.
 func (o *Out) Ready() bool { return !o.holding && o.write < o.next }
 
@@ -186,7 +194,7 @@ func (o *Out) again() {
 }
 
 // Drop forgets all frames. Nothing may be added, written or acknowledged after it.
-func (o *Out) Drop() { o.frames = queue[Frame]{} }
+func (o *Out) Drop() { o.frames, o.write = queue[Frame]{}, o.next }
 
 // acknowledge drops the frames before expected.
 func (o *Out) acknowledge(expected uint64) {

@@ -12,10 +12,11 @@ import (
 
 // StreamItem is something that may have messages to publish, again and again.
 type StreamItem interface {
-	// Prepare fills p, whose Properties and Body are memory to append to, with the next
-	// message. False is none. It is called until it returns false.
+	// Prepare adds what the item has to p, whose Properties and Body are memory to append to: a
+	// message if p is empty, else to the message of other items. It is called again with an
+	// empty p as long as it returns true: that p is to be published before there is more.
 	Prepare(p *Publishing) bool
-	// Written is called after messages of the item were handed to the connection.
+	// Written is called when all that Prepare has added was handed to the connection.
 	Written()
 }
 
@@ -146,26 +147,33 @@ func (c *streamChannel) run(conn *Conn) (err error) {
 
 func (c *streamChannel) others() bool { return true }
 
-// prepare adds all messages of an item to what is about to be written.
+// prepare adds all that an item has to what is about to be written.
 func (c *streamChannel) prepare(it StreamItem) {
 	if f, ok := it.(fence); ok {
 		c.flush()
 		close(f)
 		return
 	}
-	m := &c.message
-	some := false
-	for it.Prepare(m) {
-		some = true
-		m.Mandatory = true
-		c.frames = c.ch.AppendPublish(c.frames, m)
-		*m = Publishing{Properties: m.Properties[:0], Body: m.Body[:0]}
-		if len(c.frames) >= batchLong {
-			c.write()
-		}
+	for it.Prepare(&c.message) {
+		c.publish()
 	}
-	if some {
-		c.written = append(c.written, it)
+	c.written = append(c.written, it)
+}
+
+// publish adds the message to what is about to be written.
+func (c *streamChannel) publish() {
+	m := &c.message
+	if m.Key == "" {
+		return
+	}
+	m.Mandatory = true
+	c.frames = c.ch.AppendPublish(c.frames, m)
+	*m = Publishing{Properties: m.Properties[:0], Body: m.Body[:0]}
+	if cap(m.Body) > batchMemory {
+		m.Body = nil
+	}
+	if len(c.frames) >= batchLong {
+		c.write()
 	}
 }
 
@@ -182,6 +190,7 @@ func (c *streamChannel) write() {
 }
 
 func (c *streamChannel) flush() {
+	c.publish()
 	c.write()
 	for i, it := range c.written {
 		it.Written()

@@ -15,8 +15,9 @@ const StreamContentType = "application/vnd.amqprpc.stream"
 
 const (
 	streamVersion = 1
-	streamPreface = 1 + 8 + 8 // the version and both tokens
-	numberLong    = 9         // octets at most: 63 bits
+	streamTokens  = 8 + 8
+	streamPreface = 1 + streamTokens // behind the version
+	numberLong    = 9                // octets at most: 63 bits
 )
 
 // Token names one side's part in a stream. It is hard to guess; 0 is none.
@@ -112,6 +113,7 @@ const (
 	FrameProbe                              // Number: the probe's, Argument: the next number not sent yet
 	FrameReset                              // Payload: an error, as JSON, or empty
 	FrameBeat
+	FrameStream // Payload: the tokens of another stream, whose frames follow
 )
 
 // StreamFrame is a frame of a stream. A message has one or more.
@@ -122,9 +124,14 @@ type StreamFrame struct {
 	Payload  []byte
 }
 
-// AppendStreamPreface begins the body of a message from one side to the other.
-func AppendStreamPreface(dst []byte, to, from Token) []byte {
-	dst = append(dst, streamVersion)
+// AppendStream says of which stream the frames are that follow, from one side to the other.
+// With that a body begins, or goes on behind the frames of another stream.
+func AppendStream(dst []byte, to, from Token) []byte {
+	if len(dst) == 0 {
+		dst = append(dst, streamVersion)
+	} else {
+		dst = append(dst, byte(FrameStream), 0, 0, streamTokens)
+	}
 	dst = binary.BigEndian.AppendUint64(dst, uint64(to))
 	return binary.BigEndian.AppendUint64(dst, uint64(from))
 }
@@ -155,6 +162,7 @@ func ParseEcho(payload []byte) uint64 {
 var (
 	errStreamVersion = errors.New("the message of a stream is of another version")
 	errStreamCut     = errors.New("the message of a stream is cut short")
+	errStreamTokens  = errors.New("a message of streams has tokens of another length")
 	errStreamNumber  = errors.New("a number in the message of a stream is beyond 63 bits")
 )
 
@@ -169,23 +177,51 @@ func ParseStreamPreface(body []byte) (to, from Token, frames []byte, err error) 
 	case body[0] != streamVersion:
 		return 0, 0, nil, errStreamVersion
 	}
-	to = Token(binary.BigEndian.Uint64(body[1:]))
-	from = Token(binary.BigEndian.Uint64(body[9:]))
+	to, from = parseTokens(body[1:])
 	return to, from, body[streamPreface:], nil
 }
 
+func parseTokens(b []byte) (to, from Token) {
+	return Token(binary.BigEndian.Uint64(b)), Token(binary.BigEndian.Uint64(b[8:]))
+}
+
 // CheckStreamFrames reports whether all frames can be read, so that a message counts whole
-// or not at all. A message without frames is cut short.
-func CheckStreamFrames(frames []byte) error {
+// or not at all, and of how many streams they are. A message without frames is cut short.
+func CheckStreamFrames(frames []byte) (streams int, err error) {
 	if len(frames) == 0 {
-		return errStreamCut
+		return 0, errStreamCut
 	}
+	streams = 1
 	for len(frames) > 0 {
-		if _, err := NextStreamFrame(&frames); err != nil {
-			return err
+		f, err := NextStreamFrame(&frames)
+		if err != nil {
+			return 0, err
+		}
+		if f.Type == FrameStream {
+			streams++
 		}
 	}
-	return nil
+	return streams, nil
+}
+
+// CutStream cuts off the frames of the first stream, and returns the tokens of the next one. The
+// frames were checked. If there is no next stream, nothing is left of them.
+func CutStream(frames *[]byte) (first []byte, to, from Token) {
+	all, rest := *frames, *frames
+	for len(rest) > 0 {
+		before := len(rest)
+		f, err := NextStreamFrame(&rest)
+		if err != nil {
+			break
+		}
+		if f.Type == FrameStream {
+			*frames = rest
+			to, from = parseTokens(f.Payload)
+			return all[:len(all)-before], to, from
+		}
+	}
+	*frames = nil
+	return all, 0, 0
 }
 
 // NextStreamFrame reads the first frame, and leaves the rest. The payload is not a copy.
@@ -203,6 +239,9 @@ func NextStreamFrame(frames *[]byte) (f StreamFrame, err error) {
 	}
 	if length > uint64(len(b)) {
 		return f, errStreamCut
+	}
+	if f.Type == FrameStream && length != streamTokens {
+		return f, errStreamTokens
 	}
 	f.Payload, *frames = b[:length:length], b[length:]
 	return f, nil

@@ -43,6 +43,11 @@ const (
 	goldenProbe = toServer + "\x06\x02\x04\x00"
 	goldenReset = toServer + "\x07\x00\x00\x00"
 	goldenBeat  = toClient + "\x08\x00\x00\x00"
+
+	otherClientToken, otherServerToken = "\x00\x00\x00\x00\x00\x00\x00\x01", "\x00\x00\x00\x00\x00\x00\x00\x02"
+	goldenTwoStreams                   = toServer + "\x04\x04\x80\x82\x10\x00" +
+		"\x09\x00\x00\x10" + otherServerToken + otherClientToken +
+		"\x04\x02\x80\x82\x10\x00"
 )
 
 const (
@@ -73,7 +78,7 @@ func openingRequest() Request {
 }
 
 func messageOf(to, from Token, frames []StreamFrame) []byte {
-	m := AppendStreamPreface(nil, to, from)
+	m := AppendStream(nil, to, from)
 	for _, f := range frames {
 		m = AppendStreamFrame(m, f)
 	}
@@ -93,6 +98,44 @@ func framesOf(t testing.TB, raw []byte) (all []StreamFrame) {
 	return all
 }
 
+func requireStreams(t testing.TB, want int, frames []byte) {
+	t.Helper()
+	got, err := CheckStreamFrames(frames)
+	require.NoError(t, err)
+	require.Equal(t, want, got)
+}
+
+// cutAndJoined cuts frames into those of each stream, and puts them together again.
+func cutAndJoined(t testing.TB, to, from Token, streams int, frames []byte) (m []byte) {
+	for i := range streams {
+		part, nextTo, nextFrom := CutStream(&frames)
+		for _, f := range framesOf(t, part) {
+			require.NotEqual(t, FrameStream, f.Type)
+		}
+		m = append(AppendStream(m, to, from), part...)
+		to, from = nextTo, nextFrom
+		require.Equal(t, i == streams-1, frames == nil)
+	}
+	return m
+}
+
+// Frames of several streams may share a message.
+func TestMessageOfTwoStreams(t *testing.T) {
+	t.Parallel()
+	m := messageOf(aServer, aClient, []StreamFrame{{FrameState, 4, 1<<18 + 256, nil}})
+	m = AppendStreamFrame(AppendStream(m, 2, 1), StreamFrame{FrameState, 2, 1<<18 + 256, nil})
+	require.Equal(t, goldenTwoStreams, string(m))
+	to, from, frames, err := ParseStreamPreface(m)
+	require.NoError(t, err)
+	require.Equal(t, []Token{aServer, aClient}, []Token{to, from})
+	requireStreams(t, 2, frames)
+	require.Equal(t, m, cutAndJoined(t, to, from, 2, frames))
+	first, to, from := CutStream(&frames)
+	require.Equal(t, []Token{2, 1}, []Token{to, from})
+	require.Equal(t, []StreamFrame{{FrameState, 4, 1<<18 + 256, nil}}, framesOf(t, first))
+	require.Equal(t, []StreamFrame{{FrameState, 2, 1<<18 + 256, nil}}, framesOf(t, frames))
+}
+
 func TestGoldenBytesOfStreams(t *testing.T) {
 	t.Parallel()
 	r := openingRequest()
@@ -103,7 +146,7 @@ func TestGoldenBytesOfStreams(t *testing.T) {
 		to, from, frames, err := ParseStreamPreface([]byte(m.raw))
 		require.NoError(t, err)
 		require.Equal(t, []Token{m.to, m.from}, []Token{to, from})
-		require.NoError(t, CheckStreamFrames(frames))
+		requireStreams(t, 1, frames)
 		require.Equal(t, m.frames, framesOf(t, frames))
 	}
 	_, _, frames, err := ParseStreamPreface([]byte(goldenState))
@@ -209,8 +252,14 @@ func TestMalformedMessages(t *testing.T) {
 		"\x08\x80\x00\x80\x80\x00\x81\x00x":  nil, // longer than the shortest form
 		"\x00\x00\x00\x00\xff\x00\x00\x00":   nil, // unknown types
 		"\x04\x00\x00\x00\x05\x00\x00\x00":   nil, // nothing has come yet
+		"\x09\x00\x00\x0f" + toClient[:15]:   errStreamTokens,
+		"\x09\x00\x00\x00":                   errStreamTokens,
+		"\x09\x00\x00\x11" + toClient:        errStreamTokens,
+		"\x09\x00\x00\x10" + toClient[:15]:   errStreamCut,
+		"\x09\x00\x00\x10" + toClient[1:]:    nil, // no frame follows
 	} {
-		require.Equal(t, want, CheckStreamFrames([]byte(frames)), "%q", frames)
+		_, err := CheckStreamFrames([]byte(frames))
+		require.Equal(t, want, err, "%q", frames)
 	}
 	for payload, want := range map[string]uint64{
 		"": 0, "\x80": 0, "\x05": 5, "\x05rest": 5, "\x85\x00": 5, nine: 1<<63 - 1, ten: 0, strings.Repeat("\xff", 20): 0,
@@ -225,6 +274,7 @@ func FuzzStreamMessage(f *testing.F) {
 	for _, m := range goldenMessages {
 		f.Add([]byte(m.raw))
 	}
+	f.Add([]byte(goldenTwoStreams))
 	f.Add([]byte(toClient + "\x08\x80\x00\x80\x80\x00\x81\x00x\xff\x00\x00\x00"))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		to, from, frames, err := ParseStreamPreface(raw)
@@ -232,7 +282,8 @@ func FuzzStreamMessage(f *testing.F) {
 			return
 		}
 		require.Equal(t, raw[streamPreface:], frames)
-		if CheckStreamFrames(frames) != nil {
+		streams, err := CheckStreamFrames(frames)
+		if err != nil {
 			rest := frames
 			for len(rest) > 0 {
 				before := len(rest)
@@ -258,10 +309,15 @@ func FuzzStreamMessage(f *testing.F) {
 		to2, from2, frames, err := ParseStreamPreface(again)
 		require.NoError(t, err)
 		require.Equal(t, []Token{to, from}, []Token{to2, from2})
-		require.NoError(t, CheckStreamFrames(frames))
+		requireStreams(t, streams, frames)
 		require.Equal(t, all, framesOf(t, frames))
 		if len(again) == len(raw) {
 			require.Equal(t, raw, again)
+			joined := cutAndJoined(t, to, from, streams, frames)
+			require.LessOrEqual(t, len(joined), len(raw), "number and argument of a stream's frame are 0")
+			if len(joined) == len(raw) && streams == 1 {
+				require.Equal(t, raw, joined)
+			}
 		}
 	})
 }

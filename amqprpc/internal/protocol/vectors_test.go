@@ -29,6 +29,6 @@ func TestVectorsOfTheProtocolPage(t *testing.T) {
 	}
 	require.Equal(t, []string{
 		goldenRequest, goldenError, goldenHeartbeat, goldenBroadcast, goldenAccept, goldenBatch,
-		goldenOpening, goldenStreamProperties, goldenAnswers, goldenState, goldenProbe, goldenReset, goldenBeat, goldenCompressed, goldenGzip,
+		goldenOpening, goldenStreamProperties, goldenAnswers, goldenState, goldenProbe, goldenReset, goldenBeat, goldenTwoStreams, goldenCompressed, goldenGzip,
 	}, vectors)
 }
