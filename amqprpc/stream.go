@@ -198,7 +198,6 @@ func (s *stream) accept(f protocol.StreamFrame) {
 		s.out.Grant(int64(f.Argument))
 		s.changed.Broadcast()
 	}
-	s.acknowledge()
 	s.mu.Unlock()
 	if verdict == flow.Taken {
 		s.opened()
@@ -281,7 +280,6 @@ func (s *stream) numbered(k flow.Kind, f protocol.StreamFrame) {
 		s.changed.Broadcast()
 	}
 	ended := verdict == flow.Taken && k == flow.End
-	s.acknowledge()
 	s.mu.Unlock()
 	switch {
 	case err != nil:
@@ -294,12 +292,16 @@ func (s *stream) numbered(k flow.Kind, f protocol.StreamFrame) {
 	}
 }
 
-// acknowledge has the state sent, now or soon. The lock is held.
+// acknowledge has the state sent, now or soon, after the frames of a message. An end is
+// acknowledged elsewhere.
 func (s *stream) acknowledge() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	switch {
+	case s.over:
 	case s.in.Due():
 		s.mark()
-	case s.in.Pending() && !s.armed:
+	case s.in.Pending() && !s.in.Ended() && !s.armed:
 		s.armed = true
 		if s.timer == nil {
 			s.timer = time.AfterFunc(streamStateDelay, s.late)

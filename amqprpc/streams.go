@@ -303,15 +303,20 @@ func (h *streams) hear(m *messaging.Message, to, from protocol.Token, frames []b
 	h.mu.Lock()
 	s := h.byToken[to]
 	h.mu.Unlock()
+	known := false
 	for len(frames) > 0 {
 		f, _ := protocol.NextStreamFrame(&frames) // they were checked
 		switch {
 		case s != nil && (s.isFrom(from) || h.greet(s, from, m, f)):
 			s.frame(f)
+			known = true
 		case isAnswered(f.Type):
 			h.stray(to, from, m)
-			return
+			frames = nil
 		}
+	}
+	if known {
+		s.acknowledge()
 	}
 }
 
