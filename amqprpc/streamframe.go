@@ -7,8 +7,9 @@ import (
 )
 
 const (
-	// streamMessageLong is how long a message with several items gets. With what frames of
-	// other kinds take it is below 64 KiB: beyond these, a receiver takes 72 KiB of memory.
+	// streamMessageLong is how long a message with several items gets, unless the broker takes
+	// less. With what frames of other kinds take it is below 64 KiB: beyond these, a receiver
+	// takes 72 KiB of memory.
 	streamMessageLong = 63 << 10
 	// streamMessageOverhead is the most that a message of one item has beside the item.
 	streamMessageOverhead = 128
@@ -31,7 +32,7 @@ func (s *stream) Prepare(p *messaging.Publishing) (more bool) {
 		expected, limit, echo, missing := s.in.State()
 		p.Body = appendState(p.Body, expected, limit, echo, missing)
 	}
-	for room := sends; room && s.out.Ready(); room = len(p.Body)+s.out.NextSize() <= streamMessageLong {
+	for room := sends; room && s.out.Ready(); room = int64(len(p.Body)+s.out.NextSize()) <= s.streams.long.Load() {
 		f, _ := s.out.Next()
 		p.Body = protocol.AppendStreamFrame(p.Body, s.wireFrame(f))
 	}

@@ -27,8 +27,9 @@ const (
 
 // streams are all streams of a client or a server that are open, and what they share.
 type streams struct {
-	memory int64 // what all windows together are to take
-	most   int64 // a window
+	memory int64        // what all windows together are to take
+	most   int64        // a window
+	long   atomic.Int64 // a message with several items
 	stall  time.Duration
 	items  packing // what all streams begin with
 	writer messaging.StreamWriter
@@ -64,6 +65,7 @@ func (h *streams) init(cfg *connConfig, log *slog.Logger, mayWrite func(string) 
 	if h.memory == 0 {
 		h.memory = max(defaultStreamMemory, h.most)
 	}
+	h.long.Store(streamMessageLong)
 	h.items = packing{least: cfg.minCompressSize, limit: cfg.maxMessageSize}
 	h.log, h.mayWrite, h.born = log, mayWrite, time.Now()
 	h.byToken, h.byRemote = make(map[protocol.Token]*stream), make(map[protocol.Token]*stream)
@@ -265,8 +267,10 @@ func (h *streams) returned(queue string) {
 	}
 }
 
-// tooLarge ends the streams with a message that the broker refuses for its size.
+// tooLarge is called when the broker has refused a message for its size. The streams with an item
+// of that size end. Further messages of several items are shorter.
 func (h *streams) tooLarge(limit int) {
+	lowerTo(&h.long, limit-streamMessageOverhead)
 	for _, s := range h.all() {
 		if s.holdsLarger(limit) {
 			s.finish(Errorf(CodeResourceExhausted, "a message of the stream is larger than the broker's limit of %d bytes", limit), true)
@@ -375,7 +379,7 @@ func (h *streams) join(p *messaging.Publishing, address string, to, from protoco
 	case p.Key == "":
 		p.Key = address
 		p.Properties = protocol.AppendStreamProperties(p.Properties, h.address())
-	case p.Key != address, len(p.Body)+size > streamMessageLong:
+	case p.Key != address, int64(len(p.Body)+size) > h.long.Load():
 		return false
 	}
 	p.Body = protocol.AppendStream(p.Body, to, from)

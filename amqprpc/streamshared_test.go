@@ -178,3 +178,51 @@ func TestItemsAtTheBrokersLimit(t *testing.T) {
 	require.Zero(t, srv.Stats().Reconnects)
 	require.Zero(t, cli.Stats().Reconnects)
 }
+
+// A broker that takes no message as long as those that streams make of several items gets
+// shorter ones.
+func TestManyItemsBeyondTheBrokersLimit(t *testing.T) {
+	t.Parallel()
+	const n = 5000
+	broker := amqptest.Start(t, amqptest.WithMaxMessageSize(5000))
+	method := countTo("q")
+	startServer(t, broker.URL(), func(s *amqprpc.Server) { method.Register(s, count) })
+	cli := dial(t, broker.URL())
+	for range 2 {
+		items := drained(t, method.Call(testContext(t), cli, n))
+		require.Len(t, items, n)
+		for i, v := range items {
+			require.Equal(t, i, v)
+		}
+	}
+}
+
+// RabbitMQ 4 takes messages of 16 MiB by default. An item of 16 MiB is within
+// WithMaxMessageSize, but with what a stream adds it is too large.
+func TestItemOfSixteenMebibytes(t *testing.T) {
+	t.Parallel()
+	const size = 16 << 20
+	url, method := brokerURL(t), amqprpc.ServerStream[int, string](queueName(t))
+	startServer(t, url, func(s *amqprpc.Server) {
+		method.Register(s, func(_ context.Context, n int, out *amqprpc.Sender[string]) error {
+			return out.Send(strings.Repeat("x", n))
+		})
+	})
+	cli := dial(t, url)
+	for _, n := range []int{size - len(`""`), 10} {
+		var got []int
+		var failed error
+		for v, err := range method.Call(testContext(t), cli, n) {
+			if failed = err; err == nil {
+				got = append(got, len(v))
+			}
+		}
+		if failed == nil {
+			require.Equal(t, []int{n}, got)
+			continue
+		}
+		require.Greater(t, n, 10, "the next stream works: %v", failed)
+		require.ErrorIs(t, failed, amqprpc.CodeResourceExhausted)
+		require.Empty(t, got)
+	}
+}

@@ -30,7 +30,7 @@ type sharedChannel struct {
 
 	mu        sync.Mutex            // never held while anything is waited for
 	consuming map[int]*subscription // by number
-	last      int                   // number given
+	next      int                   // the number of the next one
 	over      atomic.Bool           // no consumer starts any more
 
 	turn     chan struct{} // holds something while a consumer starts; it guards what follows
@@ -44,7 +44,7 @@ type sharedChannel struct {
 }
 
 func newSharedChannel(base context.Context, pool *channelPool) *sharedChannel {
-	c := &sharedChannel{pool: pool, turn: make(chan struct{}, 1), consuming: make(map[int]*subscription), last: -1}
+	c := &sharedChannel{pool: pool, turn: make(chan struct{}, 1), consuming: make(map[int]*subscription)}
 	c.ctx, c.cancel = context.WithCancel(base)
 	c.writer.init(c)
 	return c
@@ -58,9 +58,9 @@ func (c *sharedChannel) place(s *subscription) bool {
 	if len(c.consuming) == queuesPerChannel {
 		return false
 	}
-	c.last++
-	c.consuming[c.last] = s
-	s.channel, s.number = c, c.last
+	s.channel, s.number = c, c.next
+	c.next++
+	c.consuming[s.number] = s
 	c.users = append(c.users, s)
 	return true
 }
