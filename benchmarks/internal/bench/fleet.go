@@ -66,7 +66,9 @@ func fleet(ctx context.Context, c *Config) (*Result, error) {
 		if err != nil {
 			return nil, err
 		}
-		series, err := c.closedLoop(ctx, "fleet", "fleet, "+s.name, variants, []int{fleetCallers}, nil)
+		series, err := c.anew(func(part *Config) ([]Series, error) {
+			return part.closedLoop(ctx, "fleet", "fleet, "+s.name, variants, []int{fleetCallers}, nil)
+		})
 		if err != nil {
 			return nil, err
 		}

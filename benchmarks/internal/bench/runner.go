@@ -69,6 +69,31 @@ func (c *Config) interleave(ctx context.Context, title string, rounds int, tasks
 	return all, nil
 }
 
+// fresh is how often processes are started anew.
+const fresh = 3
+
+// anew runs the rounds in parts, each with processes of its own: what a process got by chance
+// stays with it.
+func (c *Config) anew(run func(part *Config) ([]Series, error)) (all []Series, err error) {
+	parts := max(1, min(fresh, c.Rounds))
+	for i := range parts {
+		part := *c
+		part.Rounds = (c.Rounds + i) / parts
+		series, err := run(&part)
+		if err != nil {
+			return nil, err
+		}
+		if all == nil {
+			all = series
+			continue
+		}
+		for j, s := range series {
+			all[j].Samples = append(all[j].Samples, s.Samples...)
+		}
+	}
+	return all, nil
+}
+
 // variant is a contender with its options and its name in the results.
 type variant struct {
 	name      string

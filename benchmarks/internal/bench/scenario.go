@@ -127,7 +127,9 @@ func throughput(ctx context.Context, c *Config) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	series, err := c.callersOf(ctx, "throughput-lone", variants, func(callers int) bool { return callers == 1 })
+	series, err := c.anew(func(part *Config) ([]Series, error) {
+		return part.callersOf(ctx, "throughput-lone", variants, func(callers int) bool { return callers == 1 })
+	})
 	if err != nil {
 		return nil, err
 	}

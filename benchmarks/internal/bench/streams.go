@@ -137,7 +137,18 @@ const (
 
 // turns compares what has a round trip: a call, the opening of a stream, and a message with
 // its echo. With a pause, the end of one stream is not in the way of the next.
-func turns(ctx context.Context, c *Config) (_ *Result, err error) {
+func turns(ctx context.Context, c *Config) (*Result, error) {
+	series, err := c.anew(func(part *Config) ([]Series, error) { return part.turns(ctx) })
+	if err != nil {
+		return nil, err
+	}
+	return &Result{
+		Scenario: "turns", Title: "Round trips of streams, one after the other", Base: CallTurn,
+		Metrics: []Metric{P50, P99, ClientCPU, ServerCPU, BrokerCPU, WritesPerCall, ServerMessages}, Series: series,
+	}, nil
+}
+
+func (c *Config) turns(ctx context.Context) (_ []Series, err error) {
 	all, err := c.start(ctx, "turns", []variant{{contender.Framework, contender.Framework, c.streamOptions(nil)}})
 	defer func() { err = errors.Join(err, all.stop()) }()
 	if err != nil {
@@ -161,14 +172,7 @@ func turns(ctx context.Context, c *Config) (_ *Result, err error) {
 			return nil, fmt.Errorf("warm up %s: %w", t.name, err)
 		}
 	}
-	series, err := c.interleave(ctx, "turns", c.Rounds, tasks)
-	if err != nil {
-		return nil, err
-	}
-	return &Result{
-		Scenario: "turns", Title: "Round trips of streams, one after the other", Base: CallTurn,
-		Metrics: []Metric{P50, P99, ClientCPU, ServerCPU, BrokerCPU, WritesPerCall, ServerMessages}, Series: series,
-	}, nil
+	return c.interleave(ctx, "turns", c.Rounds, tasks)
 }
 
 // opening opens streams once, and takes the time to the message, or to the end.
