@@ -50,9 +50,8 @@ func streams(ctx context.Context, c *Config) (*Result, error) {
 		{LargePackCase, 64 << 10, "msgpack", 1},
 		{LargeJSONCase, 64 << 10, "json", 1},
 	} {
-		series, err := c.floods(ctx, x.kase, x.streams, c.streamOptions(func(o *contender.Options) {
-			o.Payload, o.Codec = x.payload, x.codec
-		}))
+		options := c.streamOptions(func(o *contender.Options) { o.Payload, o.Codec = x.payload, x.codec })
+		series, err := c.anew(func(part *Config) ([]Series, error) { return part.floods(ctx, x.kase, x.streams, options) })
 		if err != nil {
 			return nil, err
 		}
