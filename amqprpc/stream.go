@@ -292,8 +292,8 @@ func (s *stream) numbered(k flow.Kind, f protocol.StreamFrame) {
 	}
 }
 
-// acknowledge has the state sent, now or soon, after the frames of a message. An end is
-// acknowledged elsewhere.
+// acknowledge has the state sent, now or soon. It is called after all frames of a message, and
+// leaves an end to acknowledgeEnd.
 func (s *stream) acknowledge() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

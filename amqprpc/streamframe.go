@@ -32,7 +32,7 @@ func (s *stream) Prepare(p *messaging.Publishing) (more bool) {
 		expected, limit, echo, missing := s.in.State()
 		p.Body = appendState(p.Body, expected, limit, echo, missing)
 	}
-	for room := sends; room && s.out.Ready(); room = int64(len(p.Body)+s.out.NextSize()) <= s.streams.long.Load() {
+	for room := sends; room && s.out.Ready(); room = s.streams.hasRoom(p, s.out.NextSize()) {
 		f, _ := s.out.Next()
 		p.Body = protocol.AppendStreamFrame(p.Body, s.wireFrame(f))
 	}

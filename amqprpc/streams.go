@@ -371,19 +371,24 @@ func (h *streams) note(address string, to, from protocol.Token, f protocol.Strea
 	h.writer.Queue(&streamNote{streams: h, address: address, to: to, from: from, frame: f})
 }
 
-// join has p take frames of a stream, the first with a payload of size bytes: in a new message,
-// or behind the frames of other streams to the same peer. It reports false if p is to be
-// published first.
+// join has p take frames of a stream. The first has a payload of size bytes. If p is empty, it
+// becomes a message. Otherwise the frames go behind those of other streams to the same peer. It
+// reports false if p is to be published first.
 func (h *streams) join(p *messaging.Publishing, address string, to, from protocol.Token, size int) bool {
 	switch {
 	case p.Key == "":
 		p.Key = address
 		p.Properties = protocol.AppendStreamProperties(p.Properties, h.address())
-	case p.Key != address, int64(len(p.Body)+size) > h.long.Load():
+	case p.Key != address, !h.hasRoom(p, size):
 		return false
 	}
 	p.Body = protocol.AppendStream(p.Body, to, from)
 	return true
+}
+
+// hasRoom reports whether a message has room for a further payload of size bytes.
+func (h *streams) hasRoom(p *messaging.Publishing, size int) bool {
+	return int64(len(p.Body)+size) <= h.long.Load()
 }
 
 // streamNote is a frame that is sent once. It implements messaging.StreamItem.

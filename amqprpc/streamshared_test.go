@@ -109,25 +109,15 @@ func TestMessageOfSeveralStreams(t *testing.T) {
 	require.Zero(t, srv.Stats().Reconnects)
 }
 
-// An item that fits with nothing beside it goes alone. One whose message is too large for the
-// broker ends its stream, and no other.
+// An item that leaves no room for others goes alone. If its message is too large for the broker,
+// its stream ends, and no other does.
 func TestItemsAtTheBrokersLimit(t *testing.T) {
 	t.Parallel()
 	const limit, beside = 200_000, 128
 	broker := amqptest.Start(t, amqptest.WithMaxMessageSize(limit))
 	echo, repeat := amqprpc.BidiStream[string, string]("echo"), amqprpc.ServerStream[int, string]("repeat")
 	srv, _ := startServer(t, broker.URL(), func(s *amqprpc.Server) {
-		echo.Register(s, func(_ context.Context, in *amqprpc.Receiver[string], out *amqprpc.Sender[string]) error {
-			for v, err := range in.All() {
-				if err != nil {
-					return err
-				}
-				if err = out.Send(v); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
+		echo.Register(s, echoAll)
 		repeat.Register(s, func(_ context.Context, size int, out *amqprpc.Sender[string]) error {
 			for _, n := range []int{1, size, 1} {
 				if err := out.Send(strings.Repeat("x", n-len(`""`)+1)); err != nil {
@@ -179,8 +169,7 @@ func TestItemsAtTheBrokersLimit(t *testing.T) {
 	require.Zero(t, cli.Stats().Reconnects)
 }
 
-// A broker that takes no message as long as those that streams make of several items gets
-// shorter ones.
+// If the broker refuses a message of several items for its size, the next ones are shorter.
 func TestManyItemsBeyondTheBrokersLimit(t *testing.T) {
 	t.Parallel()
 	const n = 5000

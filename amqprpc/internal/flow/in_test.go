@@ -195,5 +195,7 @@ func TestDrop(t *testing.T) {
 	out.Grant(100)
 	out.Add(Item, []byte("x"))
 	out.Drop()
+	require.False(t, out.Ready())
+	require.Zero(t, out.NextSize())
 	require.Zero(t, out.Largest())
 }

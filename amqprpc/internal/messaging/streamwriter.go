@@ -12,10 +12,10 @@ import (
 
 // StreamItem is something that may have messages to publish, again and again.
 type StreamItem interface {
-	// Prepare adds what the item has to p, whose Properties and Body are memory to append to: a
-	// message if p is empty, else to the message of other items. It is called again with an
-	// empty p as long as it returns true: that p is to be published before there is more.
-	Prepare(p *Publishing) bool
+	// Prepare adds what the item has to p. If p is empty, it makes p a message. Otherwise it
+	// adds to the message of other items. Properties and Body of p are memory to append to.
+	// True says that there is more: p is published then, and Prepare is called with an empty p.
+	Prepare(p *Publishing) (more bool)
 	// Written is called when all that Prepare has added was handed to the connection.
 	Written()
 }

@@ -210,10 +210,7 @@ func CutStream(frames *[]byte) (first []byte, to, from Token) {
 	all, rest := *frames, *frames
 	for len(rest) > 0 {
 		before := len(rest)
-		f, err := NextStreamFrame(&rest)
-		if err != nil {
-			break
-		}
+		f, _ := NextStreamFrame(&rest) // it can be read
 		if f.Type == FrameStream {
 			*frames = rest
 			to, from = parseTokens(f.Payload)

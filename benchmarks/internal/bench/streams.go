@@ -147,6 +147,7 @@ func turns(ctx context.Context, c *Config) (*Result, error) {
 	}, nil
 }
 
+// turns runs the rounds of one part.
 func (c *Config) turns(ctx context.Context) (_ []Series, err error) {
 	all, err := c.start(ctx, "turns", []variant{{contender.Framework, contender.Framework, c.streamOptions(nil)}})
 	defer func() { err = errors.Join(err, all.stop()) }()
